@@ -1,0 +1,4 @@
+//! The pure core: synchronous, total, without clock, id source, store or log.
+
+pub mod money;
+pub mod product;

@@ -1,0 +1,379 @@
+//! Money and rates: exact decimals that cannot be built wrong.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+
+/// The most that one ACH entry can carry: ten digits of cents (Nacha entry detail, field 6).
+pub const AMOUNT_MAX: Amount = Amount(Decimal::from_parts(1_410_065_407, 2, 0, false, 2));
+
+/// Why a text or number is not the money or rate it was taken for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// Not a plain decimal number.
+    #[error("{0:?} is not a decimal number")]
+    NotDecimal(String),
+    /// More decimals than the currency has minor digits; never rounded in silence.
+    #[error("{0} has more decimals than the currency's minor digits")]
+    OverPrecise(Decimal),
+    /// An amount must be above zero.
+    #[error("{0} is not above zero")]
+    NotPositive(Decimal),
+    /// A rate must be at least zero and below ten (1,000 % a year), with at most six decimals.
+    #[error("{0} is not a yearly rate between 0 and 10 with at most six decimals")]
+    RateOutOfRange(Decimal),
+    /// The result does not fit.
+    #[error("the result is too large")]
+    Overflow,
+    /// Only currencies that the ledger keeps books in.
+    #[error("{0:?} is not a currency of this ledger")]
+    UnknownCurrency(String),
+}
+
+/// The currency of an account. The ledger keeps books in US dollars; the type leaves room for more.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+pub enum Currency {
+    /// US dollar, two minor digits.
+    #[default]
+    #[serde(rename = "USD")]
+    Usd,
+}
+
+impl Currency {
+    /// ISO 4217 letters.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Usd => "USD",
+        }
+    }
+
+    /// Digits after the point.
+    pub const fn minor_digits(self) -> u32 {
+        match self {
+            Self::Usd => 2,
+        }
+    }
+}
+
+impl FromStr for Currency {
+    type Err = MoneyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "USD" => Ok(Self::Usd),
+            _ => Err(MoneyError::UnknownCurrency(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// A strictly positive number of dollars and cents: what a payment or a fee is.
+///
+/// ```
+/// use ledger::domain::money::Amount;
+/// assert_eq!("310.00".parse::<Amount>().unwrap().to_string(), "310.00");
+/// assert!("0".parse::<Amount>().is_err());
+/// assert!("1.005".parse::<Amount>().is_err());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Amount(Decimal);
+
+impl Amount {
+    /// Takes a decimal that is above zero and has at most two decimals.
+    pub fn new(value: Decimal) -> Result<Self, MoneyError> {
+        let Money(value) = Money::new(value)?;
+        if value <= Decimal::ZERO {
+            return Err(MoneyError::NotPositive(value));
+        }
+        Ok(Self(value))
+    }
+
+    /// The same number as a balance, which may be added and subtracted.
+    pub const fn money(self) -> Money {
+        Money(self.0)
+    }
+}
+
+/// A number of dollars and cents with a sign: a balance, or a movement of one.
+///
+/// ```
+/// use ledger::domain::money::Money;
+/// let a: Money = "10.50".parse().unwrap();
+/// let b: Money = "-0.25".parse().unwrap();
+/// assert_eq!((a + b).to_string(), "10.25");
+/// assert!("10.505".parse::<Money>().is_err());
+/// ```
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(try_from = "String", into = "String")]
+pub struct Money(Decimal);
+
+/// Far beyond any consumer balance, far below what a decimal can add without loss.
+const MONEY_LIMIT: Decimal = Decimal::from_parts(0xa764_0000, 0x0de0_b6b3, 0, false, 2);
+
+impl Money {
+    /// No money.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// Takes a decimal with at most two decimals and a magnitude that additions cannot overflow.
+    pub fn new(value: Decimal) -> Result<Self, MoneyError> {
+        let mut value = value;
+        if value.normalize().scale() > 2 {
+            return Err(MoneyError::OverPrecise(value));
+        }
+        if value.abs() >= MONEY_LIMIT {
+            return Err(MoneyError::Overflow);
+        }
+        value.rescale(2);
+        Ok(Self(value))
+    }
+
+    /// Rounds half-up (away from zero) to the cent: the rule for posting (`4.2` in the rules of
+    /// interest; the contract's rounding).
+    pub fn round_half_up(exact: Decimal) -> Self {
+        let mut value = exact.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+        value.rescale(2);
+        Self(value)
+    }
+
+    /// The plain decimal.
+    pub const fn decimal(self) -> Decimal {
+        self.0
+    }
+
+    /// Is it nothing?
+    pub fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+
+    /// Is it below zero?
+    pub fn is_negative(self) -> bool {
+        self < Self::ZERO
+    }
+
+    /// Is it above zero?
+    pub fn is_positive(self) -> bool {
+        self > Self::ZERO
+    }
+
+    /// The amount, if it is above zero.
+    pub fn amount(self) -> Option<Amount> {
+        self.is_positive().then_some(Amount(self.0))
+    }
+
+    /// The same, never below zero.
+    #[must_use]
+    pub fn at_least_zero(self) -> Self {
+        self.max(Self::ZERO)
+    }
+
+    /// How many cents. Total, since a balance is far below the range of `i64`.
+    pub fn cents(self) -> i64 {
+        i64::try_from(self.0.mantissa()).unwrap_or(i64::MAX)
+    }
+
+    /// So many cents.
+    pub fn from_cents(cents: i64) -> Self {
+        Self(Decimal::new(cents, 2))
+    }
+}
+
+/// Sums of money: `fold` with the checked operation, since `Iterator::sum` would hide a panic.
+pub fn total(parts: impl IntoIterator<Item = Money>) -> Money {
+    parts.into_iter().fold(Money::ZERO, |sum, part| sum + part)
+}
+
+// A balance is bounded by `Money::new` to 10^16 dollars and a decimal holds 7.9 * 10^28 units, so
+// that adding two in range cannot overflow; saturating keeps the operation total all the same.
+impl std::ops::Add for Money {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl std::ops::Sub for Money {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl std::ops::AddAssign for Money {
+    fn add_assign(&mut self, other: Self) {
+        self.0 = self.0.saturating_add(other.0);
+    }
+}
+
+impl std::ops::SubAssign for Money {
+    fn sub_assign(&mut self, other: Self) {
+        self.0 = self.0.saturating_sub(other.0);
+    }
+}
+
+impl std::ops::Neg for Money {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        // A decimal keeps a negative zero apart, and `-0.00` must never reach a stored document.
+        if self.0.is_zero() { self } else { Self(-self.0) }
+    }
+}
+
+impl From<Amount> for Money {
+    fn from(amount: Amount) -> Self {
+        amount.money()
+    }
+}
+
+/// A yearly rate as a decimal fraction with at most six decimals: 5.75 % is `0.0575`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Rate(Decimal);
+
+impl Rate {
+    /// Takes a fraction of a year, at least zero and below ten.
+    pub fn new(value: Decimal) -> Result<Self, MoneyError> {
+        let value = value.normalize();
+        let in_range = value >= Decimal::ZERO && value < Decimal::TEN;
+        if !in_range || value.scale() > 6 {
+            return Err(MoneyError::RateOutOfRange(value));
+        }
+        Ok(Self(value))
+    }
+
+    /// The plain decimal.
+    pub const fn decimal(self) -> Decimal {
+        self.0
+    }
+}
+
+fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
+    let plain = !text.is_empty()
+        && text.len() <= 30
+        && text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
+    if !plain {
+        return Err(MoneyError::NotDecimal(text.to_owned()));
+    }
+    Decimal::from_str_exact(text).map_err(|_| MoneyError::NotDecimal(text.to_owned()))
+}
+
+macro_rules! decimal_text {
+    ($type:ident, $describe:literal, $pattern:literal) => {
+        impl FromStr for $type {
+            type Err = MoneyError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::new(parse_decimal(text)?)
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = MoneyError;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.to_string()
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "type": "string", "description": $describe, "pattern": $pattern
+                })
+            }
+        }
+    };
+}
+
+decimal_text!(Amount, "US dollars above zero, two decimals", r"^\d+\.\d{2}$");
+decimal_text!(Money, "US dollars with a sign, two decimals", r"^-?\d+\.\d{2}$");
+decimal_text!(Rate, "Yearly rate as a fraction, at most six decimals", r"^\d(\.\d{1,6})?$");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_ach_entry_is_a_cent_below_a_hundred_million() {
+        assert_eq!(AMOUNT_MAX.to_string(), "99999999.99");
+    }
+
+    #[test]
+    fn money_is_written_with_two_decimals_whatever_came_in() {
+        for (given, kept) in [("5", "5.00"), ("5.1", "5.10"), ("-0.00", "0.00"), ("5.100", "5.10")]
+        {
+            assert_eq!(given.parse::<Money>().unwrap().to_string(), kept, "{given}");
+        }
+    }
+
+    #[test]
+    fn money_that_is_not_a_plain_decimal_cannot_be_built() {
+        for text in ["", " 1", "1e3", "NaN", "1,000", "0x10", "1.001", "99999999999999999999"] {
+            assert!(text.parse::<Money>().is_err(), "{text}");
+        }
+        assert!("-1".parse::<Amount>().is_err());
+    }
+
+    #[test]
+    fn a_half_cent_goes_up() {
+        let exact = |text: &str| Money::round_half_up(text.parse().unwrap()).to_string();
+        assert_eq!(exact("0.025"), "0.03");
+        assert_eq!(exact("0.0249999"), "0.02");
+        assert_eq!(exact("-0.025"), "-0.03");
+    }
+
+    #[test]
+    fn a_rate_has_at_most_six_decimals() {
+        assert_eq!("0.0575".parse::<Rate>().unwrap().to_string(), "0.0575");
+        assert!("0.0000001".parse::<Rate>().is_err());
+        assert!("-0.01".parse::<Rate>().is_err());
+        assert!("10".parse::<Rate>().is_err());
+    }
+
+    #[test]
+    fn cents_go_there_and_back() {
+        let money: Money = "-12.34".parse().unwrap();
+        assert_eq!(money.cents(), -1234);
+        assert_eq!(Money::from_cents(-1234), money);
+    }
+}

@@ -1,0 +1,245 @@
+//! The names of things: typed, checked when they are built, and never made up by the service.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The longest account id.
+pub const ACCOUNT_ID_BYTES_MAX: usize = 64;
+
+/// The namespace of every id that the ledger derives (UUIDv5). Stored ids depend on it for ever.
+const NAMESPACE: Uuid = Uuid::from_u128(0x7061_796c_6564_6765_7200_0000_0000_0001);
+
+/// A text that cannot be the id it was taken for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Account ids are opaque, but go into stream names and file names.
+    #[error(
+        "{0:?} is not an account id: 1 to 64 letters, digits, '.', '_' or '-', a letter or digit first"
+    )]
+    Account(String),
+    /// Payment and request ids are UUIDs.
+    #[error("{0:?} is not a UUID in its usual form of 36 characters")]
+    Uuid(String),
+    /// Actors are recorded in every event.
+    #[error("{0:?} is not an actor: 1 to 64 letters, digits or any of . _ - : / @")]
+    Actor(String),
+}
+
+fn uuid_from(text: &str) -> Result<Uuid, IdError> {
+    let usual_form = text.len() == 36;
+    let uuid = Uuid::try_parse(text).ok().filter(|uuid| usual_form && !uuid.is_nil());
+    uuid.ok_or_else(|| IdError::Uuid(text.to_owned()))
+}
+
+/// Names one account. Opaque: leading zeros count, and it is never a number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        let starts_well = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        if text.len() > ACCOUNT_ID_BYTES_MAX || !starts_well || !text.bytes().all(safe) {
+            return Err(IdError::Account(text.chars().take(80).collect()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for AccountId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<AccountId> for String {
+    fn from(id: AccountId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+            JsonSchema,
+        )]
+        pub struct $type(Uuid);
+
+        impl $type {
+            /// Takes a UUID that was checked before, such as one read from an event.
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The bare UUID.
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                uuid_from(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// Names one request, for ever: made by the caller before the first send.
+    RequestId
+}
+
+uuid_id! {
+    /// Names one payment. Derived from the account and the request that made it.
+    PaymentId
+}
+
+uuid_id! {
+    /// Names one event. Derived, so that an append that answered nothing can be asked about again.
+    EventId
+}
+
+impl RequestId {
+    /// The id of a request that the service itself sets off, derived from what caused it and the
+    /// step, so that running the step twice is a repeat and not a second request.
+    pub fn derived(cause: &str, step: &str) -> Self {
+        Self(derive(&["request", cause, step]))
+    }
+}
+
+impl PaymentId {
+    /// The id of the `ordinal`-th payment that `request` makes on `account`.
+    pub fn derived(account: &AccountId, request: RequestId, ordinal: u32) -> Self {
+        Self(derive(&["payment", account.as_str(), &request.to_string(), &ordinal.to_string()]))
+    }
+}
+
+impl EventId {
+    /// The id of the `index`-th event that `request` causes in `stream`.
+    pub fn derived(stream: &str, request: RequestId, index: usize) -> Self {
+        Self(derive(&["event", stream, &request.to_string(), &index.to_string()]))
+    }
+}
+
+/// UUIDv5 over the parts, joined by a character that no part contains.
+fn derive(parts: &[&str]) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, parts.join("\n").as_bytes())
+}
+
+/// Who asked: a service, a person behind it, or the ledger's own runner.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Actor(String);
+
+impl Actor {
+    /// The ledger's own runner: cut-offs and releases.
+    pub fn runner() -> Self {
+        Self("payledger:runner".to_owned())
+    }
+
+    /// A caller that did not say who it is.
+    pub fn unnamed() -> Self {
+        Self("unnamed".to_owned())
+    }
+
+    /// The actor as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Actor {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let safe = |b: u8| {
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b':' | b'/' | b'@')
+        };
+        if text.is_empty() || text.len() > 64 || !text.bytes().all(safe) {
+            return Err(IdError::Actor(text.chars().take(80).collect()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Actor {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Actor> for String {
+    fn from(actor: Actor) -> Self {
+        actor.0
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_id_keeps_its_leading_zeros() {
+        assert_eq!("0001694010-000088".parse::<AccountId>().unwrap().as_str(), "0001694010-000088");
+    }
+
+    #[test]
+    fn rubbish_is_no_id() {
+        for text in ["", "a b", "-x", "ä", "a/b", "a\n", &"x".repeat(65)] {
+            assert!(text.parse::<AccountId>().is_err(), "{text:?}");
+        }
+        for text in ["", "1", "00000000-0000-0000-0000-000000000000", "{urn}"] {
+            assert!(text.parse::<RequestId>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn one_request_on_two_accounts_makes_two_payments() {
+        let request = RequestId::derived("test", "1");
+        let a = PaymentId::derived(&"a".parse().unwrap(), request, 0);
+        let b = PaymentId::derived(&"b".parse().unwrap(), request, 0);
+        assert_ne!(a, b);
+        assert_eq!(a, PaymentId::derived(&"a".parse().unwrap(), request, 0));
+    }
+}

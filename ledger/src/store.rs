@@ -1,0 +1,168 @@
+//! The event store port: what the ledger needs of whatever keeps its events.
+//!
+//! The contract is the conformance suite in the acceptance package, one test per promise, run by
+//! every adapter. In short: streams are numbered without gaps, the whole log is numbered without
+//! gaps, an append is all or nothing, an acknowledged append is durable, and the bytes that come
+//! back are the bytes that went in.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::envelope::{NewEvent, Position, RecordedEvent, StreamName, Version};
+
+/// A boxed future: the port is used behind `dyn`, since the adapter is chosen by configuration.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The cause of a failure, kept for the log and never sent to a client.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The most events in one append.
+pub const APPEND_EVENTS_MAX: usize = 1024;
+
+/// What the writer believes about the stream. There is no "any": a blind write cannot be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// The stream does not exist yet.
+    NoStream,
+    /// The stream holds exactly so many events, at least one.
+    Exactly(Version),
+}
+
+impl Expected {
+    /// What a writer expects that has seen `version` events.
+    pub fn after(version: Version) -> Self {
+        if version == Version::EMPTY { Self::NoStream } else { Self::Exactly(version) }
+    }
+
+    /// The number of events that is expected.
+    pub const fn version(self) -> Version {
+        match self {
+            Self::NoStream => Version::EMPTY,
+            Self::Exactly(version) => version,
+        }
+    }
+}
+
+/// Events for one stream, to be added all or not at all. At least one, at most
+/// [`APPEND_EVENTS_MAX`].
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// The stream.
+    pub stream: StreamName,
+    /// What the writer believes about it.
+    pub expected: Expected,
+    /// What to add, in order.
+    pub events: Vec<NewEvent>,
+}
+
+/// Where the events of an append are now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// The place of the last event of the append.
+    pub position: Position,
+    /// The number of events that the stream holds now.
+    pub version: Version,
+}
+
+/// Why an append has not been acknowledged. Three, because the caller does three different things.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Another writer came first. Nothing was written: read again and decide again.
+    #[error("stream {stream} holds {actual} events, not {}", expected.version())]
+    Conflict {
+        /// The stream.
+        stream: StreamName,
+        /// What the writer believed.
+        expected: Expected,
+        /// How many events it holds.
+        actual: Version,
+    },
+    /// Nothing was written, and a retry may work.
+    #[error("the event store is unavailable")]
+    Unavailable(#[source] BoxError),
+    /// The answer was lost: the events may be there or not. Read the stream for their ids.
+    #[error("the outcome of the append is unknown")]
+    Indeterminate(#[source] BoxError),
+}
+
+/// Why a read has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A retry may work.
+    #[error("the event store is unavailable")]
+    Unavailable(#[source] BoxError),
+    /// What is stored is not what was written.
+    #[error("the log is damaged at position {position}: {cause}")]
+    Damaged {
+        /// The first event that cannot be trusted.
+        position: Position,
+        /// What does not fit.
+        cause: String,
+    },
+}
+
+/// The event store. Cheap to share; every method may be called from many tasks at once.
+pub trait EventStore: Send + Sync + std::fmt::Debug + 'static {
+    /// Adds events to one stream. Acknowledged means durable. The append goes on if the caller drops
+    /// the future.
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>>;
+
+    /// Adds to several streams, each append for itself, in order; they may share one durable
+    /// commit. A later append to the same stream expects what the earlier one leaves behind, and
+    /// conflicts if that one failed.
+    fn append_many(
+        &self,
+        appends: Vec<Append>,
+    ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>>;
+
+    /// The events of `stream` whose version is above `after`, in order, at most `limit`. An unknown
+    /// stream has none.
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamName,
+        after: Version,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>>;
+
+    /// The events whose position is above `after`, in order. Returns at least one if there is one,
+    /// and at most `limit`.
+    fn read_all(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>>;
+
+    /// The position of the last durable event.
+    fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>>;
+
+    /// Waits until the log holds an event above `after`, and returns its head then. Fails once the
+    /// store has stopped.
+    fn wait_past(&self, after: Position) -> BoxFuture<'_, Result<Position, ReadError>>;
+}
+
+/// Follows the log from a position: what is there first, then what comes.
+#[derive(Debug)]
+pub struct Subscription {
+    store: std::sync::Arc<dyn EventStore>,
+    after: Position,
+    limit: usize,
+}
+
+impl Subscription {
+    /// Follows `store` from the event above `after`, in batches of at most `limit`.
+    pub fn new(store: std::sync::Arc<dyn EventStore>, after: Position, limit: usize) -> Self {
+        Self { store, after, limit }
+    }
+
+    /// The next events, at least one; waits for them.
+    pub async fn next(&mut self) -> Result<Vec<RecordedEvent>, ReadError> {
+        loop {
+            let events = self.store.read_all(self.after, self.limit).await?;
+            if let Some(last) = events.last() {
+                self.after = last.position;
+                return Ok(events);
+            }
+            self.store.wait_past(self.after).await?;
+        }
+    }
+}
