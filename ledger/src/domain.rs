@@ -4,3 +4,4 @@ pub mod calendar;
 pub mod cutoff;
 pub mod money;
 pub mod product;
+pub mod rulebook;

@@ -197,11 +197,7 @@ pub fn place(
         return Ok(first_slot(policy, calendar, requested));
     }
 
-    let open_today = slots(policy, calendar, today).find(|slot| slot.cutoff_at > received_at);
-    let earliest_date = match open_today {
-        Some(_) => today,
-        None => today.succ_opt().unwrap_or(today),
-    };
+    let earliest_date = earliest_date(policy, calendar, received_at);
     if requested < today {
         return Err(CutoffRefusal::DateInPast { requested, today, earliest_date });
     }
@@ -209,11 +205,34 @@ pub fn place(
         let latest_date = policy.latest_date(today);
         return Err(CutoffRefusal::DateTooFar { requested, today, latest_date, earliest_date });
     }
-    open_today.ok_or_else(|| {
-        let last_cutoff_at =
-            slots(policy, calendar, today).last().map_or(received_at, |slot| slot.cutoff_at);
+    open_slot(policy, calendar, received_at).ok_or_else(|| {
+        let last = slots(policy, calendar, today).last();
+        let last_cutoff_at = last.map_or(received_at, |slot| slot.cutoff_at);
         CutoffRefusal::CutoffPassed { requested, last_cutoff_at, earliest_date }
     })
+}
+
+/// The first date for which an instruction received at that instant is accepted: today in New York
+/// while one of its windows is open, else tomorrow.
+pub fn earliest_date(
+    policy: &CutoffPolicy,
+    calendar: &Calendar,
+    received_at: DateTime<Utc>,
+) -> NaiveDate {
+    let today = eastern_date(received_at);
+    match open_slot(policy, calendar, received_at) {
+        Some(_) => today,
+        None => today.succ_opt().unwrap_or(today),
+    }
+}
+
+/// The first window of today that is still open.
+fn open_slot(
+    policy: &CutoffPolicy,
+    calendar: &Calendar,
+    received_at: DateTime<Utc>,
+) -> Option<Slot> {
+    slots(policy, calendar, eastern_date(received_at)).find(|slot| slot.cutoff_at > received_at)
 }
 
 fn first_slot(policy: &CutoffPolicy, calendar: &Calendar, date: NaiveDate) -> Slot {

@@ -1,0 +1,268 @@
+//! The rulebook: dated policy as data, in one document that events can name by its digest.
+//!
+//! Everything that a statute, a network or the house decides and that has a number in it stands
+//! here, with the date from which it holds and its source. Lookups take a date and are total.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock};
+
+use chrono::NaiveDate;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::calendar::{Calendar, CalendarOverride};
+use crate::domain::cutoff::CutoffPolicy;
+use crate::domain::money::{Amount, Money};
+use crate::domain::product::{Channel, Product};
+
+mod returns;
+mod timeline;
+mod title;
+mod waterfall;
+
+pub use returns::{
+    Initiator, RetryRule, ReturnAction, ReturnCode, ReturnCodeError, ReturnLimit, ReturnReview,
+    ReturnRule,
+};
+pub use timeline::{Dated, Period, PeriodUnit, Timeline, TimelineError};
+pub use title::{
+    FundsHold, HoldFrom, PayoffFacts, ReleaseCondition, ReleasePlan, ReleaseRule, ReleaseTerm,
+    ReleaseTrigger, StateCode, StateCodeError, TitleHolder,
+};
+pub use waterfall::{Bucket, Waterfall, WaterfallError};
+
+/// The document that this build starts from until another version is adopted.
+const BUILT_IN: &str = include_str!("../../rulebook/2026-11.json");
+
+/// How many hexadecimal digits of the document's SHA-256 name it in events.
+const DIGEST_LENGTH: usize = 16;
+
+/// Why a document is no rulebook.
+#[derive(Debug, thiserror::Error)]
+pub enum RulebookError {
+    /// It is not the JSON of a rulebook: a field is missing, unknown or out of range.
+    #[error("not a rulebook: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// The version goes into events.
+    #[error("{0:?} is not a version: 1 to 32 letters, digits, '.' or '-'")]
+    Version(String),
+    /// Two overrides for one date contradict or repeat each other.
+    #[error("{0} has more than one calendar override")]
+    OverrideRepeated(NaiveDate),
+    /// A state without a deadline would silently get the default.
+    #[error("state {0} has no release deadline")]
+    NoReleaseTerm(StateCode),
+}
+
+/// Amounts that bound payments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The most that one ACH entry can carry. More is refused.
+    pub ach_entry_max: Amount,
+    /// The most that one entry may carry to settle the same day.
+    pub same_day_entry_max: Amount,
+    /// Above this a payment is accepted with a warning.
+    pub payment_soft_max: Amount,
+    /// How much an instalment may fall short and still count as satisfied.
+    pub shortfall_tolerance: Money,
+}
+
+/// One value per product, so that none can be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PerProduct<T> {
+    auto: T,
+    lease: T,
+    personal: T,
+    card: T,
+}
+
+impl<T> PerProduct<T> {
+    fn get(&self, product: Product) -> &T {
+        match product {
+            Product::AutoLoan => &self.auto,
+            Product::Lease => &self.lease,
+            Product::PersonalLoan => &self.personal,
+            Product::CreditCard => &self.card,
+        }
+    }
+}
+
+/// One value per channel, so that none can be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PerChannel<T> {
+    own_ach: T,
+    bill_pay: T,
+    mail: T,
+    phone_vendor: T,
+    debit_card_vendor: T,
+    moneygram: T,
+    western_union: T,
+    wire: T,
+}
+
+impl<T> PerChannel<T> {
+    fn get(&self, channel: Channel) -> &T {
+        match channel {
+            Channel::OwnAch => &self.own_ach,
+            Channel::BillPay => &self.bill_pay,
+            Channel::Mail => &self.mail,
+            Channel::PhoneVendor => &self.phone_vendor,
+            Channel::DebitCardVendor => &self.debit_card_vendor,
+            Channel::MoneyGram => &self.moneygram,
+            Channel::WesternUnion => &self.western_union,
+            Channel::Wire => &self.wire,
+        }
+    }
+}
+
+/// The document's fields, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rules {
+    version: String,
+    cutoffs: PerProduct<Timeline<CutoffPolicy>>,
+    calendar_overrides: Vec<CalendarOverride>,
+    funds_holds: PerChannel<Timeline<FundsHold>>,
+    guaranteed_funds_hold: Timeline<FundsHold>,
+    return_codes: BTreeMap<ReturnCode, Timeline<ReturnRule>>,
+    unknown_return_code: Timeline<ReturnRule>,
+    title_release: BTreeMap<StateCode, Timeline<ReleaseRule>>,
+    default_title_release: Timeline<ReleaseRule>,
+    title_holders: BTreeMap<StateCode, Timeline<TitleHolder>>,
+    default_title_holder: Timeline<TitleHolder>,
+    waterfalls: PerProduct<Timeline<Waterfall>>,
+    limits: Timeline<Limits>,
+}
+
+impl Rules {
+    fn check(&self) -> Result<(), RulebookError> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
+        if !(1..=32).contains(&self.version.len()) || !self.version.bytes().all(plain) {
+            return Err(RulebookError::Version(self.version.chars().take(40).collect()));
+        }
+        let mut dates = BTreeSet::new();
+        if let Some(day) = self.calendar_overrides.iter().find(|day| !dates.insert(day.date)) {
+            return Err(RulebookError::OverrideRepeated(day.date));
+        }
+        let empty = |timeline: &Timeline<ReleaseRule>| {
+            timeline.iter().any(|dated| dated.rule.terms.is_empty())
+        };
+        match self.title_release.iter().find(|(_, timeline)| empty(timeline)) {
+            Some((state, _)) => Err(RulebookError::NoReleaseTerm(*state)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Every dated rule of one version, with the document that it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rulebook {
+    rules: Rules,
+    calendar: Calendar,
+    document: Arc<str>,
+    digest: String,
+}
+
+impl Rulebook {
+    /// The rulebook that ships with this build.
+    pub fn built_in() -> Arc<Self> {
+        #[expect(clippy::expect_used, reason = "the document is part of the build, and is tested")]
+        static RULEBOOK: LazyLock<Arc<Rulebook>> = LazyLock::new(|| {
+            Arc::new(Rulebook::parse(BUILT_IN).expect("the built-in rulebook parses"))
+        });
+        Arc::clone(&RULEBOOK)
+    }
+
+    /// Reads and checks a document.
+    pub fn parse(json: &str) -> Result<Self, RulebookError> {
+        let rules: Rules = serde_json::from_str(json)?;
+        rules.check()?;
+        let calendar = Calendar::new(rules.calendar_overrides.iter().cloned());
+        Ok(Self { rules, calendar, document: json.into(), digest: digest_of(json) })
+    }
+
+    /// The version's name, such as "2026-11".
+    pub fn version(&self) -> &str {
+        &self.rules.version
+    }
+
+    /// The first 16 hexadecimal digits of the document's SHA-256: what events pin.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The document, byte for byte as it was read.
+    pub fn document(&self) -> &str {
+        &self.document
+    }
+
+    /// Which days are banking days.
+    pub const fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    /// When the product's windows close for what is received on `date`.
+    pub fn cutoff_policy(&self, product: Product, date: NaiveDate) -> &CutoffPolicy {
+        &self.rules.cutoffs.get(product).at(date).rule
+    }
+
+    /// How long payoff money of a channel is waited for.
+    pub fn funds_hold(&self, channel: Channel, date: NaiveDate) -> FundsHold {
+        self.rules.funds_holds.get(channel).at(date).rule
+    }
+
+    /// What a return code stands for. A code that is not listed is reversed all the same, and
+    /// goes to the exception queue.
+    pub fn return_rule(&self, code: ReturnCode, date: NaiveDate) -> &ReturnRule {
+        let timeline = self.rules.return_codes.get(&code);
+        &timeline.unwrap_or(&self.rules.unknown_return_code).at(date).rule
+    }
+
+    /// When the title is released after a payoff. `state` is the one that issued the title; one
+    /// that is not listed, or not known, gets the default deadline.
+    pub fn release_by(&self, state: Option<StateCode>, facts: &PayoffFacts) -> ReleasePlan {
+        let date = facts.received_on;
+        let fallback = self.rules.default_title_release.at(date);
+        let rule = state
+            .and_then(|state| self.rules.title_release.get(&state))
+            .map_or(fallback, |timeline| timeline.at(date));
+        let hold = if facts.guaranteed {
+            self.rules.guaranteed_funds_hold.at(date).rule
+        } else {
+            self.funds_hold(facts.channel, date)
+        };
+        title::plan(&rule.rule, &fallback.rule, facts, hold, &self.calendar)
+    }
+
+    /// Who has the paper title of a state while the lien stands.
+    pub fn title_holder(&self, state: StateCode, date: NaiveDate) -> TitleHolder {
+        let timeline = self.rules.title_holders.get(&state);
+        timeline.unwrap_or(&self.rules.default_title_holder).at(date).rule
+    }
+
+    /// In which order a payment effective on `date` is taken up.
+    pub fn waterfall(&self, product: Product, date: NaiveDate) -> &Waterfall {
+        &self.rules.waterfalls.get(product).at(date).rule
+    }
+
+    /// The amounts that bound payments on `date`.
+    pub fn limits(&self, date: NaiveDate) -> Limits {
+        self.rules.limits.at(date).rule
+    }
+}
+
+fn digest_of(document: &str) -> String {
+    let mut hex = String::with_capacity(DIGEST_LENGTH);
+    for byte in Sha256::digest(document.as_bytes()).iter().take(DIGEST_LENGTH.div_euclid(2)) {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+#[cfg(test)]
+mod tests;

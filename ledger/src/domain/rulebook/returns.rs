@@ -1,0 +1,213 @@
+//! ACH return codes: what each means, how long it may take, and what the servicer does about it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::timeline::{Period, PeriodUnit};
+use crate::domain::calendar::Calendar;
+
+/// A text that is no return code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a return code: \"R\" and two digits")]
+pub struct ReturnCodeError(pub String);
+
+/// An ACH return reason code: "R" and two digits, whether assigned or not.
+///
+/// ```
+/// use ledger::domain::rulebook::ReturnCode;
+/// assert_eq!("R01".parse::<ReturnCode>().unwrap().to_string(), "R01");
+/// assert!("X01".parse::<ReturnCode>().is_err());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ReturnCode(u8);
+
+impl FromStr for ReturnCode {
+    type Err = ReturnCodeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text
+            .strip_prefix('R')
+            .filter(|digits| digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()));
+        digits
+            .and_then(|digits| digits.parse().ok())
+            .map(Self)
+            .ok_or_else(|| ReturnCodeError(text.chars().take(20).collect()))
+    }
+}
+
+impl fmt::Display for ReturnCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "R{:02}", self.0)
+    }
+}
+
+impl TryFrom<String> for ReturnCode {
+    type Error = ReturnCodeError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ReturnCode> for String {
+    fn from(code: ReturnCode) -> Self {
+        code.to_string()
+    }
+}
+
+impl schemars::JsonSchema for ReturnCode {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ReturnCode".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string", "description": "ACH return reason code", "pattern": r"^R\d{2}$"
+        })
+    }
+}
+
+/// Who may send a return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Initiator {
+    /// The customer's bank (RDFI).
+    ReceivingBank,
+    /// The servicer's bank (ODFI).
+    OriginatingBank,
+    /// The ACH operator.
+    Operator,
+    /// The gateway of an international entry.
+    Gateway,
+    /// A federal agency, for enrolments.
+    FederalAgency,
+}
+
+/// How long after settlement a return is in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnLimit {
+    /// Within a period after the settlement date.
+    Within(Period),
+    /// With the next file or processing after detection.
+    NextFile,
+    /// As the two banks agree.
+    ByAgreement,
+    /// When the receiver refuses.
+    OnRefusal,
+    /// No limit is known.
+    None,
+}
+
+impl ReturnLimit {
+    /// The banking day by whose opening the return must be there; `None` without a fixed limit.
+    ///
+    /// A limit in calendar days ends on the banking day after its last day (domain rule 3.1). A
+    /// later return is posted all the same and marked late.
+    pub fn due_by(self, settled_on: NaiveDate, calendar: &Calendar) -> Option<NaiveDate> {
+        let Self::Within(period) = self else { return None };
+        let end = period.after(settled_on, calendar);
+        Some(match period.unit {
+            PeriodUnit::BankingDays => end,
+            PeriodUnit::CalendarDays | PeriodUnit::Hours | PeriodUnit::Months => {
+                calendar.next_banking_day(end)
+            }
+        })
+    }
+}
+
+/// Whether and how the entry may be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryRule {
+    /// Never.
+    Never,
+    /// The same entry again, up to so many times.
+    RePresent {
+        /// How many further attempts.
+        times: u8,
+    },
+    /// Only as a corrected new entry.
+    CorrectedEntry,
+    /// Only with a fresh authorisation by the customer.
+    FreshAuthorisation,
+}
+
+/// What the servicer does about a return. The money is reversed in every case but the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnAction {
+    /// Set A: a fee if allowed, perhaps a second presentment, Auto Pay stays until two in a row.
+    InsufficientFunds,
+    /// Set B: the payment account is disabled, Auto Pay suspended, a new account asked for.
+    AccountUnusable,
+    /// Set C: authorisation revoked, account disabled, Auto Pay stopped, no fee.
+    Unauthorised,
+    /// Set C, light: the account stays, the mistake is put right, no fee.
+    EntryMismatch,
+    /// Set D: no automatic retry, the customer is asked, the Auto Pay instance is cancelled.
+    StopPayment,
+    /// Set E: every debit stops, no fee, the estate's queue.
+    Deceased,
+    /// Set F: our mistake: no fee, no late fee that it caused, put right and sent again.
+    OurError,
+    /// Set G: a refund came back: it is payable again, by cheque.
+    RefundReturned,
+    /// Set X: not expected for our entries: a person looks at it.
+    Exception,
+    /// A dishonour or its contest, between the banks.
+    BankToBank,
+}
+
+impl ReturnAction {
+    /// Whether a returned-item fee may be charged, if contract and state law allow one.
+    pub const fn may_charge_fee(self) -> bool {
+        matches!(self, Self::InsufficientFunds | Self::AccountUnusable | Self::StopPayment)
+    }
+
+    /// Whether the payment account takes no more debits.
+    pub const fn disables_payment_account(self) -> bool {
+        matches!(self, Self::AccountUnusable | Self::Unauthorised | Self::Deceased)
+    }
+}
+
+/// Who must look at a return besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnReview {
+    /// Legal: an account frozen by law.
+    Legal,
+    /// Fraud: questionable circumstances.
+    Fraud,
+    /// Whether we reversed it too, so that it is not taken back twice.
+    Duplicate,
+}
+
+/// What one return code stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReturnRule {
+    /// In words for a person.
+    pub meaning: String,
+    /// Who may send it.
+    pub initiators: Vec<Initiator>,
+    /// How long it is in time.
+    pub limit: ReturnLimit,
+    /// Whether the entry may be tried again.
+    pub retry: RetryRule,
+    /// What is done.
+    pub action: ReturnAction,
+    /// What is done instead, where the code is used for a second cause.
+    #[serde(default)]
+    pub otherwise: Option<ReturnAction>,
+    /// Who must look at it besides.
+    #[serde(default)]
+    pub review: Option<ReturnReview>,
+    /// Whether it counts to the unauthorised return rate (domain rule 3.5).
+    #[serde(default)]
+    pub unauthorised: bool,
+}
