@@ -1,7 +1,11 @@
 //! The pure core: synchronous, total, without clock, id source, store or log.
 
+pub mod account;
 pub mod calendar;
 pub mod cutoff;
+pub mod interest;
+pub mod journal;
 pub mod money;
 pub mod product;
 pub mod rulebook;
+pub mod words;

@@ -158,7 +158,7 @@ pub struct Metadata {
     #[serde(rename = "by")]
     #[schemars(with = "String")]
     pub actor: Actor,
-    /// What set the request off, if the ledger did: a stream and version, or a window.
-    #[serde(rename = "cause", default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
+    /// The version of the rules that decided; its content is in the `rulebook` stream.
+    #[serde(rename = "rules")]
+    pub rules: String,
 }

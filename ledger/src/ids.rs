@@ -128,6 +128,11 @@ uuid_id! {
 }
 
 uuid_id! {
+    /// Names one fee. Derived from the account and the request that charged it.
+    FeeId
+}
+
+uuid_id! {
     /// Names one event. Derived, so that an append that answered nothing can be asked about again.
     EventId
 }
@@ -144,6 +149,13 @@ impl PaymentId {
     /// The id of the `ordinal`-th payment that `request` makes on `account`.
     pub fn derived(account: &AccountId, request: RequestId, ordinal: u32) -> Self {
         Self(derive(&["payment", account.as_str(), &request.to_string(), &ordinal.to_string()]))
+    }
+}
+
+impl FeeId {
+    /// The id of the fee that `request` charges on `account`.
+    pub fn derived(account: &AccountId, request: RequestId) -> Self {
+        Self(derive(&["fee", account.as_str(), &request.to_string()]))
     }
 }
 

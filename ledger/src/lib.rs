@@ -1,9 +1,12 @@
 //! The ledger: a pure domain core, the event store port and its adapters, and the engine between.
 //!
-//! This crate knows no wire format and no server. Commands go in through [`engine`], decisions are
+//! This crate knows no wire format and no server. Commands go in through the engine, decisions are
 //! made by [`domain`], and events are kept by whatever implements [`store::EventStore`].
 
+pub mod codec;
+pub mod cycles;
 pub mod domain;
 pub mod envelope;
 pub mod ids;
 pub mod store;
+pub mod streams;

@@ -1,58 +1,6 @@
 //! What kinds of account there are, and the ways in which money reaches them.
 
-use std::fmt;
-use std::str::FromStr;
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-/// A word that names no member of the set it was looked up in.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} is not one of {known}")]
-pub struct UnknownWord {
-    /// What was given.
-    pub word: String,
-    /// What would have been understood.
-    pub known: String,
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $type:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-            JsonSchema,
-        )]
-        pub enum $type { $($(#[$vdoc])* #[serde(rename = $word)] $variant,)+ }
-
-        impl $type {
-            /// All of them, in order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The stored and spoken name.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)+ }
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = UnknownWord;
-
-            fn from_str(word: &str) -> Result<Self, Self::Err> {
-                match word {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err(UnknownWord { word: word.to_owned(), known: [$($word,)+].join(", ") }),
-                }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
+use super::words::words;
 
 words! {
     /// The kind of an account. Cut-offs, waterfalls and holds are chosen by it.

@@ -1,0 +1,141 @@
+//! Events as they are stored: a name and a JSON document. These names are for ever.
+//!
+//! This is the only place that knows them; renaming a Rust variant changes no byte. A shape that is
+//! no longer written is lifted here, never in the domain.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cycles::cutoff::WindowSealed;
+use crate::domain::account::events as account;
+use crate::domain::account::events::Event;
+use crate::domain::rulebook::Rulebook;
+use schemars::JsonSchema;
+
+/// An event of any stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// Of an account.
+    Account(Event),
+    /// Of a cut-off window.
+    WindowSealed(WindowSealed),
+    /// A version of the rules came into force.
+    RulebookAdopted(RulebookAdopted),
+}
+
+/// A version of the rules came into force, with its whole content: what later events pin by
+/// version can be looked up in the log itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RulebookAdopted {
+    /// The version, as events pin it.
+    pub version: String,
+    /// SHA-256 of the document, the first 16 bytes in hex.
+    pub digest: String,
+    /// The rulebook: a JSON document.
+    pub document: String,
+}
+
+impl RulebookAdopted {
+    /// The adoption of `rules`.
+    pub fn of(rules: &Rulebook) -> Self {
+        Self {
+            version: rules.version().to_owned(),
+            digest: rules.digest().to_owned(),
+            document: rules.document().to_owned(),
+        }
+    }
+}
+
+/// Why recorded bytes are no event of this ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// A name that this version does not know: written by a later one.
+    #[error("unknown event type {0:?}")]
+    UnknownKind(String),
+    /// Not the document that the name promises.
+    #[error("an event of type {kind} cannot be read")]
+    Malformed {
+        /// The stored name.
+        kind: String,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+macro_rules! account_events {
+    ($($variant:ident = $kind:literal,)+) => {
+        /// The stored names of all event types, in order of declaration.
+        pub const KINDS: &[&str] = &[$($kind,)+ WINDOW_SEALED, RULEBOOK_ADOPTED];
+
+        /// The stored name of an account's event.
+        pub const fn kind_of(event: &Event) -> &'static str {
+            match event { $(Event::$variant(_) => $kind,)+ }
+        }
+
+        fn body_of(event: &Event) -> Result<Vec<u8>, serde_json::Error> {
+            match event { $(Event::$variant(body) => serde_json::to_vec(body),)+ }
+        }
+
+        fn account_event(kind: &str, data: &[u8]) -> Option<Result<Event, serde_json::Error>> {
+            match kind {
+                $($kind => Some(serde_json::from_slice(data).map(Event::$variant)),)+
+                _ => None,
+            }
+        }
+
+        /// The JSON Schemas of all stored documents, by stored name.
+        pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
+            vec![
+                $(($kind, schemars::schema_for!(account::$variant)),)+
+                (WINDOW_SEALED, schemars::schema_for!(WindowSealed)),
+                (RULEBOOK_ADOPTED, schemars::schema_for!(RulebookAdopted)),
+                ("Metadata", schemars::schema_for!(crate::envelope::Metadata)),
+            ]
+        }
+    };
+}
+
+account_events! {
+    AccountOpened = "AccountOpened",
+    PaymentScheduled = "PaymentScheduled",
+    PaymentCancelled = "PaymentCancelled",
+    PaymentApplied = "PaymentApplied",
+    PaymentReceived = "PaymentReceived",
+    PaymentReturned = "PaymentReturned",
+    PaymentReinstated = "PaymentReinstated",
+    FeeAssessed = "FeeAssessed",
+    FeeWaived = "FeeWaived",
+    LienRecorded = "LienRecorded",
+    AccountPaidOff = "AccountPaidOff",
+    PayoffReversed = "PayoffReversed",
+    LienReleased = "LienReleased",
+    RequestRefused = "RequestRefused",
+    NothingChanged = "NothingChanged",
+}
+
+const WINDOW_SEALED: &str = "WindowSealed";
+const RULEBOOK_ADOPTED: &str = "RulebookAdopted";
+
+/// An event as its stored name and document.
+pub fn encode(fact: &Fact) -> Result<(&'static str, Vec<u8>), serde_json::Error> {
+    match fact {
+        Fact::Account(event) => Ok((kind_of(event), body_of(event)?)),
+        Fact::WindowSealed(sealed) => Ok((WINDOW_SEALED, serde_json::to_vec(sealed)?)),
+        Fact::RulebookAdopted(adopted) => Ok((RULEBOOK_ADOPTED, serde_json::to_vec(adopted)?)),
+    }
+}
+
+/// The event that a stored name and document stand for.
+pub fn decode(kind: &str, data: &[u8]) -> Result<Fact, CodecError> {
+    let decoded = match kind {
+        WINDOW_SEALED => Some(serde_json::from_slice(data).map(Fact::WindowSealed)),
+        RULEBOOK_ADOPTED => Some(serde_json::from_slice(data).map(Fact::RulebookAdopted)),
+        _ => account_event(kind, data).map(|event| event.map(Fact::Account)),
+    };
+    match decoded {
+        None => Err(CodecError::UnknownKind(kind.to_owned())),
+        Some(decoded) => {
+            decoded.map_err(|source| CodecError::Malformed { kind: kind.to_owned(), source })
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What time drives.
+
+pub mod cutoff;

@@ -1,0 +1,183 @@
+//! The run of a cut-off window: when it may start, and the seal that it leaves behind.
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::domain::cutoff::{Window, instant_of, windows_of};
+use crate::domain::money::{Amount, Money, total};
+use crate::domain::product::Product;
+use crate::domain::rulebook::Rulebook;
+use crate::domain::words::words;
+use crate::ids::{PaymentId, RequestId};
+
+/// A command that is not decided this long after its receipt is refused and must be sent again.
+pub const RECEIPT_AGE_MAX: Duration = Duration::seconds(5);
+
+/// How far the clocks of two gateways may be apart.
+pub const CLOCK_SKEW_MAX: Duration = Duration::seconds(1);
+
+/// One window of one product on one date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WindowKey {
+    /// The product whose policy has the window.
+    pub product: Product,
+    /// The effective date of its payments.
+    pub date: NaiveDate,
+    /// The window.
+    pub window: Window,
+}
+
+/// Why a window cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunRefusal {
+    /// The product has no such window on that date.
+    #[error("product {product} has no window {window} on {date}; it has {windows}")]
+    NoSuchWindow {
+        /// The product.
+        product: Product,
+        /// The date.
+        date: NaiveDate,
+        /// The window asked for.
+        window: Window,
+        /// The windows it has.
+        windows: String,
+    },
+    /// The run starts once every command received before the cut-off is settled.
+    #[error("the window can be run from {starts_at}; its cut-off is {cutoff_at}")]
+    WindowNotClosed {
+        /// The cut-off.
+        cutoff_at: DateTime<Utc>,
+        /// When its run may start.
+        starts_at: DateTime<Utc>,
+    },
+}
+
+impl WindowKey {
+    /// The name by which requests and streams refer to the window.
+    pub fn name(&self) -> String {
+        format!("{}-{}-{}", self.product, self.date, self.window)
+    }
+
+    /// The instant of the cut-off.
+    pub fn cutoff_at(&self) -> DateTime<Utc> {
+        instant_of(self.date, self.window)
+    }
+
+    /// The instant from which the window may be run: a command received before the cut-off has
+    /// been decided by then, on any gateway, or never will be.
+    pub fn starts_at(&self) -> DateTime<Utc> {
+        let wait = RECEIPT_AGE_MAX + CLOCK_SKEW_MAX;
+        self.cutoff_at().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// May the window be run at `now`?
+    pub fn check(&self, rules: &Rulebook, now: DateTime<Utc>) -> Result<(), RunRefusal> {
+        let (product, date, window) = (self.product, self.date, self.window);
+        let windows = windows_of(rules.cutoff_policy(product, date), rules.calendar(), date);
+        if !windows.contains(&window) {
+            let names: Vec<_> = windows.iter().map(ToString::to_string).collect();
+            let windows = names.join(", ");
+            return Err(RunRefusal::NoSuchWindow { product, date, window, windows });
+        }
+        if now < self.starts_at() {
+            let (cutoff_at, starts_at) = (self.cutoff_at(), self.starts_at());
+            return Err(RunRefusal::WindowNotClosed { cutoff_at, starts_at });
+        }
+        Ok(())
+    }
+
+    /// The id of the request by which the window's run applies `payment`: running it again is a
+    /// repeat.
+    pub fn apply_request(&self, payment: PaymentId) -> RequestId {
+        RequestId::derived(&format!("cutoff-{}", self.name()), &format!("apply-{payment}"))
+    }
+}
+
+words! {
+    /// What a run did with a payment.
+    RunOutcome {
+        /// It was made.
+        Applied = "applied",
+        /// It was cancelled, since nothing was owed any more.
+        Cancelled = "cancelled",
+    }
+}
+
+/// One payment of a window, after its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunItem {
+    /// The payment.
+    pub payment: PaymentId,
+    /// What the run did with it.
+    pub outcome: RunOutcome,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// A window was run: which payments were in it is fixed by the root, and can be proved from the
+/// accounts' own events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WindowSealed {
+    /// The product.
+    pub product: Product,
+    /// The effective date.
+    pub date: NaiveDate,
+    /// The window.
+    pub window: Window,
+    /// 0 for the first seal; more where payments turned up after it.
+    pub supplement: u32,
+    /// How many payments were made.
+    pub applied_count: u64,
+    /// What they come to.
+    pub applied_total: Money,
+    /// How many were cancelled by the run.
+    pub cancelled_count: u64,
+    /// What those come to.
+    pub cancelled_total: Money,
+    /// SHA-256 over the items in order of payment id, a line `payment outcome amount` each.
+    pub root: String,
+}
+
+impl WindowSealed {
+    /// The seal over what a run did.
+    pub fn of(key: WindowKey, supplement: u32, mut items: Vec<RunItem>) -> Self {
+        items.sort_unstable();
+        let mut hash = Sha256::new();
+        for item in &items {
+            hash.update(format!("{} {} {}\n", item.payment, item.outcome, item.amount));
+        }
+        let of = |outcome: RunOutcome| {
+            let amounts: Vec<Money> = items
+                .iter()
+                .filter(|item| item.outcome == outcome)
+                .map(|item| item.amount.money())
+                .collect();
+            (u64::try_from(amounts.len()).unwrap_or(u64::MAX), total(amounts))
+        };
+        let (applied_count, applied_total) = of(RunOutcome::Applied);
+        let (cancelled_count, cancelled_total) = of(RunOutcome::Cancelled);
+        Self {
+            product: key.product,
+            date: key.date,
+            window: key.window,
+            supplement,
+            applied_count,
+            applied_total,
+            cancelled_count,
+            cancelled_total,
+            root: hex(&hash.finalize()),
+        }
+    }
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,150 @@
+//! One account: its decider, which dispatches to the rooms below.
+//!
+//! `decide` works everything out and may say no; `evolve` only writes down, and never does.
+
+pub mod book;
+pub mod commands;
+pub mod events;
+mod fees;
+mod opening;
+mod payments;
+mod posting;
+pub mod refusal;
+mod returns;
+pub mod state;
+pub mod terms;
+mod title;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use commands::Command;
+use events::Event;
+use refusal::Refusal;
+use state::{Account, OpenAccount};
+use terms::TermsError;
+
+use super::cutoff::eastern_date;
+use super::rulebook::Rulebook;
+use crate::ids::{AccountId, RequestId};
+
+/// What was read once, at the edge, for one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The account.
+    pub account: &'a AccountId,
+    /// The request.
+    pub request: RequestId,
+    /// When the request was received: the instant that decides.
+    pub received_at: DateTime<Utc>,
+    /// The rules in force.
+    pub rules: &'a Rulebook,
+}
+
+impl Context<'_> {
+    /// The date of receipt in Eastern time.
+    pub fn today(&self) -> NaiveDate {
+        eastern_date(self.received_at)
+    }
+
+    /// The accounting day of a run for payments effective on `effective`: that day while the run
+    /// starts at its end (the 24:00 window runs after midnight), today if it is later than that.
+    fn run_gl_date(&self, effective: NaiveDate) -> NaiveDate {
+        let today = self.today();
+        if effective.succ_opt() == Some(today) { effective } else { today }
+    }
+}
+
+/// What came of a command: events, none if it had been done already, or a refusal. `Unknown` is no
+/// refusal of the account but a question about something that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// A refusal by the rules, which is recorded.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The terms of a new account contradict themselves.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
+    /// The account is not on the books.
+    #[error("account not found")]
+    AccountNotFound,
+    /// The account has no such payment.
+    #[error("payment {0} not found")]
+    PaymentNotFound(crate::ids::PaymentId),
+}
+
+/// What a decision returns: the events the command causes, in order.
+pub type Decision = Result<Vec<Event>, Denial>;
+
+/// Chooses the events that `command` causes in `account`. An empty answer means that the command
+/// had been carried out before.
+pub fn decide(account: &Account, command: &Command, context: &Context<'_>) -> Decision {
+    let open = match (account, command) {
+        (Account::Absent, Command::OpenAccount { terms, lien }) => {
+            return opening::open(terms, lien.as_ref());
+        }
+        (Account::Absent, _) => return Err(Denial::AccountNotFound),
+        (Account::Open(open), _) => open,
+    };
+    decide_open(open, command, context)
+}
+
+fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> Decision {
+    match command {
+        Command::OpenAccount { .. } => {
+            let opened_date = open.terms().opened_date;
+            Err(Refusal::AccountExists { opened_date }.into())
+        }
+        Command::SchedulePayment { amount, payment_date, funding, allow_duplicate } => {
+            let order = payments::Order {
+                amount: *amount,
+                payment_date: *payment_date,
+                funding: funding.clone(),
+                allow_duplicate: *allow_duplicate,
+            };
+            payments::schedule(open, order, context)
+        }
+        Command::CancelPayment { payment } => payments::cancel(open, *payment, context),
+        Command::ApplyPayment { payment } => payments::apply(open, *payment, context),
+        Command::ReceivePayment {
+            channel,
+            amount,
+            received_date,
+            reference,
+            third_party_fee,
+            allow_duplicate,
+        } => {
+            let receipt = payments::Receipt {
+                channel: *channel,
+                amount: *amount,
+                received_date: *received_date,
+                reference: reference.clone(),
+                third_party_fee: *third_party_fee,
+                allow_duplicate: *allow_duplicate,
+            };
+            payments::receive(open, receipt, context)
+        }
+        Command::ReturnPayment { payment, return_code } => {
+            returns::take_back(open, *payment, return_code, context)
+        }
+        Command::ReinstatePayment { payment } => returns::reinstate(open, *payment, context),
+        Command::AssessFee { kind, amount } => fees::assess(open, *kind, *amount, context),
+        Command::WaiveFee { fee } => fees::waive(open, *fee, context),
+        Command::RecordLien { lien } => title::record(open, lien),
+        Command::ReleaseLien => title::release(open, context),
+    }
+}
+
+/// Folds one event, recorded for a request received at `received_at`, into `account`.
+#[must_use]
+pub fn evolve(account: Account, event: &Event, received_at: DateTime<Utc>) -> Account {
+    match (account, event) {
+        (Account::Absent, Event::AccountOpened(opened)) => {
+            Account::Open(Box::new(OpenAccount::new(opened)))
+        }
+        (Account::Open(mut open), event) => {
+            open.follow(event, received_at);
+            Account::Open(open)
+        }
+        (Account::Absent, _) => Account::Absent,
+    }
+}

@@ -1,0 +1,50 @@
+//! Putting an account on the books.
+
+use super::Decision;
+use super::book::Book;
+use super::commands::Lien;
+use super::events::{AccountOpened, Event, LienRecorded, Posting};
+use super::terms::{Terms, TermsError};
+use crate::domain::journal::{Journal, LedgerAccount};
+use crate::domain::product::Product;
+
+/// The account takes over what is owed on its opening date: principal, interest accrued to that
+/// date, unpaid fees; for a lease the rentals due and unpaid. All of it against cash, whether the
+/// loan was made or bought.
+pub(super) fn open(terms: &Terms, lien: Option<&Lien>) -> Decision {
+    terms.check()?;
+    if lien.is_some() && terms.product != Product::AutoLoan {
+        let problem = format!("accounts of product {} have no title", terms.product);
+        return Err(TermsError::Invalid { field: "lien", problem }.into());
+    }
+    let on = terms.opened_date;
+    let book = Book::new(terms.clone());
+    let standing = book.standing(on);
+    let cash = LedgerAccount::Cash;
+    let mut journal = Journal::new(on);
+    journal.transfer(LedgerAccount::Principal, cash, standing.principal, on);
+    journal.transfer(LedgerAccount::AccruedInterest, cash, standing.interest_due, on);
+    journal.transfer(LedgerAccount::FeesReceivable, cash, standing.fees_due, on);
+    match terms.product {
+        Product::Lease => {
+            let plan = &terms.instalments;
+            let due = plan.total_of(plan.due_count(on));
+            let tax = plan.tax_between(crate::domain::money::Money::ZERO, due);
+            journal.transfer(LedgerAccount::RentalsReceivable, cash, due - tax, on);
+            journal.transfer(LedgerAccount::LeaseTaxReceivable, cash, tax, on);
+        }
+        Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {}
+    }
+    let posting = Posting { gl_date: None, lines: journal.finish(), reallocated: Vec::new() };
+    let opened = Event::AccountOpened(AccountOpened { terms: terms.clone(), posting });
+    let recorded = lien.map(|lien| Event::LienRecorded(recorded(lien)));
+    Ok(std::iter::once(opened).chain(recorded).collect())
+}
+
+pub(super) fn recorded(lien: &Lien) -> LienRecorded {
+    LienRecorded {
+        title_state: lien.title_state.clone(),
+        vin: lien.vin.clone(),
+        lienholder: lien.lienholder.clone(),
+    }
+}

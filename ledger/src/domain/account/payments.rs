@@ -1,0 +1,210 @@
+//! Payments: scheduled, cancelled, applied at their window, or received by another channel.
+
+use chrono::NaiveDate;
+
+use super::book::{Entry, Movement};
+use super::events::{
+    CancelReason, Event, Funding, PaymentApplied, PaymentCancelled, PaymentReceived,
+    PaymentScheduled, Split,
+};
+use super::posting::{Change, Subject, payoff_change, restate};
+use super::refusal::Refusal;
+use super::state::{OpenAccount, Payment, Progress};
+use super::{Context, Decision, Denial};
+use crate::domain::cutoff::{CutoffRefusal, place, tz_database_version};
+use crate::domain::money::{AMOUNT_MAX, Amount};
+use crate::domain::product::Channel;
+use crate::ids::PaymentId;
+
+/// A customer's instruction.
+pub(super) struct Order {
+    pub(super) amount: Amount,
+    pub(super) payment_date: NaiveDate,
+    pub(super) funding: Option<Funding>,
+    pub(super) allow_duplicate: bool,
+}
+
+/// Money that came in.
+pub(super) struct Receipt {
+    pub(super) channel: Channel,
+    pub(super) amount: Amount,
+    pub(super) received_date: NaiveDate,
+    pub(super) reference: Option<String>,
+    pub(super) third_party_fee: Option<Amount>,
+    pub(super) allow_duplicate: bool,
+}
+
+fn check_amount(amount: Amount) -> Result<(), Refusal> {
+    let limit = AMOUNT_MAX;
+    if amount > limit { Err(Refusal::AmountTooLarge { amount, limit }) } else { Ok(()) }
+}
+
+impl From<CutoffRefusal> for Refusal {
+    fn from(refusal: CutoffRefusal) -> Self {
+        match refusal {
+            CutoffRefusal::DateInPast { requested, earliest_date, .. } => {
+                Self::DateInPast { requested, earliest_date }
+            }
+            CutoffRefusal::DateTooFar { requested, earliest_date, latest_date, .. } => {
+                Self::DateTooFar { requested, earliest_date, latest_date }
+            }
+            CutoffRefusal::CutoffPassed { requested, earliest_date, .. } => {
+                Self::CutoffPassed { requested, earliest_date }
+            }
+        }
+    }
+}
+
+/// Places the instruction in a window. Refused for an account that is paid off, an amount that no
+/// entry carries, a date the cut-offs do not allow, or what looks like a second time.
+pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) -> Decision {
+    if let Some(paid_off) = &open.paid_off {
+        let paid_off_date = paid_off.paid_off_date;
+        return Err(Refusal::AccountPaidOff { paid_off_date }.into());
+    }
+    check_amount(order.amount)?;
+    let rules = context.rules;
+    let policy = rules.cutoff_policy(open.terms().product, context.today());
+    let slot = place(policy, rules.calendar(), context.received_at, order.payment_date)
+        .map_err(Refusal::from)?;
+    let pending = open.payments.values().find(|payment| {
+        payment.progress == Progress::Scheduled
+            && payment.amount == order.amount
+            && payment.effective_date == order.payment_date
+    });
+    if let (Some(payment), false) = (pending, order.allow_duplicate) {
+        return Err(Refusal::PossibleDuplicate { payment: payment.id }.into());
+    }
+    Ok(vec![Event::PaymentScheduled(PaymentScheduled {
+        payment: PaymentId::derived(context.account, context.request, 0),
+        amount: order.amount,
+        payment_date: order.payment_date,
+        window: slot.window,
+        cutoff_at: slot.cutoff_at,
+        origination_date: slot.origination_date,
+        funding: order.funding,
+        tz: tz_database_version().to_owned(),
+    })])
+}
+
+fn find(open: &OpenAccount, payment: PaymentId) -> Result<&Payment, Denial> {
+    open.payments.get(&payment).ok_or(Denial::PaymentNotFound(payment))
+}
+
+/// Cancels a scheduled payment received before its cut-off. At the cut-off it is too late, whether
+/// or not the run has started.
+pub(super) fn cancel(open: &OpenAccount, id: PaymentId, context: &Context<'_>) -> Decision {
+    let payment = find(open, id)?;
+    let not_pending =
+        || Refusal::NotPending { payment: id, state: payment.progress.name().to_owned() };
+    let Some(schedule) = &payment.schedule else { return Err(not_pending().into()) };
+    let (cutoff_at, received_at) = (schedule.cutoff_at, context.received_at);
+    if received_at >= cutoff_at {
+        return Err(Refusal::CancelWindowClosed { payment: id, cutoff_at, received_at }.into());
+    }
+    match payment.progress {
+        Progress::Cancelled { .. } => Ok(Vec::new()),
+        Progress::Scheduled => Ok(vec![Event::PaymentCancelled(PaymentCancelled {
+            payment: id,
+            reason: CancelReason::Requested,
+        })]),
+        Progress::Applied | Progress::Returned { .. } => Err(not_pending().into()),
+    }
+}
+
+/// Applies a scheduled payment whose cut-off has passed; cancels it if nothing is owed any more.
+/// Nothing to do for one that is no longer pending.
+pub(super) fn apply(open: &OpenAccount, id: PaymentId, context: &Context<'_>) -> Decision {
+    let payment = find(open, id)?;
+    let Some(schedule) = &payment.schedule else { return Ok(Vec::new()) };
+    if payment.progress != Progress::Scheduled {
+        return Ok(Vec::new());
+    }
+    if context.received_at < schedule.cutoff_at {
+        let cutoff_at = schedule.cutoff_at;
+        return Err(Refusal::WindowNotClosed { payment: id, cutoff_at }.into());
+    }
+    if open.paid_off.is_some() {
+        let reason = CancelReason::AccountPaidOff;
+        return Ok(vec![Event::PaymentCancelled(PaymentCancelled { payment: id, reason })]);
+    }
+    let effective = payment.effective_date;
+    let arrival = Arrival { id, channel: Channel::OwnAch, amount: payment.amount, effective };
+    let change = arrival.change(open, context.run_gl_date(effective));
+    let restated = restate(&open.book, change, context);
+    let payoff = payoff_change(open, &restated.after, Some(id), context);
+    let applied = Event::PaymentApplied(PaymentApplied {
+        payment: id,
+        amount: payment.amount,
+        effective_date: effective,
+        split: restated.split,
+        posting: restated.posting,
+    });
+    Ok(std::iter::once(applied).chain(payoff).collect())
+}
+
+/// Posts money of another channel on the date on which it was received.
+pub(super) fn receive(open: &OpenAccount, receipt: Receipt, context: &Context<'_>) -> Decision {
+    let (received_date, today) = (receipt.received_date, context.today());
+    check_amount(receipt.amount)?;
+    if received_date > today {
+        return Err(Refusal::ReceivedInFuture { received_date, today }.into());
+    }
+    let opened_date = open.terms().opened_date;
+    if received_date < opened_date {
+        return Err(Refusal::BeforeOpening { date: received_date, opened_date }.into());
+    }
+    let twin = open.payments.values().find(|payment| {
+        let reference = payment.receipt.as_ref().and_then(|receipt| receipt.reference.as_ref());
+        reference.is_some()
+            && reference == receipt.reference.as_ref()
+            && payment.channel == receipt.channel
+    });
+    if let (Some(payment), false) = (twin, receipt.allow_duplicate) {
+        return Err(Refusal::PossibleDuplicate { payment: payment.id }.into());
+    }
+    let id = PaymentId::derived(context.account, context.request, 0);
+    let (channel, amount) = (receipt.channel, receipt.amount);
+    let arrival = Arrival { id, channel, amount, effective: received_date };
+    let restated = restate(&open.book, arrival.change(open, today), context);
+    let payoff = payoff_change(open, &restated.after, Some(id), context);
+    let received = Event::PaymentReceived(PaymentReceived {
+        payment: id,
+        channel,
+        amount,
+        effective_date: received_date,
+        reference: receipt.reference,
+        third_party_fee: receipt.third_party_fee,
+        split: restated.split,
+        posting: restated.posting,
+    });
+    Ok(std::iter::once(received).chain(payoff).collect())
+}
+
+/// A payment that comes onto the timeline for the first time.
+struct Arrival {
+    id: PaymentId,
+    channel: Channel,
+    amount: Amount,
+    effective: NaiveDate,
+}
+
+impl Arrival {
+    fn change(&self, open: &OpenAccount, gl_date: NaiveDate) -> Change {
+        let what = Movement::Payment {
+            id: self.id,
+            amount: self.amount,
+            channel: self.channel,
+            split: Split::default(),
+        };
+        let entry = Entry { effective: self.effective, order: open.next_order(), what };
+        let mut entries = open.book.entries().to_vec();
+        entries.push(entry);
+        Change {
+            subject: Subject::In(self.id, self.channel),
+            entries,
+            effective: self.effective,
+            gl_date,
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Why an account says no. One variant a reason, each with its facts; the words are derived.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::money::{Amount, Money};
+use crate::ids::{FeeId, PaymentId};
+
+/// A refusal. The variants stand in the order in which a decision tests them; each is recorded in
+/// the account's stream and reaches the wire under the name it is stored by.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "reason", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Refusal {
+    /// The account id is in use.
+    #[error("the account is on the books since {opened_date}")]
+    AccountExists {
+        /// When it was opened.
+        opened_date: NaiveDate,
+    },
+    /// The cut-off has passed: from this instant on the payment is made.
+    #[error("payment {payment} could be cancelled before {cutoff_at}; received at {received_at}")]
+    CancelWindowClosed {
+        /// The payment.
+        payment: PaymentId,
+        /// The cut-off.
+        cutoff_at: DateTime<Utc>,
+        /// When the request came.
+        received_at: DateTime<Utc>,
+    },
+    /// Only a scheduled payment can be cancelled.
+    #[error("payment {payment} is {state}, not scheduled")]
+    NotPending {
+        /// The payment.
+        payment: PaymentId,
+        /// What it is.
+        state: String,
+    },
+    /// A run asked for a payment whose cut-off is still to come.
+    #[error("the window of payment {payment} closes at {cutoff_at}")]
+    WindowNotClosed {
+        /// The payment.
+        payment: PaymentId,
+        /// The cut-off.
+        cutoff_at: DateTime<Utc>,
+    },
+    /// Nothing is owed.
+    #[error("the account was paid off on {paid_off_date}")]
+    AccountPaidOff {
+        /// Since when.
+        paid_off_date: NaiveDate,
+    },
+    /// More than one ACH entry can carry.
+    #[error("{amount} is above the limit of {limit}")]
+    AmountTooLarge {
+        /// What was asked for.
+        amount: Amount,
+        /// The limit.
+        limit: Amount,
+    },
+    /// The requested date is over, in Eastern time.
+    #[error("{requested} is in the past; the earliest date is {earliest_date}")]
+    DateInPast {
+        /// The date asked for.
+        requested: NaiveDate,
+        /// The first date that would be accepted.
+        earliest_date: NaiveDate,
+    },
+    /// The requested date is too far ahead.
+    #[error("{requested} is after {latest_date}, the last date accepted")]
+    DateTooFar {
+        /// The date asked for.
+        requested: NaiveDate,
+        /// The first date that would be accepted.
+        earliest_date: NaiveDate,
+        /// The last date that would be accepted.
+        latest_date: NaiveDate,
+    },
+    /// Today's last cut-off has passed.
+    #[error("the last cut-off of {requested} has passed; the earliest date is {earliest_date}")]
+    CutoffPassed {
+        /// The date asked for.
+        requested: NaiveDate,
+        /// The first date that would be accepted.
+        earliest_date: NaiveDate,
+    },
+    /// It looks as if somebody does it twice.
+    #[error("payment {payment} of the same amount and date or reference is there already")]
+    PossibleDuplicate {
+        /// The payment that is there.
+        payment: PaymentId,
+    },
+    /// Money cannot have been received tomorrow.
+    #[error("{received_date} is after today, {today}")]
+    ReceivedInFuture {
+        /// The date given.
+        received_date: NaiveDate,
+        /// Today in Eastern time.
+        today: NaiveDate,
+    },
+    /// Nothing can be effective before the account was on the books.
+    #[error("{date} is before the account was opened on {opened_date}")]
+    BeforeOpening {
+        /// The date given.
+        date: NaiveDate,
+        /// When the account was opened.
+        opened_date: NaiveDate,
+    },
+    /// Only a payment that was made can come back.
+    #[error("payment {payment} is {state}, not applied")]
+    NotApplied {
+        /// The payment.
+        payment: PaymentId,
+        /// What it is.
+        state: String,
+    },
+    /// It came back before.
+    #[error("payment {payment} was returned with {return_code} before")]
+    AlreadyReturned {
+        /// The payment.
+        payment: PaymentId,
+        /// The code of the first return.
+        return_code: String,
+    },
+    /// Only a returned payment can be reinstated.
+    #[error("payment {payment} is {state}, not returned")]
+    NotReturned {
+        /// The payment.
+        payment: PaymentId,
+        /// What it is.
+        state: String,
+    },
+    /// The fee was never charged.
+    #[error("there is no fee {fee} on the account")]
+    FeeNotFound {
+        /// The fee.
+        fee: FeeId,
+    },
+    /// Only vehicles that are bought have titles with our lien.
+    #[error("accounts of product {product} have no title")]
+    ProductHasNoTitle {
+        /// The account's product.
+        product: String,
+    },
+    /// A lien is on record with other particulars.
+    #[error("a lien on vehicle {vin} is on record")]
+    LienAlreadyRecorded {
+        /// The vehicle on record.
+        vin: String,
+    },
+    /// No lien was recorded.
+    #[error("no lien is on record for the account")]
+    NoLien,
+    /// Something is owed.
+    #[error("{balance} is still owed")]
+    BalanceRemaining {
+        /// What is owed today.
+        balance: Money,
+    },
+    /// The money may still come back.
+    #[error("the payoff's funds are on hold; the lien can be released from {release_date}")]
+    FundsOnHold {
+        /// The first day of release.
+        release_date: NaiveDate,
+    },
+}
+
+impl Refusal {
+    /// The stable name of the reason, as it is stored and sent.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::AccountExists { .. } => "ACCOUNT_EXISTS",
+            Self::CancelWindowClosed { .. } => "CANCEL_WINDOW_CLOSED",
+            Self::NotPending { .. } => "NOT_PENDING",
+            Self::WindowNotClosed { .. } => "WINDOW_NOT_CLOSED",
+            Self::AccountPaidOff { .. } => "ACCOUNT_PAID_OFF",
+            Self::AmountTooLarge { .. } => "AMOUNT_TOO_LARGE",
+            Self::DateInPast { .. } => "DATE_IN_PAST",
+            Self::DateTooFar { .. } => "DATE_TOO_FAR",
+            Self::CutoffPassed { .. } => "CUTOFF_PASSED",
+            Self::PossibleDuplicate { .. } => "POSSIBLE_DUPLICATE",
+            Self::ReceivedInFuture { .. } => "RECEIVED_IN_FUTURE",
+            Self::BeforeOpening { .. } => "BEFORE_OPENING",
+            Self::NotApplied { .. } => "NOT_APPLIED",
+            Self::AlreadyReturned { .. } => "ALREADY_RETURNED",
+            Self::NotReturned { .. } => "NOT_RETURNED",
+            Self::FeeNotFound { .. } => "FEE_NOT_FOUND",
+            Self::ProductHasNoTitle { .. } => "PRODUCT_HAS_NO_TITLE",
+            Self::LienAlreadyRecorded { .. } => "LIEN_ALREADY_RECORDED",
+            Self::NoLien => "NO_LIEN",
+            Self::BalanceRemaining { .. } => "BALANCE_REMAINING",
+            Self::FundsOnHold { .. } => "FUNDS_ON_HOLD",
+        }
+    }
+
+    /// The facts of the refusal by name, in order of name, as they are stored.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(self) else {
+            return Vec::new();
+        };
+        let text = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => text,
+            other @ (serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::Array(_)
+            | serde_json::Value::Object(_)) => other.to_string(),
+        };
+        let facts = fields.into_iter().filter(|(name, _)| name != "reason");
+        facts.map(|(name, value)| (name, text(value))).collect()
+    }
+}

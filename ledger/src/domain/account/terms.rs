@@ -1,0 +1,266 @@
+//! What a contract says: the balance it starts from, its rate, and when instalments fall due.
+
+use chrono::{Datelike, Months, NaiveDate};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::events::is_default;
+use crate::domain::interest::DayCount;
+use crate::domain::money::{Amount, Currency, Money, Rate};
+use crate::domain::product::Product;
+
+/// The most instalments a plan may have: fifty years of months.
+pub const INSTALMENTS_MAX: u32 = 600;
+
+/// The terms an account is opened with: a new contract, or one boarded from another system as of a
+/// date, with what was unpaid then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Terms {
+    /// The kind of account.
+    pub product: Product,
+    /// The currency of all its money.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub currency: Currency,
+    /// The booking or boarding date; nothing can be effective before it.
+    pub opened_date: NaiveDate,
+    /// Principal owed on `opened_date`. None for leases.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub principal: Money,
+    /// Yearly rate as a fraction. None for leases.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub annual_rate: Rate,
+    /// How days are counted into years.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub day_count: DayCount,
+    /// Interest is paid through this date, at most `opened_date`: the first day that earns.
+    pub interest_paid_through: NaiveDate,
+    /// Interest from before `interest_paid_through` that is still unpaid.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unpaid_interest: Money,
+    /// Fees unpaid on `opened_date`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unpaid_fees: Money,
+    /// When instalments or rentals fall due.
+    pub instalments: InstalmentPlan,
+    /// What the contract charges for a returned item; none if it charges nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned_item_fee: Option<Amount>,
+}
+
+/// Level monthly instalments on an anchor day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InstalmentPlan {
+    /// What falls due each month; for leases with tax.
+    pub amount: Amount,
+    /// The tax that `amount` contains. Leases only.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tax: Money,
+    /// The due date of the first instalment that is not fully paid.
+    pub first_due_date: NaiveDate,
+    /// The anchor day, 1 to 31: in a shorter month the last day counts, and the month after has the
+    /// anchor day again.
+    pub day_of_month: u32,
+    /// How many instalments remain, with the first.
+    pub count: u32,
+    /// What is left of the first instalment, if part of it was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_amount_due: Option<Amount>,
+}
+
+/// Why terms cannot be those of a contract. Nothing of it depends on an account's history, so that
+/// these are errors of the request, not refusals.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TermsError {
+    /// Only loans and leases have books so far.
+    #[error("accounts of product {0} cannot be opened yet")]
+    ProductNotBookable(Product),
+    /// A loan without principal, a lease with it, and the like.
+    #[error("{field}: {problem}")]
+    Invalid {
+        /// The field, as it is called in the contract of the service.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Terms {
+    /// Checks what the types cannot say.
+    pub fn check(&self) -> Result<(), TermsError> {
+        let is_lease = match self.product {
+            Product::CreditCard => return Err(TermsError::ProductNotBookable(self.product)),
+            Product::Lease => true,
+            Product::AutoLoan | Product::PersonalLoan => false,
+        };
+        let plan = &self.instalments;
+        let invalid =
+            |field, problem: &str| Err(TermsError::Invalid { field, problem: problem.to_owned() });
+        if is_lease && !self.principal.is_zero() {
+            return invalid("principal", "a lease has rentals, no principal");
+        }
+        if !is_lease && !self.principal.is_positive() {
+            return invalid("principal", "a loan has a principal above zero");
+        }
+        if self.principal > crate::domain::money::AMOUNT_MAX.money() {
+            return invalid("principal", "at most 99,999,999.99");
+        }
+        if is_lease && self.annual_rate != Rate::default() {
+            return invalid("annual_rate", "a lease shows no rate");
+        }
+        if self.unpaid_interest.is_negative() || (is_lease && !self.unpaid_interest.is_zero()) {
+            return invalid("unpaid_interest", "must not be negative, and none for a lease");
+        }
+        if self.unpaid_fees.is_negative() {
+            return invalid("unpaid_fees", "must not be negative");
+        }
+        if self.interest_paid_through > self.opened_date {
+            return invalid("interest_paid_through_date", "must not be after opened_date");
+        }
+        if plan.tax.is_negative()
+            || plan.tax >= plan.amount.money()
+            || (!is_lease && !plan.tax.is_zero())
+        {
+            return invalid("instalments.tax", "a part of the amount, for leases only");
+        }
+        if !(1..=INSTALMENTS_MAX).contains(&plan.count) {
+            return invalid("instalments.count", "1 to 600");
+        }
+        if plan.due_date(0) != plan.first_due_date {
+            return invalid(
+                "instalments.day_of_month",
+                "must be the day of first_due_date, or a later day that its month does not have",
+            );
+        }
+        if plan.first_amount_due.is_some_and(|rest| rest > plan.amount) {
+            return invalid("instalments.first_amount_due", "at most the amount");
+        }
+        Ok(())
+    }
+}
+
+impl InstalmentPlan {
+    /// The due date of the `index`-th remaining instalment, from 0: the anchor day of its month, or
+    /// the last day of a shorter month. Never chained from a clamped date.
+    pub fn due_date(&self, index: u32) -> NaiveDate {
+        let first_of_month = self.first_due_date.with_day(1).unwrap_or(self.first_due_date);
+        let month = first_of_month.checked_add_months(Months::new(index)).unwrap_or(NaiveDate::MAX);
+        (28..=self.day_of_month.min(31))
+            .rev()
+            .chain(std::iter::once(self.day_of_month))
+            .find_map(|day| month.with_day(day))
+            .unwrap_or(month)
+    }
+
+    /// The due date of the last instalment.
+    pub fn maturity_date(&self) -> NaiveDate {
+        self.due_date(self.count.saturating_sub(1))
+    }
+
+    /// How many instalments fall due on or before `date`.
+    pub fn due_count(&self, date: NaiveDate) -> u32 {
+        if date < self.first_due_date {
+            return 0;
+        }
+        let months = |d: NaiveDate| i64::from(d.year()).saturating_mul(12) + i64::from(d.month0());
+        let whole = months(date).saturating_sub(months(self.first_due_date));
+        let index = u32::try_from(whole).unwrap_or(u32::MAX).min(self.count);
+        let reached = index < self.count && self.due_date(index) <= date;
+        if reached { index.saturating_add(1) } else { index }
+    }
+
+    /// What the first `count` instalments come to, less what had been paid of the first.
+    pub fn total_of(&self, count: u32) -> Money {
+        if count == 0 {
+            return Money::ZERO;
+        }
+        let whole = self.amount.money().cents().saturating_mul(i64::from(count));
+        let paid_before =
+            self.first_amount_due.map_or(Money::ZERO, |rest| self.amount.money() - rest.money());
+        Money::from_cents(whole) - paid_before
+    }
+
+    /// The tax in what lies between two amounts billed: in the proportion in which it was billed,
+    /// the base rounded half-up over the whole of each instalment and the tax by remainder.
+    pub fn tax_between(&self, from: Money, to: Money) -> Money {
+        if self.tax.is_zero() {
+            return Money::ZERO;
+        }
+        let paid_before = self.amount.money() - self.total_of(1);
+        let base = (self.amount.money() - self.tax).decimal();
+        let base_of = |billed: Money| {
+            let share = (paid_before + billed).decimal().saturating_mul(base);
+            let exact = share.checked_div(self.amount.money().decimal());
+            Money::round_half_up(exact.unwrap_or_default())
+        };
+        (to - from) - (base_of(to) - base_of(from))
+    }
+
+    /// How many instalments are covered by `billed`, oldest first.
+    pub fn covered_count(&self, billed: Money) -> u32 {
+        let paid_before = self.total_of(1) - self.amount.money();
+        let cents = (billed - paid_before).cents().max(0);
+        let whole = cents.checked_div(self.amount.money().cents()).unwrap_or_default();
+        u32::try_from(whole).unwrap_or(u32::MAX).min(self.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(first_due: &str, day_of_month: u32, count: u32) -> InstalmentPlan {
+        InstalmentPlan {
+            amount: "310.00".parse().unwrap(),
+            tax: Money::ZERO,
+            first_due_date: first_due.parse().unwrap(),
+            day_of_month,
+            count,
+            first_amount_due: None,
+        }
+    }
+
+    #[test]
+    fn the_anchor_day_comes_back_after_a_short_month() {
+        let plan = plan("2026-01-31", 31, 60);
+        let dates: Vec<_> = (0..4).map(|index| plan.due_date(index).to_string()).collect();
+        assert_eq!(dates, ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30"]);
+        assert_eq!(plan.due_date(25).to_string(), "2028-02-29");
+    }
+
+    #[test]
+    fn an_instalment_is_due_on_its_day_and_not_before() {
+        let plan = plan("2026-01-31", 31, 3);
+        for (date, due) in [
+            ("2026-01-30", 0),
+            ("2026-01-31", 1),
+            ("2026-02-27", 1),
+            ("2026-02-28", 2),
+            ("2026-03-30", 2),
+            ("2026-03-31", 3),
+            ("2030-01-01", 3),
+        ] {
+            assert_eq!(plan.due_count(date.parse().unwrap()), due, "{date}");
+        }
+    }
+
+    #[test]
+    fn a_rental_is_split_as_it_was_billed() {
+        let mut plan = plan("2026-03-01", 1, 36);
+        plan.amount = "389.00".parse().unwrap();
+        plan.tax = "27.00".parse().unwrap();
+        let money = |text: &str| text.parse::<Money>().unwrap();
+        assert_eq!(plan.tax_between(Money::ZERO, money("200.00")), money("13.88"));
+        assert_eq!(plan.tax_between(money("200.00"), money("389.00")), money("13.12"));
+        assert_eq!(plan.tax_between(Money::ZERO, money("778.00")), money("54.00"));
+    }
+
+    #[test]
+    fn what_was_paid_of_the_first_instalment_counts() {
+        let mut plan = plan("2026-03-01", 1, 60);
+        plan.first_amount_due = "110.00".parse().ok();
+        assert_eq!(plan.total_of(2).to_string(), "420.00");
+        assert_eq!(plan.covered_count("109.99".parse().unwrap()), 0);
+        assert_eq!(plan.covered_count("110.00".parse().unwrap()), 1);
+        assert_eq!(plan.covered_count("420.00".parse().unwrap()), 2);
+    }
+}

@@ -1,0 +1,88 @@
+//! Which stream holds what. These names are for ever.
+
+use crate::cycles::cutoff::WindowKey;
+use crate::envelope::StreamName;
+use crate::ids::AccountId;
+
+/// What a stream holds, told by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stream {
+    /// Everything about one account.
+    Account(AccountId),
+    /// The seals of one cut-off window.
+    Cutoff(WindowKey),
+    /// The versions of the rules.
+    Rulebook,
+    /// Something that this version does not know.
+    Unknown,
+}
+
+const ACCOUNT: &str = "account-";
+const CUTOFF: &str = "cutoff-";
+const RULEBOOK: &str = "rulebook";
+
+/// The stream of an account.
+pub fn of_account(account: &AccountId) -> StreamName {
+    known(format!("{ACCOUNT}{account}"))
+}
+
+/// The stream of a cut-off window.
+pub fn of_window(window: &WindowKey) -> StreamName {
+    known(format!("{CUTOFF}{}", window.name()))
+}
+
+/// The stream of the rules' versions.
+pub fn of_rulebook() -> StreamName {
+    known(RULEBOOK.to_owned())
+}
+
+#[expect(clippy::expect_used, reason = "made of checked ids, which are shorter and narrower")]
+fn known(name: String) -> StreamName {
+    StreamName::new(name).expect("a stream name")
+}
+
+impl Stream {
+    /// What the stream of that name holds.
+    pub fn of(name: &StreamName) -> Self {
+        let name = name.as_str();
+        if name == RULEBOOK {
+            return Self::Rulebook;
+        }
+        if let Some(account) = name.strip_prefix(ACCOUNT) {
+            return account.parse().map_or(Self::Unknown, Self::Account);
+        }
+        name.strip_prefix(CUTOFF).and_then(window_key).map_or(Self::Unknown, Self::Cutoff)
+    }
+}
+
+/// Reads `{product}-{yyyy}-{mm}-{dd}-{window}`.
+fn window_key(name: &str) -> Option<WindowKey> {
+    let (product, rest) = name.split_once('-')?;
+    let (date, window) = rest.rsplit_once('-')?;
+    Some(WindowKey {
+        product: product.parse().ok()?,
+        date: date.parse().ok()?,
+        window: window.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::product::Product;
+
+    #[test]
+    fn a_stream_is_known_by_its_name() {
+        let account: AccountId = "auto-1".parse().unwrap();
+        assert_eq!(Stream::of(&of_account(&account)), Stream::Account(account));
+        let window = WindowKey {
+            product: Product::AutoLoan,
+            date: "2026-03-03".parse().unwrap(),
+            window: "15:00".parse().unwrap(),
+        };
+        assert_eq!(of_window(&window).as_str(), "cutoff-auto-2026-03-03-15:00");
+        assert_eq!(Stream::of(&of_window(&window)), Stream::Cutoff(window));
+        assert_eq!(Stream::of(&of_rulebook()), Stream::Rulebook);
+        assert_eq!(Stream::of(&StreamName::new("books").unwrap()), Stream::Unknown);
+    }
+}
