@@ -68,7 +68,7 @@ impl WindowKey {
     /// The instant from which the window may be run: a command received before the cut-off has
     /// been decided by then, on any gateway, or never will be.
     pub fn starts_at(&self) -> DateTime<Utc> {
-        let wait = RECEIPT_AGE_MAX + CLOCK_SKEW_MAX;
+        let wait = RECEIPT_AGE_MAX.checked_add(&CLOCK_SKEW_MAX).unwrap_or(RECEIPT_AGE_MAX);
         self.cutoff_at().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 

@@ -26,6 +26,7 @@ words! {
 
 /// Exact interest: dollar-days at a yearly rate, by divisor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "each is a sum over its divisor")]
 pub struct Accrual {
     over_360: Decimal,
     over_365: Decimal,
