@@ -3,9 +3,11 @@
 //! This crate knows no wire format and no server. Commands go in through the engine, decisions are
 //! made by [`domain`], and events are kept by whatever implements [`store::EventStore`].
 
+pub mod clock;
 pub mod codec;
 pub mod cycles;
 pub mod domain;
+pub mod engine;
 pub mod envelope;
 pub mod ids;
 pub mod store;

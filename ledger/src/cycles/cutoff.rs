@@ -96,11 +96,11 @@ impl WindowKey {
 }
 
 words! {
-    /// What a run did with a payment.
+    /// What became of a payment of a window.
     RunOutcome {
         /// It was made.
         Applied = "applied",
-        /// It was cancelled, since nothing was owed any more.
+        /// It was not: cancelled in time, or by the run since nothing was owed any more.
         Cancelled = "cancelled",
     }
 }
@@ -110,7 +110,7 @@ words! {
 pub struct RunItem {
     /// The payment.
     pub payment: PaymentId,
-    /// What the run did with it.
+    /// What became of it.
     pub outcome: RunOutcome,
     /// How much.
     pub amount: Amount,
@@ -126,13 +126,14 @@ pub struct WindowSealed {
     pub date: NaiveDate,
     /// The window.
     pub window: Window,
-    /// 0 for the first seal; more where payments turned up after it.
+    /// 0 for the first seal; more where payments turned up after it. Every seal covers the whole
+    /// window.
     pub supplement: u32,
     /// How many payments were made.
     pub applied_count: u64,
     /// What they come to.
     pub applied_total: Money,
-    /// How many were cancelled by the run.
+    /// How many were cancelled.
     pub cancelled_count: u64,
     /// What those come to.
     pub cancelled_total: Money,

@@ -237,6 +237,7 @@ impl std::ops::SubAssign for Money {
 impl std::ops::Neg for Money {
     type Output = Self;
 
+    #[expect(clippy::arithmetic_side_effects, reason = "negation only flips the sign")]
     fn neg(self) -> Self {
         // A decimal keeps a negative zero apart, and `-0.00` must never reach a stored document.
         if self.0.is_zero() { self } else { Self(-self.0) }

@@ -161,7 +161,9 @@ impl InstalmentPlan {
         if date < self.first_due_date {
             return 0;
         }
-        let months = |d: NaiveDate| i64::from(d.year()).saturating_mul(12) + i64::from(d.month0());
+        let months = |day: NaiveDate| {
+            i64::from(day.year()).saturating_mul(12).saturating_add(i64::from(day.month0()))
+        };
         let whole = months(date).saturating_sub(months(self.first_due_date));
         let index = u32::try_from(whole).unwrap_or(u32::MAX).min(self.count);
         let reached = index < self.count && self.due_date(index) <= date;

@@ -1,0 +1,471 @@
+//! Load, decide, append, answer.
+//!
+//! One lane an account keeps its commands apart; a conflict with another gateway is retried on what
+//! that one left behind; a lost answer is settled by reading again. The work runs in a task of its
+//! own, so that a caller who hangs up cannot leave half of it.
+
+mod batch;
+mod fold;
+mod lanes;
+mod receipts;
+mod seal;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+pub use fold::{Folded, Outcome};
+pub use receipts::Receipt;
+
+use crate::clock::Clock;
+use crate::codec::{self, Fact, RulebookAdopted};
+use crate::cycles::cutoff::{RECEIPT_AGE_MAX, hex};
+use crate::domain::account::commands::Command;
+use crate::domain::account::events::{Event, NothingChanged, RequestRefused};
+use crate::domain::account::refusal::Refusal;
+use crate::domain::account::terms::TermsError;
+use crate::domain::account::{Context, Denial, decide};
+use crate::domain::rulebook::Rulebook;
+use crate::envelope::{Metadata, NewEvent, Position, RecordedEvent, StreamName, Version};
+use crate::ids::{AccountId, Actor, EventId, PaymentId, RequestId};
+use crate::store::{Append, AppendError, BoxError, EventStore, Expected, ReadError};
+use crate::streams;
+use fold::fold_stream;
+use lanes::Lanes;
+use receipts::Receipts;
+
+/// How often a command is decided again because another writer came first.
+pub const ATTEMPTS_MAX: u32 = 16;
+
+/// How many accounts are kept folded in memory.
+pub const ACCOUNTS_CACHED_MAX: usize = 100_000;
+
+/// A command on its way, with what was read at the edge.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The account.
+    pub account: AccountId,
+    /// The request's name, for ever.
+    pub request_id: RequestId,
+    /// Who asks.
+    pub actor: Actor,
+    /// When it was received.
+    pub receipt: Receipt,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// What came of a command that was accepted, now or the first time.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The account right after the command: of a repeat, as it was then.
+    pub account: Arc<Folded>,
+    /// The events that the command caused.
+    pub events: Vec<Event>,
+    /// The place of the last of them in the log.
+    pub position: Position,
+    /// Was it answered from memory of the first time?
+    pub replayed: bool,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Refused by the rules, and recorded.
+    #[error("refused: {}", refusal.reason())]
+    Refused {
+        /// Why.
+        #[source]
+        refusal: Refusal,
+        /// Where the refusal is recorded.
+        position: Position,
+        /// Was it refused the first time already?
+        replayed: bool,
+    },
+    /// The request id was used for something else.
+    #[error("request id {0} was used for a request with other content")]
+    RequestIdReused(RequestId),
+    /// The account is not on the books.
+    #[error("account {0} not found")]
+    AccountNotFound(AccountId),
+    /// The account has no such payment.
+    #[error("payment {0} not found")]
+    PaymentNotFound(PaymentId),
+    /// The terms of a new account contradict themselves.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
+    /// Not decided in time. Nothing was written; it must be received anew.
+    #[error("received at {received_at} and not decided in time")]
+    Stale {
+        /// When it was received.
+        received_at: DateTime<Utc>,
+    },
+    /// The clock went back. Nothing was written.
+    #[error("the clock shows {now}, before the last receipt at {last}")]
+    ClockBehind {
+        /// What the clock shows.
+        now: DateTime<Utc>,
+        /// The last receipt.
+        last: DateTime<Utc>,
+    },
+    /// Other writers came first, again and again. Nothing was written.
+    #[error("the account is contended")]
+    Contended,
+    /// Nothing was written, and a retry may work.
+    #[error("the event store is unavailable")]
+    Unavailable(#[source] BoxError),
+    /// It may have been written or not: the same request id tells.
+    #[error("the outcome is unknown")]
+    Indeterminate(#[source] BoxError),
+    /// What is stored cannot be trusted.
+    #[error("the log is damaged at position {position}")]
+    Damaged {
+        /// The first event that cannot be trusted.
+        position: Position,
+        /// Why.
+        #[source]
+        cause: BoxError,
+    },
+}
+
+impl From<ReadError> for EngineError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable(cause) => Self::Unavailable(cause),
+            ReadError::Damaged { position, cause } => {
+                Self::Damaged { position, cause: cause.into() }
+            }
+        }
+    }
+}
+
+/// The engine. Cheap to share.
+#[derive(Debug, Clone)]
+pub struct Engine(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn EventStore>,
+    clock: Arc<Clock>,
+    rules: Arc<Rulebook>,
+    lanes: Lanes,
+    receipts: Receipts,
+}
+
+/// What is to be done about a request.
+enum Step {
+    /// It was carried out, or refused, before.
+    Repeat(Outcome),
+    /// These events are to be recorded.
+    Record(Vec<Event>),
+}
+
+impl Engine {
+    /// Starts on `store`: learns the last receipt from its head, and records the adoption of
+    /// `rules` if they are not in force yet.
+    pub async fn start(
+        store: Arc<dyn EventStore>,
+        clock: Arc<Clock>,
+        rules: Arc<Rulebook>,
+    ) -> Result<Self, EngineError> {
+        let head = store.head().await?;
+        let before = Position(head.0.saturating_sub(1));
+        let last = store.read_all(before, 1).await?;
+        let last_receipt = match last.first() {
+            Some(event) => fold::metadata(event)?.received_at,
+            None => DateTime::<Utc>::MIN_UTC,
+        };
+        let inner = Inner {
+            store,
+            clock,
+            rules,
+            lanes: Lanes::new(ACCOUNTS_CACHED_MAX),
+            receipts: Receipts::new(last_receipt),
+        };
+        inner.adopt_rules().await?;
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The store behind the engine.
+    pub fn store(&self) -> &Arc<dyn EventStore> {
+        &self.0.store
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Arc<Rulebook> {
+        &self.0.rules
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<Clock> {
+        &self.0.clock
+    }
+
+    /// Takes a request in: fixes its instant, never before an earlier one, and counts it as under
+    /// way until the receipt is dropped.
+    pub fn receive(&self) -> Result<Receipt, EngineError> {
+        self.0.receipts.take(self.0.clock.now())
+    }
+
+    /// Waits until every request received before `instant` is settled.
+    pub async fn settled_before(&self, instant: DateTime<Utc>) {
+        self.0.receipts.settled_before(instant).await;
+    }
+
+    /// Carries out a command. The work goes on if the caller's future is dropped.
+    pub async fn execute(&self, request: Request) -> Result<Answer, EngineError> {
+        let inner = Arc::clone(&self.0);
+        tokio::spawn(async move { inner.carry_out(&request).await })
+            .await
+            .unwrap_or_else(|failure| Err(EngineError::Indeterminate(failure.into())))
+    }
+
+    /// Carries out many commands, each for itself, sharing durable commits. Commands on one account
+    /// are carried out in the order given.
+    pub async fn execute_batch(&self, requests: Vec<Request>) -> Vec<Result<Answer, EngineError>> {
+        let inner = Arc::clone(&self.0);
+        let count = requests.len();
+        tokio::spawn(async move { inner.carry_out_batch(requests).await }).await.unwrap_or_else(
+            |failure| {
+                let cause = failure.to_string();
+                (0..count).map(|_| Err(EngineError::Indeterminate(cause.clone().into()))).collect()
+            },
+        )
+    }
+
+    /// The account as it is now, or as the log had it at `known_at`. None if it is not on the
+    /// books.
+    pub async fn account(
+        &self,
+        account: &AccountId,
+        known_at: Option<Position>,
+    ) -> Result<Option<Arc<Folded>>, EngineError> {
+        let folded = match known_at {
+            Some(position) => {
+                let stream = streams::of_account(account);
+                let known = |event: &RecordedEvent| event.position <= position;
+                Arc::new(fold_stream(self.0.store.as_ref(), &stream, known).await?)
+            }
+            None => self.0.current(account).await?,
+        };
+        Ok(folded.open().is_some().then_some(folded))
+    }
+}
+
+impl Inner {
+    async fn current(&self, account: &AccountId) -> Result<Arc<Folded>, EngineError> {
+        let lane = self.lanes.of(account);
+        let mut cached = lane.lock().await;
+        self.load(account, &mut cached).await
+    }
+
+    /// The folded account: cached, or folded from its stream and then cached.
+    async fn load(
+        &self,
+        account: &AccountId,
+        cached: &mut Option<Arc<Folded>>,
+    ) -> Result<Arc<Folded>, EngineError> {
+        if let Some(folded) = cached {
+            return Ok(Arc::clone(folded));
+        }
+        let stream = streams::of_account(account);
+        let folded = Arc::new(fold_stream(self.store.as_ref(), &stream, |_| true).await?);
+        *cached = Some(Arc::clone(&folded));
+        Ok(folded)
+    }
+
+    async fn carry_out(&self, request: &Request) -> Result<Answer, EngineError> {
+        let lane = self.lanes.of(&request.account);
+        let mut cached = lane.lock().await;
+        for _ in 0..ATTEMPTS_MAX {
+            let folded = self.load(&request.account, &mut cached).await?;
+            let events = match self.step(&folded, request)? {
+                Step::Repeat(outcome) => return self.first_answer(request, &outcome).await,
+                Step::Record(events) => events,
+            };
+            let append = self.append_of(request, folded.version, &events)?;
+            // What is cached is one event behind until the append is known; a lost answer must
+            // not leave it there.
+            *cached = None;
+            match self.store.append(append).await {
+                Ok(appended) => {
+                    let after =
+                        folded.after(&events, request, &digest_of(request), appended.position);
+                    *cached = Some(Arc::clone(&after));
+                    return conclude(after, events, appended.position, false);
+                }
+                // Another gateway came first, or our own lost answer arrived after all: what the
+                // stream holds now decides.
+                Err(AppendError::Conflict { .. }) => {}
+                Err(AppendError::Unavailable(cause)) => {
+                    return Err(EngineError::Unavailable(cause));
+                }
+                Err(AppendError::Indeterminate(cause)) => {
+                    return self.settle(request, cause).await;
+                }
+            }
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// Finds out what came of an append that answered nothing.
+    async fn settle(&self, request: &Request, cause: BoxError) -> Result<Answer, EngineError> {
+        let stream = streams::of_account(&request.account);
+        let Ok(folded) = fold_stream(self.store.as_ref(), &stream, |_| true).await else {
+            return Err(EngineError::Indeterminate(cause));
+        };
+        match folded.requests.get(&request.request_id) {
+            Some(outcome) => self.first_answer(request, outcome).await,
+            None => Err(EngineError::Indeterminate(cause)),
+        }
+    }
+
+    /// What is to be done about `request` on an account as it is.
+    fn step(&self, folded: &Folded, request: &Request) -> Result<Step, EngineError> {
+        if let Some(outcome) = folded.requests.get(&request.request_id) {
+            if outcome.digest == digest_of(request) {
+                return Ok(Step::Repeat(outcome.clone()));
+            }
+            return Err(EngineError::RequestIdReused(request.request_id));
+        }
+        let received_at = request.receipt.at();
+        let age = self.clock.now().signed_duration_since(received_at);
+        if age > RECEIPT_AGE_MAX {
+            return Err(EngineError::Stale { received_at });
+        }
+        let context = Context {
+            account: &request.account,
+            request: request.request_id,
+            received_at,
+            rules: &self.rules,
+        };
+        let command = request.command.name().to_owned();
+        match decide(&folded.account, &request.command, &context) {
+            Ok(events) if events.is_empty() => {
+                let payment = request.command.payment();
+                Ok(Step::Record(vec![Event::NothingChanged(NothingChanged { command, payment })]))
+            }
+            Ok(events) => Ok(Step::Record(events)),
+            Err(Denial::Refused(refusal)) => {
+                Ok(Step::Record(vec![Event::RequestRefused(RequestRefused { command, refusal })]))
+            }
+            Err(Denial::Terms(error)) => Err(error.into()),
+            Err(Denial::AccountNotFound) => {
+                Err(EngineError::AccountNotFound(request.account.clone()))
+            }
+            Err(Denial::PaymentNotFound(payment)) => Err(EngineError::PaymentNotFound(payment)),
+        }
+    }
+
+    fn append_of(
+        &self,
+        request: &Request,
+        version: Version,
+        events: &[Event],
+    ) -> Result<Append, EngineError> {
+        let stream = streams::of_account(&request.account);
+        let metadata = Metadata {
+            received_at: request.receipt.at(),
+            request_id: request.request_id,
+            digest: digest_of(request),
+            actor: request.actor.clone(),
+            rules: self.rules.version().to_owned(),
+        };
+        let facts = events.iter().cloned().map(Fact::Account);
+        let events = new_events(&stream, facts, &metadata)?;
+        Ok(Append { stream, expected: Expected::after(version), events })
+    }
+
+    /// The answer that was given the first time, built from what was recorded then.
+    async fn first_answer(
+        &self,
+        request: &Request,
+        outcome: &Outcome,
+    ) -> Result<Answer, EngineError> {
+        if outcome.digest != digest_of(request) {
+            return Err(EngineError::RequestIdReused(request.request_id));
+        }
+        let stream = streams::of_account(&request.account);
+        let last = outcome.last;
+        let mut events = Vec::new();
+        let upto = |event: &RecordedEvent| event.version <= last;
+        let folded = fold::fold_with(self.store.as_ref(), &stream, upto, |metadata, event| {
+            if metadata.request_id == request.request_id {
+                events.push(event.clone());
+            }
+        })
+        .await?;
+        conclude(Arc::new(folded), events, outcome.position, true)
+    }
+
+    async fn adopt_rules(&self) -> Result<(), EngineError> {
+        let stream = streams::of_rulebook();
+        let adopted = Fact::RulebookAdopted(RulebookAdopted::of(&self.rules));
+        let recorded = self.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
+        let (kind, document) =
+            codec::encode(&adopted).map_err(|cause| EngineError::Unavailable(cause.into()))?;
+        let in_force =
+            recorded.last().is_some_and(|last| last.kind == kind && last.data == document);
+        if in_force {
+            return Ok(());
+        }
+        let version = Version(u64::try_from(recorded.len()).unwrap_or(u64::MAX));
+        let receipt = self.receipts.take(self.clock.now())?;
+        let digest = hex(&Sha256::digest(&document)).chars().take(32).collect();
+        let metadata = Metadata {
+            received_at: receipt.at(),
+            request_id: RequestId::derived("rulebook", &version.to_string()),
+            digest,
+            actor: Actor::runner(),
+            rules: self.rules.version().to_owned(),
+        };
+        let events = new_events(&stream, std::iter::once(adopted), &metadata)?;
+        let append = Append { stream, expected: Expected::after(version), events };
+        match self.store.append(append).await {
+            // Another gateway adopted at the same moment.
+            Ok(_) | Err(AppendError::Conflict { .. }) => Ok(()),
+            Err(AppendError::Unavailable(cause)) => Err(EngineError::Unavailable(cause)),
+            Err(AppendError::Indeterminate(cause)) => Err(EngineError::Indeterminate(cause)),
+        }
+    }
+}
+
+/// Events ready for the store: ids derived, documents written, metadata shared.
+fn new_events(
+    stream: &StreamName,
+    facts: impl Iterator<Item = Fact>,
+    metadata: &Metadata,
+) -> Result<Vec<NewEvent>, EngineError> {
+    let unwritable = |cause: serde_json::Error| EngineError::Unavailable(cause.into());
+    let bytes = serde_json::to_vec(metadata).map_err(unwritable)?;
+    facts
+        .enumerate()
+        .map(|(index, fact)| {
+            let (kind, data) = codec::encode(&fact).map_err(unwritable)?;
+            let id = EventId::derived(stream.as_str(), metadata.request_id, index);
+            Ok(NewEvent { id, kind: kind.to_owned(), data, metadata: bytes.clone() })
+        })
+        .collect()
+}
+
+/// The answer that recorded events make: a refusal if that is what was recorded.
+fn conclude(
+    account: Arc<Folded>,
+    events: Vec<Event>,
+    position: Position,
+    replayed: bool,
+) -> Result<Answer, EngineError> {
+    if let [Event::RequestRefused(refused)] = events.as_slice() {
+        let refusal = refused.refusal.clone();
+        return Err(EngineError::Refused { refusal, position, replayed });
+    }
+    Ok(Answer { account, events, position, replayed })
+}
+
+/// What tells a repeat from a reuse: SHA-256 over the command, the first 16 bytes in hex.
+fn digest_of(request: &Request) -> String {
+    // A command is plain data, which always has a JSON form.
+    let content = serde_json::to_vec(&request.command).unwrap_or_default();
+    hex(Sha256::digest(&content).as_slice().get(..16).unwrap_or_default())
+}

@@ -1,0 +1,133 @@
+//! An account as its stream tells it: state, and the outcome of every request so far.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{EngineError, Request};
+use crate::codec::{self, Fact};
+use crate::domain::account::events::Event;
+use crate::domain::account::evolve;
+use crate::domain::account::state::{Account, OpenAccount};
+use crate::envelope::{Metadata, Position, RecordedEvent, StreamName, Version};
+use crate::ids::RequestId;
+use crate::store::EventStore;
+
+/// How many events are read at once.
+const PAGE_EVENTS: usize = 512;
+
+/// An account folded from its stream.
+#[derive(Debug, Clone, Default)]
+pub struct Folded {
+    /// The state.
+    pub account: Account,
+    /// How many events it was folded from.
+    pub version: Version,
+    /// The place of the last of them in the log.
+    pub position: Position,
+    /// What came of every request: the stream itself is the memory.
+    pub requests: BTreeMap<RequestId, Outcome>,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The digest of its content.
+    pub digest: String,
+    /// The version of its last event.
+    pub last: Version,
+    /// The place of that event in the log.
+    pub position: Position,
+}
+
+impl Folded {
+    /// The account, if it is on the books.
+    pub fn open(&self) -> Option<&OpenAccount> {
+        match &self.account {
+            Account::Absent => None,
+            Account::Open(open) => Some(open),
+        }
+    }
+
+    /// The account after the events of a request whose last one is at `position`.
+    pub(super) fn after(
+        self: Arc<Self>,
+        events: &[Event],
+        request: &Request,
+        digest: &str,
+        position: Position,
+    ) -> Arc<Self> {
+        let mut after = Arc::unwrap_or_clone(self);
+        for event in events {
+            after.account = evolve(std::mem::take(&mut after.account), event, request.receipt.at());
+            after.version = after.version.next();
+        }
+        after.position = position;
+        let outcome = Outcome { digest: digest.to_owned(), last: after.version, position };
+        after.requests.insert(request.request_id, outcome);
+        Arc::new(after)
+    }
+
+    fn follow(&mut self, recorded: &RecordedEvent, metadata: &Metadata, event: &Event) {
+        self.account = evolve(std::mem::take(&mut self.account), event, metadata.received_at);
+        self.version = recorded.version;
+        self.position = recorded.position;
+        let outcome = Outcome {
+            digest: metadata.digest.clone(),
+            last: recorded.version,
+            position: recorded.position,
+        };
+        self.requests.insert(metadata.request_id, outcome);
+    }
+}
+
+/// The metadata of a recorded event.
+pub(super) fn metadata(recorded: &RecordedEvent) -> Result<Metadata, EngineError> {
+    serde_json::from_slice(&recorded.metadata)
+        .map_err(|cause| EngineError::Damaged { position: recorded.position, cause: cause.into() })
+}
+
+/// Folds the events of `stream` for which `known` holds; the first for which it does not ends it.
+pub(super) async fn fold_stream(
+    store: &dyn EventStore,
+    stream: &StreamName,
+    known: impl Fn(&RecordedEvent) -> bool,
+) -> Result<Folded, EngineError> {
+    fold_with(store, stream, known, |_, _| {}).await
+}
+
+/// The same, and shows each event to `see`.
+pub(super) async fn fold_with(
+    store: &dyn EventStore,
+    stream: &StreamName,
+    known: impl Fn(&RecordedEvent) -> bool,
+    mut see: impl FnMut(&Metadata, &Event),
+) -> Result<Folded, EngineError> {
+    let mut folded = Folded::default();
+    loop {
+        let page = store.read_stream(stream, folded.version, PAGE_EVENTS).await?;
+        for recorded in &page {
+            if !known(recorded) {
+                return Ok(folded);
+            }
+            let metadata = metadata(recorded)?;
+            let damaged = |cause: crate::store::BoxError| EngineError::Damaged {
+                position: recorded.position,
+                cause,
+            };
+            match codec::decode(&recorded.kind, &recorded.data) {
+                Ok(Fact::Account(event)) => {
+                    folded.follow(recorded, &metadata, &event);
+                    see(&metadata, &event);
+                }
+                Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_)) => {
+                    let kind = &recorded.kind;
+                    return Err(damaged(format!("a {kind} in an account's stream").into()));
+                }
+                Err(error) => return Err(damaged(error.into())),
+            }
+        }
+        if page.len() < PAGE_EVENTS {
+            return Ok(folded);
+        }
+    }
+}

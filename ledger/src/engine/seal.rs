@@ -1,0 +1,79 @@
+//! The seal that a window's run leaves behind.
+
+use sha2::{Digest, Sha256};
+
+use super::{Engine, EngineError, fold, new_events};
+use crate::codec::{self, Fact};
+use crate::cycles::cutoff::{RunItem, WindowKey, WindowSealed, hex};
+use crate::envelope::{Metadata, Position, Version};
+use crate::ids::{Actor, RequestId};
+use crate::store::{Append, AppendError, Expected};
+use crate::streams;
+
+impl Engine {
+    /// Seals what became of the payments of a window. Nothing is written if the last seal says the
+    /// same; a later seal that says more is a supplement. Answers with the seal and its place.
+    pub async fn seal_window(
+        &self,
+        window: WindowKey,
+        items: Vec<RunItem>,
+    ) -> Result<(WindowSealed, Position), EngineError> {
+        let inner = &self.0;
+        let stream = streams::of_window(&window);
+        let recorded = inner.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
+        let supplement = u32::try_from(recorded.len()).unwrap_or(u32::MAX);
+        let sealed = WindowSealed::of(window, supplement, items);
+        if let Some(last) = recorded.last() {
+            let earlier = codec::decode(&last.kind, &last.data);
+            if let Ok(Fact::WindowSealed(earlier)) = earlier
+                && earlier.root == sealed.root
+            {
+                return Ok((earlier, last.position));
+            }
+        }
+        let receipt = self.receive()?;
+        let cause = stream.to_string();
+        let metadata = Metadata {
+            received_at: receipt.at(),
+            request_id: RequestId::derived(&cause, &format!("seal-{supplement}")),
+            digest: hex(&Sha256::digest(sealed.root.as_bytes())).chars().take(32).collect(),
+            actor: Actor::runner(),
+            rules: inner.rules.version().to_owned(),
+        };
+        let fact = Fact::WindowSealed(sealed.clone());
+        let events = new_events(&stream, std::iter::once(fact), &metadata)?;
+        let expected = Expected::after(Version(u64::from(supplement)));
+        match inner.store.append(Append { stream, expected, events }).await {
+            Ok(appended) => Ok((sealed, appended.position)),
+            Err(AppendError::Conflict { .. }) => Err(EngineError::Contended),
+            Err(AppendError::Unavailable(cause)) => Err(EngineError::Unavailable(cause)),
+            Err(AppendError::Indeterminate(cause)) => Err(EngineError::Indeterminate(cause)),
+        }
+    }
+
+    /// The seals of a window, in order.
+    pub async fn window_seals(&self, window: &WindowKey) -> Result<Vec<WindowSealed>, EngineError> {
+        let stream = streams::of_window(window);
+        let recorded = self.0.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
+        recorded
+            .iter()
+            .map(|event| match codec::decode(&event.kind, &event.data) {
+                Ok(Fact::WindowSealed(sealed)) => Ok(sealed),
+                Ok(Fact::Account(_) | Fact::RulebookAdopted(_)) | Err(_) => {
+                    let cause = format!("a {} in a window's stream", event.kind).into();
+                    Err(EngineError::Damaged { position: event.position, cause })
+                }
+            })
+            .collect()
+    }
+}
+
+impl fold::Folded {
+    /// Writes down where the events of a batch's request are, once that is known.
+    pub(super) fn settle_position(&mut self, request: &super::Request, position: Position) {
+        self.position = position;
+        if let Some(outcome) = self.requests.get_mut(&request.request_id) {
+            outcome.position = position;
+        }
+    }
+}
