@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The gateway: the gRPC services, and the command line of `payledger`.
+
+pub mod cli;

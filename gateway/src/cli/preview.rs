@@ -1,0 +1,107 @@
+//! `payledger payments preview`: when a payment would be applied and until when it could be
+//! cancelled, worked out from the rules alone, without a server or an account.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::PathBuf;
+
+use ledger::domain::product::Product;
+use ledger::domain::rulebook::Rulebook;
+
+use super::CliError;
+use super::output::{Output, write_json, write_json_line, write_table};
+
+mod answer;
+
+pub use answer::{Answer, Question, answer};
+
+/// The longest line of questions. A longer one is answered as rubbish, and is never kept.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Shows the window, effective date and cancel-before instant that a payment would get.
+///
+/// A refusal is an answer too: the exit code is 0.
+#[derive(Debug, clap::Args)]
+pub struct PreviewArgs {
+    /// The product: auto, lease, personal or card.
+    #[arg(long, required_unless_present = "input", value_parser = answer::product_named)]
+    pub product: Option<Product>,
+    /// When the instruction is received: RFC 3339 with an offset.
+    #[arg(long, required_unless_present = "input", allow_hyphen_values = true)]
+    pub at: Option<String>,
+    /// The date asked for, YYYY-MM-DD.
+    #[arg(long, required_unless_present = "input", allow_hyphen_values = true)]
+    pub date: Option<String>,
+    /// Reads questions from a file ("-" for standard input), one JSON object {"product", "at",
+    /// "date"} a line, and writes one JSON answer a line.
+    #[arg(long, conflicts_with_all = ["product", "at", "date"])]
+    pub input: Option<PathBuf>,
+    /// The form of the answer; a table on a terminal, JSON elsewhere. Answers to --input are
+    /// always JSON lines.
+    #[arg(long, value_enum)]
+    pub output: Option<Output>,
+}
+
+/// Writes the answer to the question in the arguments, or one answer for every line of the input.
+pub fn run(args: &PreviewArgs, out: &mut impl Write) -> Result<(), CliError> {
+    let rulebook = Rulebook::built_in();
+    let Some(path) = &args.input else {
+        let (Some(product), Some(at), Some(date)) = (args.product, &args.at, &args.date) else {
+            return Err(CliError::Usage("--product, --at and --date go together".to_owned()));
+        };
+        let answer = answer(&rulebook, product, at, date);
+        return write_answer(&answer, Output::or_default(args.output), out)
+            .map_err(CliError::output());
+    };
+    if path.as_os_str() == "-" {
+        let input = BufReader::new(io::stdin().lock());
+        return answer_lines(&rulebook, input, "standard input", out);
+    }
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(CliError::io(&name))?;
+    answer_lines(&rulebook, BufReader::new(file), &name, out)
+}
+
+fn write_answer(answer: &Answer, form: Output, out: &mut impl Write) -> io::Result<()> {
+    match form {
+        Output::Json => write_json(out, answer),
+        Output::Jsonl => write_json_line(out, answer),
+        Output::Table => write_table(out, ["field", "value"], answer.rows()),
+    }
+}
+
+/// Answers every line in turn, whatever is on it, so that the n-th answer belongs to the n-th line.
+fn answer_lines<R: Read>(
+    rulebook: &Rulebook,
+    mut input: BufReader<R>,
+    input_name: &str,
+    out: &mut impl Write,
+) -> Result<(), CliError> {
+    let mut out = BufWriter::new(out);
+    let mut line = Vec::new();
+    while read_line(&mut input, &mut line).map_err(CliError::io(input_name))? {
+        let answer = Question::answer_line(rulebook, &line);
+        write_json_line(&mut out, &answer).map_err(CliError::output())?;
+        // A caller that writes a line and waits for its answer must not wait for a full buffer.
+        if input.buffer().is_empty() {
+            out.flush().map_err(CliError::output())?;
+        }
+    }
+    out.flush().map_err(CliError::output())
+}
+
+/// Reads one line without its end, cut at the longest that can be a question. False at the end.
+fn read_line<R: Read>(input: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    let read = input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', line)?;
+    if read == 0 {
+        return Ok(false);
+    }
+    if line.pop_if(|last| *last == b'\n').is_none() {
+        input.skip_until(b'\n')?;
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests;

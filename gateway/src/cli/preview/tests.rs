@@ -1,0 +1,199 @@
+//! The worked vectors of domain rule 1.3 as the command line prints them, and rubbish.
+
+use super::*;
+use clap::Parser as _;
+use serde_json::{Value, json};
+
+#[derive(Debug, clap::Parser)]
+struct Command {
+    #[command(flatten)]
+    args: PreviewArgs,
+}
+
+fn run_with(flags: &[&str]) -> String {
+    let command = Command::try_parse_from([&["preview"], flags].concat()).unwrap();
+    let mut out = Vec::new();
+    run(&command.args, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn preview(product: &str, at: &str, date: &str) -> Value {
+    let flags = ["--product", product, "--at", at, "--date", date, "--output", "json"];
+    serde_json::from_str(&run_with(&flags)).unwrap()
+}
+
+fn lines(input: &[u8]) -> Vec<Value> {
+    let mut out = Vec::new();
+    answer_lines(&Rulebook::built_in(), BufReader::new(input), "input", &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+const VECTORS: &[(&str, &str, &str)] = &[
+    ("2026-03-03T09:00:00-05:00", "2026-03-03", "15:00 2026-03-03T20:00:00Z 2026-03-04"),
+    ("2026-03-03T14:59:59.999-05:00", "2026-03-03", "15:00 2026-03-03T20:00:00Z 2026-03-04"),
+    ("2026-03-03T15:00:00.000-05:00", "2026-03-03", "18:00 2026-03-03T23:00:00Z 2026-03-04"),
+    ("2026-03-03T17:59:59.999-05:00", "2026-03-03", "18:00 2026-03-03T23:00:00Z 2026-03-04"),
+    ("2026-03-03T18:00:00.000-05:00", "2026-03-03", "CUTOFF_PASSED 2026-03-04"),
+    ("2026-03-03T23:00:00Z", "2026-03-04", "15:00 2026-03-04T20:00:00Z 2026-03-05"),
+    ("2026-03-04T04:59:59Z", "2026-03-03", "CUTOFF_PASSED 2026-03-04"),
+    ("2026-03-04T01:00:00Z", "2026-03-07", "15:00 2026-03-07T20:00:00Z 2026-03-09"),
+    ("2026-03-03T14:00:00Z", "2026-03-08", "15:00 2026-03-08T19:00:00Z 2026-03-09"),
+    ("2026-03-07T15:00:00Z", "2026-03-07", "15:00 2026-03-07T20:00:00Z 2026-03-09"),
+    ("2026-03-07T20:00:00Z", "2026-03-07", "18:00 2026-03-07T23:00:00Z 2026-03-09"),
+    ("2026-03-07T18:00:00-05:00", "2026-03-07", "24:00 2026-03-08T05:00:00Z 2026-03-09"),
+    ("2026-03-08T18:59:59Z", "2026-03-08", "15:00 2026-03-08T19:00:00Z 2026-03-09"),
+    ("2026-03-08T15:00:00-04:00", "2026-03-08", "18:00 2026-03-08T22:00:00Z 2026-03-09"),
+    ("2026-11-01T14:59:59-05:00", "2026-11-01", "15:00 2026-11-01T20:00:00Z 2026-11-02"),
+    ("2026-06-19T16:00:00-04:00", "2026-06-19", "18:00 2026-06-19T22:00:00Z 2026-06-22"),
+    ("2026-06-19T18:30:00-04:00", "2026-06-19", "24:00 2026-06-20T04:00:00Z 2026-06-22"),
+    ("2026-07-03T19:00:00-04:00", "2026-07-03", "CUTOFF_PASSED 2026-07-04"),
+    ("2026-11-25T19:00:00-05:00", "2026-11-26", "15:00 2026-11-26T20:00:00Z 2026-11-27"),
+    ("2027-07-05T18:00:00-04:00", "2027-07-05", "24:00 2027-07-06T04:00:00Z 2027-07-06"),
+    ("2026-03-03T09:00:00-05:00", "2026-03-02", "DATE_IN_PAST 2026-03-03"),
+    ("2026-03-03T09:00:00-05:00", "2027-03-03", "15:00 2027-03-03T20:00:00Z 2027-03-04"),
+    ("2026-03-03T09:00:00-05:00", "2027-03-04", "DATE_TOO_FAR 2026-03-03"),
+];
+
+/// An answer's facts on one line, in the order of the vectors.
+fn told(answer: &Value) -> String {
+    let fields: &[&str] = if answer["accepted"] == true {
+        &["window", "cancel_before", "origination_date"]
+    } else {
+        &["reason", "earliest_date"]
+    };
+    fields.iter().map(|field| answer[field].as_str().unwrap()).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_worked_vector_is_answered_one_by_one() {
+    for product in ["auto", "lease", "personal", "personal_loan"] {
+        for (at, date, expected) in VECTORS {
+            let answer = preview(product, at, date);
+            assert_eq!(told(&answer), *expected, "{product} {at} for {date}");
+            if answer["accepted"] == true {
+                assert_eq!(answer["effective_date"], *date);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_worked_vector_is_answered_line_by_line() {
+    let questions: String = (VECTORS.iter())
+        .map(|(at, date, _)| json!({"product": "auto", "at": at, "date": date}).to_string() + "\n")
+        .collect();
+    let answers = lines(questions.as_bytes());
+    assert_eq!(answers.len(), VECTORS.len());
+    for (answer, (at, date, expected)) in answers.iter().zip(VECTORS) {
+        assert_eq!(told(answer), *expected, "{at} for {date}");
+    }
+}
+
+#[test]
+fn an_accepted_payment_has_exactly_these_fields() {
+    assert_eq!(
+        preview("auto", "2026-03-03T14:59:59-05:00", "2026-03-03"),
+        json!({
+            "accepted": true,
+            "window": "15:00",
+            "effective_date": "2026-03-03",
+            "cancel_before": "2026-03-03T20:00:00Z",
+            "origination_date": "2026-03-04",
+        })
+    );
+}
+
+#[test]
+fn a_card_is_open_until_midnight() {
+    let answer = preview("card", "2026-03-03T23:59:59.999-05:00", "2026-03-03");
+    assert_eq!(told(&answer), "24:00 2026-03-04T05:00:00Z 2026-03-04");
+}
+
+#[test]
+fn a_date_or_instant_without_meaning_is_an_answer() {
+    let at = "2026-03-03T23:30:00Z";
+    for date in
+        ["2026-02-30", "2027-02-29", "2026-13-01", "tomorrow", "", "2026-3-3", "-1", "+2026-03-03"]
+    {
+        let answer = preview("auto", at, date);
+        assert_eq!(told(&answer), "INVALID_DATE 2026-03-04", "{date:?}");
+    }
+    for at in ["2026-03-03T09:00:00", "2026-03-03", "", "now", "2026-03-03T25:00:00Z", "-5"] {
+        let answer = preview("auto", at, "2026-03-03");
+        assert_eq!(answer["reason"], "INVALID_DATE", "{at:?}");
+        assert_eq!(answer["earliest_date"], Value::Null, "{at:?}");
+    }
+}
+
+#[test]
+fn the_ends_of_four_digit_years_are_answered() {
+    for at in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:60Z", "0000-01-01T00:00:00+23:59"] {
+        for date in ["0000-01-01", "0001-01-01", "9999-12-31"] {
+            assert!(preview("auto", at, date)["accepted"].is_boolean(), "{at} for {date}");
+        }
+    }
+}
+
+#[test]
+fn every_line_is_answered_whatever_is_on_it() {
+    let too_long = format!("{{\"product\":\"{}\"}}", "x".repeat(200_000));
+    let input = [
+        b"".as_slice(),
+        b"null",
+        b"{",
+        b"\xff\xfe",
+        br#"{"product":"auto","at":"2026-03-03T14:00:00Z"}"#,
+        br#"{"product":"boat","at":"2026-03-03T14:00:00Z","date":"2026-03-03"}"#,
+        too_long.as_bytes(),
+        br#"{"product":"auto","at":"2026-03-03T14:00:00","date":"2026-03-03"}"#,
+        br#"{"product":"auto","at":"2026-03-03T14:00:00Z","date":"2026-03-03","id":7}"#,
+    ]
+    .join(b"\r\n".as_slice());
+    let answers = lines(&input);
+    let reasons: Vec<_> = answers.iter().map(|answer| answer["reason"].as_str()).collect();
+    let mut expected = vec![Some("INVALID_REQUEST"); 7];
+    expected.extend([Some("INVALID_DATE"), None]);
+    assert_eq!(reasons, expected);
+    assert!(answers[5]["message"].as_str().unwrap().contains("boat"));
+}
+
+#[test]
+fn an_input_without_lines_has_no_answers() {
+    assert!(lines(b"").is_empty());
+}
+
+#[test]
+fn questions_come_from_a_file_too() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let question = json!({"product": "auto", "at": "2026-03-03T14:00:00Z", "date": "2026-03-03"});
+    std::fs::write(file.path(), format!("{question}\n{question}")).unwrap();
+    let out = run_with(&["--input", file.path().to_str().unwrap()]);
+    assert_eq!(out.lines().count(), 2);
+
+    let missing = file.path().with_extension("missing");
+    let args = Command::try_parse_from(["preview", "--input", missing.to_str().unwrap()]).unwrap();
+    let error = run(&args.args, &mut Vec::new()).unwrap_err();
+    assert!(error.to_string().contains("missing"), "{error}");
+}
+
+#[test]
+fn a_question_is_whole_or_a_usage_error() {
+    for flags in [
+        &["--product", "boat", "--at", "2026-03-03T14:00:00Z", "--date", "2026-03-03"][..],
+        &["--product", "auto", "--date", "2026-03-03"],
+        &["--input", "-", "--product", "auto"],
+        &[],
+    ] {
+        assert!(Command::try_parse_from([&["preview"], flags].concat()).is_err(), "{flags:?}");
+    }
+}
+
+#[test]
+fn a_table_names_every_fact() {
+    let flags = ["--product", "auto", "--at", "2026-03-03T14:00:00Z", "--date", "2027-03-04"];
+    let table = run_with(&[&flags[..], &["--output", "table"]].concat());
+    for fact in ["DATE_TOO_FAR", "latest_date", "2027-03-03", "earliest_date", "2026-03-03"] {
+        assert!(table.contains(fact), "{fact} in {table}");
+    }
+}
