@@ -5,6 +5,9 @@
 //! gaps, an append is all or nothing, an acknowledged append is durable, and the bytes that come
 //! back are the bytes that went in.
 
+pub mod embedded;
+pub mod memory;
+
 use std::future::Future;
 use std::pin::Pin;
 
@@ -18,6 +21,12 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The most events in one append.
 pub const APPEND_EVENTS_MAX: usize = 1024;
+
+/// The longest name of an event's type, in bytes.
+pub const EVENT_KIND_BYTES_MAX: usize = 128;
+
+/// The most bytes of one event: its data and its metadata together.
+pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
 
 /// What the writer believes about the stream. There is no "any": a blind write cannot be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,16 +52,86 @@ impl Expected {
     }
 }
 
-/// Events for one stream, to be added all or not at all. At least one, at most
-/// [`APPEND_EVENTS_MAX`].
+/// Events for one stream, to be added all or not at all.
+///
+/// An append that no store could take cannot be built, so a store has no failure for it.
 #[derive(Debug, Clone)]
 pub struct Append {
+    stream: StreamName,
+    expected: Expected,
+    events: Vec<NewEvent>,
+}
+
+/// Why these events cannot be an append: a mistake in the program, which no retry mends.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendShapeError {
+    /// Nothing to add. Who has nothing to say does not append.
+    #[error("an append needs at least one event")]
+    Empty,
+    /// More than [`APPEND_EVENTS_MAX`] events.
+    #[error("{events} events in one append are more than {APPEND_EVENTS_MAX}")]
+    TooManyEvents {
+        /// How many there were.
+        events: usize,
+    },
+    /// A type name that is empty or over [`EVENT_KIND_BYTES_MAX`] bytes.
+    #[error("the type name of event {index} has {bytes} bytes, not 1 to {EVENT_KIND_BYTES_MAX}")]
+    Kind {
+        /// The place of the event in the append, from 0.
+        index: usize,
+        /// The length of its type name.
+        bytes: usize,
+    },
+    /// Data and metadata over [`EVENT_BYTES_MAX`] bytes.
+    #[error("event {index} has {bytes} bytes, more than {EVENT_BYTES_MAX}")]
+    TooLarge {
+        /// The place of the event in the append, from 0.
+        index: usize,
+        /// The length of its data and metadata.
+        bytes: usize,
+    },
+}
+
+impl Append {
+    /// Takes 1 to [`APPEND_EVENTS_MAX`] events, each within its bounds.
+    pub fn new(
+        stream: StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+    ) -> Result<Self, AppendShapeError> {
+        if events.is_empty() {
+            return Err(AppendShapeError::Empty);
+        }
+        if events.len() > APPEND_EVENTS_MAX {
+            return Err(AppendShapeError::TooManyEvents { events: events.len() });
+        }
+        for (index, event) in events.iter().enumerate() {
+            let bytes = event.kind.len();
+            if bytes == 0 || bytes > EVENT_KIND_BYTES_MAX {
+                return Err(AppendShapeError::Kind { index, bytes });
+            }
+            let bytes = event.data.len().saturating_add(event.metadata.len());
+            if bytes > EVENT_BYTES_MAX {
+                return Err(AppendShapeError::TooLarge { index, bytes });
+            }
+        }
+        Ok(Self { stream, expected, events })
+    }
+
     /// The stream.
-    pub stream: StreamName,
-    /// What the writer believes about it.
-    pub expected: Expected,
+    pub const fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
+    /// What the writer believes about the stream.
+    pub const fn expected(&self) -> Expected {
+        self.expected
+    }
+
     /// What to add, in order.
-    pub events: Vec<NewEvent>,
+    pub fn events(&self) -> &[NewEvent] {
+        &self.events
+    }
 }
 
 /// Where the events of an append are now.

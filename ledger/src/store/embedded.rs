@@ -1,0 +1,307 @@
+//! The embedded store: one SQLite file in a data directory, written by one thread.
+//!
+//! Events are kept in blocks with a checksum each and a hash chain over all of them; the layout on
+//! disk is described in `ledger/DESIGN.md`. What is acknowledged is synced to the disk.
+
+mod backup;
+mod block;
+mod chain;
+mod checkpoint;
+mod fault;
+mod file;
+mod group;
+mod index;
+mod lock;
+mod reader;
+mod verify;
+mod witness;
+mod writer;
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use uuid::Uuid;
+
+pub use backup::{BackupError, BackupProgress, restore};
+pub use chain::{ChainHash, ChainHashError};
+pub use fault::OpenError;
+pub use file::FORMAT;
+pub use reader::READERS_MAX;
+pub use verify::{Report, verify, verify_file, verify_with};
+pub use witness::{Witness, WitnessError};
+pub use writer::{COMMIT_EVENTS_FULL, QUEUE_BYTES_MAX, WriterFailure};
+
+use super::{Append, AppendError, Appended, BoxError, BoxFuture, EventStore, ReadError};
+use crate::envelope::{Position, RecordedEvent, StreamName, Version};
+use chain::{Head, scan};
+use checkpoint::Checkpoints;
+use file::{Access, LOG_FILE};
+use index::Index;
+use lock::DirectoryLock;
+use reader::Reader;
+use writer::{Answers, Job, Writer};
+
+/// How to open a log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The id that a new log gets. Without one SQLite draws a random one. A log that is there keeps
+    /// its own.
+    pub log_id: Option<Uuid>,
+    /// The most pages, of 4096 bytes, that the file may have. A commit that needs more fails as on
+    /// a full disk.
+    pub pages_max: Option<u32>,
+}
+
+/// The store over one data directory.
+///
+/// Dropping it waits until the queue is drained and the file holds everything.
+#[derive(Debug)]
+pub struct Embedded {
+    reader: Arc<Reader>,
+    head: watch::Receiver<Head>,
+    writing: Option<Writing>,
+    failure: Arc<OnceLock<WriterFailure>>,
+}
+
+/// What only a store that was opened for writing has.
+#[derive(Debug)]
+struct Writing {
+    /// Gone while the store is being dropped.
+    jobs: Option<mpsc::UnboundedSender<Job>>,
+    room: Arc<Semaphore>,
+    thread: Option<JoinHandle<()>>,
+    _lock: DirectoryLock,
+}
+
+impl Embedded {
+    /// Opens the log in `directory` for this process alone, and makes both if they are not there.
+    ///
+    /// Reads and checks the whole log once; blocks meanwhile.
+    pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
+        fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
+        let lock = DirectoryLock::take(directory)?;
+        let path = directory.join(LOG_FILE);
+        if !path.try_exists().map_err(OpenError::io(&path))? {
+            let wal = file::beside(&path, "-wal");
+            if wal.exists() {
+                let cause = format!("{LOG_FILE} is gone, but {} is there", wal.display());
+                return Err(OpenError::Damaged { position: Position::START.next(), cause });
+            }
+            file::create(&path, options.log_id)?;
+        }
+        let connection = file::open_writer(&path, options.pages_max)?;
+        let log_id = file::log_id(&connection, &path)?;
+        let mut index = Index::default();
+        let scanned = scan(&connection, log_id, |event| {
+            index.add(event.stream, event.version, event.position)
+        });
+        let (head, _) = scanned.map_err(|fault| fault.into_open(&path))?;
+        // What a writer left in the write-ahead log after a sync that failed is written and synced
+        // anew here, before anything is built on it.
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        connection.query_row(sql, [], |_| Ok(())).map_err(OpenError::sqlite(&path))?;
+
+        let checkpoints = Checkpoints::start(&path)?;
+        let reader = Arc::new(Reader::new(path.clone(), Access::Shared, log_id, index));
+        let (publish, head) = watch::channel(head);
+        let failure = Arc::new(OnceLock::new());
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let (reader_too, failure_too) = (Arc::clone(&reader), Arc::clone(&failure));
+        let writer = Writer::new(connection, checkpoints, reader_too, publish, failure_too);
+        let thread = writer.start(queue).map_err(OpenError::io(&path))?;
+        let writing = Writing {
+            jobs: Some(jobs),
+            room: Arc::new(Semaphore::new(usize::try_from(QUEUE_BYTES_MAX).unwrap_or(usize::MAX))),
+            thread: Some(thread),
+            _lock: lock,
+        };
+        Ok(Self { reader, head, writing: Some(writing), failure })
+    }
+
+    /// Opens the log in `directory` to look at it as it is now: takes no lock, writes nothing, and
+    /// does not see what comes later. Appends are refused. A process may serve the directory
+    /// meanwhile.
+    ///
+    /// Reads and checks the whole log once; blocks meanwhile.
+    pub fn open_read_only(directory: &Path) -> Result<Self, OpenError> {
+        let path = directory.join(LOG_FILE);
+        let (connection, access, log_id) = file::open_to_inspect(&path)?;
+        let mut index = Index::default();
+        let scanned = scan(&connection, log_id, |event| {
+            index.add(event.stream, event.version, event.position)
+        });
+        let (head, _) = scanned.map_err(|fault| fault.into_open(&path))?;
+        let reader = Arc::new(Reader::new(path, access, log_id, index));
+        let (_, head) = watch::channel(head);
+        Ok(Self { reader, head, writing: None, failure: Arc::default() })
+    }
+
+    /// The id of the log: a read model of another log is not one of this.
+    pub fn log_id(&self) -> Uuid {
+        self.reader.log_id
+    }
+
+    /// The position of the last durable event, and the chain's value there.
+    pub fn head_witness(&self) -> Witness {
+        let head = *self.head.borrow();
+        Witness { log_id: self.reader.log_id, position: head.position, chain: head.chain }
+    }
+
+    /// The chain's value after the last durable event.
+    pub fn head_hash(&self) -> ChainHash {
+        self.head.borrow().chain
+    }
+
+    /// The end of the last whole block at or before `at`: what a reader that has come so far keeps
+    /// to recognise the log by. Blocks for one indexed read.
+    pub fn witness(&self, at: Position) -> Result<Witness, ReadError> {
+        self.reader.witness(at)
+    }
+
+    /// Checks that the log still holds what `witness` was taken from. Blocks for one indexed read.
+    pub fn confirm(&self, witness: &Witness) -> Result<(), WitnessError> {
+        self.reader.confirm(witness, *self.head.borrow())
+    }
+
+    /// How many streams the log holds.
+    pub fn streams(&self) -> usize {
+        let index = self.reader.index.read();
+        index.unwrap_or_else(std::sync::PoisonError::into_inner).streams()
+    }
+
+    /// Why the writer stopped, if it did. Nothing is taken after that; open the log again.
+    pub fn failure(&self) -> Option<&WriterFailure> {
+        self.failure.get()
+    }
+
+    /// Waits until the writer has stopped, which it does after a failure only. A store that was
+    /// opened to look at has none.
+    pub async fn stopped(&self) {
+        let mut head = self.head.clone();
+        while head.changed().await.is_ok() {}
+    }
+
+    /// Hands the appends to the writer at once, whatever becomes of the future.
+    fn submit(&self, appends: Vec<Append>) -> impl Future<Output = Answers> + Send + use<> {
+        let count = appends.len();
+        let answer = self.enqueue(appends);
+        async move {
+            let same = |error: &dyn Fn() -> AppendError| (0..count).map(|_| Err(error())).collect();
+            match answer {
+                Ok(answer) => answer.await.unwrap_or_else(|_| {
+                    let cause = "the log's writer ended in the middle";
+                    same(&|| AppendError::Indeterminate(cause.into()))
+                }),
+                Err(cause) => same(&|| AppendError::Unavailable(cause.into())),
+            }
+        }
+    }
+
+    /// Reads away from the runtime's own threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let unavailable = |error: BoxError| ReadError::Unavailable(error);
+        let reader = Arc::clone(&self.reader);
+        let permit = reader.permits.acquire().await.map_err(|closed| unavailable(closed.into()))?;
+        let running = Arc::clone(&self.reader);
+        let answer = tokio::task::spawn_blocking(move || read(&running)).await;
+        drop(permit);
+        answer.map_err(|panicked| unavailable(panicked.into()))?
+    }
+
+    fn enqueue(&self, appends: Vec<Append>) -> Result<oneshot::Receiver<Answers>, &'static str> {
+        let writing = self.writing.as_ref().ok_or("the log was opened to look at only")?;
+        let jobs = writing.jobs.as_ref().ok_or("the store is closing")?;
+        let room = Arc::clone(&writing.room).try_acquire_many_owned(room_for(&appends));
+        let room = room.map_err(|_| "too much is waiting to be written")?;
+        let (reply, answer) = oneshot::channel();
+        let sent = jobs.send(Job { appends, reply, room });
+        sent.map_err(|_| "the log's writer is gone")?;
+        Ok(answer)
+    }
+}
+
+/// How much of [`QUEUE_BYTES_MAX`] a request takes. A request over all of it takes all of it, and
+/// so waits for an empty queue.
+fn room_for(appends: &[Append]) -> u32 {
+    // What an event takes beside its own bytes, about.
+    let overhead = 128;
+    let events = appends.iter().flat_map(Append::events);
+    let bytes = events.fold(overhead, |bytes: usize, event| {
+        bytes
+            .saturating_add(event.data.len())
+            .saturating_add(event.metadata.len())
+            .saturating_add(overhead)
+    });
+    u32::try_from(bytes).unwrap_or(u32::MAX).min(QUEUE_BYTES_MAX)
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        let Some(writing) = &mut self.writing else { return };
+        writing.jobs = None;
+        if let Some(thread) = writing.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the log's writer panicked");
+        }
+    }
+}
+
+impl EventStore for Embedded {
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
+        let answers = self.submit(vec![append]);
+        Box::pin(async move {
+            let unanswered = || Err(AppendError::Indeterminate("no answer".into()));
+            answers.await.pop().unwrap_or_else(unanswered)
+        })
+    }
+
+    fn append_many(
+        &self,
+        appends: Vec<Append>,
+    ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
+        Box::pin(self.submit(appends))
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamName,
+        after: Version,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>> {
+        let stream = stream.clone();
+        Box::pin(self.read(move |reader| reader.stream(&stream, after, limit)))
+    }
+
+    fn read_all(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
+        let head = self.head.borrow().position;
+        Box::pin(self.read(move |reader| reader.all(after, head, limit)))
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        Box::pin(async { Ok(self.head.borrow().position) })
+    }
+
+    fn wait_past(&self, after: Position) -> BoxFuture<'_, Result<Position, ReadError>> {
+        let mut head = self.head.clone();
+        Box::pin(async move {
+            let reached = head.wait_for(|head| head.position > after).await;
+            let reached = reached.map(|head| head.position);
+            reached.map_err(|stopped| {
+                let failure = self.failure.get().cloned();
+                let cause = failure.map_or_else(|| stopped.into(), BoxError::from);
+                ReadError::Unavailable(cause)
+            })
+        })
+    }
+}

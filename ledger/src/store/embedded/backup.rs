@@ -1,0 +1,164 @@
+//! Backup while the log is served, and restore into an empty directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+
+use super::Embedded;
+use super::fault::OpenError;
+use super::file::{LOG_FILE, beside, open_reader, sync_directory, sync_file};
+use super::lock::{DirectoryLock, LOCK_FILE};
+use super::verify::{Report, verify_file};
+
+/// The pages that are copied between two reports of progress: 4 MiB.
+const STEP_PAGES: i32 = 1024;
+
+/// How far a backup has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackupProgress {
+    /// The pages that are copied, of 4096 bytes.
+    pub pages_done: u64,
+    /// The pages that there are.
+    pub pages_total: u64,
+}
+
+/// Why there is no backup. Nothing is left at the target.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// A backup never overwrites anything.
+    #[error("{} exists already", path.display())]
+    TargetExists {
+        /// The target.
+        path: PathBuf,
+    },
+    /// The copy could not be made.
+    #[error("cannot copy the log to {}", path.display())]
+    Copy {
+        /// The target.
+        path: PathBuf,
+        /// The cause, as SQLite gives it.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The copy could not be made durable, or did not pass its check.
+    #[error(transparent)]
+    Check(#[from] OpenError),
+}
+
+impl Embedded {
+    /// Copies the log, as it is at this moment, into the single file `to`, and checks the copy as
+    /// [`super::verify_file`] does. Appends go on meanwhile; the write-ahead log keeps them, and
+    /// grows until the copy is made. Blocks: call it away from the runtime's own threads.
+    pub fn backup(
+        &self,
+        to: &Path,
+        progress: impl FnMut(BackupProgress),
+    ) -> Result<Report, BackupError> {
+        if to.try_exists().map_err(OpenError::io(to))? {
+            return Err(BackupError::TargetExists { path: to.to_owned() });
+        }
+        let partial = beside(to, ".partial");
+        let made = self.copy_to(&partial, progress).and_then(|()| {
+            sync_file(&partial)?;
+            let report = verify_file(&partial)?;
+            // Fails if the target has appeared meanwhile, as a rename would not.
+            fs::hard_link(&partial, to).map_err(OpenError::io(to))?;
+            Ok(report)
+        });
+        // Of a copy under two names this takes one; of a failed one it takes all.
+        let removed = fs::remove_file(&partial);
+        let report = made?;
+        removed.map_err(OpenError::io(&partial))?;
+        sync_parent(to)?;
+        Ok(report)
+    }
+
+    fn copy_to(
+        &self,
+        partial: &Path,
+        progress: impl FnMut(BackupProgress),
+    ) -> Result<(), BackupError> {
+        // What an interrupted backup left behind.
+        if partial.try_exists().map_err(OpenError::io(partial))? {
+            fs::remove_file(partial).map_err(OpenError::io(partial))?;
+        }
+        let log = open_reader(&self.reader.path, self.reader.access);
+        let copied = log.and_then(|log| copy(&log, partial, progress));
+        copied.map_err(|source| BackupError::Copy { path: partial.to_owned(), source })
+    }
+}
+
+fn copy(
+    log: &Connection,
+    partial: &Path,
+    mut progress: impl FnMut(BackupProgress),
+) -> rusqlite::Result<()> {
+    // The copy is of one snapshot. Without it every commit would start the copy over.
+    log.execute_batch("BEGIN; SELECT count(*) FROM meta;")?;
+    let mut target = Connection::open(partial)?;
+    let backup = Backup::new(log, &mut target)?;
+    loop {
+        let step = backup.step(STEP_PAGES)?;
+        let now = backup.progress();
+        let total = u64::try_from(now.pagecount).unwrap_or(0);
+        let remaining = u64::try_from(now.remaining).unwrap_or(0);
+        let pages_done = total.saturating_sub(remaining);
+        progress(BackupProgress { pages_done, pages_total: total });
+        if step == StepResult::Done {
+            break;
+        }
+    }
+    drop(backup);
+    // A single file that needs no companions, and can be read where nothing can be written.
+    target.pragma_update(None, "journal_mode", "DELETE")?;
+    target.close().map_err(|(_, error)| error)
+}
+
+/// Puts the backup `from` into `directory`, which must be empty or missing, and checks both. The
+/// answer's head is the backup's.
+pub fn restore(from: &Path, directory: &Path) -> Result<Report, OpenError> {
+    let expected = verify_file(from)?;
+    fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
+    let mut entries = fs::read_dir(directory).map_err(OpenError::io(directory))?;
+    if entries.next().is_some() {
+        return Err(OpenError::NotEmpty { directory: directory.to_owned() });
+    }
+    let _lock = DirectoryLock::take(directory)?;
+    let path = directory.join(LOG_FILE);
+    let fresh = beside(&path, ".new");
+    let copied = copy_checked(from, &fresh, &expected);
+    if copied.is_err() {
+        // The directory is left as it was, as far as the disk allows.
+        let _gone = fs::remove_file(&fresh);
+        let _gone = fs::remove_file(directory.join(LOCK_FILE));
+    }
+    // What looking at the copy may have left beside it.
+    for suffix in ["-shm", "-wal"] {
+        let _gone = fs::remove_file(beside(&fresh, suffix));
+    }
+    copied?;
+    fs::rename(&fresh, &path).map_err(OpenError::io(&path))?;
+    sync_directory(directory)?;
+    sync_parent(directory)?;
+    Ok(expected)
+}
+
+fn copy_checked(from: &Path, fresh: &Path, expected: &Report) -> Result<(), OpenError> {
+    fs::copy(from, fresh).map_err(OpenError::io(fresh))?;
+    sync_file(fresh)?;
+    let found = verify_file(fresh)?;
+    if found == *expected {
+        return Ok(());
+    }
+    let cause = format!("the copy ends with {}, not {}", found.head.chain, expected.head.chain);
+    Err(OpenError::Damaged { position: found.head.position, cause })
+}
+
+fn sync_parent(path: &Path) -> Result<(), OpenError> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
+        _ => sync_directory(Path::new(".")),
+    }
+}

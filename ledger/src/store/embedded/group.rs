@@ -1,0 +1,131 @@
+//! A group commit: which of the waiting appends hold, and the blocks that they become.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+
+use super::block::BlockBuilder;
+use super::chain::{Head, checksum};
+use super::index::Index;
+use super::writer::{Answers, Job};
+use crate::envelope::{NewEvent, Position, StreamName, Version};
+use crate::store::{Append, AppendError, Appended};
+
+/// The events of one commit, in the order in which they will stand in the log.
+pub(super) struct Group<'a> {
+    events: Vec<Planned<'a>>,
+    blocks: Vec<Block>,
+    head: Head,
+}
+
+struct Planned<'a> {
+    stream: &'a StreamName,
+    version: Version,
+    position: Position,
+    event: &'a NewEvent,
+}
+
+struct Block {
+    first: Position,
+    count: u32,
+    payload: Vec<u8>,
+    /// The end of the block.
+    end: Head,
+}
+
+impl<'a> Group<'a> {
+    /// Decides every append in order, each against what the earlier ones will have left behind,
+    /// and gives the answers that hold once the group is committed.
+    pub(super) fn plan(jobs: &'a [Job], index: &Index, head: Head) -> (Self, Vec<Answers>) {
+        let mut group = Self { events: Vec::new(), blocks: Vec::new(), head };
+        let mut versions = BTreeMap::new();
+        let mut last = head.position;
+        let answers = jobs
+            .iter()
+            .map(|job| {
+                let appends = job.appends.iter();
+                appends.map(|append| group.take(append, index, &mut versions, &mut last)).collect()
+            })
+            .collect();
+        group.build_blocks();
+        (group, answers)
+    }
+
+    fn take(
+        &mut self,
+        append: &'a Append,
+        index: &Index,
+        versions: &mut BTreeMap<&'a StreamName, Version>,
+        last: &mut Position,
+    ) -> Result<Appended, AppendError> {
+        let stream = append.stream();
+        let version = versions.entry(stream).or_insert_with(|| index.version(stream.as_str()));
+        if append.expected().version() != *version {
+            return Err(AppendError::Conflict {
+                stream: stream.clone(),
+                expected: append.expected(),
+                actual: *version,
+            });
+        }
+        for event in append.events() {
+            *version = version.next();
+            *last = last.next();
+            self.events.push(Planned { stream, version: *version, position: *last, event });
+        }
+        Ok(Appended { position: *last, version: *version })
+    }
+
+    fn build_blocks(&mut self) {
+        let mut builder = BlockBuilder::default();
+        let mut events = self.events.iter().peekable();
+        while let Some(planned) = events.next() {
+            builder.push(planned.stream, planned.version, planned.event);
+            if !builder.is_full() && events.peek().is_some() {
+                continue;
+            }
+            let first = self.head.position.next();
+            let count = u32::try_from(builder.count()).unwrap_or(u32::MAX);
+            let payload = builder.payload();
+            let chain = self.head.chain.after(first, count, &payload);
+            self.head = Head { position: planned.position, chain };
+            self.blocks.push(Block { first, count, payload, end: self.head });
+            builder = BlockBuilder::default();
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// The log's head once the group is committed.
+    pub(super) const fn head(&self) -> Head {
+        self.head
+    }
+
+    /// How many bytes the blocks have.
+    pub(super) fn bytes(&self) -> usize {
+        self.blocks.iter().fold(0, |bytes, block| bytes.saturating_add(block.payload.len()))
+    }
+
+    /// Writes the blocks, inside the transaction that the caller has begun.
+    pub(super) fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(
+            "INSERT INTO blocks (first_position, events, crc32, chain, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        for block in &self.blocks {
+            let first = i64::try_from(block.first.0).unwrap_or(i64::MAX);
+            let crc32 = checksum(block.first, block.count, &block.payload);
+            let chain = &block.end.chain.0[..];
+            statement.execute(params![first, block.count, crc32, chain, block.payload])?;
+        }
+        Ok(())
+    }
+
+    /// Adds the events to the index, after the commit.
+    pub(super) fn add_to(&self, index: &mut Index) -> Result<(), String> {
+        self.events.iter().try_for_each(|planned| {
+            index.add(planned.stream.as_str(), planned.version, planned.position)
+        })
+    }
+}

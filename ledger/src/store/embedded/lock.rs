@@ -1,0 +1,44 @@
+//! One process per data directory: a lock on a file, which the operating system lifts if the
+//! process dies.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::Path;
+
+use super::fault::OpenError;
+
+/// The name of the lock's file.
+pub(super) const LOCK_FILE: &str = "LOCK";
+
+/// Held for as long as the directory is open for writing.
+#[derive(Debug)]
+pub(super) struct DirectoryLock {
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Takes the lock, or says who holds it.
+    pub(super) fn take(directory: &Path) -> Result<Self, OpenError> {
+        let path = directory.join(LOCK_FILE);
+        let io = |source| OpenError::io(&path)(source);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(&path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let read = file.take(64).read_to_string(&mut holder);
+                let named = read.is_ok_and(|_| !holder.trim().is_empty());
+                let holder = if named { holder.trim() } else { "a process that gave no name" };
+                let (directory, holder) = (directory.to_owned(), holder.to_owned());
+                return Err(OpenError::DirectoryInUse { directory, holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+        file.set_len(0).map_err(io)?;
+        file.rewind().map_err(io)?;
+        writeln!(file, "process {}", std::process::id()).map_err(io)?;
+        Ok(Self { _file: file })
+    }
+}

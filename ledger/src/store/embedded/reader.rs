@@ -1,0 +1,225 @@
+//! Reading: a few connections of their own, beside the writer and never in its way.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, last_of, read_position};
+use super::fault::Fault;
+use super::file::{Access, open_reader};
+use super::index::Index;
+use super::witness::{Witness, WitnessError};
+use crate::envelope::{Position, RecordedEvent, StreamName, Version};
+use crate::store::ReadError;
+
+/// The most reads at one time; further ones wait.
+pub const READERS_MAX: usize = 4;
+
+/// What all readers of one log share.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) path: PathBuf,
+    pub(super) access: Access,
+    pub(super) log_id: Uuid,
+    pub(super) index: RwLock<Index>,
+    pub(super) permits: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Reader {
+    pub(super) fn new(path: PathBuf, access: Access, log_id: Uuid, index: Index) -> Self {
+        let (index, idle) = (RwLock::new(index), Mutex::default());
+        Self { path, access, log_id, index, permits: Semaphore::new(READERS_MAX), idle }
+    }
+
+    /// Runs `read` on an idle connection, or on a new one.
+    pub(super) fn with_connection<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => open_reader(&self.path, self.access).map_err(Fault::Sqlite)?,
+        };
+        let answer = read(&connection);
+        // A connection that failed is not used again: it may be what failed.
+        if answer.is_ok() {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < READERS_MAX {
+                idle.push(connection);
+            }
+        }
+        answer
+    }
+
+    /// The events of one stream: only the blocks that hold them are read.
+    pub(super) fn stream(
+        &self,
+        stream: &StreamName,
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let positions = index.positions(stream.as_str(), after, limit);
+        drop(index);
+        if positions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let events = self.with_connection(|connection| {
+            let mut events = Vec::with_capacity(positions.len());
+            let mut wanted = positions.as_slice();
+            while let Some(&first) = wanted.first() {
+                let end = at_block(connection, first, |row| {
+                    let in_block = wanted.partition_point(|position| *position <= row.last());
+                    let (here, rest) = wanted.split_at(in_block);
+                    collect(row, here, stream, &mut events)?;
+                    Ok(rest)
+                })?;
+                wanted = end;
+            }
+            Ok(events)
+        })?;
+        Ok(events)
+    }
+
+    /// The events above `after`, up to `head`.
+    pub(super) fn all(
+        &self,
+        after: Position,
+        head: Position,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        if after >= head || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT {ROW_COLUMNS} FROM blocks WHERE first_position >= (
+                 SELECT max(first_position) FROM blocks WHERE first_position <= ?1
+             ) ORDER BY first_position"
+        );
+        let events = self.with_connection(|connection| {
+            let mut events = Vec::new();
+            let mut next = after.next();
+            let at = |next| move |error| Fault::reading(next, error);
+            let mut statement = connection.prepare_cached(&sql).map_err(at(next))?;
+            let mut rows = statement.query([sql_position(next)]).map_err(at(next))?;
+            while next <= head && events.len() < limit {
+                let row = rows.next().map_err(at(next))?.ok_or_else(|| missing(next))?;
+                let row = Row::read(row).map_err(at(next))?;
+                if row.first > next || row.last() < next {
+                    return Err(missing(next));
+                }
+                for event in row.events()? {
+                    if event.position == next && next <= head && events.len() < limit {
+                        let recorded = event.to_recorded();
+                        events.push(recorded.map_err(|error| damaged(next, error.to_string()))?);
+                        next = next.next();
+                    }
+                }
+            }
+            Ok(events)
+        })?;
+        Ok(events)
+    }
+
+    /// The end of the last block at or before `at`, with the chain's value there.
+    pub(super) fn witness(&self, at: Position) -> Result<Witness, ReadError> {
+        let found = self.with_connection(|connection| {
+            let sql = "SELECT first_position, events, chain FROM blocks
+                 WHERE first_position <= ?1 ORDER BY first_position DESC LIMIT 2";
+            let reading = |error| Fault::reading(at, error);
+            let mut statement = connection.prepare_cached(sql).map_err(reading)?;
+            let rows = statement.query_map([sql_position(at)], end_of_block).map_err(reading)?;
+            for end in rows {
+                let end = end.map_err(reading)?;
+                if end.position <= at {
+                    return Ok(end);
+                }
+            }
+            Ok(Head { position: Position::START, chain: ChainHash::genesis(self.log_id) })
+        })?;
+        Ok(Witness { log_id: self.log_id, position: found.position, chain: found.chain })
+    }
+
+    /// Checks what was known earlier against the log.
+    pub(super) fn confirm(&self, witness: &Witness, head: Head) -> Result<(), WitnessError> {
+        if witness.log_id != self.log_id {
+            let (expected, found) = (witness.log_id, self.log_id);
+            return Err(WitnessError::OtherLog { expected, found });
+        }
+        if witness.position > head.position {
+            let (witness, head) = (witness.position, head.position);
+            return Err(WitnessError::Ahead { witness, head });
+        }
+        let found = self.witness(witness.position)?;
+        if found == *witness {
+            Ok(())
+        } else {
+            Err(WitnessError::Different { position: witness.position })
+        }
+    }
+}
+
+fn end_of_block(row: &rusqlite::Row<'_>) -> rusqlite::Result<Head> {
+    let position = last_of(read_position(row)?, row.get(1)?);
+    Ok(Head { position, chain: ChainHash(row.get(2)?) })
+}
+
+/// Reads the block that holds `position`.
+fn at_block<T>(
+    connection: &Connection,
+    position: Position,
+    read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let sql = format!(
+        "SELECT {ROW_COLUMNS} FROM blocks WHERE first_position <= ?1
+         ORDER BY first_position DESC LIMIT 1"
+    );
+    let reading = |error| Fault::reading(position, error);
+    let mut statement = connection.prepare_cached(&sql).map_err(reading)?;
+    let found = statement
+        .query_row(params![sql_position(position)], |row| {
+            let row = Row::read(row)?;
+            Ok(if row.last() < position { Err(missing(position)) } else { read(&row) })
+        })
+        .optional()
+        .map_err(reading)?;
+    found.unwrap_or_else(|| Err(missing(position)))
+}
+
+/// Takes the events at the positions `wanted` out of one block.
+fn collect(
+    row: &Row<'_>,
+    wanted: &[Position],
+    stream: &StreamName,
+    events: &mut Vec<RecordedEvent>,
+) -> Result<(), Fault> {
+    let block = row.events()?;
+    for &position in wanted {
+        let place = usize::try_from(position.0.saturating_sub(row.first.0));
+        let event = place.ok().and_then(|place| block.get(place));
+        let event = event.filter(|event| event.stream == stream.as_str());
+        let event = event
+            .ok_or_else(|| damaged(position, format!("the event is not one of stream {stream}")))?;
+        let recorded = event.to_recorded();
+        events.push(recorded.map_err(|error| damaged(position, error.to_string()))?);
+    }
+    Ok(())
+}
+
+fn missing(position: Position) -> Fault {
+    damaged(position, "no block holds the event".to_owned())
+}
+
+fn damaged(position: Position, cause: String) -> Fault {
+    Fault::Damaged { position, cause }
+}
+
+/// SQLite's integers are signed; no log reaches the positions beyond.
+fn sql_position(position: Position) -> i64 {
+    i64::try_from(position.0).unwrap_or(i64::MAX)
+}
