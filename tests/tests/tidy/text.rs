@@ -6,7 +6,7 @@ use crate::tokens::{code, tokens};
 /// The longest source file: one subject fits.
 const LINES_MAX: usize = 420;
 
-/// The longest line of code; addresses cannot be broken.
+/// The longest line of code; an address, or a literal on a line of its own, cannot be broken.
 const COLUMNS_MAX: usize = 100;
 
 /// Marks of unfinished work, in any text. Written in two halves, so as not to find themselves.
@@ -37,7 +37,9 @@ pub(crate) fn shape(house: &House) -> Vec<Fault> {
         }
         for (number, line) in file.lines() {
             let columns = line.chars().count();
-            if columns > COLUMNS_MAX && !line.contains("://") {
+            let literal =
+                ["\"", "r\"", "r#\""].iter().any(|mark| line.trim_start().starts_with(mark));
+            if columns > COLUMNS_MAX && !literal && !line.contains("://") {
                 let reason = format!("{columns} columns, over {COLUMNS_MAX}");
                 faults.push(file.fault(number, reason));
             }
@@ -136,6 +138,7 @@ mod tests {
         let line = "x".repeat(COLUMNS_MAX.saturating_add(1));
         assert_eq!(count(shape, path, &format!("//! A.\n{line}\n")), 1);
         assert_eq!(count(shape, path, &format!("//! A.\n// https://{line}\n")), 0);
+        assert_eq!(count(shape, path, &format!("//! A.\n    r#\"{line}\"#\n")), 0);
         assert_eq!(count(shape, path, &format!("//! A.\n{}", "\n".repeat(LINES_MAX))), 1);
     }
 
