@@ -1,1 +1,3 @@
+//! The service and its command line, as one binary.
+
 fn main() {}

@@ -182,8 +182,8 @@ pub enum ReadError {
 
 /// The event store. Cheap to share; every method may be called from many tasks at once.
 pub trait EventStore: Send + Sync + std::fmt::Debug + 'static {
-    /// Adds events to one stream. Acknowledged means durable. The append goes on if the caller drops
-    /// the future.
+    /// Adds events to one stream. Acknowledged means durable. The append goes on if the caller
+    /// drops the future.
     fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>>;
 
     /// Adds to several streams, each append for itself, in order; they may share one durable

@@ -34,8 +34,8 @@ pub struct Accrual {
 }
 
 impl Accrual {
-    /// Adds what `principal` earns at `rate` from the close of `from` to the close of the day before
-    /// `to`: `to - from` days. Nothing if `to` is not after `from`.
+    /// Adds what `principal` earns at `rate` from the close of `from` to the close of the day
+    /// before `to`: `to - from` days. Nothing if `to` is not after `from`.
     pub fn add(
         &mut self,
         principal: Money,
@@ -61,9 +61,9 @@ impl Accrual {
         }
     }
 
-    /// The interest in dollars. Divided here and only here: the quotients carry some 17 digits after
-    /// the point, and an exact value is either on a half cent or more than 10^-15 away from it, so
-    /// that rounding this to the cent is rounding the exact value.
+    /// The interest in dollars. Divided here and only here: the quotients carry some 17 digits
+    /// after the point, and an exact value is either on a half cent or more than 10^-15 away from
+    /// it, so that rounding this to the cent is rounding the exact value.
     pub fn dollars(&self) -> Decimal {
         let part = |sum: Decimal, divisor: i64| {
             sum.checked_div(Decimal::from(divisor)).unwrap_or_default()

@@ -36,7 +36,10 @@ macro_rules! words {
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 match word {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err($crate::domain::words::UnknownWord { word: word.to_owned(), known: [$($word,)+].join(", ") }),
+                    _ => Err($crate::domain::words::UnknownWord {
+                        word: word.to_owned(),
+                        known: [$($word,)+].join(", "),
+                    }),
                 }
             }
         }
