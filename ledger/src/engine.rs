@@ -374,7 +374,8 @@ impl Inner {
         };
         let facts = events.iter().cloned().map(Fact::Account);
         let events = new_events(&stream, facts, &metadata)?;
-        Ok(Append { stream, expected: Expected::after(version), events })
+        Append::new(stream, Expected::after(version), events)
+            .map_err(|cause| EngineError::Unavailable(cause.into()))
     }
 
     /// The answer that was given the first time, built from what was recorded then.
@@ -421,7 +422,8 @@ impl Inner {
             rules: self.rules.version().to_owned(),
         };
         let events = new_events(&stream, std::iter::once(adopted), &metadata)?;
-        let append = Append { stream, expected: Expected::after(version), events };
+        let append = Append::new(stream, Expected::after(version), events)
+            .map_err(|cause| EngineError::Unavailable(cause.into()))?;
         match self.store.append(append).await {
             // Another gateway adopted at the same moment.
             Ok(_) | Err(AppendError::Conflict { .. }) => Ok(()),

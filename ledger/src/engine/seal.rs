@@ -43,7 +43,9 @@ impl Engine {
         let fact = Fact::WindowSealed(sealed.clone());
         let events = new_events(&stream, std::iter::once(fact), &metadata)?;
         let expected = Expected::after(Version(u64::from(supplement)));
-        match inner.store.append(Append { stream, expected, events }).await {
+        let append = Append::new(stream, expected, events)
+            .map_err(|cause| EngineError::Unavailable(cause.into()))?;
+        match inner.store.append(append).await {
             Ok(appended) => Ok((sealed, appended.position)),
             Err(AppendError::Conflict { .. }) => Err(EngineError::Contended),
             Err(AppendError::Unavailable(cause)) => Err(EngineError::Unavailable(cause)),
