@@ -28,7 +28,7 @@ use crate::domain::account::terms::TermsError;
 use crate::domain::account::{Context, Denial, decide};
 use crate::domain::rulebook::Rulebook;
 use crate::envelope::{Metadata, NewEvent, Position, RecordedEvent, StreamName, Version};
-use crate::ids::{AccountId, Actor, EventId, PaymentId, RequestId};
+use crate::ids::{AccountId, Actor, EventId, FeeId, PaymentId, RequestId};
 use crate::store::{Append, AppendError, BoxError, EventStore, Expected, ReadError};
 use crate::streams;
 use fold::fold_stream;
@@ -92,6 +92,9 @@ pub enum EngineError {
     /// The account has no such payment.
     #[error("payment {0} not found")]
     PaymentNotFound(PaymentId),
+    /// The account has no such fee.
+    #[error("fee {0} not found")]
+    FeeNotFound(FeeId),
     /// The terms of a new account contradict themselves.
     #[error(transparent)]
     Terms(#[from] TermsError),
@@ -355,6 +358,7 @@ impl Inner {
                 Err(EngineError::AccountNotFound(request.account.clone()))
             }
             Err(Denial::PaymentNotFound(payment)) => Err(EngineError::PaymentNotFound(payment)),
+            Err(Denial::FeeNotFound(fee)) => Err(EngineError::FeeNotFound(fee)),
         }
     }
 

@@ -25,7 +25,7 @@ use terms::TermsError;
 
 use super::cutoff::eastern_date;
 use super::rulebook::Rulebook;
-use crate::ids::{AccountId, RequestId};
+use crate::ids::{AccountId, FeeId, PaymentId, RequestId};
 
 /// What was read once, at the edge, for one request.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +69,10 @@ pub enum Denial {
     AccountNotFound,
     /// The account has no such payment.
     #[error("payment {0} not found")]
-    PaymentNotFound(crate::ids::PaymentId),
+    PaymentNotFound(PaymentId),
+    /// The account has no such fee.
+    #[error("fee {0} not found")]
+    FeeNotFound(FeeId),
 }
 
 /// What a decision returns: the events the command causes, in order.
@@ -80,7 +83,7 @@ pub type Decision = Result<Vec<Event>, Denial>;
 pub fn decide(account: &Account, command: &Command, context: &Context<'_>) -> Decision {
     let open = match (account, command) {
         (Account::Absent, Command::OpenAccount { terms, lien }) => {
-            return opening::open(terms, lien.as_ref());
+            return opening::open(terms, lien.as_ref(), context);
         }
         (Account::Absent, _) => return Err(Denial::AccountNotFound),
         (Account::Open(open), _) => open,

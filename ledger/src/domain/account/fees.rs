@@ -5,7 +5,7 @@ use super::events::{Event, FeeAssessed, FeeKind, FeeWaived};
 use super::posting::{Change, Subject, payoff_change, restate};
 use super::refusal::Refusal;
 use super::state::{Fee, FeeState, OpenAccount};
-use super::{Context, Decision};
+use super::{Context, Decision, Denial};
 use crate::domain::money::{AMOUNT_MAX, Amount};
 use crate::ids::{FeeId, PaymentId};
 
@@ -53,7 +53,7 @@ pub(super) fn charge(
 /// Takes a fee back; nothing to do if it was taken back before.
 pub(super) fn waive(open: &OpenAccount, fee: FeeId, context: &Context<'_>) -> Decision {
     let Some(charged) = open.fees.get(&fee) else {
-        return Err(Refusal::FeeNotFound { fee }.into());
+        return Err(Denial::FeeNotFound(fee));
     };
     if charged.state == FeeState::Waived {
         return Ok(Vec::new());

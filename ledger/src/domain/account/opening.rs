@@ -1,18 +1,22 @@
 //! Putting an account on the books.
 
-use super::Decision;
 use super::book::Book;
 use super::commands::Lien;
 use super::events::{AccountOpened, Event, LienRecorded, Posting};
 use super::terms::{Terms, TermsError};
+use super::{Context, Decision};
 use crate::domain::journal::{Journal, LedgerAccount};
 use crate::domain::product::Product;
 
 /// The account takes over what is owed on its opening date: principal, interest accrued to that
 /// date, unpaid fees; for a lease the rentals due and unpaid. All of it against cash, whether the
 /// loan was made or bought.
-pub(super) fn open(terms: &Terms, lien: Option<&Lien>) -> Decision {
+pub(super) fn open(terms: &Terms, lien: Option<&Lien>, context: &Context<'_>) -> Decision {
     terms.check()?;
+    if terms.opened_date > context.today() {
+        let problem = format!("must not be after today, {}", context.today());
+        return Err(TermsError::Invalid { field: "opened_date", problem }.into());
+    }
     if lien.is_some() && terms.product != Product::AutoLoan {
         let problem = format!("accounts of product {} have no title", terms.product);
         return Err(TermsError::Invalid { field: "lien", problem }.into());

@@ -152,7 +152,7 @@ pub(super) fn receive(open: &OpenAccount, receipt: Receipt, context: &Context<'_
     }
     let opened_date = open.terms().opened_date;
     if received_date < opened_date {
-        return Err(Refusal::BeforeOpening { date: received_date, opened_date }.into());
+        return Err(Refusal::ReceivedBeforeOpening { date: received_date, opened_date }.into());
     }
     let twin = open.payments.values().find(|payment| {
         let reference = payment.receipt.as_ref().and_then(|receipt| receipt.reference.as_ref());

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::money::{Amount, Money};
-use crate::ids::{FeeId, PaymentId};
+use crate::ids::PaymentId;
 
 /// A refusal. The variants stand in the order in which a decision tests them; each is recorded in
 /// the account's stream and reaches the wire under the name it is stored by.
@@ -100,7 +100,7 @@ pub enum Refusal {
     },
     /// Nothing can be effective before the account was on the books.
     #[error("{date} is before the account was opened on {opened_date}")]
-    BeforeOpening {
+    ReceivedBeforeOpening {
         /// The date given.
         date: NaiveDate,
         /// When the account was opened.
@@ -130,12 +130,6 @@ pub enum Refusal {
         /// What it is.
         state: String,
     },
-    /// The fee was never charged.
-    #[error("there is no fee {fee} on the account")]
-    FeeNotFound {
-        /// The fee.
-        fee: FeeId,
-    },
     /// Only vehicles that are bought have titles with our lien.
     #[error("accounts of product {product} have no title")]
     ProductHasNoTitle {
@@ -144,7 +138,7 @@ pub enum Refusal {
     },
     /// A lien is on record with other particulars.
     #[error("a lien on vehicle {vin} is on record")]
-    LienAlreadyRecorded {
+    LienExists {
         /// The vehicle on record.
         vin: String,
     },
@@ -180,13 +174,12 @@ impl Refusal {
             Self::CutoffPassed { .. } => "CUTOFF_PASSED",
             Self::PossibleDuplicate { .. } => "POSSIBLE_DUPLICATE",
             Self::ReceivedInFuture { .. } => "RECEIVED_IN_FUTURE",
-            Self::BeforeOpening { .. } => "BEFORE_OPENING",
+            Self::ReceivedBeforeOpening { .. } => "RECEIVED_BEFORE_OPENING",
             Self::NotApplied { .. } => "NOT_APPLIED",
             Self::AlreadyReturned { .. } => "ALREADY_RETURNED",
             Self::NotReturned { .. } => "NOT_RETURNED",
-            Self::FeeNotFound { .. } => "FEE_NOT_FOUND",
             Self::ProductHasNoTitle { .. } => "PRODUCT_HAS_NO_TITLE",
-            Self::LienAlreadyRecorded { .. } => "LIEN_ALREADY_RECORDED",
+            Self::LienExists { .. } => "LIEN_EXISTS",
             Self::NoLien => "NO_LIEN",
             Self::BalanceRemaining { .. } => "BALANCE_REMAINING",
             Self::FundsOnHold { .. } => "FUNDS_ON_HOLD",

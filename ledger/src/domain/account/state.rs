@@ -178,7 +178,7 @@ words! {
         /// The lien is held and something is owed.
         LienHeld = "lien_held",
         /// Nothing is owed; the payoff's funds are on hold.
-        FundsHold = "funds_hold",
+        PaidOffOnHold = "paid_off_on_hold",
         /// The lien was released.
         Released = "released",
         /// The lien was released, and then the payoff came back.
@@ -216,7 +216,7 @@ impl OpenAccount {
         match (&self.title, &self.paid_off) {
             (Title::NoLien, _) => TitleState::NoLien,
             (Title::Held(_), None) => TitleState::LienHeld,
-            (Title::Held(_), Some(_)) => TitleState::FundsHold,
+            (Title::Held(_), Some(_)) => TitleState::PaidOffOnHold,
             (Title::Released { .. }, Some(_)) => TitleState::Released,
             (Title::Released { .. }, None) => TitleState::PayoffReturnedAfterRelease,
         }

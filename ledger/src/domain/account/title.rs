@@ -22,7 +22,7 @@ pub(super) fn record(open: &OpenAccount, lien: &Lien) -> Decision {
         Title::NoLien => Ok(vec![Event::LienRecorded(lien)]),
         Title::Held(held) | Title::Released { lien: held, .. } if *held == lien => Ok(Vec::new()),
         Title::Held(held) | Title::Released { lien: held, .. } => {
-            Err(Refusal::LienAlreadyRecorded { vin: held.vin.clone() }.into())
+            Err(Refusal::LienExists { vin: held.vin.clone() }.into())
         }
     }
 }
