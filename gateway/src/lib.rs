@@ -1,3 +1,9 @@
 //! The gateway: the gRPC services, and the command line of `payledger`.
 
 pub mod cli;
+pub mod convert;
+pub mod deadline;
+pub mod limit;
+pub mod page;
+pub mod server;
+pub mod status;

@@ -1,0 +1,210 @@
+//! The gRPC server: what it listens on, what stands in front of every service, and how it stops.
+
+pub mod clarify;
+pub mod readiness;
+pub mod shutdown;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tonic::service::{Routes, RoutesBuilder};
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::deadline::DeadlineLayer;
+use crate::limit::LimitLayer;
+
+use clarify::ClarifyLayer;
+use readiness::Readiness;
+use shutdown::Shutdown;
+
+/// The largest message that a service takes, in bytes, unless it takes batches.
+pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
+/// The largest message that a service takes, in bytes, if it takes batches.
+pub const BATCH_MESSAGE_BYTES_MAX: usize = 16 << 20;
+/// How many calls one connection may have under way; without a limit one client could take all.
+const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
+/// How often a silent connection is asked whether it is alive, and how long it may take to answer.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the server's certificate and key are, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate chain, the server's own first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+    /// Whose signature every client's certificate must bear; without it clients need none.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// How the server is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The address to listen on; port 0 takes any free port.
+    pub listen: SocketAddr,
+    /// Without it the server is in plain text, and listens on loopback only.
+    pub tls: Option<TlsFiles>,
+    /// How many calls may be under way at once, over all connections.
+    pub calls_max: usize,
+    /// How long calls under way may take to end when the server stops.
+    pub drain_max: Duration,
+}
+
+/// Why the server did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Plain text is for the same machine only.
+    #[error(
+        "{0} can be reached from other machines, and no TLS certificate is given: \
+         give one, or listen on a loopback address such as 127.0.0.1"
+    )]
+    PlaintextBeyondLoopback(SocketAddr),
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A certificate or key cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The certificate and key are not what TLS needs.
+    #[error("the TLS certificate, key or client CA cannot be used")]
+    Tls(#[source] tonic::transport::Error),
+    /// The contract's descriptors cannot be offered by reflection.
+    #[error("the descriptors for reflection are broken")]
+    Reflection(#[source] tonic_reflection::server::Error),
+    /// The listener failed while serving.
+    #[error("the server failed")]
+    Serve(#[source] tonic::transport::Error),
+}
+
+/// How the server stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// Every call under way ended.
+    Fully,
+    /// `drain_max` passed first. What these calls had asked to be written goes on in its own task.
+    CutOff,
+}
+
+/// A server that listens and does not yet answer.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<ServerTlsConfig>,
+    settings: Settings,
+}
+
+impl Bound {
+    /// Checks the settings and takes the address. Connections wait until [`serve`](Self::serve).
+    pub async fn new(settings: Settings) -> Result<Self, ServeError> {
+        let address = settings.listen;
+        if settings.tls.is_none() && !address.ip().is_loopback() {
+            return Err(ServeError::PlaintextBeyondLoopback(address));
+        }
+        let tls = settings.tls.as_ref().map(tls_config).transpose()?;
+        let failed = |source| ServeError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address, tls, settings })
+    }
+
+    /// The address that was taken.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers calls until `shutdown` is asked for; then, in this order: says that it is not
+    /// ready, takes no new connection, ends streams that would not end by themselves, and lets the
+    /// other calls end. The store is the caller's to close after that.
+    pub async fn serve(
+        self,
+        services: RoutesBuilder,
+        readiness: Readiness,
+        shutdown: Shutdown,
+    ) -> Result<Drained, ServeError> {
+        let routes = with_standard_services(services, &readiness)?;
+        let mut server = Server::builder()
+            .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
+        if let Some(tls) = self.tls {
+            server = server.tls_config(tls).map_err(ServeError::Tls)?;
+        }
+        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        let streams = shutdown.clone();
+        let mut serving = Box::pin(
+            server
+                .layer(LimitLayer::new(self.settings.calls_max))
+                .layer(DeadlineLayer)
+                .layer(ClarifyLayer)
+                .layer(CatchPanicLayer::custom(clarify::panicked))
+                .add_routes(routes)
+                .serve_with_incoming_shutdown(incoming, async move { streams.streams_end().await }),
+        );
+        tokio::select! {
+            stopped = &mut serving => {
+                return stopped.map(|()| Drained::Fully).map_err(ServeError::Serve);
+            }
+            () = shutdown.asked() => {}
+        }
+        readiness.drain().await;
+        shutdown.end_streams();
+        match tokio::time::timeout(self.settings.drain_max, serving).await {
+            Ok(stopped) => stopped.map(|()| Drained::Fully).map_err(ServeError::Serve),
+            Err(_) => Ok(Drained::CutOff),
+        }
+    }
+}
+
+/// Adds what generic clients and probes look for: health, and reflection in both of its versions.
+fn with_standard_services(
+    mut services: RoutesBuilder,
+    readiness: &Readiness,
+) -> Result<Routes, ServeError> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    services.add_service(readiness.service());
+    services.add_service(reflection().build_v1().map_err(ServeError::Reflection)?);
+    services.add_service(reflection().build_v1alpha().map_err(ServeError::Reflection)?);
+    Ok(services.routes())
+}
+
+fn tls_config(files: &TlsFiles) -> Result<ServerTlsConfig, ServeError> {
+    let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
+    let config = ServerTlsConfig::new().identity(identity);
+    let config = match &files.client_ca {
+        Some(path) => config.client_ca_root(Certificate::from_pem(read(path)?)),
+        None => config,
+    };
+    // Tried here, so that a wrong key is told before the server says that it listens.
+    Server::builder().tls_config(config.clone()).map_err(ServeError::Tls)?;
+    Ok(config)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ServeError> {
+    std::fs::read(path).map_err(|source| ServeError::Read { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests;
