@@ -7,7 +7,8 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{Answer, EngineError, Folded, Inner, Request, Step, conclude, digest_of};
 use crate::domain::account::events::Event;
-use crate::ids::AccountId;
+use crate::envelope::Position;
+use crate::ids::{AccountId, RequestId};
 use crate::store::Append;
 
 /// The lanes of a batch, held, by account.
@@ -51,12 +52,15 @@ impl Inner {
             **cached = None;
         }
         let appended = self.store.append_many(appends).await;
+        let mut positions: BTreeMap<&AccountId, Vec<(RequestId, Position)>> = BTreeMap::new();
         for ((index, events, mut after), outcome) in pending.into_iter().zip(appended) {
             let (Ok(appended), Some(request)) = (outcome, requests.get(index)) else {
                 alone.push(index);
                 continue;
             };
-            Arc::make_mut(&mut after).settle_position(request, appended.position);
+            let settled: &mut Vec<_> = positions.entry(&request.account).or_default();
+            settled.push((request.request_id, appended.position));
+            Arc::make_mut(&mut after).settle_positions(settled);
             if let Some(cached) = held.get_mut(&request.account) {
                 **cached = Some(Arc::clone(&after));
             }

@@ -67,6 +67,17 @@ impl Folded {
         Arc::new(after)
     }
 
+    /// Writes down where the events of a batch's requests on this account are, in order, once that
+    /// is known.
+    pub(super) fn settle_positions(&mut self, settled: &[(RequestId, Position)]) {
+        for (request, position) in settled {
+            self.position = *position;
+            if let Some(outcome) = self.requests.get_mut(request) {
+                outcome.position = *position;
+            }
+        }
+    }
+
     fn follow(&mut self, recorded: &RecordedEvent, metadata: &Metadata, event: &Event) {
         self.account = evolve(std::mem::take(&mut self.account), event, metadata.received_at);
         self.version = recorded.version;

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Engine, EngineError, fold, new_events};
+use super::{Engine, EngineError, new_events};
 use crate::codec::{self, Fact};
 use crate::cycles::cutoff::{RunItem, WindowKey, WindowSealed, hex};
 use crate::envelope::{Metadata, Position, Version};
@@ -67,15 +67,5 @@ impl Engine {
                 }
             })
             .collect()
-    }
-}
-
-impl fold::Folded {
-    /// Writes down where the events of a batch's request are, once that is known.
-    pub(super) fn settle_position(&mut self, request: &super::Request, position: Position) {
-        self.position = position;
-        if let Some(outcome) = self.requests.get_mut(&request.request_id) {
-            outcome.position = position;
-        }
     }
 }
