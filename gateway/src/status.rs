@@ -48,7 +48,7 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::WindowNotClosed
         | ErrorReason::NoSuchWindow
         | ErrorReason::FundsOnHold
-        | ErrorReason::LienNotHeld
+        | ErrorReason::ProductHasNoTitle
         | ErrorReason::LienExists
         | ErrorReason::NoLien
         | ErrorReason::ClockNotSettable
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_date_is_an_invalid_argument_as_a_field_and_a_failed_precondition_as_a_refusal() {
-        let field = FieldError::new("return_date", "is no date").because(ErrorReason::InvalidDate);
+        let field = FieldError::new("payment_date", "is no date").because(ErrorReason::InvalidDate);
         assert_eq!(Status::from(field).code(), Code::InvalidArgument);
         let refusal = Failure::new(ErrorReason::InvalidDate, "before the payment");
         assert_eq!(Status::from(refusal).code(), Code::FailedPrecondition);
