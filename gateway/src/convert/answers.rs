@@ -1,0 +1,216 @@
+//! An account's state as the resources of the contract.
+
+use chrono::NaiveDate;
+use ledger::domain::account::events::{CancelReason, FeeKind, Split};
+use ledger::domain::account::state::{
+    Fee, FeeState, OpenAccount, Payment, Progress, Title, TitleState,
+};
+use ledger::domain::interest::DayCount;
+use ledger::domain::product::Product;
+use ledger::ids::{AccountId, FeeId};
+use proto::payledger::v1 as wire;
+
+use super::enums::{channel_to_wire, product_to_wire};
+use super::money::to_wire;
+use super::time::{date_to_wire, instant_to_wire};
+
+/// A payment of an account.
+pub fn payment(account: &AccountId, product: Product, payment: &Payment) -> wire::Payment {
+    let schedule = payment.schedule.as_ref();
+    let receipt = payment.receipt.as_ref();
+    let mut wire = wire::Payment {
+        payment_id: payment.id.to_string(),
+        account_id: account.to_string(),
+        product: product_to_wire(product).into(),
+        channel: channel_to_wire(payment.channel).into(),
+        amount: Some(to_wire(payment.amount)),
+        effective_date: Some(date_to_wire(payment.effective_date)),
+        applied_time: payment.applied_at.map(instant_to_wire),
+        allocation: payment.split.as_ref().map(allocation),
+        scheduled_time: schedule.map(|s| instant_to_wire(s.scheduled_at)),
+        payment_date: schedule.map(|_| date_to_wire(payment.effective_date)),
+        window: schedule.map(|s| s.window.to_string()).unwrap_or_default(),
+        cancel_before_time: schedule.map(|s| instant_to_wire(s.cutoff_at)),
+        origination_date: schedule.map(|s| date_to_wire(s.origination_date)),
+        funding: schedule.and_then(|s| s.funding.as_ref()).map(|funding| wire::Funding {
+            token: funding.token.clone(),
+            last_four: funding.last_four.clone().unwrap_or_default(),
+        }),
+        reference: receipt.and_then(|r| r.reference.clone()).unwrap_or_default(),
+        third_party_fee: receipt.and_then(|r| r.third_party_fee).map(to_wire),
+        ..wire::Payment::default()
+    };
+    match &payment.progress {
+        Progress::Scheduled => wire.set_state(wire::PaymentState::Scheduled),
+        Progress::Applied => wire.set_state(wire::PaymentState::Applied),
+        Progress::Cancelled { at, reason } => {
+            wire.set_state(wire::PaymentState::Cancelled);
+            wire.cancelled_time = Some(instant_to_wire(*at));
+            wire.set_cancellation_reason(cancellation(*reason));
+        }
+        Progress::Returned { at, return_code } => {
+            wire.set_state(wire::PaymentState::Returned);
+            wire.returned_time = Some(instant_to_wire(*at));
+            wire.return_code.clone_from(return_code);
+            wire.allocation = None;
+        }
+    }
+    wire
+}
+
+/// Why a payment was cancelled.
+pub const fn cancellation(reason: CancelReason) -> wire::CancellationReason {
+    match reason {
+        CancelReason::Requested => wire::CancellationReason::Requested,
+        CancelReason::AccountPaidOff => wire::CancellationReason::AccountPaidOff,
+    }
+}
+
+/// What a payment pays.
+pub fn allocation(split: &Split) -> wire::Allocation {
+    wire::Allocation {
+        interest: Some(to_wire(split.interest)),
+        principal: Some(to_wire(split.principal)),
+        fees: Some(to_wire(split.fees)),
+        rentals: Some(to_wire(split.rentals)),
+        tax: Some(to_wire(split.tax)),
+        credit: Some(to_wire(split.credit)),
+    }
+}
+
+/// What an account owes at the close of `as_of`.
+pub fn balance(open: &OpenAccount, as_of: NaiveDate) -> wire::Balance {
+    let terms = open.terms();
+    let standing = open.standing(as_of);
+    let plan = &terms.instalments;
+    let oldest_unpaid = open.book.oldest_unpaid_due_date(as_of);
+    let next_due = oldest_unpaid.map(|oldest| {
+        let future = plan.due_count(as_of.pred_opt().unwrap_or(as_of));
+        oldest.max(plan.due_date(future.min(plan.count.saturating_sub(1))))
+    });
+    let due = plan.total_of(plan.due_count(as_of));
+    let rentals_due = match terms.product {
+        Product::Lease => (due - standing.billed).at_least_zero(),
+        Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
+            ledger::domain::money::Money::ZERO
+        }
+    };
+    wire::Balance {
+        effective_date: Some(date_to_wire(as_of)),
+        principal: Some(to_wire(standing.principal)),
+        accrued_interest: Some(to_wire(standing.interest_due)),
+        fees_due: Some(to_wire(standing.fees_due)),
+        rentals_due: Some(to_wire(rentals_due)),
+        credit_balance: Some(to_wire(standing.credit)),
+        payoff_amount: Some(to_wire(standing.payoff(terms))),
+        past_due_amount: Some(to_wire(standing.past_due(terms))),
+        next_due_date: next_due.map(date_to_wire),
+        oldest_unpaid_due_date: oldest_unpaid.map(date_to_wire),
+        days_past_due: i32::try_from(open.days_past_due(as_of)).unwrap_or(i32::MAX),
+    }
+}
+
+/// Where an account stands in its life.
+pub const fn account_state(open: &OpenAccount) -> wire::AccountState {
+    if open.paid_off.is_some() { wire::AccountState::PaidOff } else { wire::AccountState::Open }
+}
+
+/// An account, with what it owes at the close of `today`.
+pub fn account(id: &AccountId, open: &OpenAccount, today: NaiveDate) -> wire::Account {
+    let terms = open.terms();
+    let plan = &terms.instalments;
+    let contract = match terms.product {
+        Product::Lease => {
+            wire::account::Terms::Lease(wire::LeaseTerms { tax: Some(to_wire(plan.tax)) })
+        }
+        Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
+            wire::account::Terms::Loan(wire::LoanTerms {
+                annual_rate: terms.annual_rate.to_string(),
+                day_count_basis: day_count(terms.day_count).into(),
+                principal: Some(to_wire(terms.principal)),
+                interest_paid_through_date: Some(date_to_wire(terms.interest_paid_through)),
+                unpaid_interest: Some(to_wire(terms.unpaid_interest)),
+            })
+        }
+    };
+    let mut fees: Vec<_> = open.fees.iter().collect();
+    fees.sort_by_key(|(id, fee)| (fee.effective_date, **id));
+    wire::Account {
+        account_id: id.to_string(),
+        product: product_to_wire(terms.product).into(),
+        state: account_state(open).into(),
+        opened_date: Some(date_to_wire(terms.opened_date)),
+        instalment_plan: Some(wire::InstalmentPlan {
+            amount: Some(to_wire(plan.amount)),
+            first_due_date: Some(date_to_wire(plan.first_due_date)),
+            day_of_month: i32::try_from(plan.day_of_month).unwrap_or_default(),
+            instalment_count: i32::try_from(plan.count).unwrap_or_default(),
+            first_amount_due: plan.first_amount_due.map(to_wire),
+        }),
+        returned_item_fee: terms.returned_item_fee.map(to_wire),
+        balance: Some(balance(open, today)),
+        paid_off_date: open.paid_off.as_ref().map(|paid| date_to_wire(paid.paid_off_date)),
+        fees: fees.into_iter().map(|(id, charged)| fee(*id, charged)).collect(),
+        terms: Some(contract),
+    }
+}
+
+const fn day_count(count: DayCount) -> wire::DayCountBasis {
+    match count {
+        DayCount::Actual365Or366 => wire::DayCountBasis::Actual365366,
+        DayCount::Actual365 => wire::DayCountBasis::Actual365,
+        DayCount::Actual360 => wire::DayCountBasis::Actual360,
+    }
+}
+
+/// A fee of an account.
+pub fn fee(id: FeeId, fee: &Fee) -> wire::Fee {
+    let kind = match fee.kind {
+        FeeKind::Late => wire::FeeKind::Late,
+        FeeKind::ReturnedItem => wire::FeeKind::ReturnedItem,
+    };
+    let state = match fee.state {
+        FeeState::Assessed => wire::FeeState::Assessed,
+        FeeState::Waived => wire::FeeState::Waived,
+    };
+    wire::Fee {
+        fee_id: id.to_string(),
+        kind: kind.into(),
+        amount: Some(to_wire(fee.amount)),
+        effective_date: Some(date_to_wire(fee.effective_date)),
+        state: state.into(),
+        payment_id: fee.payment.map(|payment| payment.to_string()).unwrap_or_default(),
+    }
+}
+
+/// An account's title, if a lien was ever recorded.
+pub fn title(id: &AccountId, open: &OpenAccount) -> Option<wire::Title> {
+    let (lien, released_at) = match &open.title {
+        Title::NoLien => return None,
+        Title::Held(lien) => (lien, None),
+        Title::Released { lien, released_at, .. } => (lien, Some(*released_at)),
+    };
+    let paid_off = open.paid_off.as_ref();
+    Some(wire::Title {
+        account_id: id.to_string(),
+        state: title_state(open.title_state()).into(),
+        title_state: lien.title_state.clone(),
+        vin: lien.vin.clone(),
+        lienholder: lien.lienholder.clone(),
+        paid_off_date: paid_off.map(|paid| date_to_wire(paid.paid_off_date)),
+        release_date: paid_off.map(|paid| date_to_wire(paid.release_date)),
+        statutory_date: paid_off.map(|paid| date_to_wire(paid.statutory_date)),
+        released_time: released_at.map(instant_to_wire),
+    })
+}
+
+/// What a title's tracker shows.
+pub const fn title_state(state: TitleState) -> wire::TitleState {
+    match state {
+        TitleState::NoLien => wire::TitleState::Unspecified,
+        TitleState::LienHeld => wire::TitleState::LienHeld,
+        TitleState::PaidOffOnHold => wire::TitleState::PaidOffOnHold,
+        TitleState::Released => wire::TitleState::Released,
+        TitleState::PayoffReturnedAfterRelease => wire::TitleState::PayoffReturnedAfterRelease,
+    }
+}

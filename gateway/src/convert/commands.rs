@@ -1,0 +1,257 @@
+//! Mutating requests as commands on an account.
+
+use ledger::domain::account::commands::{Command, Lien};
+use ledger::domain::account::events::{FeeKind, Funding};
+use ledger::domain::account::terms::{InstalmentPlan, Terms};
+use ledger::domain::interest::DayCount;
+use ledger::domain::money::{Currency, Money, Rate};
+use ledger::domain::product::{Channel, Product};
+use ledger::domain::rulebook::{ReturnCode, StateCode};
+use ledger::ids::{AccountId, FeeId, RequestId};
+use proto::payledger::v1 as wire;
+use wire::open_account_request::Terms as WireTerms;
+
+use super::{Field, FieldError, enums, ids, money, required, text, time};
+
+/// The longest reference of a sender.
+const REFERENCE_CHARS_MAX: usize = 64;
+/// The longest token of a funding account.
+const TOKEN_CHARS_MAX: usize = 64;
+/// The longest name of a lienholder.
+const LIENHOLDER_CHARS_MAX: usize = 100;
+
+/// A mutating request: on which account, under which name, and what it asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The account.
+    pub account: AccountId,
+    /// The request's name.
+    pub request_id: RequestId,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// A request of the contract that asks an account for something.
+pub trait Mutation {
+    /// What is asked; refuses the first field that cannot be read.
+    fn asked(&self) -> Field<Asked>;
+}
+
+fn asked(account: &str, request_id: &str, command: Command) -> Field<Asked> {
+    let request_id = ids::request_id(request_id)?;
+    Ok(Asked { account: ids::account_id("account_id", account)?, request_id, command })
+}
+
+impl Mutation for wire::OpenAccountRequest {
+    fn asked(&self) -> Field<Asked> {
+        let product = enums::product("product", self.product)?;
+        let opened_date = time::date("opened_date", self.opened_date.as_ref())?;
+        let plan = required("instalment_plan", self.instalment_plan.as_ref())?;
+        let mut terms = Terms {
+            product,
+            currency: Currency::Usd,
+            opened_date,
+            principal: Money::ZERO,
+            annual_rate: Rate::default(),
+            day_count: DayCount::default(),
+            interest_paid_through: opened_date,
+            unpaid_interest: Money::ZERO,
+            unpaid_fees: money::money_or_zero("fees_due", self.fees_due.as_ref())?,
+            instalments: instalments(plan)?,
+            returned_item_fee: money::amount_if_set(
+                "returned_item_fee",
+                self.returned_item_fee.as_ref(),
+            )?,
+        };
+        match (&self.terms, product) {
+            (Some(WireTerms::Loan(loan)), Product::AutoLoan | Product::PersonalLoan) => {
+                loan_terms(&mut terms, loan)?;
+            }
+            (Some(WireTerms::Lease(lease)), Product::Lease) => {
+                terms.instalments.tax = money::money_or_zero("lease.tax", lease.tax.as_ref())?;
+            }
+            (_, Product::CreditCard) => {}
+            (_, Product::AutoLoan | Product::PersonalLoan) => {
+                return Err(FieldError::new("loan", "is required for this product"));
+            }
+            (_, Product::Lease) => {
+                return Err(FieldError::new("lease", "is required for this product"));
+            }
+        }
+        let lien = self.lien.as_ref().map(lien).transpose()?;
+        asked(&self.account_id, &self.request_id, Command::OpenAccount { terms, lien })
+    }
+}
+
+fn loan_terms(terms: &mut Terms, loan: &wire::LoanTerms) -> Field<()> {
+    terms.annual_rate = money::rate("loan.annual_rate", &loan.annual_rate)?;
+    terms.principal = money::amount("loan.principal", loan.principal.as_ref())?.money();
+    terms.unpaid_interest =
+        money::money_or_zero("loan.unpaid_interest", loan.unpaid_interest.as_ref())?;
+    let paid_through = loan.interest_paid_through_date.as_ref();
+    if let Some(date) = time::date_if_set("loan.interest_paid_through_date", paid_through)? {
+        terms.interest_paid_through = date;
+    }
+    terms.day_count = match enums::member("loan.day_count_basis", loan.day_count_basis)? {
+        wire::DayCountBasis::Unspecified | wire::DayCountBasis::Actual365366 => {
+            DayCount::Actual365Or366
+        }
+        wire::DayCountBasis::Actual365 => DayCount::Actual365,
+        wire::DayCountBasis::Actual360 => DayCount::Actual360,
+    };
+    Ok(())
+}
+
+fn instalments(plan: &wire::InstalmentPlan) -> Field<InstalmentPlan> {
+    let first_due_date =
+        time::date("instalment_plan.first_due_date", plan.first_due_date.as_ref())?;
+    let count = |field, value: i32| {
+        u32::try_from(value).map_err(|_| FieldError::new(field, "must not be negative"))
+    };
+    let day_of_month = match count("instalment_plan.day_of_month", plan.day_of_month)? {
+        0 => chrono::Datelike::day(&first_due_date),
+        day @ 1..=31 => day,
+        _ => return Err(FieldError::new("instalment_plan.day_of_month", "is 1 to 31")),
+    };
+    Ok(InstalmentPlan {
+        amount: money::amount("instalment_plan.amount", plan.amount.as_ref())?,
+        tax: Money::ZERO,
+        first_due_date,
+        day_of_month,
+        count: count("instalment_plan.instalment_count", plan.instalment_count)?,
+        first_amount_due: money::amount_if_set(
+            "instalment_plan.first_amount_due",
+            plan.first_amount_due.as_ref(),
+        )?,
+    })
+}
+
+fn lien(wire: &wire::Lien) -> Field<Lien> {
+    let title_state = &wire.title_state;
+    let state: StateCode = title_state
+        .parse()
+        .map_err(|_| FieldError::new("lien.title_state", "is a state's two capital letters"))?;
+    let vin = &wire.vin;
+    let vin_like = |c: char| c.is_ascii_digit() || c.is_ascii_uppercase();
+    if vin.len() != 17 || !vin.chars().all(vin_like) || vin.contains(['I', 'O', 'Q']) {
+        let problem = "is 17 digits or capital letters, without I, O and Q";
+        return Err(FieldError::new("lien.vin", problem));
+    }
+    let lienholder = text("lien.lienholder", &wire.lienholder, LIENHOLDER_CHARS_MAX)?;
+    if lienholder.trim().is_empty() {
+        return Err(FieldError::missing("lien.lienholder"));
+    }
+    Ok(Lien { title_state: state.to_string(), vin: vin.clone(), lienholder })
+}
+
+impl Mutation for wire::SchedulePaymentRequest {
+    fn asked(&self) -> Field<Asked> {
+        let command = Command::SchedulePayment {
+            amount: money::amount("amount", self.amount.as_ref())?,
+            payment_date: time::date("payment_date", self.payment_date.as_ref())?,
+            funding: self.funding.as_ref().map(funding).transpose()?,
+            allow_duplicate: self.allow_duplicate,
+        };
+        asked(&self.account_id, &self.request_id, command)
+    }
+}
+
+/// A token, and never an account number: numbers are kept out of events, which stay for ever.
+fn funding(wire: &wire::Funding) -> Field<Funding> {
+    let token = text("funding.token", &wire.token, TOKEN_CHARS_MAX)?;
+    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    if token.is_empty() {
+        return Err(FieldError::missing("funding.token"));
+    }
+    if digits(&token) {
+        let problem = "looks like an account number; send a token that stands for it";
+        return Err(FieldError::new("funding.token", problem));
+    }
+    let last_four = match wire.last_four.as_str() {
+        "" => None,
+        four if four.len() == 4 && digits(four) => Some(four.to_owned()),
+        _ => return Err(FieldError::new("funding.last_four", "is four digits")),
+    };
+    Ok(Funding { token, last_four })
+}
+
+impl Mutation for wire::CancelPaymentRequest {
+    fn asked(&self) -> Field<Asked> {
+        let payment = ids::payment_id("payment_id", &self.payment_id)?;
+        asked(&self.account_id, &self.request_id, Command::CancelPayment { payment })
+    }
+}
+
+impl Mutation for wire::ReceivePaymentRequest {
+    fn asked(&self) -> Field<Asked> {
+        let channel = enums::channel("channel", self.channel)?;
+        if channel == Channel::OwnAch {
+            let problem = "is any but OWN_ACH: own debits are scheduled";
+            return Err(FieldError::new("channel", problem));
+        }
+        let reference = text("reference", &self.reference, REFERENCE_CHARS_MAX)?;
+        let command = Command::ReceivePayment {
+            channel,
+            amount: money::amount("amount", self.amount.as_ref())?,
+            received_date: time::date("received_date", self.received_date.as_ref())?,
+            reference: (!reference.is_empty()).then_some(reference),
+            third_party_fee: money::amount_if_set(
+                "third_party_fee",
+                self.third_party_fee.as_ref(),
+            )?,
+            allow_duplicate: self.allow_duplicate,
+        };
+        asked(&self.account_id, &self.request_id, command)
+    }
+}
+
+impl Mutation for wire::ReturnPaymentRequest {
+    fn asked(&self) -> Field<Asked> {
+        let payment = ids::payment_id("payment_id", &self.payment_id)?;
+        let code: ReturnCode = self.return_code.parse().map_err(|_| {
+            FieldError::new("return_code", "is \"R\" and two digits, such as \"R01\"")
+        })?;
+        let return_code = code.to_string();
+        let command = Command::ReturnPayment { payment, return_code };
+        asked(&self.account_id, &self.request_id, command)
+    }
+}
+
+impl Mutation for wire::ReinstatePaymentRequest {
+    fn asked(&self) -> Field<Asked> {
+        let payment = ids::payment_id("payment_id", &self.payment_id)?;
+        asked(&self.account_id, &self.request_id, Command::ReinstatePayment { payment })
+    }
+}
+
+impl Mutation for wire::AssessFeeRequest {
+    fn asked(&self) -> Field<Asked> {
+        let kind = match enums::member("kind", self.kind)? {
+            wire::FeeKind::Unspecified => return Err(FieldError::missing("kind")),
+            wire::FeeKind::Late => FeeKind::Late,
+            wire::FeeKind::ReturnedItem => FeeKind::ReturnedItem,
+        };
+        let amount = money::amount("amount", self.amount.as_ref())?;
+        asked(&self.account_id, &self.request_id, Command::AssessFee { kind, amount })
+    }
+}
+
+impl Mutation for wire::WaiveFeeRequest {
+    fn asked(&self) -> Field<Asked> {
+        let fee = FeeId::from_uuid(ids::uuid("fee_id", &self.fee_id)?);
+        asked(&self.account_id, &self.request_id, Command::WaiveFee { fee })
+    }
+}
+
+impl Mutation for wire::RecordLienRequest {
+    fn asked(&self) -> Field<Asked> {
+        let lien = lien(required("lien", self.lien.as_ref())?)?;
+        asked(&self.account_id, &self.request_id, Command::RecordLien { lien })
+    }
+}
+
+impl Mutation for wire::ReleaseLienRequest {
+    fn asked(&self) -> Field<Asked> {
+        asked(&self.account_id, &self.request_id, Command::ReleaseLien)
+    }
+}
