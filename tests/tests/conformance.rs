@@ -1,6 +1,11 @@
 //! The contract of the event store port: one test per promise, run by every adapter.
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "small counts of events, in code whose panics are how it reports"
+)]
 mod conformance {
     mod kit;
 

@@ -110,9 +110,8 @@ async fn a_damaged_backup_is_not_restored() {
     connection.execute("UPDATE blocks SET crc32 = 0 WHERE first_position = 9", []).unwrap();
     drop(connection);
     let fresh = Directory::new();
-    match restore(&file, fresh.path()).unwrap_err() {
-        OpenError::Damaged { position, .. } => assert_eq!(position, Position(9)),
-        other => panic!("{other:?}"),
-    }
+    let refusal = restore(&file, fresh.path()).unwrap_err();
+    let OpenError::Damaged { position, .. } = refusal else { panic!("{refusal:?}") };
+    assert_eq!(position, Position(9));
     assert_eq!(fs::read_dir(fresh.path()).unwrap().count(), 0, "nothing is left behind");
 }

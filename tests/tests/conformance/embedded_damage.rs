@@ -10,10 +10,8 @@ use rusqlite::Connection;
 use super::kit::{Directory, OPTIONS, event, one, some, stream};
 
 fn damaged_at(refusal: &OpenError) -> u64 {
-    match refusal {
-        OpenError::Damaged { position, .. } => position.0,
-        other => panic!("not damage: {other:?}"),
-    }
+    let OpenError::Damaged { position, .. } = refusal else { panic!("not damage: {refusal:?}") };
+    position.0
 }
 
 /// Opening, looking and verifying all refuse the log, and name `position`.

@@ -75,13 +75,12 @@ async fn a_log_keeps_the_id_it_was_made_with() {
 async fn a_second_opener_is_refused_and_told_who_holds_the_directory() {
     let directory = Directory::new();
     let store = directory.open();
-    match directory.refusal() {
-        OpenError::DirectoryInUse { directory: named, holder } => {
-            assert_eq!(named, directory.path());
-            assert_eq!(holder, format!("process {}", std::process::id()));
-        }
-        other => panic!("{other:?}"),
-    }
+    let refusal = directory.refusal();
+    let OpenError::DirectoryInUse { directory: named, holder } = refusal else {
+        panic!("{refusal:?}")
+    };
+    assert_eq!(named, directory.path());
+    assert_eq!(holder, format!("process {}", std::process::id()));
     store.append(one("a", 0)).await.unwrap();
     drop(store);
     assert_eq!(directory.open().head().await.unwrap(), Position(1));
@@ -134,10 +133,9 @@ fn a_directory_that_cannot_be_written_is_refused_by_name() {
     fs::write(&file, "").unwrap();
     // Below a file nobody can make anything; below /proc not even the superuser can.
     for unwritable in [file.join("data"), "/proc/self/task".into()] {
-        match Embedded::open(&unwritable, OPTIONS).unwrap_err() {
-            OpenError::Io { path, .. } => assert!(path.starts_with(&unwritable), "{path:?}"),
-            other => panic!("{other:?}"),
-        }
+        let refusal = Embedded::open(&unwritable, OPTIONS).unwrap_err();
+        let OpenError::Io { path, .. } = refusal else { panic!("{refusal:?}") };
+        assert!(path.starts_with(&unwritable), "{path:?}");
     }
 }
 
@@ -149,10 +147,8 @@ async fn a_format_of_another_version_is_refused_by_name() {
     drop(connection);
     let looked_at = Embedded::open_read_only(directory.path()).unwrap_err();
     for refusal in [directory.refusal(), looked_at] {
-        match refusal {
-            OpenError::Format { found, known, .. } => assert_eq!((&*found, known), ("2", 1)),
-            other => panic!("{other:?}"),
-        }
+        let OpenError::Format { found, known, .. } = refusal else { panic!("{refusal:?}") };
+        assert_eq!((&*found, known), ("2", 1));
     }
 }
 
@@ -175,4 +171,17 @@ fn a_database_of_another_application_is_refused() {
     drop(connection);
     let refusal = directory.refusal();
     assert!(matches!(refusal, OpenError::NotALog { .. }), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn the_bytes_of_the_format_are_what_they_were() {
+    let directory = Directory::new();
+    let store = directory.open();
+    store.append(some("account-1", 0, 70)).await.unwrap();
+    store.append_many(vec![one("books", 0), one("account-1", 70)]).await;
+    // The chain is over every byte of every block: another value is another format.
+    assert_eq!(
+        store.head_hash().to_string(),
+        "84c665f1b6fb4b780083239893ab835ead0d20b1063472184e77f220f6d6c840"
+    );
 }

@@ -34,7 +34,7 @@ macro_rules! on_every_store {
         }
     };
 }
-pub(crate) use on_every_store;
+pub(super) use on_every_store;
 
 /// A fresh store in memory.
 pub(crate) fn memory() -> Arc<dyn EventStore> {
