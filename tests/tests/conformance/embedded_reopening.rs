@@ -3,12 +3,14 @@
 use std::fs;
 use std::sync::Arc;
 
-use ledger::envelope::Position;
+use ledger::envelope::{NewEvent, Position};
 use ledger::store::embedded::{Embedded, OpenError, verify};
-use ledger::store::{AppendError, EventStore};
+use ledger::store::{Append, AppendError, EventStore};
 use rusqlite::Connection;
 
-use super::kit::{Directory, LOG_ID, OPTIONS, all, appended, one, some, whole};
+use super::kit::{
+    Directory, LOG_ID, OPTIONS, after, all, appended, event, one, some, stream, whole,
+};
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_reopening() {
@@ -177,11 +179,18 @@ fn a_database_of_another_application_is_refused() {
 async fn the_bytes_of_the_format_are_what_they_were() {
     let directory = Directory::new();
     let store = directory.open();
-    store.append(some("account-1", 0, 70)).await.unwrap();
-    store.append_many(vec![one("books", 0), one("account-1", 70)]).await;
+    let append = |name, version, count: u64| {
+        let events = (1..=count).map(|index| NewEvent {
+            metadata: format!(r#"{{"request":{}}}"#, index / 3).into_bytes(),
+            ..event(name, version + index)
+        });
+        Append::new(stream(name), after(version), events.collect()).unwrap()
+    };
+    store.append(append("account-1", 0, 70)).await.unwrap();
+    store.append_many(vec![append("books", 0, 1), append("account-1", 70, 2)]).await;
     // The chain is over every byte of every block: another value is another format.
     assert_eq!(
         store.head_hash().to_string(),
-        "84c665f1b6fb4b780083239893ab835ead0d20b1063472184e77f220f6d6c840"
+        "2641bcd8b81fa6c7cfe50c2bf20ccfc702ef745927c8879256055073e496d922"
     );
 }

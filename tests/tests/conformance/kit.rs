@@ -18,7 +18,7 @@ macro_rules! on_every_store {
             $(
                 #[tokio::test]
                 async fn $promise() {
-                    super::$promise(crate::conformance::kit::memory()).await;
+                    super::$promise(crate::kit::memory()).await;
                 }
             )+
         }
@@ -27,14 +27,14 @@ macro_rules! on_every_store {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $promise() {
-                    let directory = crate::conformance::kit::Directory::new();
+                    let directory = crate::kit::Directory::new();
                     super::$promise(directory.open()).await;
                 }
             )+
         }
     };
 }
-pub(super) use on_every_store;
+pub(crate) use on_every_store;
 
 /// A fresh store in memory.
 pub(crate) fn memory() -> Arc<dyn EventStore> {
@@ -93,7 +93,7 @@ fn metadata() -> Vec<u8> {
         request_id: RequestId::derived("conformance", "1"),
         digest: "00112233445566778899aabbccddeeff".to_owned(),
         actor: Actor::runner(),
-        cause: None,
+        rules: "2026-01-01".to_owned(),
     };
     serde_json::to_vec(&metadata).unwrap()
 }
