@@ -245,6 +245,7 @@ impl Drop for Embedded {
     fn drop(&mut self) {
         let Some(writing) = &mut self.writing else { return };
         writing.jobs = None;
+        self.reader.close_idle();
         if let Some(thread) = writing.thread.take()
             && thread.join().is_err()
         {

@@ -12,8 +12,8 @@ use super::file::{LOG_FILE, beside, open_reader, sync_directory, sync_file};
 use super::lock::{DirectoryLock, LOCK_FILE};
 use super::verify::{Report, verify_file};
 
-/// The pages that are copied between two reports of progress: 4 MiB.
-const STEP_PAGES: i32 = 1024;
+/// The pages that are copied between two reports of progress: 1 MiB.
+const STEP_PAGES: i32 = 256;
 
 /// How far a backup has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

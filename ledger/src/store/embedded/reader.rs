@@ -56,6 +56,12 @@ impl Reader {
         answer
     }
 
+    /// Closes the idle connections, so that the writer's is the last and takes the write-ahead log
+    /// away.
+    pub(super) fn close_idle(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The events of one stream: only the blocks that hold them are read.
     pub(super) fn stream(
         &self,

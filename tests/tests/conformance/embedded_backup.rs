@@ -1,0 +1,117 @@
+//! Promises of the embedded store about copies: they are whole, and overwrite nothing.
+
+use std::fs;
+
+use ledger::envelope::Position;
+use ledger::store::EventStore;
+use ledger::store::embedded::{BackupError, OpenError, restore, verify, verify_file};
+
+use super::kit::{Directory, all, one, some};
+
+#[tokio::test]
+async fn a_backup_is_the_log_as_it_was() {
+    let directory = Directory::new();
+    let store = directory.open();
+    store.append(some("a", 0, 500)).await.unwrap();
+    let elsewhere = Directory::new();
+    let to = elsewhere.path().join("backup");
+    let mut steps = Vec::new();
+    let report = store.backup(&to, |progress| steps.push(progress)).unwrap();
+    assert_eq!(report.head, store.head_witness());
+    let last = steps.last().unwrap();
+    assert!(last.pages_total > 0 && last.pages_done == last.pages_total);
+    store.append(one("a", 500)).await.unwrap();
+    assert_eq!(verify_file(&to).unwrap(), report);
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1, "one file, nothing beside it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_made_while_appends_go_on() {
+    let directory = Directory::new();
+    let store = directory.open();
+    for round in 0..20 {
+        store.append(some("a", round * 1000, 1000)).await.unwrap();
+    }
+    let elsewhere = Directory::new();
+    let to = elsewhere.path().join("backup");
+    // Between two steps of the copy a commit comes.
+    let (runtime, mut version) = (tokio::runtime::Handle::current(), 0);
+    let report = tokio::task::block_in_place(|| {
+        store.backup(&to, |_| {
+            runtime.block_on(store.append(one("b", version))).unwrap();
+            version += 1;
+        })
+    });
+    assert_eq!(report.unwrap().head.position, Position(20_000));
+    assert!(version > 1, "the copy took more than one step");
+    assert_eq!(store.head().await.unwrap(), Position(20_000 + version));
+}
+
+#[tokio::test]
+async fn a_backup_overwrites_nothing() {
+    let directory = Directory::with_appends(1).await;
+    let elsewhere = Directory::new();
+    let to = elsewhere.path().join("backup");
+    fs::write(&to, "precious").unwrap();
+    let refusal = directory.open().backup(&to, |_| ()).unwrap_err();
+    assert!(matches!(refusal, BackupError::TargetExists { .. }), "{refusal:?}");
+    assert_eq!(fs::read(&to).unwrap(), b"precious");
+}
+
+#[tokio::test]
+async fn a_backup_to_nowhere_is_refused() {
+    let directory = Directory::with_appends(1).await;
+    let nowhere = directory.path().join("missing/backup");
+    let refusal = directory.open().backup(&nowhere, |_| ()).unwrap_err();
+    assert!(matches!(refusal, BackupError::Copy { .. }), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn what_is_restored_is_what_was_backed_up() {
+    let directory = Directory::new();
+    let store = directory.open();
+    store.append(some("a", 0, 200)).await.unwrap();
+    let elsewhere = Directory::new();
+    let file = elsewhere.path().join("backup");
+    let backed_up = store.backup(&file, |_| ()).unwrap();
+
+    let fresh = Directory::new();
+    let restored = restore(&file, fresh.path()).unwrap();
+    assert_eq!(restored, backed_up);
+    assert_eq!(verify(fresh.path()).unwrap().head.chain, backed_up.head.chain);
+    let copy = fresh.open();
+    assert_eq!(copy.head_witness(), store.head_witness());
+    assert_eq!(all(&*copy).await, all(&*store).await);
+    copy.append(one("a", 200)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restore_overwrites_nothing() {
+    let directory = Directory::with_appends(3).await;
+    let elsewhere = Directory::new();
+    let file = elsewhere.path().join("backup");
+    directory.open().backup(&file, |_| ()).unwrap();
+    let other = Directory::new();
+    fs::write(other.path().join("precious"), "").unwrap();
+    for full in [directory.path(), other.path()] {
+        let refusal = restore(&file, full).unwrap_err();
+        assert!(matches!(refusal, OpenError::NotEmpty { .. }), "{refusal:?}");
+    }
+    assert_eq!(verify(directory.path()).unwrap().events, 3);
+}
+
+#[tokio::test]
+async fn a_damaged_backup_is_not_restored() {
+    let directory = Directory::with_appends(30).await;
+    let elsewhere = Directory::new();
+    let file = elsewhere.path().join("backup");
+    directory.open().backup(&file, |_| ()).unwrap();
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    connection.execute("UPDATE blocks SET crc32 = 0 WHERE first_position = 9", []).unwrap();
+    drop(connection);
+    let fresh = Directory::new();
+    let refusal = restore(&file, fresh.path()).unwrap_err();
+    let OpenError::Damaged { position, .. } = refusal else { panic!("{refusal:?}") };
+    assert_eq!(position, Position(9));
+    assert_eq!(fs::read_dir(fresh.path()).unwrap().count(), 0, "nothing is left behind");
+}

@@ -1,0 +1,164 @@
+//! What the promises are written with: stores to run them on, and events to append.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ledger::envelope::{Metadata, NewEvent, Position, RecordedEvent, StreamName, Version};
+use ledger::ids::{Actor, EventId, RequestId};
+use ledger::store::embedded::{Embedded, OpenError, Options};
+use ledger::store::memory::Memory;
+use ledger::store::{Append, AppendError, Appended, EventStore, Expected};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// Runs promises, which are functions of a store, on every adapter.
+macro_rules! on_every_store {
+    ($($promise:ident),+ $(,)?) => {
+        mod memory {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    super::$promise(crate::kit::memory()).await;
+                }
+            )+
+        }
+
+        mod embedded {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    let directory = crate::kit::Directory::new();
+                    super::$promise(directory.open()).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use on_every_store;
+
+/// A fresh store in memory.
+pub(crate) fn memory() -> Arc<dyn EventStore> {
+    Arc::new(Memory::new())
+}
+
+/// The id of every log of these tests, so that two runs write the same bytes.
+pub(crate) const LOG_ID: Uuid = Uuid::from_u128(0x1060_1d00_0000_4000_8000_0000_0000_0001);
+
+/// How these tests open a log.
+pub(crate) const OPTIONS: Options = Options { log_id: Some(LOG_ID), pages_max: None };
+
+/// A data directory that goes away with the test.
+pub(crate) struct Directory(TempDir);
+
+impl Directory {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.0.path().join("events.db")
+    }
+
+    pub(crate) fn open(&self) -> Arc<Embedded> {
+        Arc::new(Embedded::open(self.path(), OPTIONS).unwrap())
+    }
+
+    /// What opening is refused with.
+    pub(crate) fn refusal(&self) -> OpenError {
+        Embedded::open(self.path(), OPTIONS).unwrap_err()
+    }
+
+    /// A directory whose log holds `count` appends of one event each, and nobody serves.
+    pub(crate) async fn with_appends(count: u64) -> Self {
+        let directory = Self::new();
+        let store = directory.open();
+        for version in 0..count {
+            store.append(one("account-1", version)).await.unwrap();
+        }
+        directory
+    }
+}
+
+pub(crate) fn stream(name: &str) -> StreamName {
+    StreamName::new(name).unwrap()
+}
+
+fn metadata() -> Vec<u8> {
+    let metadata = Metadata {
+        received_at: "2026-03-03T19:59:59Z".parse().unwrap(),
+        request_id: RequestId::derived("conformance", "1"),
+        digest: "00112233445566778899aabbccddeeff".to_owned(),
+        actor: Actor::runner(),
+        rules: "2026-01-01".to_owned(),
+    };
+    serde_json::to_vec(&metadata).unwrap()
+}
+
+/// An event whose id and data tell which it is.
+pub(crate) fn event(stream: &str, number: u64) -> NewEvent {
+    let request = RequestId::derived(stream, &number.to_string());
+    NewEvent {
+        id: EventId::derived(stream, request, 0),
+        kind: "payment-scheduled".to_owned(),
+        data: format!(r#"{{"stream":"{stream}","number":{number}}}"#).into_bytes(),
+        metadata: metadata(),
+    }
+}
+
+pub(crate) fn after(version: u64) -> Expected {
+    Expected::after(Version(version))
+}
+
+/// `count` events for a stream that holds `version` events.
+pub(crate) fn some(name: &str, version: u64, count: u64) -> Append {
+    let events = (0..count).map(|index| event(name, version + index + 1)).collect();
+    Append::new(stream(name), after(version), events).unwrap()
+}
+
+/// One event for a stream that holds `version` events.
+pub(crate) fn one(name: &str, version: u64) -> Append {
+    some(name, version, 1)
+}
+
+/// Events and where they are expected to be.
+pub(crate) fn appended(position: u64, version: u64) -> Appended {
+    Appended { position: Position(position), version: Version(version) }
+}
+
+/// The version that a conflict names; panics on any other outcome.
+#[track_caller]
+pub(crate) fn conflict(outcome: Result<Appended, AppendError>) -> Version {
+    match outcome {
+        Err(AppendError::Conflict { actual, .. }) => actual,
+        other => panic!("not a conflict: {other:?}"),
+    }
+}
+
+/// Everything in the store, read in pages of 7.
+pub(crate) async fn all(store: &dyn EventStore) -> Vec<RecordedEvent> {
+    let mut events: Vec<RecordedEvent> = Vec::new();
+    loop {
+        let last = events.last().map_or(Position::START, |event| event.position);
+        let page = store.read_all(last, 7).await.unwrap();
+        if page.is_empty() {
+            return events;
+        }
+        events.extend(page);
+    }
+}
+
+/// Everything in one stream.
+pub(crate) async fn whole(store: &dyn EventStore, name: &str) -> Vec<RecordedEvent> {
+    store.read_stream(&stream(name), Version::EMPTY, usize::MAX).await.unwrap()
+}
+
+/// The places and versions of events, which is what most promises are about.
+pub(crate) fn places(events: &[RecordedEvent]) -> Vec<(u64, &str, u64)> {
+    let place = |event: &'_ RecordedEvent| (event.position.0, event.version.0);
+    let named = events.iter().map(|event| (place(event), event.stream.as_str()));
+    named.map(|((position, version), stream)| (position, stream, version)).collect()
+}
