@@ -44,7 +44,7 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::AlreadyReturned
         | ErrorReason::NotReturned
         | ErrorReason::ReceivedInFuture
-        | ErrorReason::ReceivedBeforeOpening
+        | ErrorReason::BeforeOpening
         | ErrorReason::WindowNotClosed
         | ErrorReason::NoSuchWindow
         | ErrorReason::FundsOnHold

@@ -137,6 +137,12 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
     }
 }
 
+/// Refuses what would count from before the opening.
+fn check_on_books(open: &OpenAccount, date: NaiveDate) -> Result<(), Refusal> {
+    let opened_date = open.terms().opened_date;
+    if date < opened_date { Err(Refusal::BeforeOpening { date, opened_date }) } else { Ok(()) }
+}
+
 /// Folds one event, recorded for a request received at `received_at`, into `account`.
 #[must_use]
 pub fn evolve(account: Account, event: &Event, received_at: DateTime<Utc>) -> Account {
@@ -151,3 +157,6 @@ pub fn evolve(account: Account, event: &Event, received_at: DateTime<Utc>) -> Ac
         (Account::Absent, _) => Account::Absent,
     }
 }
+
+#[cfg(test)]
+mod scenarios;

@@ -76,14 +76,18 @@ impl Accrual {
 
 /// How many of the days `from .. to` (the last not counted) fall in leap years.
 fn leap_days(from: NaiveDate, to: NaiveDate) -> i64 {
-    (from.year()..=to.year())
-        .filter(|&year| is_leap_year(year))
-        .filter_map(|year| {
-            let first = NaiveDate::from_ymd_opt(year, 1, 1)?;
-            let next = NaiveDate::from_ymd_opt(year.checked_add(1)?, 1, 1)?;
-            Some(to.min(next).signed_duration_since(from.max(first)).num_days().max(0))
-        })
-        .fold(0, i64::saturating_add)
+    leap_days_before(to).saturating_sub(leap_days_before(from))
+}
+
+/// The days before `date` that fall in leap years, counted from the year 0.
+fn leap_days_before(date: NaiveDate) -> i64 {
+    let past = i64::from(date.year()).saturating_sub(1);
+    let leap_years = past
+        .div_euclid(4)
+        .saturating_sub(past.div_euclid(100))
+        .saturating_add(past.div_euclid(400));
+    let this_year = if is_leap_year(date.year()) { i64::from(date.ordinal0()) } else { 0 };
+    leap_years.saturating_mul(366).saturating_add(this_year)
 }
 
 fn is_leap_year(year: i32) -> bool {
@@ -136,6 +140,23 @@ mod tests {
             interest("915.00", "0.01", DayCount::Actual365Or366, "2028-06-01", "2028-06-02"),
             "0.03"
         );
+    }
+
+    #[test]
+    fn leap_days_are_counted_as_one_by_one() {
+        let date = |text: &str| text.parse::<NaiveDate>().unwrap();
+        for (from, to) in [
+            ("2027-12-20", "2028-01-19"),
+            ("2028-12-31", "2029-01-01"),
+            ("2024-02-29", "2033-06-15"),
+            ("1899-12-31", "1901-01-02"),
+            ("1999-07-01", "2000-12-31"),
+        ] {
+            let (from, to) = (date(from), date(to));
+            let days = from.iter_days().take_while(|day| *day < to);
+            let counted = days.filter(|day| is_leap_year(day.year())).count();
+            assert_eq!(leap_days(from, to), i64::try_from(counted).unwrap(), "{from} {to}");
+        }
     }
 
     #[test]

@@ -123,18 +123,22 @@ impl Amount {
 /// assert_eq!((a + b).to_string(), "10.25");
 /// assert!("10.505".parse::<Money>().is_err());
 /// ```
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Money(Decimal);
+
+impl Default for Money {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
 
 /// Far beyond any consumer balance, far below what a decimal can add without loss.
 const MONEY_LIMIT: Decimal = Decimal::from_parts(0xa764_0000, 0x0de0_b6b3, 0, false, 2);
 
 impl Money {
-    /// No money.
-    pub const ZERO: Self = Self(Decimal::ZERO);
+    /// No money, written with two decimals as all money is.
+    pub const ZERO: Self = Self(Decimal::from_parts(0, 0, 0, false, 2));
 
     /// Takes a decimal with at most two decimals and a magnitude that additions cannot overflow.
     pub fn new(value: Decimal) -> Result<Self, MoneyError> {

@@ -214,17 +214,15 @@ impl Book {
 }
 
 impl Standing {
-    /// Is nothing owed any more?
+    /// Is nothing owed any more? A credit balance stands against fees that came after it.
     pub fn is_settled(&self, terms: &Terms) -> bool {
         let plan = &terms.instalments;
         let rentals_paid = match terms.product {
             Product::Lease => self.billed >= plan.total_of(plan.count),
             Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => true,
         };
-        self.principal.is_zero()
-            && !self.interest_due.is_positive()
-            && !self.fees_due.is_positive()
-            && rentals_paid
+        let charges = self.interest_due + self.fees_due - self.credit;
+        self.principal.is_zero() && !charges.is_positive() && rentals_paid
     }
 
     /// What pays everything on this day: principal, interest, fees, less credit. For a lease the
@@ -324,7 +322,7 @@ impl<'a> Running<'a> {
         let mut left = amount.money();
         let mut split = Split::default();
         for bucket in rules.waterfall(self.terms.product, on).order() {
-            let part = self.room(*bucket, on, &split).at_least_zero().min(left);
+            let part = self.room(*bucket, amount, on, &split).at_least_zero().min(left);
             left -= part;
             match bucket {
                 Bucket::Interest => split.interest += part,
@@ -342,9 +340,9 @@ impl<'a> Running<'a> {
     }
 
     /// How much `bucket` can take on `on`, after what the payment has paid so far.
-    fn room(&self, bucket: Bucket, on: NaiveDate, so_far: &Split) -> Money {
+    fn room(&self, bucket: Bucket, amount: Amount, on: NaiveDate, so_far: &Split) -> Money {
         let plan = &self.terms.instalments;
-        let due = (plan.total_of(self.current_count(on)) - self.billed).at_least_zero();
+        let due = self.due_before_fees(amount, on);
         let principal = self.principal - so_far.principal;
         match bucket {
             Bucket::Interest => self.interest_due(),
@@ -359,11 +357,17 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Past-due instalments and the current one, which is the first due on or after the day: a fee
-    /// is paid behind it, so that an old fee never makes a new instalment late (16 CFR 444.4).
-    fn current_count(&self, on: NaiveDate) -> u32 {
+    /// What comes before fees: past-due instalments and the current one, which is the first due on
+    /// or after the day, so that an old fee never makes a new instalment late (16 CFR 444.4). While
+    /// something is past due, an instalment that is not due yet comes before fees only if the
+    /// payment covers it whole.
+    fn due_before_fees(&self, amount: Amount, on: NaiveDate) -> Money {
         let plan = &self.terms.instalments;
-        let before = on.pred_opt().map_or(0, |yesterday| plan.due_count(yesterday));
-        before.saturating_add(1).min(plan.count)
+        let past = on.pred_opt().map_or(0, |yesterday| plan.due_count(yesterday));
+        let current = past.saturating_add(1).min(plan.count);
+        let open = |count| (plan.total_of(count) - self.billed).at_least_zero();
+        let is_due = plan.due_count(on) >= current;
+        let counts = is_due || open(past).is_zero() || amount.money() >= open(current);
+        open(if counts { current } else { past })
     }
 }

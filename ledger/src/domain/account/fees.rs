@@ -5,7 +5,7 @@ use super::events::{Event, FeeAssessed, FeeKind, FeeWaived};
 use super::posting::{Change, Subject, payoff_change, restate};
 use super::refusal::Refusal;
 use super::state::{Fee, FeeState, OpenAccount};
-use super::{Context, Decision, Denial};
+use super::{Context, Decision, Denial, check_on_books};
 use crate::domain::money::{AMOUNT_MAX, Amount};
 use crate::ids::{FeeId, PaymentId};
 
@@ -23,6 +23,7 @@ pub(super) fn assess(
     if amount > AMOUNT_MAX {
         return Err(Refusal::AmountTooLarge { amount, limit: AMOUNT_MAX }.into());
     }
+    check_on_books(open, context.today())?;
     let fee = FeeId::derived(context.account, context.request);
     Ok(vec![charge(open, fee, kind, amount, None, context)])
 }

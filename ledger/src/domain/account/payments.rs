@@ -10,7 +10,7 @@ use super::events::{
 use super::posting::{Change, Subject, payoff_change, restate};
 use super::refusal::Refusal;
 use super::state::{OpenAccount, Payment, Progress};
-use super::{Context, Decision, Denial};
+use super::{Context, Decision, Denial, check_on_books};
 use crate::domain::cutoff::{CutoffRefusal, place, tz_database_version};
 use crate::domain::money::{AMOUNT_MAX, Amount};
 use crate::domain::product::Channel;
@@ -56,7 +56,8 @@ impl From<CutoffRefusal> for Refusal {
 }
 
 /// Places the instruction in a window. Refused for an account that is paid off, an amount that no
-/// entry carries, a date the cut-offs do not allow, or what looks like a second time.
+/// entry carries, a date that the cut-offs or the opening do not allow, or what looks like a second
+/// time.
 pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) -> Decision {
     if let Some(paid_off) = &open.paid_off {
         let paid_off_date = paid_off.paid_off_date;
@@ -67,6 +68,7 @@ pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) 
     let policy = rules.cutoff_policy(open.terms().product, context.today());
     let slot = place(policy, rules.calendar(), context.received_at, order.payment_date)
         .map_err(Refusal::from)?;
+    check_on_books(open, order.payment_date)?;
     let pending = open.payments.values().find(|payment| {
         payment.progress == Progress::Scheduled
             && payment.amount == order.amount
@@ -150,10 +152,7 @@ pub(super) fn receive(open: &OpenAccount, receipt: Receipt, context: &Context<'_
     if received_date > today {
         return Err(Refusal::ReceivedInFuture { received_date, today }.into());
     }
-    let opened_date = open.terms().opened_date;
-    if received_date < opened_date {
-        return Err(Refusal::ReceivedBeforeOpening { date: received_date, opened_date }.into());
-    }
+    check_on_books(open, received_date)?;
     let twin = open.payments.values().find(|payment| {
         let reference = payment.receipt.as_ref().and_then(|receipt| receipt.reference.as_ref());
         reference.is_some()

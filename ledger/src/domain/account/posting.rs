@@ -186,7 +186,8 @@ pub(super) fn bill_rentals(journal: &mut Journal, book: &Book, from: NaiveDate, 
     }
 }
 
-/// The event that follows when a change has paid the account off, or owes something again.
+/// The event that follows when a change has paid the account off, or owes something again; or when
+/// it is paid off still, but with other money, whose funds are good at another time.
 pub(super) fn payoff_change(
     open: &OpenAccount,
     after: &Book,
@@ -197,21 +198,31 @@ pub(super) fn payoff_change(
     match (&open.paid_off, settled) {
         (None, true) => Some(Event::AccountPaidOff(paid_off(open, after, context))),
         (Some(_), false) => Some(Event::PayoffReversed(PayoffReversed { payment: subject })),
-        (None, false) | (Some(_), true) => None,
+        (Some(recorded), true) => {
+            let anew = paid_off(open, after, context);
+            (anew != *recorded).then_some(Event::AccountPaidOff(anew))
+        }
+        (None, false) => None,
     }
 }
 
 /// The payoff's dates. Every payment whose funds may still come back holds the title, not only the
-/// last: a wire of the rest does not make yesterday's debit good.
+/// last: a wire of the rest does not make yesterday's debit good. One that is a credit balance only
+/// has paid nothing off.
 fn paid_off(open: &OpenAccount, after: &Book, context: &Context<'_>) -> AccountPaidOff {
     let rules = context.rules;
     let title_state = match &open.title {
         Title::Held(lien) | Title::Released { lien, .. } => lien.title_state.parse().ok(),
         Title::NoLien => None,
     };
+    let pays = |entry: &&Entry| match &entry.what {
+        Movement::Payment { amount, split, .. } => amount.money() > split.credit,
+        Movement::Fee { .. } => true,
+    };
     let plans: Vec<_> = after
         .entries()
         .iter()
+        .filter(pays)
         .filter_map(|entry| match &entry.what {
             Movement::Payment { id, channel, .. } => {
                 let payment = open.payments.get(id);
@@ -229,7 +240,8 @@ fn paid_off(open: &OpenAccount, after: &Book, context: &Context<'_>) -> AccountP
             Movement::Fee { .. } => None,
         })
         .collect();
-    let paid_off_date = after.entries().last().map_or(context.today(), |entry| entry.effective);
+    let last = after.entries().iter().rfind(pays);
+    let paid_off_date = last.map_or(context.today(), |entry| entry.effective);
     let Some(payoff) = plans.last() else {
         let (release_date, statutory_date) = (paid_off_date, paid_off_date);
         return AccountPaidOff { paid_off_date, release_date, statutory_date };

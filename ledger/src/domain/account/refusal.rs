@@ -84,12 +84,6 @@ pub enum Refusal {
         /// The first date that would be accepted.
         earliest_date: NaiveDate,
     },
-    /// It looks as if somebody does it twice.
-    #[error("payment {payment} of the same amount and date or reference is there already")]
-    PossibleDuplicate {
-        /// The payment that is there.
-        payment: PaymentId,
-    },
     /// Money cannot have been received tomorrow.
     #[error("{received_date} is after today, {today}")]
     ReceivedInFuture {
@@ -100,11 +94,17 @@ pub enum Refusal {
     },
     /// Nothing can be effective before the account was on the books.
     #[error("{date} is before the account was opened on {opened_date}")]
-    ReceivedBeforeOpening {
+    BeforeOpening {
         /// The date given.
         date: NaiveDate,
         /// When the account was opened.
         opened_date: NaiveDate,
+    },
+    /// It looks as if somebody does it twice.
+    #[error("payment {payment} of the same amount and date or reference is there already")]
+    PossibleDuplicate {
+        /// The payment that is there.
+        payment: PaymentId,
     },
     /// Only a payment that was made can come back.
     #[error("payment {payment} is {state}, not applied")]
@@ -172,9 +172,9 @@ impl Refusal {
             Self::DateInPast { .. } => "DATE_IN_PAST",
             Self::DateTooFar { .. } => "DATE_TOO_FAR",
             Self::CutoffPassed { .. } => "CUTOFF_PASSED",
-            Self::PossibleDuplicate { .. } => "POSSIBLE_DUPLICATE",
             Self::ReceivedInFuture { .. } => "RECEIVED_IN_FUTURE",
-            Self::ReceivedBeforeOpening { .. } => "RECEIVED_BEFORE_OPENING",
+            Self::BeforeOpening { .. } => "BEFORE_OPENING",
+            Self::PossibleDuplicate { .. } => "POSSIBLE_DUPLICATE",
             Self::NotApplied { .. } => "NOT_APPLIED",
             Self::AlreadyReturned { .. } => "ALREADY_RETURNED",
             Self::NotReturned { .. } => "NOT_RETURNED",

@@ -62,6 +62,11 @@ pub(super) fn take_back(
         let kind = FeeKind::ReturnedItem;
         let fee = FeeId::derived(context.account, context.request);
         draft.push(fees::charge(&draft.account, fee, kind, amount, Some(id), context));
+        // A credit balance may have kept the account paid off, and may not cover the fee too.
+        if let Some(payoff) = payoff_change(&draft.account, &draft.account.book, Some(id), context)
+        {
+            draft.push(payoff);
+        }
     }
     Ok(draft.events)
 }

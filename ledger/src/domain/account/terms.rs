@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::events::is_default;
 use crate::domain::interest::DayCount;
-use crate::domain::money::{Amount, Currency, Money, Rate};
+use crate::domain::money::{AMOUNT_MAX, Amount, Currency, Money, Rate};
 use crate::domain::product::Product;
 
 /// The most instalments a plan may have: fifty years of months.
@@ -101,8 +101,16 @@ impl Terms {
         if !is_lease && !self.principal.is_positive() {
             return invalid("principal", "a loan has a principal above zero");
         }
-        if self.principal > crate::domain::money::AMOUNT_MAX.money() {
-            return invalid("principal", "at most 99,999,999.99");
+        for (field, money) in [
+            ("principal", self.principal),
+            ("unpaid_interest", self.unpaid_interest),
+            ("unpaid_fees", self.unpaid_fees),
+            ("instalments.amount", plan.amount.money()),
+            ("returned_item_fee", self.returned_item_fee.map_or(Money::ZERO, Amount::money)),
+        ] {
+            if money > AMOUNT_MAX.money() {
+                return invalid(field, "at most 99,999,999.99");
+            }
         }
         if is_lease && self.annual_rate != Rate::default() {
             return invalid("annual_rate", "a lease shows no rate");
@@ -125,7 +133,7 @@ impl Terms {
         if !(1..=INSTALMENTS_MAX).contains(&plan.count) {
             return invalid("instalments.count", "1 to 600");
         }
-        if plan.due_date(0) != plan.first_due_date {
+        if !(1..=31).contains(&plan.day_of_month) || plan.due_date(0) != plan.first_due_date {
             return invalid(
                 "instalments.day_of_month",
                 "must be the day of first_due_date, or a later day that its month does not have",

@@ -121,7 +121,7 @@ fn return_codes_say_what_is_done() {
     assert_eq!(rule("R06").otherwise, Some(ReturnAction::Exception));
     assert_eq!(rule("R99").action, ReturnAction::Exception);
     assert!(rule("R01").action.may_charge_fee());
-    for feeless in ["R07", "R11", "R15", "R18", "R23"] {
+    for feeless in ["R02", "R07", "R08", "R11", "R15", "R18", "R23"] {
         assert!(!rule(feeless).action.may_charge_fee(), "{feeless}");
     }
     let unauthorised: Vec<String> = (rulebook.rules.return_codes.iter())

@@ -1,0 +1,335 @@
+//! Given a history, at an instant, when a command comes, then events or a refusal.
+//!
+//! The kit of the account's tests. Histories are made of commands, so that no test can start from
+//! what the account would never have recorded; every step checks that folding the events gives the
+//! state, that their journals balance, and that they survive the codec.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "the dates and instants made up here are centuries from the ends of the calendar"
+)]
+
+mod allocation;
+mod cutoffs;
+mod fees;
+mod leases;
+mod payoffs;
+mod refusals;
+mod returns;
+mod title;
+
+use std::sync::{Arc, LazyLock};
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use chrono_tz::America::New_York;
+
+use super::commands::{Command, Lien};
+use super::events::{Event, FeeKind, Funding, Split};
+use super::state::{Account, OpenAccount};
+use super::terms::{InstalmentPlan, Terms};
+use super::{Context, Decision, Denial, Refusal, decide, evolve};
+use crate::codec::{self, Fact};
+use crate::domain::interest::DayCount;
+use crate::domain::journal::{LedgerAccount, is_balanced};
+use crate::domain::money::{Amount, Currency, Money, Rate};
+use crate::domain::product::{Channel, Product};
+use crate::domain::rulebook::Rulebook;
+use crate::ids::{AccountId, FeeId, PaymentId, RequestId};
+
+static RULES: LazyLock<Arc<Rulebook>> = LazyLock::new(Rulebook::built_in);
+
+fn account_id() -> AccountId {
+    "1694010-000088".parse().unwrap()
+}
+
+fn date(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// An instant of Eastern local time, such as `2026-03-03 14:59:59.999`.
+fn eastern(text: &str) -> DateTime<Utc> {
+    let format = if text.len() > 16 { "%Y-%m-%d %H:%M:%S%.f" } else { "%Y-%m-%d %H:%M" };
+    let local = NaiveDateTime::parse_from_str(text, format).unwrap();
+    New_York.from_local_datetime(&local).unwrap().to_utc()
+}
+
+fn money(text: &str) -> Money {
+    text.parse().unwrap()
+}
+
+fn amount(text: &str) -> Amount {
+    text.parse().unwrap()
+}
+
+/// A split as `interest/principal/fees/credit`.
+fn split_text(split: &Split) -> String {
+    format!("{}/{}/{}/{}", split.interest, split.principal, split.fees, split.credit)
+}
+
+/// The loan of the worked examples: 2.00 a day, 310.00 on the first of the month.
+fn loan() -> Terms {
+    Terms {
+        product: Product::AutoLoan,
+        currency: Currency::Usd,
+        opened_date: date("2026-03-01"),
+        principal: money("10000.00"),
+        annual_rate: "0.073".parse::<Rate>().unwrap(),
+        day_count: DayCount::default(),
+        interest_paid_through: date("2026-03-01"),
+        unpaid_interest: Money::ZERO,
+        unpaid_fees: Money::ZERO,
+        instalments: InstalmentPlan {
+            amount: amount("310.00"),
+            tax: Money::ZERO,
+            first_due_date: date("2026-04-01"),
+            day_of_month: 1,
+            count: 36,
+            first_amount_due: None,
+        },
+        returned_item_fee: Some(amount("25.00")),
+    }
+}
+
+/// The loan of the payoff quote: 12,345.67 at 6.49 % and a late fee of 25.00.
+fn quoted_loan() -> Terms {
+    let instalments = InstalmentPlan {
+        first_due_date: date("2026-07-15"),
+        day_of_month: 15,
+        ..loan().instalments
+    };
+    Terms {
+        opened_date: date("2026-06-15"),
+        principal: money("12345.67"),
+        annual_rate: "0.0649".parse().unwrap(),
+        interest_paid_through: date("2026-06-15"),
+        unpaid_fees: money("25.00"),
+        instalments,
+        ..loan()
+    }
+}
+
+fn lien(state: &str) -> Lien {
+    Lien {
+        title_state: state.to_owned(),
+        vin: "1HGCM82633A004352".to_owned(),
+        lienholder: "Example Auto Finance".to_owned(),
+    }
+}
+
+fn pay(amount_text: &str, on: &str) -> Command {
+    Command::SchedulePayment {
+        amount: amount(amount_text),
+        payment_date: date(on),
+        funding: None,
+        allow_duplicate: false,
+    }
+}
+
+fn cancel(payment: PaymentId) -> Command {
+    Command::CancelPayment { payment }
+}
+
+fn apply(payment: PaymentId) -> Command {
+    Command::ApplyPayment { payment }
+}
+
+fn receive(channel: Channel, amount_text: &str, on: &str) -> Command {
+    Command::ReceivePayment {
+        channel,
+        amount: amount(amount_text),
+        received_date: date(on),
+        reference: None,
+        third_party_fee: None,
+        allow_duplicate: false,
+    }
+}
+
+fn take_back(payment: PaymentId, return_code: &str) -> Command {
+    Command::ReturnPayment { payment, return_code: return_code.to_owned() }
+}
+
+fn reinstate(payment: PaymentId) -> Command {
+    Command::ReinstatePayment { payment }
+}
+
+fn assess(amount_text: &str) -> Command {
+    Command::AssessFee { kind: FeeKind::Late, amount: amount(amount_text) }
+}
+
+/// What has happened.
+#[derive(Debug, Clone, Default)]
+struct History {
+    account: Account,
+    recorded: Vec<(DateTime<Utc>, Event)>,
+    requests: u32,
+}
+
+/// What has happened, and what time it is.
+#[derive(Debug, Clone)]
+struct Moment {
+    history: History,
+    at: DateTime<Utc>,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone)]
+struct Outcome {
+    decision: Decision,
+    request: RequestId,
+    after: History,
+}
+
+/// Nothing has happened yet.
+fn nothing() -> History {
+    History::default()
+}
+
+/// An account was opened with `terms` on the morning of its opening date.
+fn opened(terms: Terms) -> History {
+    opened_with(terms, None)
+}
+
+/// The same, with a lien on a title of `state`.
+fn opened_with(terms: Terms, lien: Option<Lien>) -> History {
+    let at = eastern(&format!("{} 09:00", terms.opened_date));
+    nothing().at_instant(at).when(Command::OpenAccount { terms, lien }).done()
+}
+
+impl History {
+    fn at(&self, local: &str) -> Moment {
+        self.at_instant(eastern(local))
+    }
+
+    fn at_instant(&self, at: DateTime<Utc>) -> Moment {
+        Moment { history: self.clone(), at }
+    }
+
+    /// Scheduled in the morning of `on` and applied by the run of 15:00.
+    fn paid_by_ach(&self, amount_text: &str, on: &str) -> (Self, PaymentId) {
+        let scheduled = self.at(&format!("{on} 09:00")).when(pay(amount_text, on));
+        let payment = scheduled.payment();
+        let run = scheduled.done().at(&format!("{on} 15:01")).when(apply(payment));
+        (run.done(), payment)
+    }
+
+    fn open(&self) -> &OpenAccount {
+        match &self.account {
+            Account::Open(open) => open,
+            Account::Absent => panic!("the account is not on the books"),
+        }
+    }
+
+    fn split(&self, payment: PaymentId) -> String {
+        split_text(&self.open().payments[&payment].split.unwrap())
+    }
+
+    /// Principal, interest, fees, credit and days past due at the close of a day.
+    fn standing(&self, on: &str) -> String {
+        let on = date(on);
+        let s = self.open().standing(on);
+        let days = self.open().days_past_due(on);
+        format!(
+            "principal {} interest {} fees {} credit {} dpd {days}",
+            s.principal, s.interest_due, s.fees_due, s.credit
+        )
+    }
+
+    fn ledger(&self, account: LedgerAccount) -> String {
+        self.open().book.ledger_balance(account).to_string()
+    }
+}
+
+impl Moment {
+    #[expect(clippy::needless_pass_by_value, reason = "so that a scenario reads as a sentence")]
+    fn when(&self, command: Command) -> Outcome {
+        let request = RequestId::derived("scenario", &self.history.requests.to_string());
+        let account = account_id();
+        let context = Context { account: &account, request, received_at: self.at, rules: &RULES };
+        let decision = decide(&self.history.account, &command, &context);
+        assert_eq!(decision, decide(&self.history.account, &command, &context), "not repeatable");
+        let mut after = self.history.clone();
+        after.requests += 1;
+        for event in decision.iter().flatten() {
+            check(event);
+            after.account = evolve(after.account, event, self.at);
+            after.recorded.push((self.at, event.clone()));
+        }
+        Outcome { decision, request, after }
+    }
+}
+
+/// What is true of every event: its journal balances, and its document reads back byte for byte.
+fn check(event: &Event) {
+    if let Some(posting) = event.posting() {
+        assert!(is_balanced(&posting.lines), "{event:?}");
+        assert!(posting.lines.iter().all(|line| !line.amount.is_zero()), "{event:?}");
+    }
+    let fact = Fact::Account(event.clone());
+    let (kind, data) = codec::encode(&fact).unwrap();
+    assert!(!String::from_utf8_lossy(&data).contains("-0.00"), "{event:?}");
+    assert_eq!(codec::decode(kind, &data).unwrap(), fact);
+}
+
+impl Outcome {
+    fn events(&self) -> &[Event] {
+        match &self.decision {
+            Ok(events) => events,
+            Err(denial) => panic!("{denial}: {denial:?}"),
+        }
+    }
+
+    /// Whatever came of it, it was not refused.
+    fn done(&self) -> History {
+        self.events();
+        self.after.clone()
+    }
+
+    /// The events by name, in order.
+    fn then(&self, kinds: &[&str]) -> History {
+        let found: Vec<_> = self.events().iter().map(codec::kind_of).collect();
+        assert_eq!(found, kinds);
+        self.after.clone()
+    }
+
+    fn then_nothing(&self) -> History {
+        assert_eq!(self.events(), []);
+        self.after.clone()
+    }
+
+    fn then_refused(&self, refusal: Refusal) {
+        assert_eq!(self.decision, Err(Denial::Refused(refusal)));
+    }
+
+    fn then_denied(&self, denial: &Denial) {
+        assert_eq!(self.decision.as_ref(), Err(denial));
+    }
+
+    /// The reason of the refusal, or nothing.
+    fn reason(&self) -> &'static str {
+        match &self.decision {
+            Err(Denial::Refused(refusal)) => refusal.reason(),
+            Err(_) | Ok(_) => "",
+        }
+    }
+
+    /// The payment that the command made.
+    fn payment(&self) -> PaymentId {
+        PaymentId::derived(&account_id(), self.request, 0)
+    }
+
+    /// The fee that the command charged.
+    fn fee(&self) -> FeeId {
+        FeeId::derived(&account_id(), self.request)
+    }
+
+    /// The journal of all events: `account amount`, with the line's date where it is not the event's.
+    fn journal(&self) -> Vec<String> {
+        let lines = self.events().iter().filter_map(Event::posting).flat_map(|p| &p.lines);
+        lines
+            .map(|line| {
+                let on = line.effective.map(|on| format!(" {on}")).unwrap_or_default();
+                format!("{} {}{on}", line.account, line.amount)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,60 @@
+//! Fees: charged on the day, taken back from it.
+
+use super::*;
+
+#[test]
+fn a_fee_is_owed_from_the_day_on_and_earns_nothing() {
+    let outcome = opened(loan()).at("2026-04-12 09:00").when(assess("15.50"));
+    let history = outcome.then(&["FeeAssessed"]);
+    assert_eq!(outcome.journal(), ["1120 15.50", "4020 -15.50", "1110 84.00", "4010 -84.00"]);
+    assert_eq!(
+        history.standing("2026-04-12"),
+        "principal 10000.00 interest 84.00 fees 15.50 credit 0.00 dpd 11"
+    );
+    assert_eq!(
+        history.standing("2026-04-11"),
+        "principal 10000.00 interest 82.00 fees 0.00 credit 0.00 dpd 10"
+    );
+}
+
+#[test]
+fn a_waiver_is_the_mirror_and_a_second_one_changes_nothing() {
+    let outcome = opened(loan()).at("2026-04-12 09:00").when(assess("15.50"));
+    let fee = outcome.fee();
+    let waived = outcome.done().at("2026-04-12 10:00").when(Command::WaiveFee { fee });
+    let history = waived.then(&["FeeWaived"]);
+    assert_eq!(waived.journal(), ["4020 15.50", "1120 -15.50"]);
+    assert_eq!(history.standing("2026-04-12"), opened(loan()).standing("2026-04-12"));
+    history.at("2026-04-13 10:00").when(Command::WaiveFee { fee }).then_nothing();
+    let unknown = FeeId::derived(&account_id(), RequestId::derived("another", "request"));
+    let refused = history.at("2026-04-13 10:00").when(Command::WaiveFee { fee: unknown });
+    refused.then_denied(&Denial::FeeNotFound(unknown));
+}
+
+#[test]
+fn what_a_waived_fee_was_paid_with_pays_principal() {
+    let outcome = opened(loan()).at("2026-04-12 09:00").when(assess("15.50"));
+    let fee = outcome.fee();
+    let (paid, payment) = outcome.done().paid_by_ach("325.50", "2026-04-15");
+    assert_eq!(paid.split(payment), "90.00/220.00/15.50/0.00");
+    let waived = paid.at("2026-04-20 09:00").when(Command::WaiveFee { fee });
+    let after = waived.then(&["FeeWaived"]);
+    assert_eq!(after.split(payment), "90.00/235.50/0.00/0.00");
+    let (never, _) = opened(loan()).paid_by_ach("325.50", "2026-04-15");
+    assert_eq!(after.standing("2026-04-20"), never.standing("2026-04-20"));
+}
+
+#[test]
+fn a_waiver_of_the_last_that_is_owed_pays_the_account_off() {
+    let outcome = opened(loan()).at("2026-03-01 10:00").when(assess("15.50"));
+    let fee = outcome.fee();
+    // What is due goes before the fee, what is not due yet behind it: a hundred cents stay owed.
+    let (paid, _) = outcome.done().paid_by_ach("10014.50", "2026-03-01");
+    assert_eq!(
+        paid.standing("2026-03-01"),
+        "principal 1.00 interest 0.00 fees 0.00 credit 0.00 dpd 0"
+    );
+    let waived = paid.at("2026-03-02 09:00").when(Command::WaiveFee { fee });
+    let after = waived.then(&["FeeWaived", "AccountPaidOff"]);
+    assert_eq!(after.open().payoff(date("2026-03-02")), money("-14.50"));
+}

@@ -1,0 +1,69 @@
+//! Leases: rentals of base and tax, billed as they fall due.
+
+use super::*;
+
+fn lease() -> Terms {
+    Terms {
+        product: Product::Lease,
+        principal: Money::ZERO,
+        annual_rate: Rate::default(),
+        instalments: InstalmentPlan {
+            amount: amount("389.00"),
+            tax: money("27.00"),
+            first_due_date: date("2026-03-01"),
+            day_of_month: 1,
+            count: 3,
+            first_amount_due: None,
+        },
+        ..loan()
+    }
+}
+
+fn rentals(history: &History, payment: PaymentId) -> String {
+    let split = history.open().payments[&payment].split.unwrap();
+    format!("{}/{}/{}/{}", split.rentals, split.tax, split.fees, split.credit)
+}
+
+#[test]
+fn a_part_of_a_rental_is_base_and_tax_as_billed() {
+    let (history, payment) = opened(lease()).paid_by_ach("200.00", "2026-03-05");
+    assert_eq!(rentals(&history, payment), "186.12/13.88/0.00/0.00");
+    let standing = history.open().standing(date("2026-03-05"));
+    assert_eq!(standing.past_due(history.open().terms()), money("189.00"));
+    assert_eq!(history.open().days_past_due(date("2026-03-05")), 4);
+    let (rest, payment) = history.paid_by_ach("189.00", "2026-03-06");
+    assert_eq!(rentals(&rest, payment), "175.88/13.12/0.00/0.00");
+    assert_eq!(rest.ledger(LedgerAccount::RentalsReceivable), "0.00");
+    assert_eq!(rest.ledger(LedgerAccount::LeaseTaxReceivable), "0.00");
+}
+
+#[test]
+fn rentals_are_billed_to_income_and_tax_as_they_fall_due() {
+    let (history, _) = opened(lease()).paid_by_ach("778.00", "2026-04-10");
+    for (account, balance) in [
+        (LedgerAccount::Cash, "-389.00"),
+        (LedgerAccount::AchClearing, "778.00"),
+        (LedgerAccount::RentalsReceivable, "0.00"),
+        (LedgerAccount::LeaseTaxReceivable, "0.00"),
+        (LedgerAccount::LeaseIncome, "-362.00"),
+        (LedgerAccount::TaxPayable, "-27.00"),
+    ] {
+        assert_eq!(history.ledger(account), balance, "{account}");
+    }
+}
+
+#[test]
+fn a_lease_is_paid_off_with_its_last_rental_and_opens_again_when_that_comes_back() {
+    let history = opened(lease());
+    assert_eq!(history.open().payoff(date("2026-03-01")), money("1167.00"));
+    let wire = history.at("2026-03-02 09:00").when(receive(Channel::Wire, "1200.00", "2026-03-02"));
+    let paid = wire.then(&["PaymentReceived", "AccountPaidOff"]);
+    assert_eq!(rentals(&paid, wire.payment()), "1086.00/81.00/0.00/33.00");
+    let returned = paid.at("2026-06-05 09:00").when(take_back(wire.payment(), "R01"));
+    let after = returned.then(&["PaymentReturned", "PayoffReversed", "FeeAssessed"]);
+    assert_eq!(after.ledger(LedgerAccount::RentalsReceivable), "1086.00");
+    assert_eq!(after.ledger(LedgerAccount::LeaseTaxReceivable), "81.00");
+    assert_eq!(after.open().days_past_due(date("2026-06-05")), 96);
+    let (paid, payment) = after.paid_by_ach("1192.00", "2026-06-06");
+    assert_eq!(rentals(&paid, payment), "1086.00/81.00/25.00/0.00");
+}

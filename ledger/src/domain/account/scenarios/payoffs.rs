@@ -1,0 +1,129 @@
+//! Paying off: in full, above, short of it, and again.
+
+use super::super::events::CancelReason;
+use super::super::state::Progress;
+use super::*;
+
+#[test]
+fn a_payoff_with_excess_leaves_a_credit_balance() {
+    let history = opened(quoted_loan());
+    assert_eq!(history.open().payoff(date("2026-06-30")), money("12403.60"));
+    let scheduled = history.at("2026-06-26 09:00").when(pay("12403.60", "2026-06-26"));
+    let run = scheduled.done().at("2026-06-26 15:01").when(apply(scheduled.payment()));
+    let after = run.then(&["PaymentApplied", "AccountPaidOff"]);
+    assert_eq!(
+        run.journal(),
+        [
+            "1020 12403.60",
+            "1110 -24.15",
+            "1100 -12345.67",
+            "1120 -25.00",
+            "2110 -8.78",
+            "1110 24.15",
+            "4010 -24.15"
+        ]
+    );
+    assert_eq!(
+        after.standing("2026-12-31"),
+        "principal 0.00 interest 0.00 fees 0.00 credit 8.78 dpd 0"
+    );
+}
+
+#[test]
+fn a_payoff_that_comes_late_is_short_and_pays_nothing_off() {
+    let history = opened(quoted_loan());
+    let received =
+        history.at("2026-07-02 09:00").when(receive(Channel::Mail, "12403.60", "2026-07-02"));
+    let after = received.then(&["PaymentReceived"]);
+    assert_eq!(after.split(received.payment()), "37.32/12341.28/25.00/0.00");
+    assert_eq!(after.open().payoff(date("2026-07-02")), money("4.39"));
+    assert_eq!(after.open().paid_off, None);
+}
+
+/// Paid off by wire on 2026-06-26, with 8.78 too much.
+fn paid_off() -> (History, PaymentId) {
+    let received = opened_with(quoted_loan(), Some(lien("TX")))
+        .at("2026-06-26 09:00")
+        .when(receive(Channel::Wire, "12403.60", "2026-06-26"));
+    (received.then(&["PaymentReceived", "AccountPaidOff"]), received.payment())
+}
+
+#[test]
+fn the_run_cancels_what_was_scheduled_before_the_payoff() {
+    let scheduled = opened(quoted_loan()).at("2026-06-20 09:00").when(pay("310.00", "2026-07-15"));
+    let payment = scheduled.payment();
+    let paid_off = scheduled
+        .done()
+        .at("2026-06-26 09:00")
+        .when(receive(Channel::Wire, "12403.60", "2026-06-26"))
+        .done();
+    let run = paid_off.at("2026-07-15 15:01").when(apply(payment));
+    let after = run.then(&["PaymentCancelled"]);
+    let reason = CancelReason::AccountPaidOff;
+    let at = eastern("2026-07-15 15:01");
+    assert_eq!(after.open().payments[&payment].progress, Progress::Cancelled { at, reason });
+    after.at("2026-07-15 15:02").when(apply(payment)).then_nothing();
+}
+
+#[test]
+fn money_for_a_paid_off_account_is_a_credit_balance_and_holds_nothing() {
+    let (history, _) = paid_off();
+    let received =
+        history.at("2026-06-29 09:00").when(receive(Channel::Mail, "310.00", "2026-06-29"));
+    let after = received.then(&["PaymentReceived"]);
+    assert_eq!(after.split(received.payment()), "0.00/0.00/0.00/310.00");
+    assert_eq!(after.ledger(LedgerAccount::CustomerCredit), "-318.78");
+    assert_eq!(after.open().paid_off, history.open().paid_off);
+    assert_eq!(after.open().payoff(date("2026-06-29")), money("-318.78"));
+}
+
+#[test]
+fn a_paid_off_account_takes_no_instruction_and_no_fee() {
+    let (history, _) = paid_off();
+    let refusal = Refusal::AccountPaidOff { paid_off_date: date("2026-06-26") };
+    let later = history.at("2026-06-27 09:00");
+    later.when(pay("310.00", "2026-06-28")).then_refused(refusal.clone());
+    later.when(assess("15.50")).then_refused(refusal);
+}
+
+#[test]
+fn a_payoff_that_comes_back_owes_as_if_it_was_never_paid() {
+    let (history, payment) = paid_off();
+    let untouched = opened(quoted_loan());
+    let returned = history.at("2026-06-30 09:00").when(take_back(payment, "R06"));
+    let after = returned.then(&["PaymentReturned", "PayoffReversed"]);
+    for on in ["2026-06-26", "2026-06-30", "2026-08-01"] {
+        assert_eq!(after.standing(on), untouched.standing(on), "{on}");
+    }
+    assert_eq!(after.ledger(LedgerAccount::CustomerCredit), "0.00");
+    after.at("2026-06-30 10:00").when(pay("310.00", "2026-07-01")).then(&["PaymentScheduled"]);
+    let restored = after.at("2026-07-01 09:00").when(reinstate(payment));
+    let restored = restored.then(&["PaymentReinstated", "AccountPaidOff"]);
+    assert_eq!(restored.open().paid_off, history.open().paid_off);
+    assert_eq!(restored.standing("2026-07-01"), history.standing("2026-07-01"));
+}
+
+#[test]
+fn a_fee_that_a_credit_balance_does_not_cover_opens_the_account_again() {
+    // A cheque of 400.00 lies on the paid-off account and is returned; the fee meets the credit.
+    let (history, _) = paid_off();
+    let received =
+        history.at("2026-06-29 09:00").when(receive(Channel::Mail, "400.00", "2026-06-29"));
+    let cheque = received.payment();
+    let returned = received.done().at("2026-07-06 09:00").when(take_back(cheque, "R01"));
+    let after = returned.then(&["PaymentReturned", "FeeAssessed", "PayoffReversed"]);
+    assert_eq!(after.open().payoff(date("2026-07-06")), money("16.22"));
+    let rest = after.at("2026-07-07 09:00").when(receive(Channel::Wire, "16.22", "2026-07-07"));
+    let settled = rest.then(&["PaymentReceived", "AccountPaidOff"]);
+    assert_eq!(settled.open().payoff(date("2026-07-07")), Money::ZERO);
+}
+
+#[test]
+fn a_payoff_keyed_late_settles_the_fee_charged_meanwhile_out_of_its_excess() {
+    let history = opened(loan());
+    let fined = history.at("2026-04-12 09:00").when(assess("15.50")).done();
+    let keyed = fined.at("2026-04-13 09:00").when(receive(Channel::Wire, "10100.00", "2026-04-01"));
+    let after = keyed.then(&["PaymentReceived", "AccountPaidOff"]);
+    assert_eq!(after.split(keyed.payment()), "62.00/10000.00/0.00/38.00");
+    assert_eq!(after.open().payoff(date("2026-04-13")), money("-22.50"));
+}

@@ -1,0 +1,180 @@
+//! Payments that come back, and come back good.
+
+use super::super::state::Progress;
+use super::*;
+
+fn balances(history: &History) -> Vec<String> {
+    let ledger = history.open().book.ledger();
+    let moved = ledger.iter().filter(|(_, amount)| !amount.is_zero());
+    moved.map(|(account, amount)| format!("{account} {amount}")).collect()
+}
+
+#[test]
+fn a_return_days_later_leaves_the_loan_as_if_it_was_never_paid_and_costs_the_fee() {
+    let (paid, payment) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    assert_eq!(paid.split(payment), "62.00/248.00/0.00/0.00");
+    assert_eq!(
+        paid.standing("2026-04-03"),
+        "principal 9752.00 interest 3.90 fees 0.00 credit 0.00 dpd 0"
+    );
+    let returned = paid.at("2026-04-03 08:30").when(take_back(payment, "R01"));
+    let after = returned.then(&["PaymentReturned", "FeeAssessed"]);
+    assert_eq!(
+        after.standing("2026-04-03"),
+        "principal 10000.00 interest 66.00 fees 25.00 credit 0.00 dpd 2"
+    );
+    assert_eq!(
+        returned.journal(),
+        [
+            "1110 62.00",
+            "1020 -310.00",
+            "1100 248.00",
+            "1110 4.00 2026-04-03",
+            "4010 -4.00 2026-04-03",
+            "1120 25.00",
+            "4030 -25.00",
+        ]
+    );
+    let (caught_up, second) = after.paid_by_ach("335.00", "2026-04-11");
+    assert_eq!(caught_up.split(second), "82.00/228.00/25.00/0.00");
+    assert_eq!(
+        caught_up.standing("2026-04-11"),
+        "principal 9772.00 interest 0.00 fees 0.00 credit 0.00 dpd 0"
+    );
+    assert_eq!(
+        balances(&caught_up),
+        ["1010 -10000.00", "1020 335.00", "1100 9772.00", "4010 -82.00", "4030 -25.00"]
+    );
+}
+
+#[test]
+fn an_unauthorised_return_after_a_later_payment_reallocates_it() {
+    let (april, first) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    let (may, second) = april.paid_by_ach("310.00", "2026-05-01");
+    assert_eq!(may.split(second), "58.51/251.49/0.00/0.00");
+    assert_eq!(
+        may.standing("2026-05-20"),
+        "principal 9500.51 interest 36.10 fees 0.00 credit 0.00 dpd 0"
+    );
+    let returned = may.at("2026-05-20 08:30").when(take_back(first, "R10"));
+    let after = returned.then(&["PaymentReturned"]);
+    assert_eq!(after.split(second), "122.00/188.00/0.00/0.00");
+    assert_eq!(
+        after.standing("2026-05-20"),
+        "principal 9812.00 interest 37.29 fees 0.00 credit 0.00 dpd 19"
+    );
+    // Interest was last booked on 1 May: what accrued since comes with the correction of 2.68.
+    assert_eq!(
+        returned.journal(),
+        [
+            "1110 62.00",
+            "1020 -310.00",
+            "1100 248.00",
+            "1110 -63.49 2026-05-01",
+            "1100 63.49 2026-05-01",
+            "1110 38.78 2026-05-20",
+            "4010 -38.78 2026-05-20",
+        ]
+    );
+    assert_eq!(
+        balances(&after),
+        ["1010 -10000.00", "1020 310.00", "1100 9812.00", "1110 37.29", "4010 -159.29"]
+    );
+}
+
+#[test]
+fn the_correction_of_the_worked_example_is_what_remains_of_the_accrual() {
+    // A fee on the day of the return brings interest up to it, as a daily accrual would have done.
+    let (april, first) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    let (may, _) = april.paid_by_ach("310.00", "2026-05-01");
+    let accrued = may.at("2026-05-20 08:00").when(assess("1.00")).done();
+    assert_eq!(accrued.ledger(LedgerAccount::AccruedInterest), "36.10");
+    let returned = accrued.at("2026-05-20 08:30").when(take_back(first, "R10"));
+    let lines = returned.journal();
+    assert_eq!(lines[lines.len() - 2..], ["1110 2.68 2026-05-20", "4010 -2.68 2026-05-20"]);
+    assert_eq!(returned.done().ledger(LedgerAccount::AccruedInterest), "37.29");
+}
+
+#[test]
+fn only_insufficient_funds_cost_a_fee() {
+    let (paid, payment) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    for code in ["R01", "R09"] {
+        let outcome = paid.at("2026-04-03 08:30").when(take_back(payment, code));
+        outcome.then(&["PaymentReturned", "FeeAssessed"]);
+    }
+    for code in [
+        "R02", "R03", "R06", "R07", "R08", "R10", "R11", "R15", "R16", "R24", "R60", "R99", "NSF",
+        "",
+    ] {
+        let outcome = paid.at("2026-04-03 08:30").when(take_back(payment, code));
+        let after = outcome.then(&["PaymentReturned"]);
+        let name = after.open().payments[&payment].progress.clone();
+        let at = eastern("2026-04-03 08:30");
+        assert_eq!(name, Progress::Returned { at, return_code: code.to_owned() });
+    }
+    let (free, payment) =
+        opened(Terms { returned_item_fee: None, ..loan() }).paid_by_ach("310.00", "2026-04-01");
+    free.at("2026-04-03 08:30").when(take_back(payment, "R01")).then(&["PaymentReturned"]);
+}
+
+#[test]
+fn a_payment_comes_back_once_and_only_if_it_was_made() {
+    let scheduled = opened(loan()).at("2026-03-03 09:00").when(pay("310.00", "2026-04-01"));
+    let payment = scheduled.payment();
+    let history = scheduled.done();
+    let early = history.at("2026-03-04 09:00").when(take_back(payment, "R01"));
+    early.then_refused(Refusal::NotApplied { payment, state: "scheduled".to_owned() });
+    let applied = history.at("2026-04-01 15:01").when(apply(payment)).done();
+    let not_yet = applied.at("2026-04-02 09:00").when(reinstate(payment));
+    not_yet.then_refused(Refusal::NotReturned { payment, state: "applied".to_owned() });
+    let returned = applied.at("2026-04-03 09:00").when(take_back(payment, "R01")).done();
+    returned
+        .at("2026-04-03 09:01")
+        .when(take_back(payment, "R02"))
+        .then_refused(Refusal::AlreadyReturned { payment, return_code: "R01".to_owned() });
+    let run = returned.at("2026-04-03 15:01").when(apply(payment));
+    run.then_nothing();
+}
+
+#[test]
+fn a_reinstatement_restores_every_balance() {
+    let (april, first) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    let (may, second) = april.paid_by_ach("310.00", "2026-05-01");
+    for code in ["R01", "R10"] {
+        let returned = may.at("2026-05-20 08:30").when(take_back(first, code)).done();
+        let restored = returned.at("2026-06-02 08:30").when(reinstate(first)).done();
+        for on in ["2026-03-15", "2026-04-01", "2026-05-01", "2026-05-20", "2026-06-02"] {
+            assert_eq!(restored.standing(on), may.standing(on), "{code} {on}");
+        }
+        assert_eq!(restored.split(first), may.split(first));
+        assert_eq!(restored.split(second), may.split(second));
+        let untouched = may.at("2026-06-02 08:30").when(assess("1.00")).done();
+        let compared = restored.at("2026-06-02 08:31").when(assess("1.00")).done();
+        assert_eq!(balances(&compared), balances(&untouched), "{code}");
+    }
+}
+
+#[test]
+fn a_fee_that_was_paid_before_the_reinstatement_pays_principal_instead() {
+    let (paid, payment) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    let returned = paid.at("2026-04-03 08:30").when(take_back(payment, "R01")).done();
+    let (caught_up, second) = returned.paid_by_ach("335.00", "2026-04-11");
+    assert_eq!(caught_up.split(second), "82.00/228.00/25.00/0.00");
+    let outcome = caught_up.at("2026-04-20 08:30").when(reinstate(payment));
+    let after = outcome.then(&["FeeWaived", "PaymentReinstated"]);
+    assert_eq!(after.split(second), "19.50/315.50/0.00/0.00");
+    assert_eq!(after.ledger(LedgerAccount::ReturnedItemFeeIncome), "0.00");
+    assert_eq!(after.ledger(LedgerAccount::FeesReceivable), "0.00");
+}
+
+#[test]
+fn a_payment_that_comes_back_a_second_time_costs_the_fee_of_one() {
+    let (paid, payment) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    let returned = paid.at("2026-04-03 08:30").when(take_back(payment, "R01")).done();
+    let restored = returned.at("2026-04-06 08:30").when(reinstate(payment)).done();
+    let again = restored.at("2026-04-08 08:30").when(take_back(payment, "R01")).done();
+    assert_eq!(
+        again.standing("2026-04-08").split(" fees ").last().unwrap(),
+        "25.00 credit 0.00 dpd 7"
+    );
+}

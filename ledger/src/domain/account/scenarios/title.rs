@@ -1,0 +1,116 @@
+//! The lien: held, on hold, released, and re-opened.
+
+use super::super::events::AccountPaidOff;
+use super::super::state::TitleState;
+use super::*;
+
+fn release(history: &History, at: &str) -> Outcome {
+    history.at(at).when(Command::ReleaseLien)
+}
+
+/// Paid off by an own debit effective Friday 2026-06-26, settled on Monday.
+fn paid_off_by_ach(state: &str) -> (History, PaymentId) {
+    opened_with(quoted_loan(), Some(lien(state))).paid_by_ach("12403.60", "2026-06-26")
+}
+
+#[test]
+fn a_lien_is_released_when_the_hold_on_the_funds_has_ended() {
+    let held = opened_with(quoted_loan(), Some(lien("TX")));
+    assert_eq!(held.open().title_state(), TitleState::LienHeld);
+    release(&held, "2026-06-16 09:00")
+        .then_refused(Refusal::BalanceRemaining { balance: money("12372.87") });
+    let (history, _) = paid_off_by_ach("TX");
+    assert_eq!(history.open().title_state(), TitleState::PaidOffOnHold);
+    let release_date = date("2026-07-06");
+    release(&history, "2026-07-05 23:59:59.999")
+        .then_refused(Refusal::FundsOnHold { release_date });
+    let released = release(&history, "2026-07-06 00:00").then(&["LienReleased"]);
+    assert_eq!(released.open().title_state(), TitleState::Released);
+    release(&released, "2026-07-07 00:00").then_nothing();
+}
+
+#[test]
+fn the_law_cuts_the_hold_short() {
+    let opened_date = date("2026-02-01");
+    let instalments = InstalmentPlan { first_due_date: date("2026-03-01"), ..loan().instalments };
+    let terms = Terms { opened_date, interest_paid_through: opened_date, instalments, ..loan() };
+    for (state, release_date, statutory_date) in
+        [("MO", "2026-03-06", "2026-03-09"), ("TX", "2026-03-09", "2026-03-19")]
+    {
+        let held = opened_with(terms.clone(), Some(lien(state)));
+        // Friday's debit settles on Monday 2026-03-02.
+        let (history, _) = held.paid_by_ach("10100.00", "2026-02-27");
+        let expected = AccountPaidOff {
+            paid_off_date: date("2026-02-27"),
+            release_date: date(release_date),
+            statutory_date: date(statutory_date),
+        };
+        assert_eq!(history.open().paid_off, Some(expected), "{state}");
+    }
+}
+
+#[test]
+fn a_wire_of_the_rest_does_not_make_an_earlier_debit_good() {
+    let held = opened_with(quoted_loan(), Some(lien("TX")));
+    let (most, _) = held.paid_by_ach("12000.00", "2026-06-26");
+    let rest = most.at("2026-06-29 09:00").when(receive(Channel::Wire, "500.00", "2026-06-29"));
+    let history = rest.then(&["PaymentReceived", "AccountPaidOff"]);
+    let release_date = date("2026-07-06");
+    release(&history, "2026-06-29 12:00").then_refused(Refusal::FundsOnHold { release_date });
+    let wire = held.at("2026-06-29 09:00").when(receive(Channel::Wire, "12500.00", "2026-06-29"));
+    release(&wire.done(), "2026-06-29 12:00").then(&["LienReleased"]);
+}
+
+#[test]
+fn money_that_takes_the_place_of_a_payoff_holds_the_title_for_its_own_time() {
+    let held = opened_with(quoted_loan(), Some(lien("TX")));
+    let wire = held.at("2026-06-26 09:00").when(receive(Channel::Wire, "12500.00", "2026-06-26"));
+    let cheque =
+        wire.done().at("2026-06-29 09:00").when(receive(Channel::Mail, "12500.00", "2026-06-29"));
+    let both = cheque.then(&["PaymentReceived"]);
+    assert_eq!(both.open().paid_off.as_ref().unwrap().release_date, date("2026-06-26"));
+    let recalled = both.at("2026-06-30 09:00").when(take_back(wire.payment(), "R06"));
+    let history = recalled.then(&["PaymentReturned", "AccountPaidOff"]);
+    let release_date = date("2026-07-09");
+    release(&history, "2026-06-30 10:00").then_refused(Refusal::FundsOnHold { release_date });
+    release(&history, "2026-07-09 10:00").then(&["LienReleased"]);
+}
+
+#[test]
+fn a_payoff_that_comes_back_before_the_release_keeps_the_lien() {
+    let (history, payment) = paid_off_by_ach("TX");
+    let returned = history.at("2026-07-01 08:30").when(take_back(payment, "R01"));
+    let after = returned.then(&["PaymentReturned", "PayoffReversed", "FeeAssessed"]);
+    assert_eq!(after.open().title_state(), TitleState::LienHeld);
+    assert_eq!(release(&after, "2026-07-06 09:00").reason(), "BALANCE_REMAINING");
+}
+
+#[test]
+fn a_payoff_that_comes_back_after_the_release_leaves_no_lien_to_hold() {
+    let (history, payment) = paid_off_by_ach("TX");
+    let released = release(&history, "2026-07-06 09:00").done();
+    let returned = released.at("2026-07-08 08:30").when(take_back(payment, "R10"));
+    let after = returned.then(&["PaymentReturned", "PayoffReversed"]);
+    assert_eq!(after.open().title_state(), TitleState::PayoffReturnedAfterRelease);
+    assert_eq!(after.standing("2026-07-08"), opened(quoted_loan()).standing("2026-07-08"));
+    release(&after, "2026-07-08 09:00").then_nothing();
+    let again = after.at("2026-07-09 09:00").when(reinstate(payment)).done();
+    assert_eq!(again.open().title_state(), TitleState::Released);
+}
+
+#[test]
+fn a_lien_is_recorded_once_and_only_on_a_vehicle_that_is_bought() {
+    let history = opened(quoted_loan());
+    assert_eq!(history.open().title_state(), TitleState::NoLien);
+    release(&history, "2026-06-16 09:00").then_refused(Refusal::NoLien);
+    let record = |state: &str| Command::RecordLien { lien: lien(state) };
+    let recorded = history.at("2026-06-16 09:00").when(record("TX")).then(&["LienRecorded"]);
+    recorded.at("2026-06-16 09:01").when(record("TX")).then_nothing();
+    let vin = lien("TX").vin;
+    let other = recorded.at("2026-06-16 09:01").when(record("MO"));
+    other.then_refused(Refusal::LienExists { vin });
+    let personal = opened(Terms { product: Product::PersonalLoan, ..loan() });
+    let product = "personal".to_owned();
+    let refused = personal.at("2026-03-02 09:00").when(record("TX"));
+    refused.then_refused(Refusal::ProductHasNoTitle { product });
+}
