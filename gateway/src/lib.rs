@@ -2,8 +2,10 @@
 
 pub mod cli;
 pub mod convert;
+pub mod cycles;
 pub mod deadline;
 pub mod limit;
 pub mod page;
 pub mod server;
+pub mod services;
 pub mod status;

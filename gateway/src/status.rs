@@ -1,10 +1,15 @@
 //! How a call fails on the wire: one `google.rpc.Status` with exactly one `ErrorInfo`, and the
 //! details that help. The one table from reason to code is here.
 
+mod engine;
+
+pub use engine::{chain, read_failure};
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ledger::envelope::Position;
+use ledger::ids::AccountId;
 use prost::Message;
 use proto::payledger::v1::ErrorReason;
 use tonic::{Code, Status};
@@ -73,7 +78,7 @@ pub struct Failure {
     code: Code,
     reason: ErrorReason,
     message: String,
-    facts: BTreeMap<&'static str, String>,
+    facts: BTreeMap<String, String>,
     fields: Vec<(String, String)>,
     subject: String,
     retry_after: Option<Duration>,
@@ -96,8 +101,8 @@ impl Failure {
 
     /// The same, with one more entry of `ErrorInfo.metadata`.
     #[must_use]
-    pub fn fact(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
-        self.facts.insert(name, value.to_string());
+    pub fn fact(mut self, name: impl Into<String>, value: impl std::fmt::Display) -> Self {
+        self.facts.insert(name.into(), value.to_string());
         self
     }
 
@@ -123,8 +128,9 @@ impl Failure {
         };
         let mut failure = Self::new(first.reason, first.to_string());
         failure.code = Code::InvalidArgument;
-        failure.facts = first.facts.clone();
-        failure.facts.insert("field", first.field.clone());
+        let named = |(name, value): (&&str, &String)| ((*name).to_owned(), value.clone());
+        failure.facts = first.facts.iter().map(named).collect();
+        failure.facts.insert("field".to_owned(), first.field.clone());
         failure.fields = errors.into_iter().map(|error| (error.field, error.message)).collect();
         failure
     }
@@ -203,6 +209,12 @@ impl Failure {
         Self::new(ErrorReason::MessageTooLarge, message)
     }
 
+    /// No lien was ever recorded for the account.
+    pub fn title_not_found(account: &AccountId) -> Self {
+        let message = format!("account {account} has no title on record");
+        Self::new(ErrorReason::TitleNotFound, message).fact("account_id", account)
+    }
+
     /// A fault of our own. What it was is logged, never sent.
     pub fn internal_fault() -> Self {
         let message =
@@ -213,6 +225,12 @@ impl Failure {
     /// The reason on the wire.
     pub const fn reason(&self) -> ErrorReason {
         self.reason
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.reason.reason(), self.message)
     }
 }
 
@@ -235,7 +253,7 @@ impl From<Failure> for Status {
             reason = "the details' type; a map on the wire has no order"
         )]
         let facts: std::collections::HashMap<String, String> =
-            failure.facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            failure.facts.into_iter().collect();
         let reason = failure.reason.reason();
         let mut details = ErrorDetails::with_error_info(reason, proto::ERROR_DOMAIN, facts);
         for (field, message) in failure.fields {

@@ -43,6 +43,11 @@ impl Clock {
         }
     }
 
+    /// Can it be set?
+    pub const fn is_settable(&self) -> bool {
+        matches!(self, Self::Set(_))
+    }
+
     /// Sets the clock to `instant`, which must not be before the time it shows.
     pub fn set(&self, instant: DateTime<Utc>) -> Result<DateTime<Utc>, ClockError> {
         let Self::Set(current) = self else { return Err(ClockError::NotSettable) };

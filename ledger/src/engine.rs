@@ -237,6 +237,28 @@ impl Engine {
         )
     }
 
+    /// What `command` would cause if it were received at `at`. Nothing is written.
+    pub async fn preview(
+        &self,
+        account: &AccountId,
+        command: &Command,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<Event>, EngineError> {
+        let folded = self.0.current(account).await?;
+        let request = RequestId::derived("preview", account.as_str());
+        let context = Context { account, request, received_at: at, rules: &self.0.rules };
+        let position = folded.position;
+        decide(&folded.account, command, &context).map_err(|denial| match denial {
+            Denial::Refused(refusal) => {
+                EngineError::Refused { refusal, position, replayed: false }
+            }
+            denial @ (Denial::Terms(_)
+            | Denial::AccountNotFound
+            | Denial::PaymentNotFound(_)
+            | Denial::FeeNotFound(_)) => denied(denial, account),
+        })
+    }
+
     /// The account as it is now, or as the log had it at `known_at`. None if it is not on the
     /// books.
     pub async fn account(
@@ -353,12 +375,12 @@ impl Inner {
             Err(Denial::Refused(refusal)) => {
                 Ok(Step::Record(vec![Event::RequestRefused(RequestRefused { command, refusal })]))
             }
-            Err(Denial::Terms(error)) => Err(error.into()),
-            Err(Denial::AccountNotFound) => {
-                Err(EngineError::AccountNotFound(request.account.clone()))
-            }
-            Err(Denial::PaymentNotFound(payment)) => Err(EngineError::PaymentNotFound(payment)),
-            Err(Denial::FeeNotFound(fee)) => Err(EngineError::FeeNotFound(fee)),
+            Err(
+                denial @ (Denial::Terms(_)
+                | Denial::AccountNotFound
+                | Denial::PaymentNotFound(_)
+                | Denial::FeeNotFound(_)),
+            ) => Err(denied(denial, &request.account)),
         }
     }
 

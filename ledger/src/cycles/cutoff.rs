@@ -126,8 +126,7 @@ pub struct WindowSealed {
     pub date: NaiveDate,
     /// The window.
     pub window: Window,
-    /// 0 for the first seal; more where payments turned up after it. Every seal covers the whole
-    /// window.
+    /// 0 for the first seal; a later one covers the payments that turned up after the one before.
     pub supplement: u32,
     /// How many payments were made.
     pub applied_count: u64,

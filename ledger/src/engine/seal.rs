@@ -11,8 +11,8 @@ use crate::store::{Append, AppendError, Expected};
 use crate::streams;
 
 impl Engine {
-    /// Seals what became of the payments of a window. Nothing is written if the last seal says the
-    /// same; a later seal that says more is a supplement. Answers with the seal and its place.
+    /// Seals what became of payments of a window that no seal covers yet. Without any, nothing is
+    /// written if there is a seal. Answers with the last seal and its place.
     pub async fn seal_window(
         &self,
         window: WindowKey,
@@ -22,15 +22,12 @@ impl Engine {
         let stream = streams::of_window(&window);
         let recorded = inner.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
         let supplement = u32::try_from(recorded.len()).unwrap_or(u32::MAX);
-        let sealed = WindowSealed::of(window, supplement, items);
-        if let Some(last) = recorded.last() {
-            let earlier = codec::decode(&last.kind, &last.data);
-            if let Ok(Fact::WindowSealed(earlier)) = earlier
-                && earlier.root == sealed.root
-            {
-                return Ok((earlier, last.position));
-            }
+        if let (Some(last), true) = (recorded.last(), items.is_empty())
+            && let Ok(Fact::WindowSealed(earlier)) = codec::decode(&last.kind, &last.data)
+        {
+            return Ok((earlier, last.position));
         }
+        let sealed = WindowSealed::of(window, supplement, items);
         let receipt = self.receive()?;
         let cause = stream.to_string();
         let metadata = Metadata {

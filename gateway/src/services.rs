@@ -1,0 +1,156 @@
+//! The services of the contract, method for method: convert, call, convert, map the error.
+
+mod accounts;
+mod audit;
+mod batch;
+mod events;
+mod list;
+mod operations;
+mod payments;
+mod respond;
+mod titles;
+
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use ledger::domain::cutoff::eastern_date;
+use ledger::engine::{self, Answer, Engine};
+use ledger::envelope::Position;
+use ledger::ids::{AccountId, Actor};
+use projections::Projections;
+use projections::error::QueryError;
+use proto::payledger::v1 as wire;
+use tonic::metadata::MetadataMap;
+use tonic::service::RoutesBuilder;
+use tonic::{Request, Response, Status};
+
+use crate::convert::commands::{Asked, Mutation};
+use crate::convert::{FieldError, time};
+use crate::cycles::Cycles;
+use crate::server::{BATCH_MESSAGE_BYTES_MAX, Shutdown};
+use crate::status::{Failure, read_failure};
+use respond::Respond;
+
+/// The header by which a caller says who asks. It is recorded in every event of the request.
+pub const ACTOR_HEADER: &str = "payledger-actor";
+
+/// How long a read waits for `min_position` before it says that the read models are behind.
+const MIN_POSITION_WAIT: Duration = Duration::from_secs(5);
+
+/// What every service works with. Cheap to share.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    engine: Engine,
+    reads: Projections,
+    cycles: Cycles,
+    shutdown: Shutdown,
+}
+
+impl Gateway {
+    /// The services over an engine and its read models.
+    pub const fn new(engine: Engine, reads: Projections, cycles: Cycles, shutdown: Shutdown) -> Self {
+        Self { engine, reads, cycles, shutdown }
+    }
+
+    /// All services, ready to be served.
+    pub fn routes(&self) -> RoutesBuilder {
+        use wire::account_service_server::AccountServiceServer;
+        use wire::audit_service_server::AuditServiceServer;
+        use wire::operations_service_server::OperationsServiceServer;
+        use wire::payment_service_server::PaymentServiceServer;
+        use wire::title_service_server::TitleServiceServer;
+
+        let mut routes = RoutesBuilder::default();
+        routes.add_service(AccountServiceServer::new(self.clone()));
+        routes.add_service(
+            PaymentServiceServer::new(self.clone()).max_decoding_message_size(BATCH_MESSAGE_BYTES_MAX),
+        );
+        routes.add_service(TitleServiceServer::new(self.clone()));
+        routes.add_service(AuditServiceServer::new(self.clone()));
+        routes.add_service(OperationsServiceServer::new(self.clone()));
+        routes
+    }
+
+    /// Carries out one mutating request, whole: the way of every command.
+    async fn mutate<M>(&self, request: Request<M>) -> Result<Response<M::Response>, Status>
+    where
+        M: Mutation + Respond,
+    {
+        let actor = actor(request.metadata())?;
+        let asked = request.get_ref().asked()?;
+        let receipt = self.engine.receive().map_err(Failure::from)?;
+        let command = asked.command.clone();
+        let request = engine::Request {
+            account: asked.account.clone(),
+            request_id: asked.request_id,
+            actor,
+            receipt,
+            command,
+        };
+        let answer = self.engine.execute(request).await.map_err(Failure::from)?;
+        respond::<M>(&asked, &answer).map(Response::new)
+    }
+
+    /// Checks that the log holds what the caller wants to see, and says where it ends. Accounts are
+    /// read from the log itself, so that their answers are never behind it.
+    async fn log_position(&self, min_position: u64) -> Result<Position, Status> {
+        let head = self.engine.store().head().await.map_err(Failure::from)?;
+        let wanted = Position(min_position);
+        if wanted > head {
+            return Err(Failure::projection_behind(head, wanted).into());
+        }
+        Ok(head)
+    }
+
+    /// Waits until the read models hold what the caller wants to see.
+    async fn wait_for(&self, min_position: u64) -> Result<(), Status> {
+        let wanted = Position(min_position);
+        match tokio::time::timeout(MIN_POSITION_WAIT, self.reads.wait_for(wanted)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(read_failed(error)),
+            Err(_) => Err(Failure::projection_behind(self.reads.position(), wanted).into()),
+        }
+    }
+
+    /// The account, as it is or as the log had it at `known_at`.
+    async fn account(
+        &self,
+        id: &AccountId,
+        known_at: Option<Position>,
+    ) -> Result<std::sync::Arc<engine::Folded>, Status> {
+        let folded = self.engine.account(id, known_at).await.map_err(Failure::from)?;
+        folded.ok_or_else(|| {
+            Failure::from(engine::EngineError::AccountNotFound(id.clone())).into()
+        })
+    }
+
+    /// Today in Eastern time.
+    fn today(&self) -> NaiveDate {
+        eastern_date(self.engine.clock().now())
+    }
+
+    fn read_time(&self) -> Option<prost_types::Timestamp> {
+        Some(time::instant_to_wire(self.engine.clock().now()))
+    }
+}
+
+fn read_failed(error: QueryError) -> Status {
+    read_failure(error).into()
+}
+
+/// The response that an answer makes.
+fn respond<M: Respond>(asked: &Asked, answer: &Answer) -> Result<M::Response, Status> {
+    let missing = || {
+        tracing::error!(request = %asked.request_id, "an answer lacks what was asked for");
+        Failure::internal_fault().into()
+    };
+    M::respond(asked, answer).ok_or_else(missing)
+}
+
+/// Who asks, as the caller says.
+fn actor(metadata: &MetadataMap) -> Result<Actor, Status> {
+    let Some(value) = metadata.get(ACTOR_HEADER) else { return Ok(Actor::unnamed()) };
+    let text = value.to_str().unwrap_or_default();
+    let refused = |error: ledger::ids::IdError| FieldError::new(ACTOR_HEADER, error.to_string());
+    Ok(text.parse().map_err(refused)?)
+}

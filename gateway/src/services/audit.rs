@@ -1,0 +1,75 @@
+//! `AuditService`: history as it was recorded.
+
+use std::pin::Pin;
+
+use ledger::envelope::Position;
+use proto::payledger::v1 as wire;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Request, Response, Status};
+use wire::audit_service_server::AuditService;
+
+use super::Gateway;
+use super::events::{MESSAGES_WAITING_MAX, Message, Reading, Wanted, until};
+
+type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl AuditService for Gateway {
+    type ReplayEventsStream = Messages<wire::ReplayEventsResponse>;
+    type WatchEventsStream = Messages<wire::WatchEventsResponse>;
+
+    async fn replay_events(
+        &self,
+        request: Request<wire::ReplayEventsRequest>,
+    ) -> Result<Response<Self::ReplayEventsStream>, Status> {
+        let request = request.into_inner();
+        let wanted = Wanted::read(request.filter.as_ref())?;
+        let (reading, messages) =
+            self.reading(wanted, request.from_position, until(request.to_position));
+        tokio::spawn(reading.replay());
+        let to_wire = |message: Message| wire::ReplayEventsResponse {
+            events: message.events,
+            checkpoint_position: message.checkpoint.0,
+            caught_up: message.caught_up,
+        };
+        Ok(Response::new(Box::pin(messages.map(move |message| message.map(to_wire)))))
+    }
+
+    async fn watch_events(
+        &self,
+        request: Request<wire::WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let request = request.into_inner();
+        let wanted = Wanted::read(request.filter.as_ref())?;
+        let (reading, messages) = self.reading(wanted, request.from_position, None);
+        tokio::spawn(reading.watch());
+        let to_wire = |message: Message| wire::WatchEventsResponse {
+            events: message.events,
+            checkpoint_position: message.checkpoint.0,
+            caught_up: message.caught_up,
+        };
+        Ok(Response::new(Box::pin(messages.map(move |message| message.map(to_wire)))))
+    }
+}
+
+impl Gateway {
+    fn reading(
+        &self,
+        wanted: Wanted,
+        from: u64,
+        until: Option<Position>,
+    ) -> (Reading, ReceiverStream<Result<Message, Status>>) {
+        let (out, messages) = mpsc::channel(MESSAGES_WAITING_MAX);
+        let reading = Reading {
+            engine: self.engine.clone(),
+            wanted,
+            after: Position(from),
+            until,
+            out,
+            shutdown: self.shutdown.clone(),
+        };
+        (reading, ReceiverStream::new(messages))
+    }
+}

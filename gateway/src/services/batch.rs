@@ -1,0 +1,97 @@
+//! Many commands in one call: one result each, each durable by itself.
+
+use ledger::engine::{self, Answer, Receipt};
+use ledger::ids::Actor;
+use proto::payledger::v1 as wire;
+use tonic::{Request, Response, Status};
+use wire::batch_command::Command as Wire;
+use wire::batch_result::Outcome;
+
+use super::{Gateway, actor, respond};
+use crate::convert::FieldError;
+use crate::convert::commands::{Asked, Mutation};
+use crate::status::{Failure, to_message};
+
+/// The most commands in one call.
+pub(super) const BATCH_COMMANDS_MAX: usize = 8000;
+
+/// How an answer becomes the outcome of its command.
+type Conclude = fn(&Asked, &Answer) -> Result<Outcome, Status>;
+
+macro_rules! commands {
+    ($($variant:ident: $request:ident,)+) => {
+        /// Reads one command.
+        fn read(command: &wire::BatchCommand) -> Result<(Asked, Conclude), FieldError> {
+            match &command.command {
+                None => Err(FieldError::missing("command")),
+                $(Some(Wire::$variant(request)) => {
+                    let conclude: Conclude = |asked, answer| {
+                        respond::<wire::$request>(asked, answer).map(Outcome::$variant)
+                    };
+                    Ok((request.asked()?, conclude))
+                })+
+            }
+        }
+    };
+}
+
+commands! {
+    OpenAccount: OpenAccountRequest,
+    AssessFee: AssessFeeRequest,
+    WaiveFee: WaiveFeeRequest,
+    SchedulePayment: SchedulePaymentRequest,
+    CancelPayment: CancelPaymentRequest,
+    ReceivePayment: ReceivePaymentRequest,
+    ReturnPayment: ReturnPaymentRequest,
+    ReinstatePayment: ReinstatePaymentRequest,
+    RecordLien: RecordLienRequest,
+    ReleaseLien: ReleaseLienRequest,
+}
+
+impl Gateway {
+    /// Carries out every command; a command that fails does not stop the others.
+    pub(super) async fn carry_out_batch(
+        &self,
+        request: Request<wire::ExecuteBatchRequest>,
+    ) -> Result<Response<wire::ExecuteBatchResponse>, Status> {
+        let actor = actor(request.metadata())?;
+        let commands = request.into_inner().commands;
+        if commands.len() > BATCH_COMMANDS_MAX {
+            let problem = format!("holds {}, more than {BATCH_COMMANDS_MAX}", commands.len());
+            return Err(FieldError::new("commands", problem).into());
+        }
+        let receipt = self.engine.receive().map_err(Failure::from)?;
+        let read: Vec<_> = commands.iter().map(read).collect();
+        let requests = read.iter().flatten();
+        let requests = requests.map(|(asked, _)| to_engine(asked, &actor, &receipt)).collect();
+        drop(receipt);
+        let mut answers = self.engine.execute_batch(requests).await.into_iter();
+        let mut position = 0;
+        let results = read
+            .into_iter()
+            .map(|read| {
+                let outcome = read.map_err(Status::from).and_then(|(asked, conclude)| {
+                    let answer = answers.next().unwrap_or_else(|| {
+                        Err(engine::EngineError::Indeterminate("no answer".into()))
+                    });
+                    let answer = answer.map_err(Failure::from)?;
+                    position = position.max(answer.position.0);
+                    conclude(&asked, &answer)
+                });
+                let outcome = outcome.unwrap_or_else(|status| Outcome::Error(to_message(&status)));
+                wire::BatchResult { outcome: Some(outcome) }
+            })
+            .collect();
+        Ok(Response::new(wire::ExecuteBatchResponse { results, position }))
+    }
+}
+
+fn to_engine(asked: &Asked, actor: &Actor, receipt: &Receipt) -> engine::Request {
+    engine::Request {
+        account: asked.account.clone(),
+        request_id: asked.request_id,
+        actor: actor.clone(),
+        receipt: receipt.clone(),
+        command: asked.command.clone(),
+    }
+}

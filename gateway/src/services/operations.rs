@@ -1,0 +1,166 @@
+//! `OperationsService`: runs, read models, the books' balance, and the clock.
+
+use ledger::domain::cutoff::eastern_date;
+use ledger::domain::money::{Money, total};
+use projections::rebuild::RebuildProgress;
+use proto::payledger::v1 as wire;
+use tonic::{Request, Response, Status};
+use wire::operations_service_server::OperationsService;
+
+use super::payments::window_key;
+use super::{Gateway, read_failed};
+use crate::convert::money::to_wire;
+use crate::convert::time::{date_to_wire, instant, instant_to_wire};
+use crate::convert::{enums, required, time};
+use crate::cycles::WindowRun;
+use crate::status::{Failure, chain};
+
+#[tonic::async_trait]
+impl OperationsService for Gateway {
+    async fn run_cutoff(
+        &self,
+        request: Request<wire::RunCutoffRequest>,
+    ) -> Result<Response<wire::RunCutoffResponse>, Status> {
+        let key = window_key(request.get_ref())?;
+        let run = self.cycles.run_window(key).await?;
+        let (position, replayed) = (run.position.0, run.nothing_new);
+        Ok(Response::new(wire::RunCutoffResponse {
+            summary: Some(summary(&run)),
+            position,
+            replayed,
+        }))
+    }
+
+    async fn rebuild_projection(
+        &self,
+        _: Request<wire::RebuildProjectionRequest>,
+    ) -> Result<Response<wire::RebuildProjectionResponse>, Status> {
+        let (progress, started) = match self.reads.rebuild() {
+            Ok(rebuild) => (Some(rebuild.progress()), true),
+            Err(projections::error::ProjectionError::Rebuilding) => {
+                let status = self.reads.status().await.map_err(projection_failed)?;
+                (status.rebuild, false)
+            }
+            Err(error) => return Err(projection_failed(error)),
+        };
+        let rebuild = progress.map(to_progress);
+        Ok(Response::new(wire::RebuildProjectionResponse { rebuild, started }))
+    }
+
+    async fn get_projection_status(
+        &self,
+        request: Request<wire::GetProjectionStatusRequest>,
+    ) -> Result<Response<wire::GetProjectionStatusResponse>, Status> {
+        self.wait_for(request.get_ref().min_position).await?;
+        let status = self.reads.status().await.map_err(projection_failed)?;
+        let lag = status.head.0.saturating_sub(status.position.0);
+        let state = match (&status.failure, lag) {
+            (Some(_), _) => wire::ProjectionState::Stopped,
+            (None, 0) => wire::ProjectionState::Following,
+            (None, _) => wire::ProjectionState::CatchingUp,
+        };
+        let failure = status.failure.as_ref().map(|failure| wire::ProjectionFailure {
+            position: status.position.next().0,
+            message: failure.to_string(),
+        });
+        Ok(Response::new(wire::GetProjectionStatusResponse {
+            state: state.into(),
+            live_generation: status.generation,
+            fold_version: status.fold_version.to_string(),
+            head_position: status.head.0,
+            lag_events: lag,
+            rebuild: status.rebuild.map(to_progress),
+            failure,
+            read_position: status.position.0,
+            read_time: self.read_time(),
+        }))
+    }
+
+    async fn get_trial_balance(
+        &self,
+        request: Request<wire::GetTrialBalanceRequest>,
+    ) -> Result<Response<wire::GetTrialBalanceResponse>, Status> {
+        let request = request.into_inner();
+        let through = time::date_if_set("through_date", request.through_date.as_ref())?;
+        self.wait_for(request.min_position).await?;
+        let answer = self.reads.read(None, move |reader| reader.trial_balance(through)).await;
+        let answer = answer.map_err(read_failed)?;
+        let rows = &answer.value;
+        let sum = |side: fn(&projections::queries::TrialBalanceRow) -> Money| {
+            Some(to_wire(total(rows.iter().map(side))))
+        };
+        Ok(Response::new(wire::GetTrialBalanceResponse {
+            total_debits: sum(|row| row.debits),
+            total_credits: sum(|row| row.credits),
+            rows: rows
+                .iter()
+                .map(|row| wire::TrialBalanceRow {
+                    ledger_account: row.account.as_str().to_owned(),
+                    title: row.account.title().to_owned(),
+                    debits: Some(to_wire(row.debits)),
+                    credits: Some(to_wire(row.credits)),
+                    balance: Some(to_wire(row.net())),
+                })
+                .collect(),
+            read_position: answer.read_position.0,
+            read_time: self.read_time(),
+        }))
+    }
+
+    async fn get_clock(
+        &self,
+        _: Request<wire::GetClockRequest>,
+    ) -> Result<Response<wire::GetClockResponse>, Status> {
+        let now = self.engine.clock().now();
+        Ok(Response::new(wire::GetClockResponse {
+            now_time: Some(instant_to_wire(now)),
+            today_date: Some(date_to_wire(eastern_date(now))),
+            settable: self.engine.clock().is_settable(),
+        }))
+    }
+
+    async fn set_clock(
+        &self,
+        request: Request<wire::SetClockRequest>,
+    ) -> Result<Response<wire::SetClockResponse>, Status> {
+        let wanted = required("now_time", request.get_ref().now_time.as_ref())?;
+        let wanted = instant("now_time", wanted)?;
+        let now = self.engine.clock().set(wanted).map_err(Failure::from)?;
+        self.cycles.wake();
+        Ok(Response::new(wire::SetClockResponse { now_time: Some(instant_to_wire(now)) }))
+    }
+}
+
+/// The window as all its seals tell it.
+fn summary(run: &WindowRun) -> wire::CutoffSummary {
+    let seals = &run.seals;
+    let count = |of: fn(&ledger::cycles::cutoff::WindowSealed) -> u64| {
+        let count = seals.iter().map(of).fold(0, u64::saturating_add);
+        i64::try_from(count).unwrap_or(i64::MAX)
+    };
+    wire::CutoffSummary {
+        product: enums::product_to_wire(run.key.product).into(),
+        date: Some(date_to_wire(run.key.date)),
+        window: run.key.window.to_string(),
+        cutoff_time: Some(instant_to_wire(run.key.cutoff_at())),
+        supplements: i32::try_from(seals.len().saturating_sub(1)).unwrap_or(i32::MAX),
+        applied_count: count(|seal| seal.applied_count),
+        applied_amount: Some(to_wire(total(seals.iter().map(|seal| seal.applied_total)))),
+        cancelled_count: count(|seal| seal.cancelled_count),
+        cancelled_amount: Some(to_wire(total(seals.iter().map(|seal| seal.cancelled_total)))),
+        root: seals.last().map(|seal| seal.root.clone()).unwrap_or_default(),
+    }
+}
+
+const fn to_progress(progress: RebuildProgress) -> wire::RebuildProgress {
+    wire::RebuildProgress {
+        generation: progress.generation,
+        position: progress.position.0,
+        target_position: progress.head.0,
+    }
+}
+
+fn projection_failed(error: projections::error::ProjectionError) -> Status {
+    tracing::error!(error = chain(&error), "the read models failed");
+    Failure::store_unavailable().into()
+}

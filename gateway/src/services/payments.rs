@@ -1,0 +1,299 @@
+//! `PaymentService`: payments from the preview to the return.
+
+use ledger::cycles::cutoff::WindowKey;
+use ledger::domain::account::commands::Command;
+use ledger::domain::account::events::Event;
+use ledger::domain::cutoff::{Window, place};
+use ledger::domain::money::Amount;
+use ledger::engine::EngineError;
+use projections::queries::{PaymentFilter, PaymentRow, PaymentState, PendingFilter};
+use proto::payledger::v1 as wire;
+use tonic::{Request, Response, Status};
+use wire::payment_service_server::PaymentService;
+use wire::preview_payment_request::Subject;
+use wire::preview_payment_response::Outcome;
+
+use super::Gateway;
+use crate::convert::enums::{channel_to_wire, product_to_wire};
+use crate::convert::time::{date_to_wire, instant_to_wire};
+use crate::convert::{Field, FieldError, answers, enums, ids, money, time};
+use crate::page;
+use crate::status::Failure;
+
+#[tonic::async_trait]
+impl PaymentService for Gateway {
+    async fn preview_payment(
+        &self,
+        request: Request<wire::PreviewPaymentRequest>,
+    ) -> Result<Response<wire::PreviewPaymentResponse>, Status> {
+        let request = request.into_inner();
+        let read_position = self.log_position(request.min_position).await?;
+        let outcome = self.preview(&request).await?;
+        Ok(Response::new(wire::PreviewPaymentResponse {
+            outcome: Some(outcome),
+            read_position: read_position.0,
+            read_time: self.read_time(),
+        }))
+    }
+
+    async fn schedule_payment(
+        &self,
+        request: Request<wire::SchedulePaymentRequest>,
+    ) -> Result<Response<wire::SchedulePaymentResponse>, Status> {
+        self.mutate(request).await
+    }
+
+    async fn cancel_payment(
+        &self,
+        request: Request<wire::CancelPaymentRequest>,
+    ) -> Result<Response<wire::CancelPaymentResponse>, Status> {
+        self.mutate(request).await
+    }
+
+    async fn receive_payment(
+        &self,
+        request: Request<wire::ReceivePaymentRequest>,
+    ) -> Result<Response<wire::ReceivePaymentResponse>, Status> {
+        self.mutate(request).await
+    }
+
+    async fn return_payment(
+        &self,
+        request: Request<wire::ReturnPaymentRequest>,
+    ) -> Result<Response<wire::ReturnPaymentResponse>, Status> {
+        self.mutate(request).await
+    }
+
+    async fn reinstate_payment(
+        &self,
+        request: Request<wire::ReinstatePaymentRequest>,
+    ) -> Result<Response<wire::ReinstatePaymentResponse>, Status> {
+        self.mutate(request).await
+    }
+
+    async fn execute_batch(
+        &self,
+        request: Request<wire::ExecuteBatchRequest>,
+    ) -> Result<Response<wire::ExecuteBatchResponse>, Status> {
+        self.carry_out_batch(request).await
+    }
+
+    async fn get_payment(
+        &self,
+        request: Request<wire::GetPaymentRequest>,
+    ) -> Result<Response<wire::GetPaymentResponse>, Status> {
+        let request = request.into_inner();
+        let account = ids::account_id("account_id", &request.account_id)?;
+        let id = ids::payment_id("payment_id", &request.payment_id)?;
+        let position = self.log_position(request.min_position).await?;
+        let folded = self.account(&account, None).await?;
+        let found = folded.open().and_then(|open| {
+            let payment = open.payments.get(&id)?;
+            Some(answers::payment(&account, open.terms().product, payment))
+        });
+        let payment = found.ok_or_else(|| Failure::from(EngineError::PaymentNotFound(id)))?;
+        Ok(Response::new(wire::GetPaymentResponse {
+            payment: Some(payment),
+            read_position: position.max(folded.position).0,
+            read_time: self.read_time(),
+        }))
+    }
+
+    async fn list_payments(
+        &self,
+        request: Request<wire::ListPaymentsRequest>,
+    ) -> Result<Response<wire::ListPaymentsResponse>, Status> {
+        let request = request.into_inner();
+        let filter = payment_filter(&request)?;
+        let asked = page::asked(&request)?;
+        let listed = self
+            .list(&request, request.min_position, asked, move |reader, page| {
+                reader.payments(&filter, page)
+            })
+            .await?;
+        Ok(Response::new(wire::ListPaymentsResponse {
+            payments: listed.rows.into_iter().map(payment).collect(),
+            next_page_token: listed.next_page_token,
+            read_position: listed.read_position.0,
+            read_time: self.read_time(),
+        }))
+    }
+
+    async fn list_pending_payments(
+        &self,
+        request: Request<wire::ListPendingPaymentsRequest>,
+    ) -> Result<Response<wire::ListPendingPaymentsResponse>, Status> {
+        let request = request.into_inner();
+        let filter = pending_filter(&request)?;
+        let asked = page::asked(&request)?;
+        let listed = self
+            .list(&request, request.min_position, asked, move |reader, page| {
+                reader.pending_payments(&filter, page)
+            })
+            .await?;
+        Ok(Response::new(wire::ListPendingPaymentsResponse {
+            payments: listed.rows.into_iter().map(payment).collect(),
+            next_page_token: listed.next_page_token,
+            read_position: listed.read_position.0,
+            read_time: self.read_time(),
+        }))
+    }
+}
+
+impl Gateway {
+    /// What scheduling would answer, without scheduling.
+    async fn preview(&self, request: &wire::PreviewPaymentRequest) -> Result<Outcome, Status> {
+        let payment_date = time::date("payment_date", request.payment_date.as_ref())?;
+        let amount = money::amount_if_set("amount", request.amount.as_ref())?;
+        let at = time::instant_if_set("at_time", request.at_time.as_ref())?;
+        let at = at.unwrap_or_else(|| self.engine.clock().now());
+        match &request.subject {
+            None => Err(FieldError::new("account_id", "or product is required").into()),
+            Some(Subject::Product(product)) => {
+                let product = enums::product("product", *product)?;
+                let rules = self.engine.rules();
+                let policy = rules.cutoff_policy(product, ledger::domain::cutoff::eastern_date(at));
+                let slot = place(policy, rules.calendar(), at, payment_date);
+                Ok(match slot {
+                    Ok(slot) => Outcome::Accepted(wire::PreviewAccepted {
+                        window: slot.window.to_string(),
+                        cancel_before_time: Some(instant_to_wire(slot.cutoff_at)),
+                        effective_date: Some(date_to_wire(slot.effective_date)),
+                        origination_date: Some(date_to_wire(slot.origination_date)),
+                    }),
+                    Err(refusal) => refused(&refusal.into()),
+                })
+            }
+            Some(Subject::AccountId(id)) => {
+                let account = ids::account_id("account_id", id)?;
+                // Without an amount, only the date is asked about.
+                let allow_duplicate = amount.is_none();
+                let amount = amount.map_or_else(a_cent, Ok)?;
+                let funding = None;
+                let command =
+                    Command::SchedulePayment { amount, payment_date, funding, allow_duplicate };
+                match self.engine.preview(&account, &command, at).await {
+                    Ok(events) => accepted(&events),
+                    Err(EngineError::Refused { refusal, .. }) => Ok(refused(&refusal)),
+                    Err(error) => Err(Failure::from(error).into()),
+                }
+            }
+        }
+    }
+}
+
+fn a_cent() -> Result<Amount, Status> {
+    "0.01".parse().map_err(|_| Failure::internal_fault().into())
+}
+
+fn accepted(events: &[Event]) -> Result<Outcome, Status> {
+    let [Event::PaymentScheduled(scheduled)] = events else {
+        return Err(Failure::internal_fault().into());
+    };
+    Ok(Outcome::Accepted(wire::PreviewAccepted {
+        window: scheduled.window.to_string(),
+        cancel_before_time: Some(instant_to_wire(scheduled.cutoff_at)),
+        effective_date: Some(date_to_wire(scheduled.payment_date)),
+        origination_date: Some(date_to_wire(scheduled.origination_date)),
+    }))
+}
+
+fn refused(refusal: &ledger::domain::account::refusal::Refusal) -> Outcome {
+    let facts = refusal.facts();
+    let earliest = facts.iter().find(|(name, _)| name == "earliest_date");
+    let earliest_date = earliest.and_then(|(_, date)| date.parse().ok()).map(date_to_wire);
+    Outcome::Refused(wire::PreviewRefused {
+        reason: refusal.reason().to_owned(),
+        message: refusal.to_string(),
+        metadata: facts.into_iter().collect(),
+        earliest_date,
+    })
+}
+
+fn payment_filter(request: &wire::ListPaymentsRequest) -> Field<PaymentFilter> {
+    let state = match enums::member("state", request.state)? {
+        wire::PaymentState::Unspecified => None,
+        wire::PaymentState::Scheduled => Some(PaymentState::Scheduled),
+        wire::PaymentState::Cancelled => Some(PaymentState::Cancelled),
+        wire::PaymentState::Applied => Some(PaymentState::Applied),
+        wire::PaymentState::Returned => Some(PaymentState::Returned),
+    };
+    let (from, to) = (&request.from_effective_date, &request.to_effective_date);
+    Ok(PaymentFilter {
+        account: ids::account_id_if_set("account_id", &request.account_id)?,
+        state,
+        channel: enums::channel_if_set("channel", request.channel)?,
+        effective_from: time::date_if_set("from_effective_date", from.as_ref())?,
+        effective_to: time::date_if_set("to_effective_date", to.as_ref())?,
+    })
+}
+
+fn pending_filter(request: &wire::ListPendingPaymentsRequest) -> Field<PendingFilter> {
+    Ok(PendingFilter {
+        account: ids::account_id_if_set("account_id", &request.account_id)?,
+        product: enums::product_if_set("product", request.product)?,
+        effective_date: time::date_if_set("payment_date", request.payment_date.as_ref())?,
+        window: window_if_set("window", &request.window)?,
+    })
+}
+
+fn window_if_set(field: &str, text: &str) -> Field<Option<Window>> {
+    if text.is_empty() { Ok(None) } else { window(field, text).map(Some) }
+}
+
+/// Reads a window: a cut-off's local time, `15:00`.
+fn window(field: &str, text: &str) -> Field<Window> {
+    text.parse().map_err(|_| FieldError::new(field, "is a time of day such as \"15:00\""))
+}
+
+/// Reads the window of a run.
+pub(super) fn window_key(request: &wire::RunCutoffRequest) -> Field<WindowKey> {
+    Ok(WindowKey {
+        product: enums::product("product", request.product)?,
+        date: time::date("date", request.date.as_ref())?,
+        window: window("window", &request.window)?,
+    })
+}
+
+/// A row of the read models as the resource of the contract.
+fn payment(row: PaymentRow) -> wire::Payment {
+    let mut wire = wire::Payment {
+        payment_id: row.payment.to_string(),
+        account_id: row.account.to_string(),
+        product: product_to_wire(row.product).into(),
+        channel: channel_to_wire(row.channel).into(),
+        amount: Some(money::to_wire(row.amount)),
+        scheduled_time: row.scheduled_at.map(instant_to_wire),
+        payment_date: row.scheduled_at.map(|_| date_to_wire(row.effective_date)),
+        window: row.window.map(|window| window.to_string()).unwrap_or_default(),
+        cancel_before_time: row.cutoff_at.map(instant_to_wire),
+        effective_date: Some(date_to_wire(row.effective_date)),
+        origination_date: row.origination_date.map(date_to_wire),
+        applied_time: row.applied_at.map(instant_to_wire),
+        cancelled_time: row.cancelled_at.map(instant_to_wire),
+        reference: row.reference.unwrap_or_default(),
+        third_party_fee: row.third_party_fee.map(money::to_wire),
+        funding: row.funding.map(|funding| wire::Funding {
+            token: funding.token,
+            last_four: funding.last_four.unwrap_or_default(),
+        }),
+        ..wire::Payment::default()
+    };
+    if let Some(reason) = row.cancel_reason {
+        wire.set_cancellation_reason(answers::cancellation(reason));
+    }
+    match row.state {
+        PaymentState::Scheduled => wire.set_state(wire::PaymentState::Scheduled),
+        PaymentState::Cancelled => wire.set_state(wire::PaymentState::Cancelled),
+        PaymentState::Applied => {
+            wire.set_state(wire::PaymentState::Applied);
+            wire.allocation = row.split.as_ref().map(answers::allocation);
+        }
+        PaymentState::Returned => {
+            wire.set_state(wire::PaymentState::Returned);
+            wire.return_code = row.return_code.unwrap_or_default();
+            wire.returned_time = row.returned_at.map(instant_to_wire);
+        }
+    }
+    wire
+}
