@@ -23,19 +23,19 @@ pub const fn code(reason: ErrorReason) -> Code {
     match reason {
         ErrorReason::InvalidField
         | ErrorReason::PageTokenMismatch
-        | ErrorReason::CurrencyMismatch => Code::InvalidArgument,
+        | ErrorReason::ProductNotBookable
+        | ErrorReason::CurrencyMismatch
+        | ErrorReason::InvalidDate => Code::InvalidArgument,
         ErrorReason::AccountNotFound
         | ErrorReason::PaymentNotFound
         | ErrorReason::TitleNotFound
         | ErrorReason::FeeNotFound => Code::NotFound,
         ErrorReason::AccountExists | ErrorReason::RequestIdReused => Code::AlreadyExists,
-        ErrorReason::ProductNotBookable
-        | ErrorReason::AccountPaidOff
+        ErrorReason::AccountPaidOff
         | ErrorReason::AmountTooLarge
         | ErrorReason::BalanceRemaining
         | ErrorReason::DateInPast
         | ErrorReason::DateTooFar
-        | ErrorReason::InvalidDate
         | ErrorReason::CutoffPassed
         | ErrorReason::PossibleDuplicate
         | ErrorReason::CancelWindowClosed
@@ -48,9 +48,9 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::WindowNotClosed
         | ErrorReason::NoSuchWindow
         | ErrorReason::FundsOnHold
-        | ErrorReason::ProductHasNoTitle
-        | ErrorReason::LienExists
         | ErrorReason::NoLien
+        | ErrorReason::LienExists
+        | ErrorReason::ProductHasNoTitle
         | ErrorReason::ClockNotSettable
         | ErrorReason::ClockMovesForwardOnly => Code::FailedPrecondition,
         ErrorReason::MessageTooLarge | ErrorReason::Overloaded => Code::ResourceExhausted,
@@ -122,7 +122,6 @@ impl Failure {
             return Self::new(ErrorReason::InvalidField, "the request is malformed");
         };
         let mut failure = Self::new(first.reason, first.to_string());
-        failure.code = Code::InvalidArgument;
         failure.facts = first.facts.clone();
         failure.facts.insert("field", first.field.clone());
         failure.fields = errors.into_iter().map(|error| (error.field, error.message)).collect();
@@ -280,14 +279,6 @@ mod tests {
         let violations = &details.bad_request().unwrap().field_violations;
         assert_eq!(violations.len(), 1);
         assert_eq!(violations[0].field, "loan.principal");
-    }
-
-    #[test]
-    fn a_date_is_an_invalid_argument_as_a_field_and_a_failed_precondition_as_a_refusal() {
-        let field = FieldError::new("payment_date", "is no date").because(ErrorReason::InvalidDate);
-        assert_eq!(Status::from(field).code(), Code::InvalidArgument);
-        let refusal = Failure::new(ErrorReason::InvalidDate, "before the payment");
-        assert_eq!(Status::from(refusal).code(), Code::FailedPrecondition);
     }
 
     #[test]
