@@ -1,6 +1,8 @@
 //! How a call fails on the wire: one `google.rpc.Status` with exactly one `ErrorInfo`, and the
 //! details that help. The one table from reason to code is here.
 
+mod engine;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -73,7 +75,7 @@ pub struct Failure {
     code: Code,
     reason: ErrorReason,
     message: String,
-    facts: BTreeMap<&'static str, String>,
+    facts: BTreeMap<String, String>,
     fields: Vec<(String, String)>,
     subject: String,
     retry_after: Option<Duration>,
@@ -96,8 +98,8 @@ impl Failure {
 
     /// The same, with one more entry of `ErrorInfo.metadata`.
     #[must_use]
-    pub fn fact(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
-        self.facts.insert(name, value.to_string());
+    pub fn fact(mut self, name: impl Into<String>, value: impl std::fmt::Display) -> Self {
+        self.facts.insert(name.into(), value.to_string());
         self
     }
 
@@ -122,8 +124,8 @@ impl Failure {
             return Self::new(ErrorReason::InvalidField, "the request is malformed");
         };
         let mut failure = Self::new(first.reason, first.to_string());
-        failure.facts = first.facts.clone();
-        failure.facts.insert("field", first.field.clone());
+        let facts = first.facts.iter().map(|(&name, value)| (name.to_owned(), value.clone()));
+        failure.facts = facts.chain([("field".to_owned(), first.field.clone())]).collect();
         failure.fields = errors.into_iter().map(|error| (error.field, error.message)).collect();
         failure
     }
@@ -233,8 +235,7 @@ impl From<Failure> for Status {
             clippy::disallowed_types,
             reason = "the details' type; a map on the wire has no order"
         )]
-        let facts: std::collections::HashMap<String, String> =
-            failure.facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let facts: std::collections::HashMap<String, String> = failure.facts.into_iter().collect();
         let reason = failure.reason.reason();
         let mut details = ErrorDetails::with_error_info(reason, proto::ERROR_DOMAIN, facts);
         for (field, message) in failure.fields {
