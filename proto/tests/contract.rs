@@ -10,7 +10,7 @@ use prost_types::method_options::IdempotencyLevel;
 use prost_types::{DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto};
 use proto::payledger::v1::ErrorReason;
 
-/// Mutations without a request id: what they ask for is its own name, and asking twice is asking once.
+/// Mutations without a request id: what they ask for is its own name, so that twice is once.
 const NAMED_BY_CONTENT: [&str; 3] = ["RunCutoff", "RebuildProjection", "SetClock"];
 /// Its commands have the request ids, its results say what was repeated.
 const BATCH: &str = "ExecuteBatch";
