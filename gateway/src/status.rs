@@ -28,19 +28,19 @@ pub const fn code(reason: ErrorReason) -> Code {
     match reason {
         ErrorReason::InvalidField
         | ErrorReason::PageTokenMismatch
-        | ErrorReason::CurrencyMismatch => Code::InvalidArgument,
+        | ErrorReason::ProductNotBookable
+        | ErrorReason::CurrencyMismatch
+        | ErrorReason::InvalidDate => Code::InvalidArgument,
         ErrorReason::AccountNotFound
         | ErrorReason::PaymentNotFound
         | ErrorReason::TitleNotFound
         | ErrorReason::FeeNotFound => Code::NotFound,
         ErrorReason::AccountExists | ErrorReason::RequestIdReused => Code::AlreadyExists,
-        ErrorReason::ProductNotBookable
-        | ErrorReason::AccountPaidOff
+        ErrorReason::AccountPaidOff
         | ErrorReason::AmountTooLarge
         | ErrorReason::BalanceRemaining
         | ErrorReason::DateInPast
         | ErrorReason::DateTooFar
-        | ErrorReason::InvalidDate
         | ErrorReason::CutoffPassed
         | ErrorReason::PossibleDuplicate
         | ErrorReason::CancelWindowClosed
@@ -53,9 +53,9 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::WindowNotClosed
         | ErrorReason::NoSuchWindow
         | ErrorReason::FundsOnHold
-        | ErrorReason::ProductHasNoTitle
-        | ErrorReason::LienExists
         | ErrorReason::NoLien
+        | ErrorReason::LienExists
+        | ErrorReason::ProductHasNoTitle
         | ErrorReason::ClockNotSettable
         | ErrorReason::ClockMovesForwardOnly => Code::FailedPrecondition,
         ErrorReason::MessageTooLarge | ErrorReason::Overloaded => Code::ResourceExhausted,
@@ -127,10 +127,8 @@ impl Failure {
             return Self::new(ErrorReason::InvalidField, "the request is malformed");
         };
         let mut failure = Self::new(first.reason, first.to_string());
-        failure.code = Code::InvalidArgument;
-        let named = |(name, value): (&&str, &String)| ((*name).to_owned(), value.clone());
-        failure.facts = first.facts.iter().map(named).collect();
-        failure.facts.insert("field".to_owned(), first.field.clone());
+        let facts = first.facts.iter().map(|(&name, value)| (name.to_owned(), value.clone()));
+        failure.facts = facts.chain([("field".to_owned(), first.field.clone())]).collect();
         failure.fields = errors.into_iter().map(|error| (error.field, error.message)).collect();
         failure
     }
@@ -252,8 +250,7 @@ impl From<Failure> for Status {
             clippy::disallowed_types,
             reason = "the details' type; a map on the wire has no order"
         )]
-        let facts: std::collections::HashMap<String, String> =
-            failure.facts.into_iter().collect();
+        let facts: std::collections::HashMap<String, String> = failure.facts.into_iter().collect();
         let reason = failure.reason.reason();
         let mut details = ErrorDetails::with_error_info(reason, proto::ERROR_DOMAIN, facts);
         for (field, message) in failure.fields {
@@ -298,14 +295,6 @@ mod tests {
         let violations = &details.bad_request().unwrap().field_violations;
         assert_eq!(violations.len(), 1);
         assert_eq!(violations[0].field, "loan.principal");
-    }
-
-    #[test]
-    fn a_date_is_an_invalid_argument_as_a_field_and_a_failed_precondition_as_a_refusal() {
-        let field = FieldError::new("payment_date", "is no date").because(ErrorReason::InvalidDate);
-        assert_eq!(Status::from(field).code(), Code::InvalidArgument);
-        let refusal = Failure::new(ErrorReason::InvalidDate, "before the payment");
-        assert_eq!(Status::from(refusal).code(), Code::FailedPrecondition);
     }
 
     #[test]

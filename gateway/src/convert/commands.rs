@@ -160,10 +160,15 @@ impl Mutation for wire::SchedulePaymentRequest {
 fn funding(wire: &wire::Funding) -> Field<Funding> {
     let token = text("funding.token", &wire.token, TOKEN_CHARS_MAX)?;
     let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    let safe = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
     if token.is_empty() {
         return Err(FieldError::missing("funding.token"));
     }
-    if digits(&token) {
+    if !token.chars().all(safe) {
+        let problem = "is letters, digits, dots, underscores and hyphens";
+        return Err(FieldError::new("funding.token", problem));
+    }
+    if !token.chars().any(|c| c.is_ascii_alphabetic()) {
         let problem = "looks like an account number; send a token that stands for it";
         return Err(FieldError::new("funding.token", problem));
     }
@@ -255,3 +260,6 @@ impl Mutation for wire::ReleaseLienRequest {
         asked(&self.account_id, &self.request_id, Command::ReleaseLien)
     }
 }
+
+#[cfg(test)]
+mod tests;

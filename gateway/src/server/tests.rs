@@ -1,3 +1,5 @@
+//! The whole server on a real socket, with a service that does what handlers may do wrong.
+
 use std::pin::Pin;
 
 use ledger::envelope::Position;

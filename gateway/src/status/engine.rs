@@ -1,4 +1,4 @@
-//! The one table from the engine's answers to the wire. Causes are logged here, and never sent.
+//! What the engine could not do, as the client is told. Causes stay behind: they are for the log.
 
 use ledger::clock::ClockError;
 use ledger::cycles::cutoff::RunRefusal;
@@ -12,117 +12,122 @@ use proto::payledger::v1::ErrorReason;
 use super::Failure;
 use crate::convert::FieldError;
 
-const fn reason(refusal: &Refusal) -> ErrorReason {
-    match refusal {
-        Refusal::AccountExists { .. } => ErrorReason::AccountExists,
-        Refusal::CancelWindowClosed { .. } => ErrorReason::CancelWindowClosed,
-        Refusal::NotPending { .. } => ErrorReason::NotPending,
-        Refusal::WindowNotClosed { .. } => ErrorReason::WindowNotClosed,
-        Refusal::AccountPaidOff { .. } => ErrorReason::AccountPaidOff,
-        Refusal::AmountTooLarge { .. } => ErrorReason::AmountTooLarge,
-        Refusal::DateInPast { .. } => ErrorReason::DateInPast,
-        Refusal::DateTooFar { .. } => ErrorReason::DateTooFar,
-        Refusal::CutoffPassed { .. } => ErrorReason::CutoffPassed,
-        Refusal::PossibleDuplicate { .. } => ErrorReason::PossibleDuplicate,
-        Refusal::ReceivedInFuture { .. } => ErrorReason::ReceivedInFuture,
-        Refusal::BeforeOpening { .. } => ErrorReason::BeforeOpening,
-        Refusal::NotApplied { .. } => ErrorReason::NotApplied,
-        Refusal::AlreadyReturned { .. } => ErrorReason::AlreadyReturned,
-        Refusal::NotReturned { .. } => ErrorReason::NotReturned,
-        Refusal::ProductHasNoTitle { .. } => ErrorReason::ProductHasNoTitle,
-        Refusal::LienExists { .. } => ErrorReason::LienExists,
-        Refusal::NoLien => ErrorReason::NoLien,
-        Refusal::BalanceRemaining { .. } => ErrorReason::BalanceRemaining,
-        Refusal::FundsOnHold { .. } => ErrorReason::FundsOnHold,
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        let failure = Self::new(reason(&refusal), refusal.to_string());
-        refusal.facts().into_iter().fold(failure, |failure, (name, value)| failure.fact(name, value))
-    }
-}
-
-impl From<EngineError> for Failure {
-    fn from(error: EngineError) -> Self {
+impl From<&EngineError> for Failure {
+    fn from(error: &EngineError) -> Self {
         match error {
             EngineError::Refused { refusal, position, replayed } => {
-                let failure = Self::from(refusal).fact("position", position);
-                if replayed { failure.fact("replayed", true) } else { failure }
+                Self::from(refusal).fact("position", position).fact("replayed", replayed)
             }
-            EngineError::RequestIdReused(request) => {
-                let message = format!(
-                    "request_id {request} was used for a request with other content; \
-                     a new request takes a new id"
-                );
-                Self::new(ErrorReason::RequestIdReused, message).fact("request_id", request)
+            EngineError::RequestIdReused(id) => {
+                Self::new(ErrorReason::RequestIdReused, error.to_string()).fact("request_id", id)
             }
-            EngineError::AccountNotFound(account) => {
-                let message = format!("there is no account {account}");
-                Self::new(ErrorReason::AccountNotFound, message).fact("account_id", account)
+            EngineError::AccountNotFound(id) => {
+                Self::new(ErrorReason::AccountNotFound, error.to_string()).fact("account_id", id)
             }
-            EngineError::PaymentNotFound(payment) => {
-                let message = format!("the account has no payment {payment}");
-                Self::new(ErrorReason::PaymentNotFound, message).fact("payment_id", payment)
+            EngineError::PaymentNotFound(id) => {
+                Self::new(ErrorReason::PaymentNotFound, error.to_string()).fact("payment_id", id)
             }
-            EngineError::FeeNotFound(fee) => {
-                let message = format!("the account has no fee {fee}");
-                Self::new(ErrorReason::FeeNotFound, message).fact("fee_id", fee)
+            EngineError::FeeNotFound(id) => {
+                Self::new(ErrorReason::FeeNotFound, error.to_string()).fact("fee_id", id)
             }
-            EngineError::Terms(error) => error.into(),
+            EngineError::Terms(error) => Self::from(error),
             EngineError::Stale { .. } => Self::stale_request(),
-            EngineError::ClockBehind { now, last } => {
-                tracing::error!(%now, %last, "the clock went back");
-                Self::clock_behind()
-            }
+            EngineError::ClockBehind { .. } => Self::clock_behind(),
             EngineError::Contended => Self::version_conflict(),
-            EngineError::Unavailable(cause) => {
-                tracing::error!(error = chain(cause.as_ref()), "the store is unavailable");
-                Self::store_unavailable()
-            }
-            EngineError::Indeterminate(cause) => {
-                tracing::error!(error = chain(cause.as_ref()), "the outcome of a write is unknown");
-                Self::outcome_unknown()
-            }
-            EngineError::Damaged { position, cause } => {
-                let error = chain(cause.as_ref());
-                tracing::error!(%position, error, "the log is damaged");
-                Self::log_damaged(position)
-            }
+            EngineError::Unavailable(_) => Self::store_unavailable(),
+            EngineError::Indeterminate(_) => Self::outcome_unknown(),
+            EngineError::Damaged { position, .. } => Self::log_damaged(*position),
         }
     }
 }
 
-impl From<TermsError> for Failure {
-    fn from(error: TermsError) -> Self {
-        match error {
-            TermsError::ProductNotBookable(product) => {
-                let message = format!("accounts of product {product} cannot be opened yet");
-                Self::new(ErrorReason::ProductNotBookable, message).fact("product", product)
-            }
-            TermsError::Invalid { field, problem } => FieldError::new(field, problem).into(),
-        }
+impl From<&Refusal> for Failure {
+    fn from(refusal: &Refusal) -> Self {
+        // A test holds the contract to the domain's names, so that this never falls through.
+        let reason = ErrorReason::from_reason(refusal.reason()).unwrap_or_default();
+        refusal
+            .facts()
+            .into_iter()
+            .fold(Self::new(reason, refusal.to_string()), |failure, (name, value)| {
+                failure.fact(name, value)
+            })
     }
 }
 
-impl From<RunRefusal> for Failure {
-    fn from(refusal: RunRefusal) -> Self {
-        let message = refusal.to_string();
+impl From<&RunRefusal> for Failure {
+    fn from(refusal: &RunRefusal) -> Self {
         match refusal {
             RunRefusal::NoSuchWindow { product, date, window, windows } => {
-                Self::new(ErrorReason::NoSuchWindow, message)
+                Self::new(ErrorReason::NoSuchWindow, refusal.to_string())
                     .fact("product", product)
                     .fact("date", date)
                     .fact("window", window)
                     .fact("windows", windows)
             }
             RunRefusal::WindowNotClosed { cutoff_at, starts_at } => {
-                Self::new(ErrorReason::WindowNotClosed, message)
-                    .fact("cutoff_at", cutoff_at.to_rfc3339())
-                    .fact("starts_at", starts_at.to_rfc3339())
+                Self::new(ErrorReason::WindowNotClosed, refusal.to_string())
+                    .fact("cutoff_at", cutoff_at)
+                    .fact("starts_at", starts_at)
             }
         }
+    }
+}
+
+impl From<&TermsError> for Failure {
+    fn from(error: &TermsError) -> Self {
+        Self::from(match error {
+            TermsError::ProductNotBookable(product) => {
+                FieldError::new("product", format!("{product} accounts cannot be opened yet"))
+                    .because(ErrorReason::ProductNotBookable)
+                    .fact("product", product)
+            }
+            TermsError::Invalid { field, problem } => FieldError::new(path_of(field), problem),
+        })
+    }
+}
+
+/// Where the request has what the terms call by one name.
+fn path_of(field: &'static str) -> &'static str {
+    match field {
+        "principal" => "loan.principal",
+        "annual_rate" => "loan.annual_rate",
+        "unpaid_interest" => "loan.unpaid_interest",
+        "interest_paid_through_date" => "loan.interest_paid_through_date",
+        "unpaid_fees" => "fees_due",
+        "instalments.tax" => "lease.tax",
+        "instalments.count" => "instalment_plan.instalment_count",
+        "instalments.day_of_month" => "instalment_plan.day_of_month",
+        "instalments.first_amount_due" => "instalment_plan.first_amount_due",
+        other => other,
+    }
+}
+
+impl From<EngineError> for Failure {
+    /// Says it to the client, and its causes to the log.
+    fn from(error: EngineError) -> Self {
+        match &error {
+            EngineError::Unavailable(_)
+            | EngineError::Indeterminate(_)
+            | EngineError::ClockBehind { .. }
+            | EngineError::Damaged { .. } => {
+                tracing::error!(error = chain(&error), "a request could not be carried out");
+            }
+            EngineError::Refused { .. }
+            | EngineError::RequestIdReused(_)
+            | EngineError::AccountNotFound(_)
+            | EngineError::PaymentNotFound(_)
+            | EngineError::FeeNotFound(_)
+            | EngineError::Terms(_)
+            | EngineError::Stale { .. }
+            | EngineError::Contended => {}
+        }
+        Self::from(&error)
+    }
+}
+
+impl From<RunRefusal> for Failure {
+    fn from(refusal: RunRefusal) -> Self {
+        Self::from(&refusal)
     }
 }
 
@@ -138,8 +143,7 @@ impl From<ClockError> for Failure {
         match error {
             ClockError::NotSettable => Self::new(ErrorReason::ClockNotSettable, message),
             ClockError::MovesForwardOnly { now } => {
-                Self::new(ErrorReason::ClockMovesForwardOnly, message)
-                    .fact("now", now.to_rfc3339())
+                Self::new(ErrorReason::ClockMovesForwardOnly, message).fact("now", now)
             }
         }
     }
@@ -166,4 +170,57 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::envelope::Position;
+    use tonic::{Code, Status};
+    use tonic_types::StatusExt;
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_of_the_domain_is_a_reason_of_the_contract() {
+        let schema = schemars::schema_for!(Refusal);
+        let variants = schema.get("oneOf").unwrap().as_array().unwrap();
+        assert!(!variants.is_empty());
+        for variant in variants {
+            let name = variant["properties"]["reason"]["const"].as_str().unwrap();
+            assert!(ErrorReason::from_reason(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_recorded_refusal_tells_its_facts_and_where_it_is_recorded() {
+        let refusal = Refusal::CutoffPassed {
+            requested: "2026-03-03".parse().unwrap(),
+            earliest_date: "2026-03-04".parse().unwrap(),
+        };
+        let error = EngineError::Refused { refusal, position: Position(9), replayed: true };
+        let status = Status::from(Failure::from(&error));
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!(info.reason, "CUTOFF_PASSED");
+        assert_eq!(info.metadata["earliest_date"], "2026-03-04");
+        assert_eq!(info.metadata["position"], "9");
+        assert_eq!(info.metadata["replayed"], "true");
+    }
+
+    #[test]
+    fn a_lost_answer_is_unknown_and_its_cause_stays_here() {
+        let error = EngineError::Indeterminate("disk /var/secret gone".into());
+        let status = Status::from(Failure::from(&error));
+        assert_eq!(status.code(), Code::Unknown);
+        assert_eq!(status.message(), "outcome unknown: retry with the same request_id");
+    }
+
+    #[test]
+    fn impossible_terms_are_told_by_the_path_in_the_request() {
+        let error = TermsError::Invalid { field: "instalments.count", problem: "1 to 600".into() };
+        let details = Status::from(Failure::from(&error)).get_error_details();
+        let violation = &details.bad_request().unwrap().field_violations[0];
+        assert_eq!(violation.field, "instalment_plan.instalment_count");
+    }
 }
