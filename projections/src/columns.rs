@@ -1,0 +1,51 @@
+//! What the columns hold: positions, days since 1970, nanoseconds since 1970, cents.
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use ledger::domain::money::{Amount, Money};
+use ledger::envelope::Position;
+
+/// The day that is stored as 0.
+const EPOCH: NaiveDate = match NaiveDate::from_ymd_opt(1970, 1, 1) {
+    Some(date) => date,
+    None => NaiveDate::MIN,
+};
+
+/// A position as a key. Total: no log reaches 2^63 events.
+pub(crate) fn key(position: Position) -> i64 {
+    i64::try_from(position.0).unwrap_or(i64::MAX)
+}
+
+/// A key as a position.
+pub(crate) fn position(key: i64) -> Position {
+    Position(u64::try_from(key).unwrap_or_default())
+}
+
+/// A date as days since 1970-01-01.
+pub(crate) fn day(date: NaiveDate) -> i64 {
+    date.signed_duration_since(EPOCH).num_days()
+}
+
+/// Days since 1970-01-01 as a date.
+pub(crate) fn date(day: i64) -> NaiveDate {
+    TimeDelta::try_days(day).and_then(|days| EPOCH.checked_add_signed(days)).unwrap_or_default()
+}
+
+/// An instant as nanoseconds since 1970. Instants beyond the year 2262 are stored as its end.
+pub(crate) fn nanos(instant: DateTime<Utc>) -> i64 {
+    instant.timestamp_nanos_opt().unwrap_or(i64::MAX)
+}
+
+/// Nanoseconds since 1970 as an instant.
+pub(crate) fn instant(nanos: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_nanos(nanos)
+}
+
+/// An optional amount as cents.
+pub(crate) fn cents(amount: Option<Amount>) -> Option<i64> {
+    amount.map(|amount| amount.money().cents())
+}
+
+/// Cents as an amount; none if they are not above zero.
+pub(crate) fn amount(cents: Option<i64>) -> Option<Amount> {
+    cents.and_then(|cents| Money::from_cents(cents).amount())
+}

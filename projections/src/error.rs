@@ -1,0 +1,160 @@
+//! What can go wrong with a read model, told apart by what there is to do.
+
+use std::path::PathBuf;
+
+use ledger::codec::CodecError;
+use ledger::envelope::{Position, StreamName};
+use ledger::ids::{AccountId, PaymentId};
+use ledger::store::ReadError;
+
+/// Why an event cannot be folded. Nothing is skipped: the feed stops before it.
+#[derive(Debug, thiserror::Error)]
+pub enum Poison {
+    /// Its type is unknown, or its document is not of its type.
+    #[error(transparent)]
+    Undecodable(#[from] CodecError),
+    /// What surrounds it cannot be read.
+    #[error("its metadata cannot be read")]
+    Metadata(#[source] serde_json::Error),
+    /// No stream of this ledger has that name.
+    #[error("stream {0} is unknown")]
+    StreamUnknown(StreamName),
+    /// An event of one kind of stream in another.
+    #[error("an event of type {kind} does not belong in stream {stream}")]
+    WrongStream {
+        /// The event's type.
+        kind: String,
+        /// Where it is.
+        stream: StreamName,
+    },
+    /// The debits of its journal are not its credits.
+    #[error("the lines of its journal do not sum to zero")]
+    Unbalanced,
+    /// Something happened to an account that was never opened.
+    #[error("account {0} was never opened")]
+    AccountUnknown(AccountId),
+    /// Something happened to a payment that was never made.
+    #[error("payment {0} was never scheduled nor received")]
+    PaymentUnknown(PaymentId),
+    /// A lien was released that was never recorded.
+    #[error("account {0} has no lien to release")]
+    LienUnknown(AccountId),
+    /// An account was opened, or a payment made, for the second time.
+    #[error("it repeats what is there: {0}")]
+    Repeated(#[source] rusqlite::Error),
+    /// The log is numbered without gaps, and this is one.
+    #[error("the position after {after} is missing")]
+    Gap {
+        /// The last position that was folded.
+        after: Position,
+    },
+}
+
+/// Why the feed stopped. The read model keeps answering at its last position.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// An event cannot be folded.
+    #[error("the event at position {position} cannot be projected: {cause}")]
+    Poisoned {
+        /// Where it is.
+        position: Position,
+        /// What is wrong with it.
+        #[source]
+        cause: Poison,
+    },
+    /// The log cannot be read.
+    #[error("the log cannot be followed: {0}")]
+    Log(#[from] ReadError),
+    /// The read database cannot be written.
+    #[error("the read database cannot be written: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The feed was asked to end.
+    #[error("the feed has ended")]
+    Ended,
+}
+
+/// Why a read model cannot be opened, rebuilt or verified.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectionError {
+    /// The read model knows more than the log: the log has lost its end, or is an older copy.
+    #[error("the read model is at position {checkpoint}, but the log ends at {head}")]
+    AheadOfLog {
+        /// The read model's position.
+        checkpoint: Position,
+        /// The log's last position.
+        head: Position,
+    },
+    /// The read model was folded from another log, or from one that was changed since.
+    #[error("the read model at position {checkpoint} does not belong to this log: {problem}")]
+    OtherLog {
+        /// The read model's position.
+        checkpoint: Position,
+        /// What does not fit.
+        problem: String,
+    },
+    /// There is no read model to look at.
+    #[error("there is no read model in {0}")]
+    Missing(PathBuf),
+    /// The pointer names no generation.
+    #[error("{path} does not name a generation: {content:?}")]
+    Pointer {
+        /// The pointer file.
+        path: PathBuf,
+        /// What it holds.
+        content: String,
+    },
+    /// The file was folded by another version.
+    #[error("the read model was folded by version {found}, not {expected}")]
+    FoldVersion {
+        /// The version of the file.
+        found: i64,
+        /// The version of this program.
+        expected: u32,
+    },
+    /// A rebuild is under way.
+    #[error("a rebuild is under way")]
+    Rebuilding,
+    /// The rebuild was called off.
+    #[error("the rebuild was cancelled")]
+    Cancelled,
+    /// The events could not be folded.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The log cannot be read.
+    #[error("the log cannot be read: {0}")]
+    Log(#[from] ReadError),
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The read database cannot be read or written.
+    #[error("the read database: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// A thread could not be started, or did not end well.
+    #[error("a thread of the read model failed: {0}")]
+    Thread(String),
+}
+
+/// Why a question to the read model has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The feed stopped before the position that was asked for.
+    #[error("the read model stopped at position {position}, before {wanted}")]
+    Stopped {
+        /// Where it stands.
+        position: Position,
+        /// What was asked for.
+        wanted: Position,
+    },
+    /// A stored row cannot be read: the file is damaged.
+    #[error("the read database: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The read model was shut down.
+    #[error("the read model is shut down")]
+    Ended,
+}

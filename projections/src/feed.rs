@@ -1,0 +1,163 @@
+//! Follows the log: a task reads ahead, a thread of its own folds and commits.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use ledger::envelope::{Position, RecordedEvent};
+use ledger::store::{EventStore, ReadError, Subscription};
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+
+use crate::database::Writer;
+use crate::error::{FeedError, QueryError};
+
+/// How many events are read, and folded in one transaction, at most.
+pub(crate) const BATCH_EVENTS_MAX: usize = 4096;
+
+/// How many batches are read ahead.
+const BATCHES_AHEAD: usize = 2;
+
+/// What a log can say about itself, so that a read model notices that it belongs to another log, or
+/// that its log was changed. The text is the log's own; the read model only keeps it.
+pub trait LogWitness: fmt::Debug + Send + Sync + 'static {
+    /// What to remember of the log up to `at`.
+    fn witness(&self, at: Position) -> Option<String>;
+
+    /// Does what was remembered still hold? The error says what does not fit.
+    fn confirm(&self, at: Position, witness: &str) -> Result<(), String>;
+}
+
+/// How far a feed has come, and why it stopped if it did.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// The last position that is folded and committed.
+    pub position: Position,
+    /// Why nothing more is folded.
+    pub failure: Option<Arc<FeedError>>,
+}
+
+type Batch = Result<Vec<RecordedEvent>, ReadError>;
+
+/// A running feed. Dropped, it ends after what it has read.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    progress: watch::Receiver<Progress>,
+    /// Held by the thread while it commits: who holds it keeps the position where it is.
+    gate: Arc<tokio::sync::Mutex<()>>,
+    follower: AbortHandle,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Feed {
+    /// Follows `store` from where `writer` stands.
+    pub(crate) fn start(
+        store: Arc<dyn EventStore>,
+        writer: Writer,
+        witness: Option<Arc<dyn LogWitness>>,
+    ) -> std::io::Result<Self> {
+        let position = writer.position();
+        let (publish, progress) = watch::channel(Progress { position, failure: None });
+        let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
+        let gate = Arc::new(tokio::sync::Mutex::new(()));
+        let worker = Worker { writer, witness, publish, gate: Arc::clone(&gate) };
+        let thread = std::thread::Builder::new()
+            .name("projections".to_owned())
+            .spawn(move || worker.run(batches))?;
+        let follower = tokio::spawn(follow(store, position, sender)).abort_handle();
+        Ok(Self { progress, gate, follower, thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress.borrow().clone()
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        self.progress.borrow().position
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// Keeps the feed from committing until the guard is dropped.
+    pub(crate) async fn hold(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        Arc::clone(&self.gate).lock_owned().await
+    }
+
+    /// Waits until `wanted` is folded.
+    pub(crate) async fn wait_for(&self, wanted: Position) -> Result<Position, QueryError> {
+        let mut progress = self.progress.clone();
+        let reached = progress
+            .wait_for(|progress| progress.position >= wanted || progress.failure.is_some())
+            .await
+            .map_err(|_closed| QueryError::Ended)?;
+        let position = reached.position;
+        if position >= wanted {
+            Ok(position)
+        } else {
+            Err(QueryError::Stopped { position, wanted })
+        }
+    }
+
+    /// Ends the feed and waits until its database is closed.
+    pub(crate) async fn stop(&self) -> Result<(), String> {
+        self.follower.abort();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return Ok(()) };
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        match joined {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_panic)) => Err("the feed panicked".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.follower.abort();
+    }
+}
+
+/// Reads ahead until the thread is gone, or the log cannot be read.
+async fn follow(store: Arc<dyn EventStore>, after: Position, batches: mpsc::Sender<Batch>) {
+    let mut subscription = Subscription::new(store, after, BATCH_EVENTS_MAX);
+    loop {
+        let batch = subscription.next().await;
+        let failed = batch.is_err();
+        if batches.send(batch).await.is_err() || failed {
+            return;
+        }
+    }
+}
+
+struct Worker {
+    writer: Writer,
+    witness: Option<Arc<dyn LogWitness>>,
+    publish: watch::Sender<Progress>,
+    gate: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Worker {
+    fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
+        while let Some(batch) = batches.blocking_recv() {
+            let gate = self.gate.blocking_lock();
+            let witness = self.witness.as_ref();
+            let applied = batch.map_err(FeedError::from).and_then(|events| {
+                self.writer.apply(&events, |at| witness.and_then(|log| log.witness(at)))
+            });
+            let position = self.writer.position();
+            let failure = applied.err().map(Arc::new);
+            if let Some(error) = &failure {
+                tracing::error!(%position, error = %error, "the read models stopped");
+            }
+            let stopped = failure.is_some();
+            self.publish.send_replace(Progress { position, failure });
+            drop(gate);
+            if stopped {
+                return;
+            }
+        }
+    }
+}

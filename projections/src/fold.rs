@@ -1,0 +1,165 @@
+//! The fold: what one event changes in the tables.
+//!
+//! Account rows, daily ledger sums and window counts are gathered in memory and written once a
+//! transaction; payments and postings are written as they come.
+
+mod accounts;
+mod ledger_days;
+mod payments;
+mod titles;
+mod windows;
+
+use ledger::codec::{Fact, decode};
+use ledger::domain::account::events::Event;
+use ledger::domain::journal::is_balanced;
+use ledger::envelope::{Metadata, RecordedEvent};
+use ledger::ids::AccountId;
+use ledger::streams::Stream;
+use rusqlite::{Connection, params};
+
+use crate::columns::{key, nanos};
+use crate::error::Poison;
+pub(crate) use accounts::Accounts;
+use ledger_days::LedgerDays;
+use windows::Windows;
+pub(crate) use windows::minutes;
+
+/// Why an event was not folded.
+#[derive(Debug)]
+pub(crate) enum FoldError {
+    /// It is the event.
+    Poison(Poison),
+    /// It is the database.
+    Database(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for FoldError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::ConstraintViolation) => Self::Poison(Poison::Repeated(error)),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<Poison> for FoldError {
+    fn from(poison: Poison) -> Self {
+        Self::Poison(poison)
+    }
+}
+
+/// An event's place and instant, as they are stored.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    position: i64,
+    nanos: i64,
+}
+
+/// The fold of one transaction.
+#[derive(Debug)]
+pub(crate) struct Fold<'a> {
+    database: &'a Connection,
+    accounts: &'a mut Accounts,
+    ledger_days: LedgerDays,
+    windows: Windows,
+}
+
+impl<'a> Fold<'a> {
+    pub(crate) fn new(database: &'a Connection, accounts: &'a mut Accounts) -> Self {
+        let (ledger_days, windows) = (LedgerDays::default(), Windows::default());
+        Self { database, accounts, ledger_days, windows }
+    }
+
+    /// Folds one event. After an error the transaction must be rolled back.
+    pub(crate) fn apply(&mut self, recorded: &RecordedEvent) -> Result<(), FoldError> {
+        let fact = decode(&recorded.kind, &recorded.data).map_err(Poison::from)?;
+        let metadata: Metadata =
+            serde_json::from_slice(&recorded.metadata).map_err(Poison::Metadata)?;
+        let at = At { position: key(recorded.position), nanos: nanos(metadata.received_at) };
+        match (Stream::of(&recorded.stream), fact) {
+            (Stream::Account(account), Fact::Account(event)) => {
+                if event.posting().is_some_and(|posting| !is_balanced(&posting.lines)) {
+                    return Err(Poison::Unbalanced.into());
+                }
+                self.account_event(&account, &event, recorded, &metadata, at)
+            }
+            (Stream::Cutoff(_), Fact::WindowSealed(sealed)) => {
+                self.windows.sealed(self.database, &sealed, at)
+            }
+            (Stream::Rulebook, Fact::RulebookAdopted(_)) => Ok(()),
+            (Stream::Unknown, _) => Err(Poison::StreamUnknown(recorded.stream.clone()).into()),
+            (
+                Stream::Account(_) | Stream::Cutoff(_) | Stream::Rulebook,
+                Fact::Account(_) | Fact::WindowSealed(_) | Fact::RulebookAdopted(_),
+            ) => {
+                let (kind, stream) = (recorded.kind.clone(), recorded.stream.clone());
+                Err(Poison::WrongStream { kind, stream }.into())
+            }
+        }
+    }
+
+    fn account_event(
+        &mut self,
+        id: &AccountId,
+        event: &Event,
+        recorded: &RecordedEvent,
+        metadata: &Metadata,
+        at: At,
+    ) -> Result<(), FoldError> {
+        let database = self.database;
+        match event {
+            Event::RequestRefused(refused) => {
+                let facts: serde_json::Map<_, _> = refused
+                    .refusal
+                    .facts()
+                    .into_iter()
+                    .map(|(name, fact)| (name, fact.into()))
+                    .collect();
+                let facts = serde_json::Value::Object(facts).to_string();
+                database
+                    .prepare_cached("INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+                    .execute(params![
+                        at.position,
+                        id.as_str(),
+                        refused.command,
+                        refused.refusal.reason(),
+                        facts,
+                        at.nanos,
+                        metadata.request_id.to_string(),
+                        metadata.actor.as_str(),
+                    ])?;
+                return Ok(());
+            }
+            Event::NothingChanged(_) => return Ok(()),
+            Event::AccountOpened(opened) => self.accounts.opened(database, id, opened, at)?,
+            Event::PaymentScheduled(_)
+            | Event::PaymentCancelled(_)
+            | Event::PaymentApplied(_)
+            | Event::PaymentReceived(_)
+            | Event::PaymentReturned(_)
+            | Event::PaymentReinstated(_)
+            | Event::FeeAssessed(_)
+            | Event::FeeWaived(_)
+            | Event::LienRecorded(_)
+            | Event::AccountPaidOff(_)
+            | Event::PayoffReversed(_)
+            | Event::LienReleased(_) => {}
+        }
+        let row = self.accounts.row(database, id)?;
+        let (account, product) = (row.key(), row.product());
+        payments::follow(database, &mut self.windows, (account, product), event, at)?;
+        titles::follow(database, id, account, event, at)?;
+        if let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) {
+            payments::reallocate(database, &posting.reallocated, at)?;
+            self.ledger_days.post(database, (account, &recorded.kind), posting, effective, at)?;
+        }
+        self.accounts.follow(database, id, event, at)
+    }
+
+    /// Writes what was gathered.
+    pub(crate) fn flush(self) -> Result<(), rusqlite::Error> {
+        self.accounts.flush(self.database)?;
+        self.ledger_days.flush(self.database)?;
+        self.windows.flush(self.database)
+    }
+}

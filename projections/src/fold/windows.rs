@@ -1,0 +1,169 @@
+//! Cut-off windows: how many payments wait, how many a run has settled, how many are sealed.
+
+use std::collections::BTreeMap;
+
+use chrono::Timelike as _;
+use ledger::cycles::cutoff::WindowSealed;
+use ledger::domain::cutoff::{Window, instant_of};
+use ledger::domain::product::Product;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{At, FoldError};
+use crate::columns::{day, nanos};
+
+/// One window of one product on one date, as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct WindowDay {
+    pub(super) product: Product,
+    pub(super) day: i64,
+    pub(super) minutes: i64,
+}
+
+/// A window as minutes after midnight: 1,440 for the end of the day.
+pub(crate) fn minutes(window: Window) -> i64 {
+    const END_OF_DAY: i64 = 24 * 60;
+    let minutes =
+        |time: chrono::NaiveTime| i64::from(time.num_seconds_from_midnight().div_euclid(60));
+    window.time().map_or(END_OF_DAY, minutes)
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Counts {
+    cutoff_nanos: i64,
+    pending: i64,
+    run: i64,
+    sealed: i64,
+    seals: i64,
+    sealed_position: Option<i64>,
+}
+
+/// Windows that were touched, not yet written.
+#[derive(Debug, Default)]
+pub(super) struct Windows {
+    touched: BTreeMap<WindowDay, Counts>,
+}
+
+impl Windows {
+    fn counts(
+        &mut self,
+        database: &Connection,
+        window: WindowDay,
+        cutoff_nanos: i64,
+    ) -> Result<&mut Counts, rusqlite::Error> {
+        let counts = match self.touched.get(&window) {
+            Some(counts) => *counts,
+            None => database
+                .prepare_cached(
+                    "SELECT cutoff_nanos, pending_count, run_count, sealed_count, seals, \
+                     sealed_position FROM run_window \
+                     WHERE product = ?1 AND day = ?2 AND window_minutes = ?3",
+                )?
+                .query_row(params![window.product.as_str(), window.day, window.minutes], |row| {
+                    Ok(Counts {
+                        cutoff_nanos: row.get(0)?,
+                        pending: row.get(1)?,
+                        run: row.get(2)?,
+                        sealed: row.get(3)?,
+                        seals: row.get(4)?,
+                        sealed_position: row.get(5)?,
+                    })
+                })
+                .optional()?
+                .unwrap_or(Counts {
+                    cutoff_nanos,
+                    pending: 0,
+                    run: 0,
+                    sealed: 0,
+                    seals: 0,
+                    sealed_position: None,
+                }),
+        };
+        Ok(self.touched.entry(window).or_insert(counts))
+    }
+
+    /// One more payment waits.
+    pub(super) fn scheduled(
+        &mut self,
+        database: &Connection,
+        window: WindowDay,
+        cutoff_nanos: i64,
+    ) -> Result<(), FoldError> {
+        let counts = self.counts(database, window, cutoff_nanos)?;
+        counts.pending = counts.pending.saturating_add(1);
+        Ok(())
+    }
+
+    /// One payment waits no more, settled by the window's run or cancelled by request.
+    pub(super) fn settled(
+        &mut self,
+        database: &Connection,
+        window: WindowDay,
+        by_run: bool,
+    ) -> Result<(), FoldError> {
+        // Its scheduling has made the row, with the cut-off.
+        let counts = self.counts(database, window, 0)?;
+        counts.pending = counts.pending.saturating_sub(1);
+        counts.run = counts.run.saturating_add(i64::from(by_run));
+        Ok(())
+    }
+
+    /// A run has sealed what it settled.
+    pub(super) fn sealed(
+        &mut self,
+        database: &Connection,
+        sealed: &WindowSealed,
+        at: At,
+    ) -> Result<(), FoldError> {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let (applied, cancelled) = (count(sealed.applied_count), count(sealed.cancelled_count));
+        let window = WindowDay {
+            product: sealed.product,
+            day: day(sealed.date),
+            minutes: minutes(sealed.window),
+        };
+        database
+            .prepare_cached(
+                "INSERT INTO seal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?
+            .execute(params![
+                at.position,
+                sealed.product.as_str(),
+                window.day,
+                window.minutes,
+                sealed.supplement,
+                applied,
+                sealed.applied_total.cents(),
+                cancelled,
+                sealed.cancelled_total.cents(),
+                sealed.root,
+                at.nanos,
+            ])?;
+        let cutoff = nanos(instant_of(sealed.date, sealed.window));
+        let counts = self.counts(database, window, cutoff)?;
+        counts.sealed = counts.sealed.saturating_add(applied).saturating_add(cancelled);
+        counts.seals = counts.seals.saturating_add(1);
+        counts.sealed_position = Some(at.position);
+        Ok(())
+    }
+
+    /// Writes what was touched.
+    pub(super) fn flush(&self, database: &Connection) -> Result<(), rusqlite::Error> {
+        let mut replace = database.prepare_cached(
+            "INSERT OR REPLACE INTO run_window VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?;
+        for (window, counts) in &self.touched {
+            replace.execute(params![
+                window.product.as_str(),
+                window.day,
+                window.minutes,
+                counts.cutoff_nanos,
+                counts.pending,
+                counts.run,
+                counts.sealed,
+                counts.seals,
+                counts.sealed_position,
+            ])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! Generations: one file each, never renamed; a pointer names the live one.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::ProjectionError;
+use crate::feed::Feed;
+use crate::readers::Readers;
+
+const POINTER: &str = "CURRENT";
+
+/// The folder of read databases in a data directory.
+pub(crate) fn folder(data: &Path) -> PathBuf {
+    data.join("read")
+}
+
+/// The file of a generation.
+pub(crate) fn file(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("gen-{number}.db"))
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> ProjectionError {
+    let path = path.to_owned();
+    move |source| ProjectionError::File { path, source }
+}
+
+/// Makes the folder.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), ProjectionError> {
+    fs::create_dir_all(folder).map_err(failed(folder))
+}
+
+/// The number of a generation's file, or of one of its side files.
+fn number_of(name: &str) -> Option<u64> {
+    let rest = name.strip_prefix("gen-")?;
+    let (number, suffix) = rest.split_once('.')?;
+    matches!(suffix, "db" | "db-wal" | "db-shm").then(|| number.parse().ok()).flatten()
+}
+
+/// The live generation, if one was ever made.
+pub(crate) fn current(folder: &Path) -> Result<Option<u64>, ProjectionError> {
+    let path = folder.join(POINTER);
+    let content = match fs::read_to_string(&path) {
+        Ok(content) => content,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(ProjectionError::File { path, source }),
+    };
+    let number = content
+        .trim_end()
+        .strip_suffix(".db")
+        .and_then(|name| name.strip_prefix("gen-").and_then(|number| number.parse().ok()));
+    number.map(Some).ok_or(ProjectionError::Pointer { path, content })
+}
+
+/// Points at another generation, durably: the pointer is the old one or the new one, never half.
+pub(crate) fn point_at(folder: &Path, number: u64) -> Result<(), ProjectionError> {
+    let (path, draft) = (folder.join(POINTER), folder.join("CURRENT.new"));
+    let mut file = File::create(&draft).map_err(failed(&draft))?;
+    file.write_all(format!("gen-{number}.db\n").as_bytes()).map_err(failed(&draft))?;
+    file.sync_all().map_err(failed(&draft))?;
+    fs::rename(&draft, &path).map_err(failed(&path))?;
+    let folder_file = File::open(folder).map_err(failed(folder))?;
+    folder_file.sync_all().map_err(failed(folder))
+}
+
+/// The numbers of all generations that have files.
+fn numbers(folder: &Path) -> Result<Vec<u64>, ProjectionError> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed(folder))? {
+        let name = entry.map_err(failed(folder))?.file_name();
+        numbers.extend(name.to_str().and_then(number_of));
+    }
+    Ok(numbers)
+}
+
+/// A number that no generation has had a file of.
+pub(crate) fn next(folder: &Path) -> Result<u64, ProjectionError> {
+    let last = numbers(folder)?.into_iter().chain(current(folder)?).max();
+    Ok(last.unwrap_or_default().saturating_add(1))
+}
+
+/// Removes a generation's files.
+pub(crate) fn remove(path: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match fs::remove_file(&name) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(file = %name.display(), %error, "an old read model stays behind");
+            }
+        }
+    }
+}
+
+/// Removes what rebuilds that did not end have left, all but the generation `keep`.
+pub(crate) fn sweep(folder: &Path, keep: u64) -> Result<(), ProjectionError> {
+    for number in numbers(folder)? {
+        if number != keep {
+            remove(&file(folder, number));
+        }
+    }
+    Ok(())
+}
+
+/// A generation that is served, or is being built. Once retired, its files go when its last reader
+/// has.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    pub(crate) number: u64,
+    pub(crate) path: PathBuf,
+    pub(crate) readers: Readers,
+    pub(crate) feed: Feed,
+    retired: AtomicBool,
+}
+
+impl Generation {
+    pub(crate) fn new(number: u64, path: PathBuf, feed: Feed) -> Self {
+        let readers = Readers::new(path.clone());
+        Self { number, path, readers, feed, retired: AtomicBool::new(false) }
+    }
+
+    /// Marks it as no longer needed.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        if self.retired.load(Ordering::Acquire) {
+            self.readers.close();
+            remove(&self.path);
+        }
+    }
+}

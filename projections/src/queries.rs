@@ -1,0 +1,10 @@
+//! Questions over many accounts. Each is a method of [`Reader`](crate::Reader), which answers at one position.
+
+pub mod accounts;
+pub mod page;
+pub mod payments;
+pub mod titles;
+pub mod trial_balance;
+pub mod windows;
+
+mod row;

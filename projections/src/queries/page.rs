@@ -1,0 +1,108 @@
+//! Pages: a list is pinned to the position at which its first page was read.
+
+use ledger::envelope::Position;
+use rusqlite::types::Value;
+
+use crate::Reader;
+use crate::columns::{key, position};
+
+/// Where a page starts. What came onto the books after `snapshot` is in no page of the list, so
+/// that pages neither repeat nor miss a row while new events arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageStart {
+    /// The position at which the first page was read.
+    pub snapshot: Position,
+    /// The key of the last row before this page.
+    pub after: Position,
+}
+
+/// Which page is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// How many rows at most.
+    pub size: usize,
+    /// Where it starts; the first page if nothing is said.
+    pub start: Option<PageStart>,
+}
+
+impl Page {
+    /// The first page.
+    pub const fn first(size: usize) -> Self {
+        Self { size, start: None }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Where the next page starts; none after the last.
+    pub next: Option<PageStart>,
+}
+
+/// A condition of a statement with the values of its places.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    terms: Vec<&'static str>,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    /// Adds a term with one `?`.
+    pub(super) fn and(&mut self, term: &'static str, value: impl Into<Value>) {
+        self.terms.push(term);
+        self.values.push(value.into());
+    }
+
+    /// Adds a term with one `?` if there is a value for it.
+    pub(super) fn and_if<V: Into<Value>>(&mut self, term: &'static str, value: Option<V>) {
+        if let Some(value) = value {
+            self.and(term, value);
+        }
+    }
+
+    /// Adds a term with a `?` for each value.
+    pub(super) fn and_all(&mut self, term: &'static str, values: impl IntoIterator<Item = Value>) {
+        self.terms.push(term);
+        self.values.extend(values);
+    }
+}
+
+/// A list: the statement before its conditions, its order, and what pins it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct List {
+    pub(super) select: &'static str,
+    pub(super) order: &'static str,
+    /// The column with the position at which a row came onto the books: the first of the select.
+    pub(super) pinned: &'static str,
+}
+
+impl Reader<'_> {
+    /// Reads a page of `list`. The order's own start, if it is not the pinned column, is in
+    /// `conditions`.
+    pub(super) fn page<T>(
+        &self,
+        list: List,
+        mut conditions: Conditions,
+        page: Page,
+        read: impl Fn(&rusqlite::Row<'_>) -> Result<T, rusqlite::Error>,
+    ) -> Result<Listed<T>, rusqlite::Error> {
+        let snapshot = page.start.map_or(self.position(), |start| start.snapshot);
+        conditions.and(list.pinned, key(snapshot));
+        let limit = i64::try_from(page.size.saturating_add(1)).unwrap_or(i64::MAX);
+        conditions.values.push(limit.into());
+        let (select, terms, order) = (list.select, conditions.terms.join(" AND "), list.order);
+        let sql = format!("{select} WHERE {terms} ORDER BY {order} LIMIT ?");
+        let mut statement = self.database.prepare_cached(&sql)?;
+        let found = statement.query_map(rusqlite::params_from_iter(conditions.values), |row| {
+            Ok((row.get::<_, i64>(0)?, read(row)?))
+        })?;
+        let mut found: Vec<(i64, T)> = found.collect::<Result<_, _>>()?;
+        let more = found.len() > page.size;
+        found.truncate(page.size);
+        let last = found.last().map(|(key, _)| position(*key));
+        let next = last.filter(|_| more).map(|after| PageStart { snapshot, after });
+        Ok(Listed { rows: found.into_iter().map(|(_, row)| row).collect(), next })
+    }
+}

@@ -1,0 +1,274 @@
+//! The views: names, units and meanings are the contract with reporting jobs, and are for ever.
+
+use super::ledger_columns;
+
+/// Cents as exact decimal text, beside the cents themselves.
+fn money(cents: &str, name: &str) -> String {
+    let text = format!(
+        "CASE WHEN {cents} IS NULL THEN NULL ELSE printf('%s%d.%02d', \
+         CASE WHEN {cents} < 0 THEN '-' ELSE '' END, abs({cents}) / 100, abs({cents}) % 100) END"
+    );
+    format!("{text} AS {name}, {cents} AS {name}_cents")
+}
+
+/// Days since 1970 as `yyyy-mm-dd`.
+fn date(day: &str, name: &str) -> String {
+    format!("date({day} * 86400, 'unixepoch') AS {name}")
+}
+
+/// Nanoseconds since 1970 as RFC 3339 in UTC, always with nine decimals so that texts sort.
+fn instant(nanos: &str, name: &str) -> String {
+    format!(
+        "strftime('%Y-%m-%dT%H:%M:%S', {nanos} / 1000000000, 'unixepoch') \
+         || printf('.%09dZ', {nanos} % 1000000000) AS {name}"
+    )
+}
+
+/// Nanoseconds since 1970 that are a whole second by construction, as RFC 3339 in UTC.
+fn second(nanos: &str, name: &str) -> String {
+    format!("strftime('%Y-%m-%dT%H:%M:%SZ', {nanos} / 1000000000, 'unixepoch') AS {name}")
+}
+
+/// Minutes after midnight as the local time of a cut-off.
+fn window(minutes: &str, name: &str) -> String {
+    format!(
+        "CASE WHEN {minutes} IS NULL THEN NULL \
+         ELSE printf('%02d:%02d', {minutes} / 60, {minutes} % 60) END AS {name}"
+    )
+}
+
+/// Sixteen bytes as a UUID in its usual form.
+fn uuid(blob: &str, name: &str) -> String {
+    let part = |from: u8, length: u8| format!("substr(lower(hex({blob})), {from}, {length})");
+    let parts = [part(1, 8), part(9, 4), part(13, 4), part(17, 4), part(21, 12)];
+    format!("{} AS {name}", parts.join(" || '-' || "))
+}
+
+fn plain(column: &str) -> String {
+    column.to_owned()
+}
+
+fn view(name: &str, columns: &[String], from: &str) -> String {
+    format!("CREATE VIEW {name} AS SELECT {} FROM {from};\n", columns.join(",\n    "))
+}
+
+/// The statements that make the views.
+pub(crate) fn views() -> String {
+    let views = [
+        accounts(),
+        balances(),
+        payments(),
+        pending_payments(),
+        titles(),
+        trial_balance(),
+        journal(),
+        windows(),
+        refusals(),
+        view(
+            "checkpoint",
+            &[plain("position"), plain("fold_version"), plain("witness")],
+            "progress",
+        ),
+    ];
+    views.concat()
+}
+
+const ACCOUNT_STATE: &str =
+    "CASE WHEN paid_off_day IS NULL THEN 'open' ELSE 'paid_off' END AS state";
+
+fn accounts() -> String {
+    let columns = [
+        plain("account_id"),
+        plain("product"),
+        plain("currency"),
+        plain(ACCOUNT_STATE),
+        date("opened_day", "opened_date"),
+        plain("annual_rate"),
+        plain("day_count"),
+        date("interest_paid_through_day", "interest_paid_through_date"),
+        money("opening_principal_cents", "opening_principal"),
+        money("instalment_cents", "instalment"),
+        money("instalment_tax_cents", "instalment_tax"),
+        date("first_due_day", "first_due_date"),
+        plain("due_day_of_month"),
+        plain("instalment_count"),
+        money("first_instalment_cents", "first_instalment"),
+        money("returned_item_fee_cents", "returned_item_fee"),
+        date("paid_off_day", "paid_off_date"),
+        plain("account_key AS opened_position"),
+        plain("last_position"),
+    ];
+    view("accounts", &columns, "account")
+}
+
+/// Interest paid and instalments paid follow from the ledger: what there was at the opening, and
+/// what was earned or billed since, less what is still receivable.
+fn balances() -> String {
+    let interest_paid = "(opening_interest_cents - gl_4010_cents - gl_1110_cents)";
+    let billed = format!(
+        "(opening_principal_cents - gl_1100_cents + {interest_paid} + opening_rentals_cents \
+         - gl_4040_cents - gl_2140_cents - gl_1130_cents - gl_1135_cents)"
+    );
+    let columns = [
+        plain("account_id"),
+        plain("product"),
+        plain(ACCOUNT_STATE),
+        money("gl_1100_cents", "principal"),
+        money("gl_1110_cents", "interest_receivable"),
+        date("accrued_through_day", "accrued_through_date"),
+        money("(-gl_4010_cents)", "interest_posted"),
+        money(interest_paid, "interest_paid"),
+        money("gl_1120_cents", "fees_due"),
+        money("(gl_1130_cents + gl_1135_cents)", "rentals_receivable"),
+        money("(-gl_2110_cents)", "credit_balance"),
+        money(&billed, "instalments_paid"),
+        plain("annual_rate"),
+        plain("day_count"),
+        date("interest_paid_through_day", "interest_paid_through_date"),
+        money("instalment_cents", "instalment"),
+        date("oldest_unpaid_due_day", "oldest_unpaid_due_date"),
+        date("next_due_day", "next_due_date"),
+        date("paid_off_day", "paid_off_date"),
+        ledger_columns(",\n    ", str::to_owned),
+        plain("last_position"),
+    ];
+    view("balances", &columns, "account")
+}
+
+fn payments() -> String {
+    let columns = [
+        uuid("payment_id", "payment_id"),
+        plain("account_id"),
+        plain("payment.product AS product"),
+        plain("channel"),
+        plain("state"),
+        money("amount_cents", "amount"),
+        date("effective_day", "effective_date"),
+        window("window_minutes", "window"),
+        second("cutoff_nanos", "cancel_before"),
+        date("origination_day", "origination_date"),
+        instant("scheduled_nanos", "scheduled_at"),
+        instant("cancelled_nanos", "cancelled_at"),
+        plain("cancel_reason"),
+        instant("applied_nanos", "applied_at"),
+        instant("returned_nanos", "returned_at"),
+        plain("return_code"),
+        instant("reinstated_nanos", "reinstated_at"),
+        plain("reference"),
+        money("third_party_fee_cents", "third_party_fee"),
+        plain("funding_last_four"),
+        money("interest_cents", "interest"),
+        money("principal_cents", "principal"),
+        money("fees_cents", "fees"),
+        money("rentals_cents", "rentals"),
+        money("tax_cents", "tax"),
+        money("credit_cents", "credit"),
+        plain("payment_key AS first_position"),
+        plain("payment.last_position AS last_position"),
+    ];
+    view("payments", &columns, "payment JOIN account USING (account_key)")
+}
+
+fn pending_payments() -> String {
+    let columns = [
+        uuid("payment_id", "payment_id"),
+        plain("account_id"),
+        plain("payment.product AS product"),
+        money("amount_cents", "amount"),
+        date("effective_day", "payment_date"),
+        window("window_minutes", "window"),
+        date("effective_day", "effective_date"),
+        second("cutoff_nanos", "cancel_before"),
+        date("origination_day", "origination_date"),
+        instant("scheduled_nanos", "scheduled_at"),
+        plain("payment_key AS first_position"),
+    ];
+    let from = "payment JOIN account USING (account_key) WHERE state = 'scheduled'";
+    view("pending_payments", &columns, from)
+}
+
+/// The state of a title, as the account's own fold has it.
+const TITLE_STATE: &str = "CASE \
+     WHEN released_day IS NULL AND paid_off_day IS NULL THEN 'lien_held' \
+     WHEN released_day IS NULL THEN 'paid_off_on_hold' \
+     WHEN paid_off_day IS NOT NULL THEN 'released' \
+     ELSE 'payoff_returned_after_release' END";
+
+fn titles() -> String {
+    let columns = [
+        plain("account_id"),
+        format!("{TITLE_STATE} AS state"),
+        plain("vin"),
+        plain("title_state"),
+        plain("lienholder"),
+        date("paid_off_day", "paid_off_date"),
+        date("release_day", "release_date"),
+        date("statutory_day", "statutory_date"),
+        date("released_day", "released_date"),
+        instant("released_nanos", "released_at"),
+        plain("lien_position"),
+    ];
+    view("titles", &columns, "title JOIN account USING (account_key)")
+}
+
+fn trial_balance() -> String {
+    let titles: Vec<String> = ledger::domain::journal::LedgerAccount::ALL
+        .iter()
+        .map(|account| format!("WHEN {account} THEN '{}'", account.title().replace('\'', "''")))
+        .collect();
+    let columns = [
+        plain("CAST(gl_account AS TEXT) AS gl_account"),
+        format!("CASE gl_account {} END AS title", titles.join(" ")),
+        date("gl_day", "gl_date"),
+        money("debit_cents", "debits"),
+        money("credit_cents", "credits"),
+        money("(debit_cents - credit_cents)", "net"),
+    ];
+    view("trial_balance", &columns, "ledger_day")
+}
+
+fn journal() -> String {
+    let columns = [
+        plain("position"),
+        plain("line.key + 1 AS line"),
+        plain("kind AS event_type"),
+        plain("account_id"),
+        plain("CAST(line.value ->> 0 AS TEXT) AS gl_account"),
+        money("(line.value ->> 1)", "amount"),
+        date("coalesce(line.value ->> 2, effective_day)", "effective_date"),
+        date("gl_day", "gl_date"),
+    ];
+    let from = "posting JOIN account USING (account_key), json_each(posting.lines) AS line";
+    view("journal", &columns, from)
+}
+
+fn windows() -> String {
+    let columns = [
+        plain("product"),
+        date("day", "date"),
+        window("window_minutes", "window"),
+        plain("supplement"),
+        plain("applied_count"),
+        money("applied_cents", "applied_total"),
+        plain("cancelled_count"),
+        money("cancelled_cents", "cancelled_total"),
+        plain("root"),
+        instant("sealed_nanos", "sealed_at"),
+        plain("position"),
+    ];
+    view("windows", &columns, "seal")
+}
+
+fn refusals() -> String {
+    let columns = [
+        plain("position"),
+        plain("account_id"),
+        plain("command"),
+        plain("reason"),
+        plain("facts"),
+        instant("received_nanos", "received_at"),
+        plain("request_id"),
+        plain("actor"),
+    ];
+    view("refusals", &columns, "refusal")
+}

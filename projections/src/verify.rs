@@ -1,0 +1,191 @@
+//! Verification: the read model is built again from the log and compared row for row.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ledger::envelope::Position;
+use ledger::store::EventStore;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+use sha2::{Digest, Sha256};
+
+use crate::database::{Writer, checkpoint, open_reader};
+use crate::error::ProjectionError;
+use crate::feed::BATCH_EVENTS_MAX;
+use crate::generation;
+use crate::projections::check;
+use crate::schema::{FOLD_VERSION, TABLES, Table};
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The generation that was verified.
+    pub generation: u64,
+    /// All events up to this position were folded again.
+    pub position: Position,
+    /// One a table, in the order of the tables.
+    pub tables: Vec<TableReport>,
+}
+
+/// What was found of one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableReport {
+    /// The table.
+    pub table: &'static str,
+    /// How many rows of the live table were compared.
+    pub rows: u64,
+    /// SHA-256 over the live table's rows in order of key, in hex; up to the first difference if
+    /// there is one.
+    pub digest: String,
+    /// The first row that differs, in words.
+    pub difference: Option<String>,
+}
+
+impl Report {
+    /// Is every row as the log has it?
+    pub fn is_clean(&self) -> bool {
+        self.tables.iter().all(|table| table.difference.is_none())
+    }
+
+    /// The first difference, in words.
+    pub fn difference(&self) -> Option<&str> {
+        self.tables.iter().find_map(|table| table.difference.as_deref())
+    }
+}
+
+/// A file that goes when it is dropped.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        generation::remove(&self.0);
+    }
+}
+
+/// Folds the log again up to the position of the live read model of the data directory `data`, and
+/// compares all rows. The service may run meanwhile: the live rows are read in one transaction.
+pub async fn verify(store: Arc<dyn EventStore>, data: &Path) -> Result<Report, ProjectionError> {
+    let folder = generation::folder(data);
+    let number =
+        generation::current(&folder)?.ok_or_else(|| ProjectionError::Missing(folder.clone()))?;
+    let path = generation::file(&folder, number);
+    if !path.exists() {
+        return Err(ProjectionError::Missing(path));
+    }
+    let live = open_reader(&path)?;
+    live.execute_batch("BEGIN")?;
+    let at = checkpoint(&live)?;
+    if at.fold_version != i64::from(FOLD_VERSION) {
+        let (found, expected) = (at.fold_version, FOLD_VERSION);
+        return Err(ProjectionError::FoldVersion { found, expected });
+    }
+    check(&at, store.head().await?, None)?;
+    let scratch = Scratch(folder.join(format!("verify-{}.db", std::process::id())));
+    generation::remove(&scratch.0);
+    let mut writer = Writer::create(&scratch.0)?;
+    while writer.position() < at.position {
+        let mut events = store.read_all(writer.position(), BATCH_EVENTS_MAX).await?;
+        events.retain(|event| event.position <= at.position);
+        writer.apply(&events, |_| None)?;
+    }
+    let rebuilt = open_reader(&scratch.0)?;
+    let tables = TABLES.iter().map(|table| compare(*table, &live, &rebuilt));
+    let tables = tables.collect::<Result<_, _>>()?;
+    Ok(Report { generation: number, position: at.position, tables })
+}
+
+/// Walks both tables side by side in order of key.
+fn compare(
+    table: Table,
+    live: &Connection,
+    rebuilt: &Connection,
+) -> Result<TableReport, rusqlite::Error> {
+    let sql = format!("SELECT * FROM {} ORDER BY {}", table.name, table.order.join(", "));
+    let (mut live, mut rebuilt) = (live.prepare(&sql)?, rebuilt.prepare(&sql)?);
+    let columns: Vec<String> = live.column_names().into_iter().map(str::to_owned).collect();
+    let (mut live, mut rebuilt) = (live.query([])?, rebuilt.query([])?);
+    let mut hash = Sha256::new();
+    let mut rows = 0_u64;
+    let difference = loop {
+        match (live.next()?, rebuilt.next()?) {
+            (None, None) => break None,
+            (Some(row), None) => {
+                let key = describe(row, table, &columns)?;
+                break Some(format!("{key} is in the read model, but not in the log"));
+            }
+            (None, Some(row)) => {
+                let key = describe(row, table, &columns)?;
+                break Some(format!("{key} is in the log, but not in the read model"));
+            }
+            (Some(row), Some(other)) => {
+                rows = rows.saturating_add(1);
+                if let Some(difference) = differs(row, other, table, &columns)? {
+                    break Some(difference);
+                }
+                for place in 0..columns.len() {
+                    digest(&mut hash, row.get_ref(place)?);
+                }
+            }
+        }
+    };
+    let digest = hash.finalize();
+    let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(TableReport { table: table.name, rows, digest, difference })
+}
+
+fn digest(hash: &mut Sha256, value: ValueRef<'_>) {
+    let (tag, bytes): (u8, Vec<u8>) = match value {
+        ValueRef::Null => (0, Vec::new()),
+        ValueRef::Integer(number) => (1, number.to_be_bytes().to_vec()),
+        ValueRef::Real(number) => (2, number.to_be_bytes().to_vec()),
+        ValueRef::Text(text) => (3, text.to_vec()),
+        ValueRef::Blob(blob) => (4, blob.to_vec()),
+    };
+    hash.update([tag]);
+    hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+    hash.update(bytes);
+}
+
+/// The table and the row's key, in words.
+fn describe(row: &Row<'_>, table: Table, columns: &[String]) -> Result<String, rusqlite::Error> {
+    let mut key = Vec::new();
+    for (place, column) in columns.iter().enumerate() {
+        if table.order.contains(&column.as_str()) {
+            key.push(format!("{column} {}", words(row.get_ref(place)?)));
+        }
+    }
+    Ok(format!("{} {}", table.name, key.join(", ")))
+}
+
+fn differs(
+    live: &Row<'_>,
+    rebuilt: &Row<'_>,
+    table: Table,
+    columns: &[String],
+) -> Result<Option<String>, rusqlite::Error> {
+    for (place, column) in columns.iter().enumerate() {
+        let (found, expected) = (live.get_ref(place)?, rebuilt.get_ref(place)?);
+        if found == expected {
+            continue;
+        }
+        let (found, expected) = (words(found), words(expected));
+        let (row, other) = (describe(live, table, columns)?, describe(rebuilt, table, columns)?);
+        if row != other {
+            return Ok(Some(format!("the read model has {row} where the log has {other}")));
+        }
+        let difference =
+            format!("{row}: {column} is {found} in the read model, but {expected} in the log");
+        return Ok(Some(difference));
+    }
+    Ok(None)
+}
+
+fn words(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => "empty".to_owned(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        ValueRef::Blob(blob) => blob.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
