@@ -14,7 +14,8 @@ use ledger::envelope::Position;
 use ledger::ids::{AccountId, Actor, RequestId};
 use projections::Projections;
 use projections::error::QueryError;
-use projections::queries::DuePayment;
+use projections::queries::Asked;
+use projections::queries::payments::DuePayment;
 use tokio::sync::{Mutex, Notify};
 
 use crate::server::Shutdown;
@@ -101,9 +102,10 @@ impl Cycles {
         let mut after = Position::START;
         loop {
             self.catch_up().await?;
-            let due = self.ask(move |reader| reader.due_payments(&key, after, RUN_PAYMENTS)).await?;
+            let due =
+                self.ask(move |reader| reader.due_payments(&key, after, RUN_PAYMENTS)).await?;
             let Some(last) = due.last() else { break };
-            after = last.position;
+            after = last.first_position;
             self.apply(key, due).await?;
         }
         self.catch_up().await?;
@@ -139,7 +141,8 @@ impl Cycles {
         let today = eastern_date(self.engine.clock().now());
         let due = self.ask(move |reader| reader.releasable_titles(today, RELEASES)).await?;
         for releasable in due {
-            let request = self.release(&releasable.account, &releasable.release_date.to_string())?;
+            let request =
+                self.release(&releasable.account, &releasable.release_date.to_string())?;
             match self.engine.execute(request).await {
                 Ok(_) => tracing::info!(account = %releasable.account, "the lien is released"),
                 // The payoff came back, or the lien was released, since the read models looked.
@@ -173,7 +176,7 @@ impl Cycles {
     async fn ask<T, F>(&self, ask: F) -> Result<T, Failure>
     where
         T: Send + 'static,
-        F: FnOnce(&projections::Reader<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
+        F: FnOnce(&projections::Reader<'_>) -> Asked<T> + Send + 'static,
     {
         let answered: Result<_, QueryError> = self.reads.read(None, ask).await;
         Ok(answered.map_err(read_failure)?.value)

@@ -6,6 +6,7 @@ pub mod cycles;
 pub mod deadline;
 pub mod limit;
 pub mod page;
+pub mod serve;
 pub mod server;
 pub mod services;
 pub mod status;

@@ -19,8 +19,9 @@ use crate::deadline::DeadlineLayer;
 use crate::limit::LimitLayer;
 
 use clarify::ClarifyLayer;
-use readiness::Readiness;
-use shutdown::Shutdown;
+
+pub use readiness::Readiness;
+pub use shutdown::Shutdown;
 
 /// The largest message that a service takes, in bytes, unless it takes batches.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;

@@ -48,7 +48,12 @@ pub struct Gateway {
 
 impl Gateway {
     /// The services over an engine and its read models.
-    pub const fn new(engine: Engine, reads: Projections, cycles: Cycles, shutdown: Shutdown) -> Self {
+    pub const fn new(
+        engine: Engine,
+        reads: Projections,
+        cycles: Cycles,
+        shutdown: Shutdown,
+    ) -> Self {
         Self { engine, reads, cycles, shutdown }
     }
 
@@ -63,7 +68,8 @@ impl Gateway {
         let mut routes = RoutesBuilder::default();
         routes.add_service(AccountServiceServer::new(self.clone()));
         routes.add_service(
-            PaymentServiceServer::new(self.clone()).max_decoding_message_size(BATCH_MESSAGE_BYTES_MAX),
+            PaymentServiceServer::new(self.clone())
+                .max_decoding_message_size(BATCH_MESSAGE_BYTES_MAX),
         );
         routes.add_service(TitleServiceServer::new(self.clone()));
         routes.add_service(AuditServiceServer::new(self.clone()));
@@ -119,9 +125,7 @@ impl Gateway {
         known_at: Option<Position>,
     ) -> Result<std::sync::Arc<engine::Folded>, Status> {
         let folded = self.engine.account(id, known_at).await.map_err(Failure::from)?;
-        folded.ok_or_else(|| {
-            Failure::from(engine::EngineError::AccountNotFound(id.clone())).into()
-        })
+        folded.ok_or_else(|| Failure::from(engine::EngineError::AccountNotFound(id.clone())).into())
     }
 
     /// Today in Eastern time.

@@ -5,35 +5,37 @@
 //! own, so that a caller who hangs up cannot leave half of it.
 
 mod batch;
+mod error;
 mod fold;
 mod lanes;
 mod receipts;
 mod seal;
+mod write;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
+pub use error::EngineError;
 pub use fold::{Folded, Outcome};
 pub use receipts::Receipt;
 
 use crate::clock::Clock;
-use crate::codec::{self, Fact, RulebookAdopted};
+use crate::codec::Fact;
 use crate::cycles::cutoff::{RECEIPT_AGE_MAX, hex};
 use crate::domain::account::commands::Command;
 use crate::domain::account::events::{Event, NothingChanged, RequestRefused};
-use crate::domain::account::refusal::Refusal;
-use crate::domain::account::terms::TermsError;
 use crate::domain::account::{Context, Denial, decide};
 use crate::domain::rulebook::Rulebook;
-use crate::envelope::{Metadata, NewEvent, Position, RecordedEvent, StreamName, Version};
-use crate::ids::{AccountId, Actor, EventId, FeeId, PaymentId, RequestId};
-use crate::store::{Append, AppendError, BoxError, EventStore, Expected, ReadError};
+use crate::envelope::{Metadata, Position, RecordedEvent, Version};
+use crate::ids::{AccountId, Actor, RequestId};
+use crate::store::{Append, AppendError, BoxError, EventStore, Expected};
 use crate::streams;
 use fold::fold_stream;
 use lanes::Lanes;
 use receipts::Receipts;
+use write::new_events;
 
 /// How often a command is decided again because another writer came first.
 pub const ATTEMPTS_MAX: u32 = 16;
@@ -67,80 +69,6 @@ pub struct Answer {
     pub position: Position,
     /// Was it answered from memory of the first time?
     pub replayed: bool,
-}
-
-/// Why a command was not carried out.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// Refused by the rules, and recorded.
-    #[error("refused: {}", refusal.reason())]
-    Refused {
-        /// Why.
-        #[source]
-        refusal: Refusal,
-        /// Where the refusal is recorded.
-        position: Position,
-        /// Was it refused the first time already?
-        replayed: bool,
-    },
-    /// The request id was used for something else.
-    #[error("request id {0} was used for a request with other content")]
-    RequestIdReused(RequestId),
-    /// The account is not on the books.
-    #[error("account {0} not found")]
-    AccountNotFound(AccountId),
-    /// The account has no such payment.
-    #[error("payment {0} not found")]
-    PaymentNotFound(PaymentId),
-    /// The account has no such fee.
-    #[error("fee {0} not found")]
-    FeeNotFound(FeeId),
-    /// The terms of a new account contradict themselves.
-    #[error(transparent)]
-    Terms(#[from] TermsError),
-    /// Not decided in time. Nothing was written; it must be received anew.
-    #[error("received at {received_at} and not decided in time")]
-    Stale {
-        /// When it was received.
-        received_at: DateTime<Utc>,
-    },
-    /// The clock went back. Nothing was written.
-    #[error("the clock shows {now}, before the last receipt at {last}")]
-    ClockBehind {
-        /// What the clock shows.
-        now: DateTime<Utc>,
-        /// The last receipt.
-        last: DateTime<Utc>,
-    },
-    /// Other writers came first, again and again. Nothing was written.
-    #[error("the account is contended")]
-    Contended,
-    /// Nothing was written, and a retry may work.
-    #[error("the event store is unavailable")]
-    Unavailable(#[source] BoxError),
-    /// It may have been written or not: the same request id tells.
-    #[error("the outcome is unknown")]
-    Indeterminate(#[source] BoxError),
-    /// What is stored cannot be trusted.
-    #[error("the log is damaged at position {position}")]
-    Damaged {
-        /// The first event that cannot be trusted.
-        position: Position,
-        /// Why.
-        #[source]
-        cause: BoxError,
-    },
-}
-
-impl From<ReadError> for EngineError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Unavailable(cause) => Self::Unavailable(cause),
-            ReadError::Damaged { position, cause } => {
-                Self::Damaged { position, cause: cause.into() }
-            }
-        }
-    }
 }
 
 /// The engine. Cheap to share.
@@ -248,15 +176,8 @@ impl Engine {
         let request = RequestId::derived("preview", account.as_str());
         let context = Context { account, request, received_at: at, rules: &self.0.rules };
         let position = folded.position;
-        decide(&folded.account, command, &context).map_err(|denial| match denial {
-            Denial::Refused(refusal) => {
-                EngineError::Refused { refusal, position, replayed: false }
-            }
-            denial @ (Denial::Terms(_)
-            | Denial::AccountNotFound
-            | Denial::PaymentNotFound(_)
-            | Denial::FeeNotFound(_)) => denied(denial, account),
-        })
+        decide(&folded.account, command, &context)
+            .map_err(|denial| EngineError::denied(denial, account, position))
     }
 
     /// The account as it is now, or as the log had it at `known_at`. None if it is not on the
@@ -375,12 +296,7 @@ impl Inner {
             Err(Denial::Refused(refusal)) => {
                 Ok(Step::Record(vec![Event::RequestRefused(RequestRefused { command, refusal })]))
             }
-            Err(
-                denial @ (Denial::Terms(_)
-                | Denial::AccountNotFound
-                | Denial::PaymentNotFound(_)
-                | Denial::FeeNotFound(_)),
-            ) => Err(denied(denial, &request.account)),
+            Err(denial) => Err(EngineError::denied(denial, &request.account, folded.position)),
         }
     }
 
@@ -425,56 +341,6 @@ impl Inner {
         .await?;
         conclude(Arc::new(folded), events, outcome.position, true)
     }
-
-    async fn adopt_rules(&self) -> Result<(), EngineError> {
-        let stream = streams::of_rulebook();
-        let adopted = Fact::RulebookAdopted(RulebookAdopted::of(&self.rules));
-        let recorded = self.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
-        let (kind, document) =
-            codec::encode(&adopted).map_err(|cause| EngineError::Unavailable(cause.into()))?;
-        let in_force =
-            recorded.last().is_some_and(|last| last.kind == kind && last.data == document);
-        if in_force {
-            return Ok(());
-        }
-        let version = Version(u64::try_from(recorded.len()).unwrap_or(u64::MAX));
-        let receipt = self.receipts.take(self.clock.now())?;
-        let digest = hex(&Sha256::digest(&document)).chars().take(32).collect();
-        let metadata = Metadata {
-            received_at: receipt.at(),
-            request_id: RequestId::derived("rulebook", &version.to_string()),
-            digest,
-            actor: Actor::runner(),
-            rules: self.rules.version().to_owned(),
-        };
-        let events = new_events(&stream, std::iter::once(adopted), &metadata)?;
-        let append = Append::new(stream, Expected::after(version), events)
-            .map_err(|cause| EngineError::Unavailable(cause.into()))?;
-        match self.store.append(append).await {
-            // Another gateway adopted at the same moment.
-            Ok(_) | Err(AppendError::Conflict { .. }) => Ok(()),
-            Err(AppendError::Unavailable(cause)) => Err(EngineError::Unavailable(cause)),
-            Err(AppendError::Indeterminate(cause)) => Err(EngineError::Indeterminate(cause)),
-        }
-    }
-}
-
-/// Events ready for the store: ids derived, documents written, metadata shared.
-fn new_events(
-    stream: &StreamName,
-    facts: impl Iterator<Item = Fact>,
-    metadata: &Metadata,
-) -> Result<Vec<NewEvent>, EngineError> {
-    let unwritable = |cause: serde_json::Error| EngineError::Unavailable(cause.into());
-    let bytes = serde_json::to_vec(metadata).map_err(unwritable)?;
-    facts
-        .enumerate()
-        .map(|(index, fact)| {
-            let (kind, data) = codec::encode(&fact).map_err(unwritable)?;
-            let id = EventId::derived(stream.as_str(), metadata.request_id, index);
-            Ok(NewEvent { id, kind: kind.to_owned(), data, metadata: bytes.clone() })
-        })
-        .collect()
 }
 
 /// The answer that recorded events make: a refusal if that is what was recorded.

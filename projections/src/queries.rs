@@ -1,4 +1,5 @@
-//! Questions over many accounts. Each is a method of [`Reader`](crate::Reader), which answers at one position.
+//! Questions over many accounts. Each is a method of [`Reader`](crate::Reader), which answers at one
+//! position.
 
 pub mod accounts;
 pub mod page;
@@ -8,3 +9,6 @@ pub mod trial_balance;
 pub mod windows;
 
 mod row;
+
+/// What a question is answered with inside a read transaction.
+pub type Asked<T> = Result<T, rusqlite::Error>;

@@ -1,7 +1,7 @@
 //! `AccountService`: what is owed, and the terms it follows.
 
 use ledger::envelope::Position;
-use projections::queries::{AccountFilter, AccountState};
+use projections::queries::accounts::{AccountFilter, AccountState};
 use proto::payledger::v1 as wire;
 use tonic::{Request, Response, Status};
 use wire::account_service_server::AccountService;
@@ -95,13 +95,14 @@ impl AccountService for Gateway {
             return Err(above_head(position, head));
         }
         let folded = self.account(&id, known_at).await?;
-        let open = folded
-            .open()
-            .ok_or_else(|| Failure::from(ledger::engine::EngineError::AccountNotFound(id.clone())))?;
+        let open = folded.open().ok_or_else(|| {
+            Failure::from(ledger::engine::EngineError::AccountNotFound(id.clone()))
+        })?;
         let as_of = as_of.unwrap_or_else(|| self.today());
         let opened = open.terms().opened_date;
         if as_of < opened {
-            let error = FieldError::new("effective_date", format!("is before the opening, {opened}"));
+            let error =
+                FieldError::new("effective_date", format!("is before the opening, {opened}"));
             return Err(error.fact("opened_date", opened).into());
         }
         Ok(Response::new(wire::GetBalanceResponse {

@@ -6,10 +6,10 @@ use proto::payledger::v1 as wire;
 use tokio::sync::mpsc;
 use tonic::Status;
 
+use crate::convert::ids::{account_id, stream_name};
 use crate::convert::{Field, FieldError, ids};
 use crate::server::Shutdown;
 use crate::status::Failure;
-use crate::convert::ids::{account_id, stream_name};
 
 /// How many events are read at once.
 const READ_EVENTS: usize = 1024;
@@ -121,7 +121,8 @@ impl Reading {
             let Some(last) = events.last() else { return Ok(()) };
             version = last.version;
             let after = self.after;
-            let in_range = |event: &RecordedEvent| event.position > after && event.position <= until;
+            let in_range =
+                |event: &RecordedEvent| event.position > after && event.position <= until;
             let events = events.into_iter().filter(in_range).collect();
             self.send_events(events).await?;
         }

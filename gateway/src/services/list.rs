@@ -2,7 +2,8 @@
 
 use ledger::envelope::Position;
 use projections::Reader;
-use projections::queries::{Listed, Page, PageStart};
+use projections::queries::Asked;
+use projections::queries::page::{Listed, Page, PageStart};
 use tonic::Status;
 
 use super::{Gateway, read_failed};
@@ -28,19 +29,19 @@ impl Gateway {
     where
         R: ListRequest,
         T: Send + 'static,
-        F: FnOnce(&Reader<'_>, Page) -> Result<Listed<T>, rusqlite::Error> + Send + 'static,
+        F: FnOnce(&Reader<'_>, Page) -> Asked<Listed<T>> + Send + 'static,
     {
         self.wait_for(min_position).await?;
-        let start = asked.resume.map(|resume| PageStart {
-            snapshot: resume.position,
-            after: Position(resume.after),
-        });
+        let start = asked
+            .resume
+            .map(|resume| PageStart { snapshot: resume.position, after: Position(resume.after) });
         let page = Page { size: asked.size, start };
         let answer =
             self.reads.read(None, move |reader| ask(reader, page)).await.map_err(read_failed)?;
-        let next_page_token = answer.value.next.map_or_else(String::new, |next| {
-            page::next(request, next.snapshot, &next.after.0)
-        });
+        let next_page_token = answer
+            .value
+            .next
+            .map_or_else(String::new, |next| page::next(request, next.snapshot, &next.after.0));
         let read_position = start.map_or(answer.read_position, |start| start.snapshot);
         Ok(Rows { rows: answer.value.rows, next_page_token, read_position })
     }

@@ -86,7 +86,7 @@ impl OperationsService for Gateway {
         let answer = self.reads.read(None, move |reader| reader.trial_balance(through)).await;
         let answer = answer.map_err(read_failed)?;
         let rows = &answer.value;
-        let sum = |side: fn(&projections::queries::TrialBalanceRow) -> Money| {
+        let sum = |side: fn(&projections::queries::trial_balance::TrialBalanceRow) -> Money| {
             Some(to_wire(total(rows.iter().map(side))))
         };
         Ok(Response::new(wire::GetTrialBalanceResponse {

@@ -6,7 +6,7 @@ use ledger::domain::account::events::Event;
 use ledger::domain::cutoff::{Window, place};
 use ledger::domain::money::Amount;
 use ledger::engine::EngineError;
-use projections::queries::{PaymentFilter, PaymentRow, PaymentState, PendingFilter};
+use projections::queries::payments::{PaymentFilter, PaymentRow, PaymentState, PendingFilter};
 use proto::payledger::v1 as wire;
 use tonic::{Request, Response, Status};
 use wire::payment_service_server::PaymentService;

@@ -1,0 +1,173 @@
+//! The service as a whole: log, read models, engine, runner and server, started and stopped in
+//! order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use ledger::clock::Clock;
+use ledger::domain::rulebook::Rulebook;
+use ledger::engine::{Engine, EngineError};
+use ledger::envelope::Position;
+use ledger::store::EventStore;
+use ledger::store::embedded::{Embedded, OpenError, Options, Witness};
+use projections::error::ProjectionError;
+use projections::{LogWitness, Projections};
+
+use crate::cycles::Cycles;
+use crate::server::{Bound, Drained, Readiness, ServeError, Settings, Shutdown};
+use crate::services::Gateway;
+use crate::status::chain;
+
+/// How the service is to be.
+#[derive(Debug, Clone)]
+pub struct ServiceSettings {
+    /// Where the log and the read models are.
+    pub data_dir: PathBuf,
+    /// How the server is to be.
+    pub server: Settings,
+    /// A clock that stands at this instant until it is set; the system's clock if none.
+    pub set_clock: Option<DateTime<Utc>>,
+    /// Whether windows and releases are run when they are due, or only by hand.
+    pub runner: bool,
+}
+
+/// Why the service did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The server could not listen, or failed.
+    #[error(transparent)]
+    Server(#[from] ServeError),
+    /// The log cannot be opened.
+    #[error("the log in {} cannot be opened", data_dir.display())]
+    Log {
+        /// The data directory.
+        data_dir: PathBuf,
+        /// Why.
+        #[source]
+        cause: OpenError,
+    },
+    /// The engine could not start on the log.
+    #[error("the log cannot be continued")]
+    Engine(#[from] EngineError),
+    /// The read models cannot be opened.
+    #[error("the read models cannot be opened")]
+    Projections(#[from] ProjectionError),
+    /// The log's writer failed: nothing more is accepted. Reopening recovers what was acknowledged.
+    #[error("the log's writer failed: {0}; what was acknowledged is kept, start again to recover")]
+    Writer(String),
+    /// A task of the service ended by a fault.
+    #[error("a task of the service failed: {0}")]
+    Task(String),
+}
+
+/// A service that is ready to answer.
+#[derive(Debug)]
+pub struct Service {
+    bound: Bound,
+    store: Arc<Embedded>,
+    reads: Projections,
+    cycles: Cycles,
+    gateway: Gateway,
+    shutdown: Shutdown,
+    runner: bool,
+}
+
+impl Service {
+    /// Opens everything. Connections wait from the first moment; they are answered by
+    /// [`run`](Self::run).
+    pub async fn start(settings: ServiceSettings) -> Result<Self, ServiceError> {
+        let bound = Bound::new(settings.server).await?;
+        let data_dir = settings.data_dir;
+        let store = open_log(data_dir.clone()).await?;
+        let clock = Arc::new(settings.set_clock.map_or(Clock::System, Clock::set_to));
+        let port: Arc<dyn EventStore> = store.clone();
+        let engine = Engine::start(Arc::clone(&port), clock, Rulebook::built_in()).await?;
+        let witness: Arc<dyn LogWitness> = Arc::new(ChainWitness(Arc::clone(&store)));
+        let options = projections::Options { witness: Some(witness) };
+        let reads = Projections::open(&data_dir, port, options).await?;
+        let shutdown = Shutdown::default();
+        let cycles = Cycles::new(engine.clone(), reads.clone());
+        let gateway = Gateway::new(engine, reads.clone(), cycles.clone(), shutdown.clone());
+        Ok(Self { bound, store, reads, cycles, gateway, shutdown, runner: settings.runner })
+    }
+
+    /// The address that was taken.
+    pub const fn address(&self) -> SocketAddr {
+        self.bound.address()
+    }
+
+    /// The order by which the service is stopped.
+    pub fn shutdown(&self) -> Shutdown {
+        self.shutdown.clone()
+    }
+
+    /// The last position of the log.
+    pub async fn head(&self) -> Result<Position, ServiceError> {
+        Ok(self.store.head().await.map_err(EngineError::from)?)
+    }
+
+    /// Answers until the service is told to stop, or the log's writer fails.
+    pub async fn run(self) -> Result<Drained, ServiceError> {
+        let readiness = Readiness::new().await;
+        let runner =
+            self.runner.then(|| tokio::spawn(self.cycles.clone().run_until(self.shutdown.clone())));
+        let watch = tokio::spawn(ready_once_caught_up(
+            Arc::clone(&self.store),
+            self.reads.clone(),
+            readiness.clone(),
+        ));
+        let routes = self.gateway.routes();
+        let serving = self.bound.serve(routes, readiness.clone(), self.shutdown.clone());
+        let mut serving = std::pin::pin!(serving);
+        let drained = tokio::select! {
+            drained = &mut serving => drained?,
+            () = self.store.stopped() => {
+                self.shutdown.ask();
+                serving.await?
+            }
+        };
+        watch.abort();
+        if let Some(runner) = runner {
+            runner.await.map_err(|fault| ServiceError::Task(fault.to_string()))?;
+        }
+        self.reads.shutdown().await?;
+        match self.store.failure() {
+            Some(failure) => Err(ServiceError::Writer(chain(failure))),
+            None => Ok(drained),
+        }
+    }
+}
+
+async fn open_log(data_dir: PathBuf) -> Result<Arc<Embedded>, ServiceError> {
+    let folder = data_dir.clone();
+    let opening = move || Embedded::open(&folder, Options::default());
+    let opened = tokio::task::spawn_blocking(opening).await;
+    let opened = opened.map_err(|fault| ServiceError::Task(fault.to_string()))?;
+    Ok(Arc::new(opened.map_err(|cause| ServiceError::Log { data_dir, cause })?))
+}
+
+/// Says that the service is ready once the read models hold what the log held at the start.
+async fn ready_once_caught_up(store: Arc<Embedded>, reads: Projections, readiness: Readiness) {
+    let Ok(head) = store.head().await else { return };
+    if reads.wait_for(head).await.is_ok() {
+        readiness.set(true).await;
+    }
+}
+
+/// The log's chain of hashes, by which a read model knows that it belongs to this log.
+#[derive(Debug)]
+struct ChainWitness(Arc<Embedded>);
+
+impl LogWitness for ChainWitness {
+    fn witness(&self, at: Position) -> Option<String> {
+        let witness = self.0.witness(at).ok()?;
+        serde_json::to_string(&witness).ok()
+    }
+
+    fn confirm(&self, _: Position, witness: &str) -> Result<(), String> {
+        let witness: Witness = serde_json::from_str(witness).map_err(|error| error.to_string())?;
+        self.0.confirm(&witness).map_err(|error| chain(&error))
+    }
+}

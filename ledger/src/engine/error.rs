@@ -1,0 +1,97 @@
+//! Why the engine has no answer: what a caller must tell apart.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::account::Denial;
+use crate::domain::account::refusal::Refusal;
+use crate::domain::account::terms::TermsError;
+use crate::envelope::Position;
+use crate::ids::{AccountId, FeeId, PaymentId, RequestId};
+use crate::store::{BoxError, ReadError};
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Refused by the rules, and recorded.
+    #[error("refused: {}", refusal.reason())]
+    Refused {
+        /// Why.
+        #[source]
+        refusal: Refusal,
+        /// Where the refusal is recorded.
+        position: Position,
+        /// Was it refused the first time already?
+        replayed: bool,
+    },
+    /// The request id was used for something else.
+    #[error("request id {0} was used for a request with other content")]
+    RequestIdReused(RequestId),
+    /// The account is not on the books.
+    #[error("account {0} not found")]
+    AccountNotFound(AccountId),
+    /// The account has no such payment.
+    #[error("payment {0} not found")]
+    PaymentNotFound(PaymentId),
+    /// The account has no such fee.
+    #[error("fee {0} not found")]
+    FeeNotFound(FeeId),
+    /// The terms of a new account contradict themselves.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
+    /// Not decided in time. Nothing was written; it must be received anew.
+    #[error("received at {received_at} and not decided in time")]
+    Stale {
+        /// When it was received.
+        received_at: DateTime<Utc>,
+    },
+    /// The clock went back. Nothing was written.
+    #[error("the clock shows {now}, before the last receipt at {last}")]
+    ClockBehind {
+        /// What the clock shows.
+        now: DateTime<Utc>,
+        /// The last receipt.
+        last: DateTime<Utc>,
+    },
+    /// Other writers came first, again and again. Nothing was written.
+    #[error("the account is contended")]
+    Contended,
+    /// Nothing was written, and a retry may work.
+    #[error("the event store is unavailable")]
+    Unavailable(#[source] BoxError),
+    /// It may have been written or not: the same request id tells.
+    #[error("the outcome is unknown")]
+    Indeterminate(#[source] BoxError),
+    /// What is stored cannot be trusted.
+    #[error("the log is damaged at position {position}")]
+    Damaged {
+        /// The first event that cannot be trusted.
+        position: Position,
+        /// Why.
+        #[source]
+        cause: BoxError,
+    },
+}
+
+impl From<ReadError> for EngineError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable(cause) => Self::Unavailable(cause),
+            ReadError::Damaged { position, cause } => {
+                Self::Damaged { position, cause: cause.into() }
+            }
+        }
+    }
+}
+
+impl EngineError {
+    /// What `denial` means for a request on `account`, which is at `position`.
+    pub(super) fn denied(denial: Denial, account: &AccountId, position: Position) -> Self {
+        match denial {
+            Denial::Refused(refusal) => Self::Refused { refusal, position, replayed: false },
+            Denial::Terms(error) => Self::Terms(error),
+            Denial::AccountNotFound => Self::AccountNotFound(account.clone()),
+            Denial::PaymentNotFound(payment) => Self::PaymentNotFound(payment),
+            Denial::FeeNotFound(fee) => Self::FeeNotFound(fee),
+        }
+    }
+}

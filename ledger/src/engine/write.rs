@@ -1,0 +1,64 @@
+//! Events on their way into the store, and the first of them: the rules in force.
+
+use sha2::{Digest, Sha256};
+
+use super::{EngineError, Inner};
+use crate::codec::{self, Fact, RulebookAdopted};
+use crate::cycles::cutoff::hex;
+use crate::envelope::{Metadata, NewEvent, StreamName, Version};
+use crate::ids::{Actor, EventId, RequestId};
+use crate::store::{Append, AppendError, Expected};
+use crate::streams;
+
+impl Inner {
+    /// Records the adoption of the rules, unless they are in force already.
+    pub(super) async fn adopt_rules(&self) -> Result<(), EngineError> {
+        let stream = streams::of_rulebook();
+        let adopted = Fact::RulebookAdopted(RulebookAdopted::of(&self.rules));
+        let recorded = self.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
+        let (kind, document) =
+            codec::encode(&adopted).map_err(|cause| EngineError::Unavailable(cause.into()))?;
+        let in_force =
+            recorded.last().is_some_and(|last| last.kind == kind && last.data == document);
+        if in_force {
+            return Ok(());
+        }
+        let version = Version(u64::try_from(recorded.len()).unwrap_or(u64::MAX));
+        let receipt = self.receipts.take(self.clock.now())?;
+        let digest = hex(&Sha256::digest(&document)).chars().take(32).collect();
+        let metadata = Metadata {
+            received_at: receipt.at(),
+            request_id: RequestId::derived("rulebook", &version.to_string()),
+            digest,
+            actor: Actor::runner(),
+            rules: self.rules.version().to_owned(),
+        };
+        let events = new_events(&stream, std::iter::once(adopted), &metadata)?;
+        let append = Append::new(stream, Expected::after(version), events)
+            .map_err(|cause| EngineError::Unavailable(cause.into()))?;
+        match self.store.append(append).await {
+            // Another gateway adopted at the same moment.
+            Ok(_) | Err(AppendError::Conflict { .. }) => Ok(()),
+            Err(AppendError::Unavailable(cause)) => Err(EngineError::Unavailable(cause)),
+            Err(AppendError::Indeterminate(cause)) => Err(EngineError::Indeterminate(cause)),
+        }
+    }
+}
+
+/// Events ready for the store: ids derived, documents written, metadata shared.
+pub(super) fn new_events(
+    stream: &StreamName,
+    facts: impl Iterator<Item = Fact>,
+    metadata: &Metadata,
+) -> Result<Vec<NewEvent>, EngineError> {
+    let unwritable = |cause: serde_json::Error| EngineError::Unavailable(cause.into());
+    let bytes = serde_json::to_vec(metadata).map_err(unwritable)?;
+    facts
+        .enumerate()
+        .map(|(index, fact)| {
+            let (kind, data) = codec::encode(&fact).map_err(unwritable)?;
+            let id = EventId::derived(stream.as_str(), metadata.request_id, index);
+            Ok(NewEvent { id, kind: kind.to_owned(), data, metadata: bytes.clone() })
+        })
+        .collect()
+}
