@@ -14,6 +14,7 @@ mod cutoffs;
 mod fees;
 mod leases;
 mod payoffs;
+mod properties;
 mod refusals;
 mod returns;
 mod title;
