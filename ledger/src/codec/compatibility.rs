@@ -1,16 +1,19 @@
 //! What was ever written can be read for ever: the schemas and the golden corpus beside this crate.
 //!
-//! `golden/events.jsonl` holds documents byte for byte as they were recorded. Lines are added, never
-//! changed or taken out. `schemas/` holds the JSON Schema of every stored document.
+//! `golden/events.jsonl` holds documents byte for byte as they were recorded. Lines are added,
+//! never changed or taken out. `schemas/` holds the JSON Schema of every stored document.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
+use proptest::prelude::*;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::*;
+use crate::domain::account::scenarios::properties::lives;
 use crate::envelope::Metadata;
 
 const CORPUS: &str = include_str!("../../golden/events.jsonl");
@@ -182,4 +185,30 @@ fn an_applied_payment_stays_small() {
     let golden = corpus().find(|golden| golden.kind == "PaymentApplied").unwrap();
     let bytes = golden.data.get().len() + golden.metadata.get().len();
     assert!(bytes <= 430, "{bytes} bytes of data and metadata");
+}
+
+fn assert_survives(event: Event) {
+    let fact = Fact::Account(event);
+    let (kind, data) = encode(&fact).unwrap();
+    let text = String::from_utf8_lossy(&data);
+    assert!(!text.contains(r#""-0.00""#) && !text.contains(r#""0.00""#), "{text}");
+    let decoded = decode(kind, &data).unwrap();
+    assert_eq!(encode(&decoded).unwrap(), (kind, data.clone()));
+    assert_eq!(decoded, fact);
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_to_an_account_reads_back_as_it_was(events in lives()) {
+        for event in events {
+            assert_survives(event);
+        }
+    }
+}
+
+#[test]
+fn the_ends_of_the_calendar_read_back() {
+    for released_date in [NaiveDate::MIN, NaiveDate::MAX, NaiveDate::default()] {
+        assert_survives(Event::LienReleased(account::LienReleased { released_date }));
+    }
 }

@@ -159,4 +159,4 @@ pub fn evolve(account: Account, event: &Event, received_at: DateTime<Utc>) -> Ac
 }
 
 #[cfg(test)]
-mod scenarios;
+pub(crate) mod scenarios;

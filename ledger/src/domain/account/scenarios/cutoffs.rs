@@ -10,7 +10,7 @@ fn account() -> History {
     opened(Terms { opened_date, interest_paid_through: opened_date, instalments, ..loan() })
 }
 
-/// What scheduling came to: window, cancel-before and origination date; or reason and earliest date.
+/// What scheduling came to: window, cancel-before, origination date; or reason, earliest date.
 fn answer(outcome: &Outcome) -> String {
     match &outcome.decision {
         Ok(events) => match events.as_slice() {
