@@ -139,3 +139,6 @@ pub fn decode(kind: &str, data: &[u8]) -> Result<Fact, CodecError> {
         }
     }
 }
+
+#[cfg(test)]
+mod compatibility;

@@ -132,7 +132,7 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
         Command::ReinstatePayment { payment } => returns::reinstate(open, *payment, context),
         Command::AssessFee { kind, amount } => fees::assess(open, *kind, *amount, context),
         Command::WaiveFee { fee } => fees::waive(open, *fee, context),
-        Command::RecordLien { lien } => title::record(open, lien),
+        Command::RecordLien { lien } => title::record(open, lien, context),
         Command::ReleaseLien => title::release(open, context),
     }
 }
@@ -159,4 +159,4 @@ pub fn evolve(account: Account, event: &Event, received_at: DateTime<Utc>) -> Ac
 }
 
 #[cfg(test)]
-mod scenarios;
+pub(crate) mod scenarios;

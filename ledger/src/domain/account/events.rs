@@ -103,7 +103,7 @@ pub struct Reallocation {
     pub split: Split,
 }
 
-/// See [`Event::AccountOpened`].
+/// The account is on the books.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccountOpened {
     /// The contract.
@@ -122,7 +122,7 @@ pub struct Funding {
     pub last_four: Option<String>,
 }
 
-/// See [`Event::PaymentScheduled`].
+/// A payment will be made, unless it is cancelled before its cut-off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentScheduled {
     /// The payment.
@@ -154,7 +154,7 @@ words! {
     }
 }
 
-/// See [`Event::PaymentCancelled`].
+/// A scheduled payment will not be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentCancelled {
     /// The payment.
@@ -163,7 +163,7 @@ pub struct PaymentCancelled {
     pub reason: CancelReason,
 }
 
-/// See [`Event::PaymentApplied`].
+/// A scheduled payment was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentApplied {
     /// The payment.
@@ -178,7 +178,7 @@ pub struct PaymentApplied {
     pub posting: Posting,
 }
 
-/// See [`Event::PaymentReceived`].
+/// Money came in by another channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentReceived {
     /// The payment.
@@ -201,7 +201,7 @@ pub struct PaymentReceived {
     pub posting: Posting,
 }
 
-/// See [`Event::PaymentReturned`].
+/// The bank took a payment back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentReturned {
     /// The payment.
@@ -214,7 +214,7 @@ pub struct PaymentReturned {
     pub posting: Posting,
 }
 
-/// See [`Event::PaymentReinstated`].
+/// A return was overturned: the payment is good again, from its original date.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentReinstated {
     /// The payment.
@@ -237,7 +237,7 @@ words! {
     }
 }
 
-/// See [`Event::FeeAssessed`].
+/// A fee was charged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FeeAssessed {
     /// The fee.
@@ -255,7 +255,7 @@ pub struct FeeAssessed {
     pub posting: Posting,
 }
 
-/// See [`Event::FeeWaived`].
+/// A fee was taken back, from the day on which it was charged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FeeWaived {
     /// The fee.
@@ -266,7 +266,7 @@ pub struct FeeWaived {
     pub posting: Posting,
 }
 
-/// See [`Event::LienRecorded`].
+/// A lien on a title is on record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LienRecorded {
     /// The state of the title, two letters. Its law sets the release deadline.
@@ -277,7 +277,7 @@ pub struct LienRecorded {
     pub lienholder: String,
 }
 
-/// See [`Event::AccountPaidOff`].
+/// Nothing is owed any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccountPaidOff {
     /// The day from which nothing is owed.
@@ -289,7 +289,7 @@ pub struct AccountPaidOff {
     pub statutory_date: NaiveDate,
 }
 
-/// See [`Event::PayoffReversed`].
+/// Something is owed again: the payoff came back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PayoffReversed {
     /// The payment whose return, or the fee whose correction, re-opened the account.
@@ -297,14 +297,14 @@ pub struct PayoffReversed {
     pub payment: Option<PaymentId>,
 }
 
-/// See [`Event::LienReleased`].
+/// The lien was released.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LienReleased {
     /// The day of the release.
     pub released_date: NaiveDate,
 }
 
-/// See [`Event::RequestRefused`].
+/// A request was refused: evidence, without effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestRefused {
     /// What was asked.
@@ -313,7 +313,7 @@ pub struct RequestRefused {
     pub refusal: Refusal,
 }
 
-/// See [`Event::NothingChanged`].
+/// A request was accepted and changed nothing: evidence, without effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NothingChanged {
     /// What was asked.

@@ -60,6 +60,8 @@ pub(super) fn restate(book: &Book, change: Change, context: &Context<'_>) -> Res
     let recorded: BTreeMap<PaymentId, (NaiveDate, Channel, Split)> = book
         .entries()
         .iter()
+        .rev()
+        .take_while(|entry| entry.effective >= effective)
         .filter_map(|entry| match &entry.what {
             Movement::Payment { id, channel, split, .. } => {
                 Some((*id, (entry.effective, *channel, *split)))

@@ -1,8 +1,8 @@
 //! Given a history, at an instant, when a command comes, then events or a refusal.
 //!
 //! The kit of the account's tests. Histories are made of commands, so that no test can start from
-//! what the account would never have recorded; every step checks that folding the events gives the
-//! state, that their journals balance, and that they survive the codec.
+//! what the account would never have recorded; every step checks that the decision is the same
+//! when it is asked for twice, and that the journals of its events balance.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -14,6 +14,7 @@ mod cutoffs;
 mod fees;
 mod leases;
 mod payoffs;
+pub(crate) mod properties;
 mod refusals;
 mod returns;
 mod title;
@@ -28,7 +29,6 @@ use super::events::{Event, FeeKind, Funding, Split};
 use super::state::{Account, OpenAccount};
 use super::terms::{InstalmentPlan, Terms};
 use super::{Context, Decision, Denial, Refusal, decide, evolve};
-use crate::codec::{self, Fact};
 use crate::domain::interest::DayCount;
 use crate::domain::journal::{LedgerAccount, is_balanced};
 use crate::domain::money::{Amount, Currency, Money, Rate};
@@ -258,16 +258,18 @@ impl Moment {
     }
 }
 
-/// What is true of every event: its journal balances, and its document reads back byte for byte.
+/// What is true of every event: its journal balances, and says nothing about nothing.
 fn check(event: &Event) {
     if let Some(posting) = event.posting() {
         assert!(is_balanced(&posting.lines), "{event:?}");
         assert!(posting.lines.iter().all(|line| !line.amount.is_zero()), "{event:?}");
     }
-    let fact = Fact::Account(event.clone());
-    let (kind, data) = codec::encode(&fact).unwrap();
-    assert!(!String::from_utf8_lossy(&data).contains("-0.00"), "{event:?}");
-    assert_eq!(codec::decode(kind, &data).unwrap(), fact);
+}
+
+/// The event's name, as it is declared.
+fn name_of(event: &Event) -> String {
+    let text = format!("{event:?}");
+    text.split('(').next().unwrap_or_default().to_owned()
 }
 
 impl Outcome {
@@ -286,7 +288,7 @@ impl Outcome {
 
     /// The events by name, in order.
     fn then(&self, kinds: &[&str]) -> History {
-        let found: Vec<_> = self.events().iter().map(codec::kind_of).collect();
+        let found: Vec<_> = self.events().iter().map(name_of).collect();
         assert_eq!(found, kinds);
         self.after.clone()
     }
@@ -322,7 +324,7 @@ impl Outcome {
         FeeId::derived(&account_id(), self.request)
     }
 
-    /// The journal of all events: `account amount`, with the line's date where it is not the event's.
+    /// The journal of all events: `account amount`, and the line's date if it is not the event's.
     fn journal(&self) -> Vec<String> {
         let lines = self.events().iter().filter_map(Event::posting).flat_map(|p| &p.lines);
         lines

@@ -3,13 +3,15 @@
 use super::commands::Lien;
 use super::events::{Event, LienReleased};
 use super::opening::recorded;
+use super::posting::payoff_change;
 use super::refusal::Refusal;
 use super::state::{OpenAccount, Title};
 use super::{Context, Decision};
 use crate::domain::product::Product;
 
-/// Puts a lien on record; nothing to do if the same one is.
-pub(super) fn record(open: &OpenAccount, lien: &Lien) -> Decision {
+/// Puts a lien on record; nothing to do if the same one is. On an account that is paid off, the law
+/// of the title's state sets new dates.
+pub(super) fn record(open: &OpenAccount, lien: &Lien, context: &Context<'_>) -> Decision {
     match open.terms().product {
         Product::AutoLoan => {}
         product @ (Product::Lease | Product::PersonalLoan | Product::CreditCard) => {
@@ -19,7 +21,13 @@ pub(super) fn record(open: &OpenAccount, lien: &Lien) -> Decision {
     }
     let lien = recorded(lien);
     match &open.title {
-        Title::NoLien => Ok(vec![Event::LienRecorded(lien)]),
+        Title::NoLien => {
+            let recorded = Event::LienRecorded(lien);
+            let mut after = open.clone();
+            after.follow(&recorded, context.received_at);
+            let payoff = payoff_change(&after, &after.book, None, context);
+            Ok(std::iter::once(recorded).chain(payoff).collect())
+        }
         Title::Held(held) | Title::Released { lien: held, .. } if *held == lien => Ok(Vec::new()),
         Title::Held(held) | Title::Released { lien: held, .. } => {
             Err(Refusal::LienExists { vin: held.vin.clone() }.into())

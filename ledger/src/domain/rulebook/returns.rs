@@ -164,8 +164,8 @@ pub enum ReturnAction {
 }
 
 impl ReturnAction {
-    /// Whether a returned-item fee may be charged, if contract and state law allow one: set A and no
-    /// other (domain rule 4.12).
+    /// Whether a returned-item fee may be charged, if contract and state law allow one: set A and
+    /// no other (domain rule 4.12).
     pub const fn may_charge_fee(self) -> bool {
         matches!(self, Self::InsufficientFunds)
     }

@@ -114,3 +114,16 @@ fn a_lien_is_recorded_once_and_only_on_a_vehicle_that_is_bought() {
     let refused = personal.at("2026-03-02 09:00").when(record("TX"));
     refused.then_refused(Refusal::ProductHasNoTitle { product });
 }
+
+#[test]
+fn a_lien_that_is_recorded_after_the_payoff_is_released_by_the_law_of_its_state() {
+    let opened_date = date("2026-02-01");
+    let instalments = InstalmentPlan { first_due_date: date("2026-03-01"), ..loan().instalments };
+    let terms = Terms { opened_date, interest_paid_through: opened_date, instalments, ..loan() };
+    let (history, _) = opened(terms).paid_by_ach("10100.00", "2026-02-27");
+    let record = Command::RecordLien { lien: lien("MO") };
+    let recorded = history.at("2026-03-02 09:00").when(record);
+    let after = recorded.then(&["LienRecorded", "AccountPaidOff"]);
+    assert_eq!(after.open().paid_off.as_ref().unwrap().statutory_date, date("2026-03-09"));
+    release(&after, "2026-03-06 09:00").then(&["LienReleased"]);
+}

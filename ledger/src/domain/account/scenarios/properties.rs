@@ -1,0 +1,314 @@
+//! What is true of an account whatever is asked of it, in whatever order.
+
+use chrono::{Datelike, Duration};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::super::book::{Movement, Standing};
+use super::super::state::{FeeState, Progress};
+use super::*;
+use crate::domain::money::total;
+
+/// One step of a life: so many minutes later, this is asked.
+#[derive(Debug, Clone)]
+struct Step {
+    minutes_later: i64,
+    ask: Ask,
+}
+
+/// What is asked; payments and fees are picked among those there are.
+#[derive(Debug, Clone)]
+enum Ask {
+    Schedule(Amount, i64),
+    Cancel(Index),
+    Run(Index),
+    Receive(Channel, Amount, i64),
+    Return(Index, &'static str),
+    Reinstate(Index),
+    Assess(Amount),
+    Waive(Index),
+    Release,
+}
+
+fn amounts() -> impl Strategy<Value = Amount> {
+    let cents = prop_oneof![
+        1 => 1_i64..200,
+        4 => 20_000_i64..60_000,
+        2 => 900_000_i64..1_100_000,
+        1 => Just(9_999_999_999_i64),
+    ];
+    cents.prop_map(|cents| Money::from_cents(cents).amount().unwrap())
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let channel = prop::sample::select(Channel::ALL.to_vec());
+    let code = prop::sample::select(vec!["R01", "R02", "R10", "R99", "NSF"]);
+    let ask = prop_oneof![
+        4 => (amounts(), 0_i64..40).prop_map(|(paid, days)| Ask::Schedule(paid, days)),
+        1 => any::<Index>().prop_map(Ask::Cancel),
+        6 => any::<Index>().prop_map(Ask::Run),
+        3 => (channel, amounts(), 0_i64..60)
+            .prop_map(|(by, paid, ago)| Ask::Receive(by, paid, ago)),
+        3 => (any::<Index>(), code).prop_map(|(which, code)| Ask::Return(which, code)),
+        2 => any::<Index>().prop_map(Ask::Reinstate),
+        1 => amounts().prop_map(Ask::Assess),
+        1 => any::<Index>().prop_map(Ask::Waive),
+        1 => Just(Ask::Release),
+    ];
+    let minutes_later = prop_oneof![0_i64..600, 0_i64..(40 * 24 * 60)];
+    let step = (minutes_later, ask).prop_map(|(minutes_later, ask)| Step { minutes_later, ask });
+    prop::collection::vec(step, 1..24)
+}
+
+/// Loans, one of them with arrears and one that is soon paid off, and a lease.
+fn accounts() -> impl Strategy<Value = Terms> {
+    let boarded = Terms {
+        interest_paid_through: date("2026-01-20"),
+        unpaid_interest: money("17.31"),
+        unpaid_fees: money("15.50"),
+        annual_rate: "0.144900".parse().unwrap(),
+        instalments: InstalmentPlan {
+            first_due_date: date("2026-01-31"),
+            day_of_month: 31,
+            count: 4,
+            first_amount_due: Some(amount("110.00")),
+            ..loan().instalments
+        },
+        ..loan()
+    };
+    let lease = Terms {
+        product: Product::Lease,
+        principal: Money::ZERO,
+        annual_rate: Rate::default(),
+        instalments: InstalmentPlan {
+            amount: amount("389.00"),
+            tax: money("27.00"),
+            count: 24,
+            ..loan().instalments
+        },
+        ..loan()
+    };
+    let small = Terms { principal: money("500.00"), ..loan() };
+    prop::sample::select(vec![loan(), quoted_loan(), small, boarded, lease])
+}
+
+fn nth<K: Copy, V>(of: &std::collections::BTreeMap<K, V>, which: Index) -> Option<K> {
+    (!of.is_empty()).then(|| *of.keys().nth(which.index(of.len())).unwrap())
+}
+
+impl Ask {
+    fn command(&self, open: &OpenAccount, today: NaiveDate) -> Option<Command> {
+        let payment = |which: &Index| nth(&open.payments, *which);
+        Some(match self {
+            Self::Schedule(paid, days) => Command::SchedulePayment {
+                amount: *paid,
+                payment_date: today + Duration::days(*days),
+                funding: None,
+                allow_duplicate: false,
+            },
+            Self::Cancel(which) => cancel(payment(which)?),
+            Self::Run(which) => apply(payment(which)?),
+            Self::Receive(by, paid, ago) => {
+                receive(*by, &paid.to_string(), &(today - Duration::days(*ago)).to_string())
+            }
+            Self::Return(which, code) => take_back(payment(which)?, code),
+            Self::Reinstate(which) => reinstate(payment(which)?),
+            Self::Assess(charged) => Command::AssessFee { kind: FeeKind::Late, amount: *charged },
+            Self::Waive(which) => Command::WaiveFee { fee: nth(&open.fees, *which)? },
+            Self::Release => Command::ReleaseLien,
+        })
+    }
+}
+
+/// Interest by the integer method: a numerator over the common multiple of 365 and 366, day by day.
+fn interest_by_integers(open: &OpenAccount, through: NaiveDate) -> i128 {
+    let terms = open.terms();
+    let scaled = terms.annual_rate.decimal() * rust_decimal::Decimal::from(1_000_000);
+    let per_million = i128::try_from(scaled).unwrap();
+    let mut numerator = 0_i128;
+    let mut day = terms.interest_paid_through;
+    while day < through {
+        let paid = open.book.entries().iter().filter(|entry| entry.effective <= day);
+        let paid = paid.map(|entry| match &entry.what {
+            Movement::Payment { split, .. } => split.principal,
+            Movement::Fee { .. } => Money::ZERO,
+        });
+        let principal = i128::from((terms.principal - total(paid)).cents());
+        let leap = NaiveDate::from_ymd_opt(day.year(), 2, 29).is_some();
+        numerator += principal * per_million * if leap { 365 } else { 366 };
+        day = day.succ_opt().unwrap();
+    }
+    let unit = 1_000_000 * 133_590;
+    (numerator * 2 + unit).div_euclid(2 * unit)
+}
+
+/// What is true of every account at all times.
+fn audit(open: &OpenAccount) {
+    let standing = open.book.standing(open.book.accrued_through());
+    let settled = open.book.final_standing().is_settled(open.terms());
+    assert_eq!(open.paid_off.is_some(), settled, "{standing:?}");
+    audit_ledger(open, &standing);
+    audit_splits(open, &standing);
+}
+
+/// The general ledger says what the timeline says.
+fn audit_ledger(open: &OpenAccount, standing: &Standing) {
+    let book = &open.book;
+    let Standing { as_of, principal, interest_due, fees_due, billed, credit } = *standing;
+    let owed = [principal, interest_due, fees_due, billed, credit];
+    assert!(owed.iter().all(|part| !part.is_negative()), "{standing:?}");
+    let plan = &open.terms().instalments;
+    let rentals = match open.terms().product {
+        Product::Lease => plan.total_of(plan.due_count(as_of)) - billed,
+        Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => Money::ZERO,
+    };
+    let balance = |account| book.ledger_balance(account);
+    let receivable =
+        balance(LedgerAccount::RentalsReceivable) + balance(LedgerAccount::LeaseTaxReceivable);
+    assert_eq!(balance(LedgerAccount::Principal), principal);
+    assert_eq!(balance(LedgerAccount::AccruedInterest), interest_due);
+    assert_eq!(balance(LedgerAccount::FeesReceivable), fees_due);
+    assert_eq!(balance(LedgerAccount::CustomerCredit), -credit);
+    assert_eq!(receivable, rentals);
+    assert!(total(book.ledger().values().copied()).is_zero());
+}
+
+/// Payments are split whole, pay the interest that integers find, and are split as a timeline that
+/// is worked out from its beginning would split them.
+fn audit_splits(open: &OpenAccount, standing: &Standing) {
+    let mut paid_interest = Money::ZERO;
+    for payment in open.payments.values().filter(|payment| payment.progress == Progress::Applied) {
+        let split = payment.split.unwrap();
+        let parts = [split.interest, split.principal, split.fees, split.rentals, split.tax];
+        assert!(parts.iter().all(|part| !part.is_negative()), "{split:?}");
+        assert_eq!(total(parts) + split.credit, payment.amount.money());
+        paid_interest += split.interest;
+    }
+    let accrued = standing.interest_due + paid_interest - open.terms().unpaid_interest;
+    assert_eq!(i128::from(accrued.cents()), interest_by_integers(open, standing.as_of));
+    for (payment, split) in open.book.splits_after(NaiveDate::MIN, &RULES) {
+        assert_eq!(open.payments[&payment].split, Some(split));
+    }
+}
+
+/// The events of an account to which anything may have happened.
+pub(crate) fn lives() -> impl Strategy<Value = Vec<Event>> {
+    (accounts(), steps()).prop_map(|(terms, steps)| {
+        let (history, _) = life(terms, &steps);
+        history.recorded.into_iter().map(|(_, event)| event).collect()
+    })
+}
+
+/// The account after all steps, each of them audited.
+fn life(terms: Terms, steps: &[Step]) -> (History, DateTime<Utc>) {
+    let mut at = eastern(&format!("{} 10:00", terms.opened_date));
+    let with_title = terms.product == Product::AutoLoan;
+    let mut history = opened_with(terms, with_title.then(|| lien("TX")));
+    for step in steps {
+        at += Duration::minutes(step.minutes_later);
+        let today = crate::domain::cutoff::eastern_date(at);
+        let Some(command) = step.ask.command(history.open(), today) else { continue };
+        history = history.at_instant(at).when(command).after;
+        audit(history.open());
+    }
+    (history, at)
+}
+
+proptest! {
+    #[test]
+    fn the_books_agree_with_the_timeline_after_every_command(
+        terms in accounts(), steps in steps(),
+    ) {
+        let (history, _) = life(terms, &steps);
+        let recorded = history.recorded.iter();
+        let replayed =
+            recorded.fold(Account::Absent, |account, (at, event)| evolve(account, event, *at));
+        prop_assert_eq!(replayed, history.account);
+    }
+
+    #[test]
+    fn a_return_and_its_reinstatement_leave_everything_where_it_was(
+        terms in accounts(), first in amounts(), mut steps in steps(), which in any::<Index>(),
+        code in prop::sample::select(vec!["R01", "R10"]),
+    ) {
+        let ask = Ask::Receive(Channel::Mail, first, 0);
+        steps.insert(0, Step { minutes_later: 50_000, ask });
+        let (before, at) = life(terms, &steps);
+        let applied: Vec<_> = before.open().payments.values()
+            .filter(|payment| payment.progress == Progress::Applied)
+            .map(|payment| payment.id)
+            .collect();
+        prop_assume!(!applied.is_empty());
+        let payment = applied[which.index(applied.len())];
+        let at = at + Duration::days(1);
+        let returned = before.at_instant(at).when(take_back(payment, code)).done();
+        audit(returned.open());
+        let after = returned.at_instant(at + Duration::days(3)).when(reinstate(payment)).done();
+        audit(after.open());
+        let today = crate::domain::cutoff::eastern_date(at);
+        for days in [-90, -30, -1, 0, 3, 60] {
+            let on = today + Duration::days(days);
+            prop_assert_eq!(after.open().standing(on), before.open().standing(on));
+            prop_assert_eq!(after.open().days_past_due(on), before.open().days_past_due(on));
+        }
+        for (id, was) in &before.open().payments {
+            prop_assert_eq!(after.open().payments[id].split, was.split);
+        }
+        prop_assert_eq!(after.open().paid_off.is_some(), before.open().paid_off.is_some());
+        prop_assert_eq!(after.open().title_state(), before.open().title_state());
+        let charged = after.open().fees.values()
+            .filter(|fee| fee.payment == Some(payment) && fee.state == FeeState::Assessed);
+        prop_assert_eq!(charged.count(), 0);
+    }
+}
+
+#[test]
+fn the_ends_of_time_and_money_are_answered() {
+    let most = "99999999.99";
+    let last = crate::domain::cutoff::eastern_date(DateTime::<Utc>::MAX_UTC);
+    let dates = [NaiveDate::MIN, date("0001-01-01"), date("2026-03-01"), last];
+    let instants =
+        [DateTime::<Utc>::MIN_UTC, eastern("2026-03-03 09:00"), DateTime::<Utc>::MAX_UTC];
+    for opened_date in dates {
+        for day_count in DayCount::ALL {
+            let terms = Terms {
+                opened_date,
+                principal: money(most),
+                annual_rate: "9.999999".parse().unwrap(),
+                day_count: *day_count,
+                interest_paid_through: NaiveDate::MIN,
+                unpaid_interest: money(most),
+                unpaid_fees: money(most),
+                instalments: InstalmentPlan {
+                    amount: amount(most),
+                    tax: Money::ZERO,
+                    first_due_date: opened_date,
+                    day_of_month: opened_date.day(),
+                    count: 600,
+                    first_amount_due: None,
+                },
+                ..loan()
+            };
+            let open = Command::OpenAccount { terms, lien: Some(lien("")) };
+            let history = nothing().at_instant(DateTime::<Utc>::MAX_UTC).when(open).done();
+            for at in instants {
+                let moment = history.at_instant(at);
+                for on in dates {
+                    let on = on.to_string();
+                    let scheduled = moment.when(pay(most, &on));
+                    let run = scheduled.after.at_instant(DateTime::<Utc>::MAX_UTC);
+                    if scheduled.decision.is_ok() {
+                        run.when(apply(scheduled.payment())).done();
+                    }
+                    let received = moment.when(receive(Channel::Mail, most, &on));
+                    if received.decision.is_ok() {
+                        let after = received.after.at_instant(DateTime::<Utc>::MAX_UTC);
+                        after.when(take_back(received.payment(), "R01")).done();
+                    }
+                }
+                moment.when(assess(most));
+                history.open().standing(crate::domain::cutoff::eastern_date(at));
+            }
+        }
+    }
+}
