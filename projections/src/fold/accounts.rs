@@ -285,7 +285,7 @@ impl Accounts {
         let row = self.row(database, id)?;
         row.follow(event, at);
         let key = row.key;
-        if !self.changed.iter().next_back().is_some_and(|(last, _)| *last == key) {
+        if self.changed.last().is_none_or(|(last, _)| *last != key) {
             self.changed.insert((key, id.clone()));
         }
         Ok(())
