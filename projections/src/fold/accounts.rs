@@ -231,8 +231,7 @@ impl Accounts {
         at: At,
     ) -> Result<(), FoldError> {
         if self.find(database, id)? {
-            let repeated = rusqlite::Error::QueryReturnedMoreThanOneRow;
-            return Err(Poison::Repeated(repeated).into());
+            return Err(Poison::AccountRepeated(id.clone()).into());
         }
         let (terms, lines) = (&opened.terms, &opened.posting.lines);
         let opening = Opening {

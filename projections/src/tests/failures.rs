@@ -7,7 +7,7 @@ use ledger::envelope::{Position, StreamName};
 use ledger::store::EventStore as _;
 use ledger::store::memory::Memory;
 
-use super::kit::{Bank, id};
+use super::kit::{Bank, day, id};
 use crate::database::{Writer, checkpoint, open_reader};
 use crate::error::{FeedError, Poison, ProjectionError, QueryError};
 use crate::generation::{self, point_at};
@@ -83,6 +83,19 @@ async fn an_account_that_is_opened_twice_stops_the_feed() {
     let opened = bank.store.read_all(Position::START, 1).await.unwrap().remove(0);
     let data = String::from_utf8(opened.data).unwrap();
     let failure = poisoned(&mut bank, "account-a-1", "AccountOpened", &data).await;
+    assert!(matches!(cause(&failure), Poison::AccountRepeated(_)), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_payment_that_is_made_twice_stops_the_feed() {
+    let mut bank = Bank::new();
+    bank.open(&id("a-1"), Product::PersonalLoan, "900.00").await;
+    bank.schedule(&id("a-1"), "10.00", day("2026-03-05")).await.unwrap();
+    let head = bank.head().await;
+    let before = Position(head.0.checked_sub(1).unwrap());
+    let scheduled = bank.store.read_all(before, 1).await.unwrap().remove(0);
+    let data = String::from_utf8(scheduled.data).unwrap();
+    let failure = poisoned(&mut bank, "account-a-1", &scheduled.kind, &data).await;
     assert!(matches!(cause(&failure), Poison::Repeated(_)), "{failure:?}");
 }
 
