@@ -51,7 +51,7 @@ pub(crate) struct Staged<'a> {
 
 /// Why a batch was not folded.
 #[derive(Debug)]
-enum BatchError {
+pub(crate) enum BatchError {
     /// The event at that place in the batch cannot be folded.
     Poison(usize, Poison),
     /// The database failed.
@@ -149,7 +149,8 @@ impl Writer {
         Ok(())
     }
 
-    fn stage(
+    /// Folds without committing.
+    pub(crate) fn stage(
         &mut self,
         events: &[RecordedEvent],
         witness: impl Fn(Position) -> Option<String>,

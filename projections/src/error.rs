@@ -39,7 +39,10 @@ pub enum Poison {
     /// A lien was released that was never recorded.
     #[error("account {0} has no lien to release")]
     LienUnknown(AccountId),
-    /// An account was opened, or a payment made, for the second time.
+    /// An account was opened for the second time.
+    #[error("account {0} was opened before")]
+    AccountRepeated(AccountId),
+    /// What has a name of its own, such as a payment, was made for the second time.
     #[error("it repeats what is there: {0}")]
     Repeated(#[source] rusqlite::Error),
     /// The log is numbered without gaps, and this is one.

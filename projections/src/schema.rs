@@ -9,8 +9,8 @@ pub(crate) use views::views;
 /// The version of the fold and its tables. A file of another version is built anew.
 pub const FOLD_VERSION: u32 = 1;
 
-/// The views that reporting jobs may rely on.
-pub(crate) const VIEWS: &[&str] = &[
+/// The views that reporting jobs may rely on; `SCHEMA.md` describes them.
+pub const VIEWS: &[&str] = &[
     "accounts",
     "balances",
     "payments",
@@ -54,152 +54,7 @@ pub(crate) fn ledger_columns(separator: &str, each: impl Fn(&str) -> String) -> 
 }
 
 /// The statements that make the tables.
-///
-/// Keys are positions of first events. Days count from 1970-01-01, instants are nanoseconds since
-/// 1970, money is cents. Names end in their unit.
 pub(crate) fn tables() -> String {
     let ledger = ledger_columns(",\n    ", |column| format!("{column} INTEGER NOT NULL"));
-    format!(
-        "
-CREATE TABLE account (
-    account_key INTEGER PRIMARY KEY,
-    account_id TEXT NOT NULL UNIQUE,
-    product TEXT NOT NULL,
-    currency TEXT NOT NULL,
-    opened_day INTEGER NOT NULL,
-    annual_rate TEXT NOT NULL,
-    day_count TEXT NOT NULL,
-    interest_paid_through_day INTEGER NOT NULL,
-    opening_principal_cents INTEGER NOT NULL,
-    opening_interest_cents INTEGER NOT NULL,
-    opening_rentals_cents INTEGER NOT NULL,
-    instalment_cents INTEGER NOT NULL,
-    instalment_tax_cents INTEGER NOT NULL,
-    first_due_day INTEGER NOT NULL,
-    due_day_of_month INTEGER NOT NULL,
-    instalment_count INTEGER NOT NULL,
-    first_instalment_cents INTEGER,
-    returned_item_fee_cents INTEGER,
-    {ledger},
-    accrued_through_day INTEGER NOT NULL,
-    oldest_unpaid_due_day INTEGER,
-    next_due_day INTEGER,
-    paid_off_day INTEGER,
-    release_day INTEGER,
-    statutory_day INTEGER,
-    last_position INTEGER NOT NULL
-);
-CREATE INDEX account_release ON account (release_day) WHERE release_day IS NOT NULL;
-
-CREATE TABLE payment (
-    payment_key INTEGER PRIMARY KEY,
-    payment_id BLOB NOT NULL UNIQUE,
-    account_key INTEGER NOT NULL,
-    product TEXT NOT NULL,
-    channel TEXT NOT NULL,
-    state TEXT NOT NULL,
-    amount_cents INTEGER NOT NULL,
-    effective_day INTEGER NOT NULL,
-    window_minutes INTEGER,
-    cutoff_nanos INTEGER,
-    origination_day INTEGER,
-    scheduled_nanos INTEGER,
-    funding_token TEXT,
-    funding_last_four TEXT,
-    reference TEXT,
-    third_party_fee_cents INTEGER,
-    cancelled_nanos INTEGER,
-    cancel_reason TEXT,
-    applied_nanos INTEGER,
-    returned_nanos INTEGER,
-    return_code TEXT,
-    reinstated_nanos INTEGER,
-    interest_cents INTEGER,
-    principal_cents INTEGER,
-    fees_cents INTEGER,
-    rentals_cents INTEGER,
-    tax_cents INTEGER,
-    credit_cents INTEGER,
-    settled_position INTEGER,
-    last_position INTEGER NOT NULL
-);
-CREATE INDEX payment_account ON payment (account_key);
-CREATE INDEX payment_effective ON payment (effective_day);
-CREATE INDEX payment_pending ON payment (product, effective_day, window_minutes)
-    WHERE state = 'scheduled';
-
-CREATE TABLE title (
-    account_key INTEGER PRIMARY KEY,
-    title_state TEXT NOT NULL,
-    vin TEXT NOT NULL,
-    lienholder TEXT NOT NULL,
-    lien_position INTEGER NOT NULL,
-    released_day INTEGER,
-    released_nanos INTEGER
-);
-
-CREATE TABLE posting (
-    position INTEGER PRIMARY KEY,
-    account_key INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    effective_day INTEGER NOT NULL,
-    gl_day INTEGER NOT NULL,
-    lines TEXT NOT NULL
-);
-
-CREATE TABLE ledger_day (
-    gl_account INTEGER NOT NULL,
-    gl_day INTEGER NOT NULL,
-    debit_cents INTEGER NOT NULL,
-    credit_cents INTEGER NOT NULL,
-    PRIMARY KEY (gl_account, gl_day)
-) WITHOUT ROWID;
-
-CREATE TABLE run_window (
-    product TEXT NOT NULL,
-    day INTEGER NOT NULL,
-    window_minutes INTEGER NOT NULL,
-    cutoff_nanos INTEGER NOT NULL,
-    pending_count INTEGER NOT NULL,
-    run_count INTEGER NOT NULL,
-    sealed_count INTEGER NOT NULL,
-    seals INTEGER NOT NULL,
-    sealed_position INTEGER,
-    PRIMARY KEY (product, day, window_minutes)
-) WITHOUT ROWID;
-
-CREATE TABLE seal (
-    position INTEGER PRIMARY KEY,
-    product TEXT NOT NULL,
-    day INTEGER NOT NULL,
-    window_minutes INTEGER NOT NULL,
-    supplement INTEGER NOT NULL,
-    applied_count INTEGER NOT NULL,
-    applied_cents INTEGER NOT NULL,
-    cancelled_count INTEGER NOT NULL,
-    cancelled_cents INTEGER NOT NULL,
-    root TEXT NOT NULL,
-    sealed_nanos INTEGER NOT NULL
-);
-
-CREATE TABLE refusal (
-    position INTEGER PRIMARY KEY,
-    account_id TEXT NOT NULL,
-    command TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    facts TEXT NOT NULL,
-    received_nanos INTEGER NOT NULL,
-    request_id TEXT NOT NULL,
-    actor TEXT NOT NULL
-);
-CREATE INDEX refusal_account ON refusal (account_id);
-
-CREATE TABLE progress (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    fold_version INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    witness TEXT
-);
-"
-    )
+    include_str!("schema/tables.sql").replace("    gl_balances_cents", &format!("    {ledger}"))
 }

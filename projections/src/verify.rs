@@ -1,5 +1,6 @@
 //! Verification: the read model is built again from the log and compared row for row.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -102,7 +103,7 @@ fn compare(
 ) -> Result<TableReport, rusqlite::Error> {
     let sql = format!("SELECT * FROM {} ORDER BY {}", table.name, table.order.join(", "));
     let (mut live, mut rebuilt) = (live.prepare(&sql)?, rebuilt.prepare(&sql)?);
-    let columns: Vec<String> = live.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = live.column_names().map(str::to_owned).collect();
     let (mut live, mut rebuilt) = (live.query([])?, rebuilt.query([])?);
     let mut hash = Sha256::new();
     let mut rows = 0_u64;
@@ -128,8 +129,7 @@ fn compare(
             }
         }
     };
-    let digest = hash.finalize();
-    let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex(&hash.finalize());
     Ok(TableReport { table: table.name, rows, digest, difference })
 }
 
@@ -186,6 +186,14 @@ fn words(value: ValueRef<'_>) -> String {
         ValueRef::Integer(number) => number.to_string(),
         ValueRef::Real(number) => number.to_string(),
         ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
-        ValueRef::Blob(blob) => blob.iter().map(|byte| format!("{byte:02x}")).collect(),
+        ValueRef::Blob(blob) => hex(blob),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

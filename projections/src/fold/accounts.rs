@@ -231,8 +231,7 @@ impl Accounts {
         at: At,
     ) -> Result<(), FoldError> {
         if self.find(database, id)? {
-            let repeated = rusqlite::Error::QueryReturnedMoreThanOneRow;
-            return Err(Poison::Repeated(repeated).into());
+            return Err(Poison::AccountRepeated(id.clone()).into());
         }
         let (terms, lines) = (&opened.terms, &opened.posting.lines);
         let opening = Opening {
@@ -285,7 +284,7 @@ impl Accounts {
         let row = self.row(database, id)?;
         row.follow(event, at);
         let key = row.key;
-        if !self.changed.iter().next_back().is_some_and(|(last, _)| *last == key) {
+        if self.changed.last().is_none_or(|(last, _)| *last != key) {
             self.changed.insert((key, id.clone()));
         }
         Ok(())

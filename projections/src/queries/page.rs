@@ -99,10 +99,10 @@ impl Reader<'_> {
             Ok((row.get::<_, i64>(0)?, read(row)?))
         })?;
         let mut found: Vec<(i64, T)> = found.collect::<Result<_, _>>()?;
-        let more = found.len() > page.size;
+        let is_more = found.len() > page.size;
         found.truncate(page.size);
-        let last = found.last().map(|(key, _)| position(*key));
-        let next = last.filter(|_| more).map(|after| PageStart { snapshot, after });
+        let end = found.last().map(|(place, _)| position(*place));
+        let next = end.filter(|_| is_more).map(|after| PageStart { snapshot, after });
         Ok(Listed { rows: found.into_iter().map(|(_, row)| row).collect(), next })
     }
 }

@@ -1,0 +1,13 @@
+//! Tests of the read models as a whole: random lives of accounts, told by the domain itself.
+
+mod agreement;
+mod failures;
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::wildcard_enum_match_arm,
+    reason = "a panic fails the test, and only one event of many is looked for"
+)]
+mod kit;
+mod lists;
+mod rebuilds;
+mod views;

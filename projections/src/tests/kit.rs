@@ -1,0 +1,259 @@
+//! A small bank: commands go through the domain, and what comes of them into a store in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use ledger::codec::{Fact, encode};
+use ledger::domain::account::commands::{Command, Lien};
+use ledger::domain::account::events::{Event, FeeKind, NothingChanged, RequestRefused};
+use ledger::domain::account::state::{Account, Progress};
+use ledger::domain::account::terms::{InstalmentPlan, Terms};
+use ledger::domain::account::{Context, Denial, decide, evolve};
+use ledger::domain::money::Money;
+use ledger::domain::product::{Channel, Product};
+use ledger::domain::rulebook::Rulebook;
+use ledger::envelope::{Metadata, NewEvent, Position, StreamName, Version};
+use ledger::ids::{AccountId, Actor, EventId, PaymentId, RequestId};
+use ledger::store::memory::Memory;
+use ledger::store::{Append, EventStore, Expected};
+use ledger::streams::of_account;
+
+/// Numbers that look random and are the same on every run.
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// From 0 up to, not with, `sides`.
+    pub(super) const fn roll(&mut self, sides: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+pub(super) fn money(text: &str) -> Money {
+    text.parse().unwrap()
+}
+
+pub(super) fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+pub(super) fn id(text: &str) -> AccountId {
+    text.parse().unwrap()
+}
+
+pub(super) struct Bank {
+    pub(super) store: Arc<Memory>,
+    pub(super) accounts: BTreeMap<AccountId, Account>,
+    versions: BTreeMap<StreamName, Version>,
+    pub(super) now: DateTime<Utc>,
+    requests: u64,
+    rules: Arc<Rulebook>,
+}
+
+impl Bank {
+    pub(super) fn new() -> Self {
+        Self {
+            store: Arc::new(Memory::new()),
+            accounts: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            now: "2026-03-02T15:00:00Z".parse().unwrap(),
+            requests: 0,
+            rules: Rulebook::built_in(),
+        }
+    }
+
+    pub(super) fn port(&self) -> Arc<dyn EventStore> {
+        let store: Arc<dyn EventStore> = self.store.clone();
+        store
+    }
+
+    pub(super) async fn head(&self) -> Position {
+        self.store.head().await.unwrap()
+    }
+
+    pub(super) fn request(&mut self) -> RequestId {
+        self.requests += 1;
+        RequestId::derived("test", &self.requests.to_string())
+    }
+
+    /// Appends a recorded event of any shape.
+    pub(super) async fn append(&mut self, stream: &StreamName, events: Vec<(String, Vec<u8>)>) {
+        let request = self.request();
+        let version = self.versions.get(stream).copied().unwrap_or(Version::EMPTY);
+        let metadata = Metadata {
+            received_at: self.now,
+            request_id: request,
+            digest: "00".repeat(16),
+            actor: Actor::unnamed(),
+            rules: self.rules.version().to_owned(),
+        };
+        let metadata = serde_json::to_vec(&metadata).unwrap();
+        let events = events.into_iter().enumerate().map(|(index, (kind, data))| NewEvent {
+            id: EventId::derived(stream.as_str(), request, index),
+            kind,
+            data,
+            metadata: metadata.clone(),
+        });
+        let append = Append::new(stream.clone(), Expected::after(version), events.collect());
+        let appended = self.store.append(append.unwrap()).await.unwrap();
+        self.versions.insert(stream.clone(), appended.version);
+    }
+
+    pub(super) async fn record(&mut self, stream: &StreamName, facts: Vec<Fact>) {
+        let events = facts.iter().map(|fact| {
+            let (kind, data) = encode(fact).unwrap();
+            (kind.to_owned(), data)
+        });
+        self.append(stream, events.collect()).await;
+    }
+
+    /// Carries a command out as the engine does: refusals, and what changes nothing, are recorded.
+    pub(super) async fn command(&mut self, account: &AccountId, command: Command) -> Vec<Event> {
+        let request = self.request();
+        let rules = Arc::clone(&self.rules);
+        let context = Context { account, request, received_at: self.now, rules: &rules };
+        let state = self.accounts.remove(account).unwrap_or_default();
+        let name = command.name().to_owned();
+        let events = match decide(&state, &command, &context) {
+            Ok(events) if events.is_empty() => {
+                let payment = command.payment();
+                vec![Event::NothingChanged(NothingChanged { command: name, payment })]
+            }
+            Ok(events) => events,
+            Err(Denial::Refused(refusal)) => {
+                vec![Event::RequestRefused(RequestRefused { command: name, refusal })]
+            }
+            Err(denial) => panic!("{denial}"),
+        };
+        let state = events.iter().fold(state, |state, event| evolve(state, event, self.now));
+        self.accounts.insert(account.clone(), state);
+        let facts = events.iter().cloned().map(Fact::Account).collect();
+        self.record(&of_account(account), facts).await;
+        events
+    }
+
+    pub(super) async fn open(&mut self, account: &AccountId, product: Product, principal: &str) {
+        let lease = product == Product::Lease;
+        let today = day("2026-03-02");
+        let terms = Terms {
+            product,
+            currency: ledger::domain::money::Currency::Usd,
+            opened_date: today,
+            principal: if lease { Money::ZERO } else { money(principal) },
+            annual_rate: if lease { "0" } else { "0.0575" }.parse().unwrap(),
+            day_count: ledger::domain::interest::DayCount::default(),
+            interest_paid_through: day("2026-02-20"),
+            unpaid_interest: if lease { Money::ZERO } else { money("3.10") },
+            unpaid_fees: money("15.00"),
+            instalments: InstalmentPlan {
+                amount: "310.00".parse().unwrap(),
+                tax: if lease { money("27.00") } else { Money::ZERO },
+                first_due_date: day("2026-03-01"),
+                day_of_month: 1,
+                count: 36,
+                first_amount_due: "110.00".parse().ok(),
+            },
+            returned_item_fee: "25.00".parse().ok(),
+        };
+        let lien = Lien {
+            title_state: "CA".to_owned(),
+            vin: "1HGCM82633A004352".to_owned(),
+            lienholder: "Example Auto Finance".to_owned(),
+        };
+        let lien = (product == Product::AutoLoan).then_some(lien);
+        self.command(account, Command::OpenAccount { terms, lien }).await;
+    }
+
+    pub(super) async fn schedule(
+        &mut self,
+        account: &AccountId,
+        amount: &str,
+        date: NaiveDate,
+    ) -> Option<PaymentId> {
+        let command = Command::SchedulePayment {
+            amount: amount.parse().unwrap(),
+            payment_date: date,
+            funding: None,
+            allow_duplicate: true,
+        };
+        let events = self.command(account, command).await;
+        events.iter().find_map(|event| match event {
+            Event::PaymentScheduled(scheduled) => Some(scheduled.payment),
+            _ => None,
+        })
+    }
+
+    /// Something that may happen to an account, chosen by the dice.
+    pub(super) async fn happen(&mut self, account: &AccountId, dice: &mut Dice) {
+        let Account::Open(open) = &self.accounts[account] else { return };
+        let payments: Vec<_> = open.payments.values().cloned().collect();
+        let some_fee = open.fees.keys().next().copied();
+        let today = ledger::domain::cutoff::eastern_date(self.now);
+        let days = Days::new(dice.roll(20));
+        let cents = i64::try_from(1 + dice.roll(90_000)).unwrap();
+        let amount = Money::from_cents(cents).amount().unwrap();
+        let pick = |dice: &mut Dice| {
+            let count = u64::try_from(payments.len().max(1)).unwrap();
+            payments.get(usize::try_from(dice.roll(count)).unwrap()).map(|payment| payment.id)
+        };
+        let due = payments.iter().find(|payment| {
+            let schedule = payment.schedule.as_ref();
+            payment.progress == Progress::Scheduled
+                && schedule.is_some_and(|schedule| schedule.cutoff_at <= self.now)
+        });
+        let command = match (dice.roll(10), pick(dice)) {
+            (0 | 1, _) => Command::SchedulePayment {
+                amount,
+                payment_date: today.checked_add_days(days).unwrap(),
+                funding: None,
+                allow_duplicate: true,
+            },
+            (2, Some(payment)) => Command::CancelPayment { payment },
+            (3, Some(payment)) => Command::ReturnPayment { payment, return_code: "R01".to_owned() },
+            (4, Some(payment)) => Command::ReinstatePayment { payment },
+            (5, _) => Command::AssessFee { kind: FeeKind::Late, amount: "15.00".parse().unwrap() },
+            (6, _) if some_fee.is_some() => Command::WaiveFee { fee: some_fee.unwrap() },
+            (7, _) if due.is_some() => Command::ApplyPayment { payment: due.unwrap().id },
+            (8, _) => Command::ReleaseLien,
+            _ => Command::ReceivePayment {
+                channel: Channel::ALL[usize::try_from(1 + dice.roll(7)).unwrap()],
+                amount,
+                received_date: today
+                    .checked_sub_days(Days::new(dice.roll(30)))
+                    .unwrap()
+                    .max(day("2026-03-02")),
+                reference: None,
+                third_party_fee: "1.99".parse().ok(),
+                allow_duplicate: true,
+            },
+        };
+        self.command(account, command).await;
+    }
+
+    /// Random lives of a few accounts of all kinds.
+    pub(super) async fn lives(seed: u64, accounts: u64, steps: u64) -> Self {
+        let mut bank = Self::new();
+        let mut dice = Dice::new(seed);
+        let products = [Product::AutoLoan, Product::Lease, Product::PersonalLoan];
+        let mut ids = Vec::new();
+        for number in 0..accounts {
+            let account = id(&format!("a-{number}"));
+            let product = products[usize::try_from(number % 3).unwrap()];
+            bank.open(&account, product, "2400.00").await;
+            ids.push(account);
+        }
+        for _ in 0..steps {
+            let hours = i64::try_from(1 + dice.roll(40)).unwrap();
+            bank.now += TimeDelta::hours(hours);
+            let account = ids[usize::try_from(dice.roll(accounts)).unwrap()].clone();
+            bank.happen(&account, &mut dice).await;
+        }
+        bank
+    }
+}

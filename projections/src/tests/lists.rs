@@ -1,0 +1,245 @@
+//! Lists: stable while events arrive; and what the runner asks for.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use ledger::cycles::cutoff::WindowKey;
+use ledger::domain::account::commands::Command;
+use ledger::domain::product::Product;
+use ledger::envelope::Position;
+use ledger::ids::PaymentId;
+
+use super::kit::{Bank, day, id};
+use crate::queries::accounts::{AccountFilter, AccountState};
+use crate::queries::page::{Listed, Page};
+use crate::queries::payments::{PaymentFilter, PaymentRow, PaymentState, PendingFilter};
+use crate::{Options, Projections};
+
+async fn opened(bank: &Bank, folder: &tempfile::TempDir) -> Projections {
+    Projections::open(folder.path(), bank.port(), Options::default()).await.unwrap()
+}
+
+async fn pending(
+    projections: &Projections,
+    at: Position,
+    filter: &PendingFilter,
+    page: Page,
+) -> Listed<PaymentRow> {
+    let filter = filter.clone();
+    let ask = projections.read(Some(at), move |reader| reader.pending_payments(&filter, page));
+    ask.await.unwrap().value
+}
+
+fn window(date: &str, window: &str) -> WindowKey {
+    let product = Product::AutoLoan;
+    WindowKey { product, date: day(date), window: window.parse().unwrap() }
+}
+
+#[tokio::test]
+async fn pages_neither_repeat_nor_miss_while_payments_arrive() {
+    let mut bank = Bank::new();
+    let account = id("a-1");
+    bank.open(&account, Product::AutoLoan, "9000.00").await;
+    let mut early = BTreeSet::new();
+    for cents in 10..35 {
+        let date = day("2026-03-04").checked_add_days(chrono::Days::new(cents % 3)).unwrap();
+        let payment = bank.schedule(&account, &format!("1.{cents}"), date).await;
+        early.insert(payment.unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    for of_account in [false, true] {
+        let filter = PendingFilter {
+            account: of_account.then(|| account.clone()),
+            ..PendingFilter::default()
+        };
+        let payments =
+            PaymentFilter { account: filter.account.clone(), ..PaymentFilter::default() };
+        let head = bank.head().await;
+        let (mut waiting, mut all) = (Vec::<PaymentId>::new(), Vec::<PaymentId>::new());
+        let (mut page, mut other) = (Page::first(4), Page::first(7));
+        let mut expected: BTreeSet<_> = BTreeSet::new();
+        if of_account {
+            expected.extend(all_pending(&projections, head).await);
+        } else {
+            expected.clone_from(&early);
+        }
+        loop {
+            let listed = pending(&projections, bank.head().await, &filter, page).await;
+            waiting.extend(listed.rows.iter().map(|row| row.payment));
+            bank.schedule(&account, "2.00", day("2026-03-05")).await.unwrap();
+            let Some(start) = listed.next else { break };
+            page.start = Some(start);
+        }
+        let filter = payments.clone();
+        let first = projections.read(Some(head), move |reader| reader.payments(&filter, other));
+        let mut listed = first.await.unwrap().value;
+        while let Some(start) = listed.next {
+            all.extend(listed.rows.iter().map(|row| row.payment));
+            bank.schedule(&account, "3.00", day("2026-03-05")).await.unwrap();
+            other.start = Some(start);
+            let filter = payments.clone();
+            let next = projections
+                .read(Some(bank.head().await), move |reader| reader.payments(&filter, other));
+            listed = next.await.unwrap().value;
+        }
+        all.extend(listed.rows.iter().map(|row| row.payment));
+        assert_eq!(waiting.len(), expected.len());
+        assert_eq!(waiting.iter().copied().collect::<BTreeSet<_>>(), expected);
+        assert_eq!(all.len(), all.iter().collect::<BTreeSet<_>>().len());
+        assert!(all.len() >= expected.len());
+    }
+}
+
+async fn all_pending(projections: &Projections, at: Position) -> Vec<PaymentId> {
+    let listed = pending(projections, at, &PendingFilter::default(), Page::first(1000)).await;
+    listed.rows.iter().map(|row| row.payment).collect()
+}
+
+#[tokio::test]
+async fn a_filter_leaves_out_what_it_does_not_ask_for() {
+    let bank = Bank::lives(9, 6, 300).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    let head = bank.head().await;
+    let every = projections
+        .read(Some(head), |reader| reader.payments(&PaymentFilter::default(), Page::first(1000)))
+        .await
+        .unwrap()
+        .value
+        .rows;
+    let states = [
+        PaymentState::Scheduled,
+        PaymentState::Cancelled,
+        PaymentState::Applied,
+        PaymentState::Returned,
+    ];
+    for state in states {
+        let filter = PaymentFilter {
+            state: Some(state),
+            account: Some(id("a-0")),
+            effective_from: Some(day("2026-03-20")),
+            effective_to: Some(day("2026-06-30")),
+            ..PaymentFilter::default()
+        };
+        let expected: Vec<_> = every
+            .iter()
+            .filter(|row| {
+                row.state == state
+                    && row.account == id("a-0")
+                    && (day("2026-03-20")..=day("2026-06-30")).contains(&row.effective_date)
+            })
+            .cloned()
+            .collect();
+        let found = projections
+            .read(Some(head), move |reader| reader.payments(&filter, Page::first(1000)))
+            .await;
+        assert_eq!(found.unwrap().value.rows, expected, "{state:?}");
+    }
+    let mut accounts = 0;
+    for state in [AccountState::Open, AccountState::PaidOff] {
+        for product in [Product::AutoLoan, Product::Lease, Product::PersonalLoan] {
+            let filter = AccountFilter { product: Some(product), state: Some(state) };
+            let found =
+                projections.read(None, move |reader| reader.accounts(filter, Page::first(10)));
+            let rows = found.await.unwrap().value.rows;
+            assert!(rows.iter().all(|row| row.product == product && row.state == state));
+            accounts += rows.len();
+        }
+    }
+    assert_eq!(accounts, 6);
+}
+
+#[tokio::test]
+async fn a_window_is_due_until_everything_it_settled_is_sealed() {
+    let mut bank = Bank::new();
+    let account = id("a-1");
+    bank.open(&account, Product::AutoLoan, "9000.00").await;
+    let mut payments = Vec::new();
+    for amount in ["10.00", "20.00", "30.00"] {
+        payments.push(bank.schedule(&account, amount, day("2026-03-03")).await.unwrap());
+    }
+    let cancelled = payments[2];
+    bank.command(&account, Command::CancelPayment { payment: cancelled }).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    let key = window("2026-03-03", "15:00");
+    let due = |at: Position, now| {
+        let projections = projections.clone();
+        async move {
+            let ask = projections.read(Some(at), move |reader| {
+                let items = reader.unsealed_items(&key)?;
+                let due = reader.due_payments(&key, Position::START, 10)?;
+                Ok((reader.unsealed_windows(now)?, items, due))
+            });
+            ask.await.unwrap().value
+        }
+    };
+    let cutoff = key.cutoff_at();
+    let (early, _, _) = due(bank.head().await, cutoff - TimeDelta::nanoseconds(1)).await;
+    assert_eq!(early, []);
+    let (windows, items, waiting) = due(bank.head().await, cutoff).await;
+    assert_eq!((windows[0].key, windows[0].pending, windows[0].unsealed), (key, 2, 0));
+    assert_eq!(items, []);
+    assert_eq!(waiting.iter().map(|due| due.payment).collect::<Vec<_>>(), payments[..2]);
+
+    bank.now = key.starts_at();
+    bank.command(&account, Command::ApplyPayment { payment: payments[0] }).await;
+    let (windows, items, waiting) = due(bank.head().await, cutoff).await;
+    assert_eq!((windows[0].pending, windows[0].unsealed, windows[0].seals), (1, 1, 0));
+    assert_eq!(items.len(), 1);
+    assert_eq!(waiting.len(), 1);
+
+    // A run that was broken off before its seal finds what it had settled.
+    bank.command(&account, Command::ApplyPayment { payment: payments[1] }).await;
+    let (windows, items, waiting) = due(bank.head().await, cutoff).await;
+    assert_eq!((windows[0].pending, windows[0].unsealed), (0, 2));
+    assert_eq!(items.iter().map(|item| item.payment).collect::<Vec<_>>(), payments[..2]);
+    assert_eq!(waiting, []);
+
+    let sealed = ledger::cycles::cutoff::WindowSealed::of(key, 0, items);
+    let fact = ledger::codec::Fact::WindowSealed(sealed.clone());
+    bank.record(&ledger::streams::of_window(&key), vec![fact]).await;
+    let (windows, items, _) = due(bank.head().await, cutoff).await;
+    assert_eq!((windows, items), (Vec::new(), Vec::new()));
+    let seals = projections.read(None, move |reader| reader.seals(&key)).await.unwrap().value;
+    assert_eq!(seals.iter().map(|seal| &seal.sealed).collect::<Vec<_>>(), [&sealed]);
+    let row = projections.read(None, move |reader| reader.window(&key)).await.unwrap().value;
+    assert_eq!(row.map(|row| (row.pending, row.unsealed, row.seals)), Some((0, 0, 1)));
+}
+
+#[tokio::test]
+async fn a_lien_is_releasable_from_its_release_date() {
+    let mut bank = Bank::new();
+    let account = id("a-1");
+    bank.open(&account, Product::AutoLoan, "200.00").await;
+    let payoff = Command::ReceivePayment {
+        channel: ledger::domain::product::Channel::Mail,
+        amount: "500.00".parse().unwrap(),
+        received_date: day("2026-03-02"),
+        reference: None,
+        third_party_fee: None,
+        allow_duplicate: false,
+    };
+    bank.command(&account, payoff).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    let head = bank.head().await;
+    let title = projections
+        .read(Some(head), |reader| reader.title(&id("a-1")))
+        .await
+        .unwrap()
+        .value
+        .unwrap();
+    let release = title.release_date.unwrap();
+    for (on, expected) in [(release.pred_opt().unwrap(), 0), (release, 1)] {
+        let found = projections.read(None, move |reader| reader.releasable_titles(on, 10)).await;
+        assert_eq!(found.unwrap().value.len(), expected, "{on}");
+    }
+    bank.now += TimeDelta::days(60);
+    bank.command(&account, Command::ReleaseLien).await;
+    let head = bank.head().await;
+    let found =
+        projections.read(Some(head), move |reader| reader.releasable_titles(release, 10)).await;
+    assert_eq!(found.unwrap().value, []);
+}

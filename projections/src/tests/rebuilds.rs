@@ -1,0 +1,117 @@
+//! Rebuilds: beside the live generation, swapped in once they have caught up, or without a trace.
+
+use ledger::domain::product::Product;
+use ledger::envelope::StreamName;
+
+use super::kit::{Bank, id};
+use crate::error::ProjectionError;
+use crate::generation;
+use crate::queries::accounts::AccountFilter;
+use crate::queries::page::Page;
+use crate::rebuild::RebuildState;
+use crate::verify::verify;
+use crate::{Options, Projections};
+
+async fn opened(bank: &Bank, folder: &tempfile::TempDir) -> Projections {
+    let open = Projections::open(folder.path(), bank.port(), Options::default());
+    let projections = open.await.unwrap();
+    projections.wait_for(bank.head().await).await.unwrap();
+    projections
+}
+
+#[tokio::test]
+async fn a_rebuilt_read_model_is_row_for_row_the_live_one() {
+    let bank = Bank::lives(1, 9, 500).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    let before = verify(bank.port(), folder.path()).await.unwrap();
+    assert_eq!(before.difference(), None);
+    assert!(before.tables.iter().filter(|table| table.rows > 0).count() >= 6, "{before:?}");
+    let rebuild = projections.rebuild().unwrap();
+    assert_eq!(rebuild.finished().await.unwrap(), 2);
+    assert_eq!(rebuild.progress().state, RebuildState::Done);
+    assert_eq!(projections.status().await.unwrap().generation, 2);
+    let after = verify(bank.port(), folder.path()).await.unwrap();
+    assert_eq!(after.tables, before.tables);
+    assert!(!generation::file(&generation::folder(folder.path()), 1).exists());
+    projections.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_new_generation_follows_the_log_on() {
+    let mut bank = Bank::lives(2, 3, 40).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    projections.rebuild().unwrap().finished().await.unwrap();
+    bank.open(&id("later"), Product::Lease, "0.00").await;
+    let head = bank.head().await;
+    let found = projections.read(Some(head), |reader| reader.account(&id("later"))).await.unwrap();
+    assert!(found.value.is_some());
+    assert_eq!(found.read_position, head);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_position_waits_through_a_rebuild() {
+    let mut bank = Bank::lives(2, 3, 40).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    // An opened lease is one event.
+    let wanted = bank.head().await.next();
+    let waiting = tokio::spawn({
+        let projections = projections.clone();
+        async move { projections.wait_for(wanted).await }
+    });
+    tokio::task::yield_now().await;
+    projections.rebuild().unwrap().finished().await.unwrap();
+    bank.open(&id("later"), Product::Lease, "0.00").await;
+    assert_eq!(waiting.await.unwrap().unwrap(), wanted);
+}
+
+#[tokio::test]
+async fn a_failed_rebuild_leaves_the_live_one_serving_and_no_file() {
+    let mut bank = Bank::lives(3, 3, 40).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    let good = projections.position();
+    let stream = StreamName::new("books").unwrap();
+    bank.append(&stream, vec![("DayClosed".to_owned(), b"{}".to_vec())]).await;
+    let rebuild = projections.rebuild().unwrap();
+    rebuild.finished().await.unwrap_err();
+    assert_eq!(rebuild.progress().state, RebuildState::Failed);
+    let listed = projections
+        .read(None, |reader| reader.accounts(AccountFilter::default(), Page::first(10)))
+        .await
+        .unwrap();
+    assert_eq!((listed.value.rows.len(), listed.read_position), (3, good));
+    let read = generation::folder(folder.path());
+    assert_eq!(generation::current(&read).unwrap(), Some(1));
+    assert!(!generation::file(&read, 2).exists());
+}
+
+#[tokio::test]
+async fn a_cancelled_rebuild_leaves_no_file_and_another_may_start() {
+    let bank = Bank::lives(4, 3, 40).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    let rebuild = projections.rebuild().unwrap();
+    assert!(matches!(projections.rebuild(), Err(ProjectionError::Rebuilding)));
+    rebuild.cancel();
+    let error = rebuild.finished().await.unwrap_err();
+    assert!(matches!(*error, ProjectionError::Cancelled), "{error}");
+    let read = generation::folder(folder.path());
+    assert!(!generation::file(&read, 2).exists());
+    projections.rebuild().unwrap().finished().await.unwrap();
+    assert_ne!(generation::current(&read).unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn what_a_broken_off_rebuild_left_is_swept_at_the_next_start() {
+    let bank = Bank::lives(5, 3, 40).await;
+    let folder = tempfile::tempdir().unwrap();
+    opened(&bank, &folder).await.shutdown().await.unwrap();
+    let left = generation::file(&generation::folder(folder.path()), 2);
+    std::fs::write(&left, b"half").unwrap();
+    let projections = opened(&bank, &folder).await;
+    assert!(!left.exists());
+    assert_eq!(projections.status().await.unwrap().generation, 1);
+}
