@@ -67,6 +67,13 @@ fn every_stored_name_and_every_reason_of_a_refusal_is_in_the_corpus() {
             document["refusal"]["reason"].as_str().unwrap().to_owned()
         })
         .collect();
+    for golden in corpus().filter(|golden| golden.kind == "RequestRefused") {
+        let fact = decode(golden.kind, golden.data.get().as_bytes()).unwrap();
+        let Fact::Account(Event::RequestRefused(refused)) = fact else { panic!("{fact:?}") };
+        assert!(reasons.contains(refused.refusal.reason()), "{refused:?}");
+        let facts = refused.refusal.facts();
+        assert!(facts.iter().all(|(name, fact)| name != "reason" && !fact.is_empty()));
+    }
     let schema = stored_schema("RequestRefused");
     let variants = schema["$defs"]["Refusal"]["oneOf"].as_array().unwrap();
     let named: BTreeSet<String> = variants

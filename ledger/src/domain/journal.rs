@@ -264,6 +264,21 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_another_shape_is_no_line() {
+        for json in [
+            "[]",
+            r#"["1100"]"#,
+            r#"["1100","1.001"]"#,
+            r#"["9999","1.00"]"#,
+            r#"["1100","1.00",null]"#,
+            r#"["1100","1.00","2026-05-01","2026-05-01"]"#,
+            r#"{"account":"1100","amount":"1.00"}"#,
+        ] {
+            assert!(serde_json::from_str::<Line>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
     fn folding_leaves_one_line_an_account_and_nothing_that_nets_out() {
         let day = date("2026-04-01");
         let mut journal = Journal::new(day);

@@ -260,6 +260,34 @@ proptest! {
             .filter(|fee| fee.payment == Some(payment) && fee.state == FeeState::Assessed);
         prop_assert_eq!(charged.count(), 0);
     }
+
+    #[test]
+    fn the_order_in_which_payments_are_keyed_changes_nothing(
+        terms in accounts(),
+        paid in prop::collection::btree_map(0_i64..120, amounts(), 1..6),
+        seed in any::<u64>(),
+    ) {
+        let day = |days: i64| terms.opened_date + Duration::days(days);
+        let keyed_at = eastern(&format!("{} 10:00", day(130)));
+        let key_all = |payments: &[(i64, Amount)]| {
+            payments.iter().fold(opened(terms.clone()), |history, (days, paid)| {
+                let command = receive(Channel::Mail, &paid.to_string(), &day(*days).to_string());
+                history.at_instant(keyed_at).when(command).done()
+            })
+        };
+        let in_order: Vec<_> = paid.into_iter().collect();
+        let mut shuffled = in_order.clone();
+        shuffled.sort_by_key(|(days, _)| (seed ^ days.unsigned_abs()).wrapping_mul(0x9E37_79B9));
+        let (first, second) = (key_all(&in_order), key_all(&shuffled));
+        audit(second.open());
+        for days in (0..160).step_by(7) {
+            prop_assert_eq!(first.open().standing(day(days)), second.open().standing(day(days)));
+        }
+        for account in LedgerAccount::ALL {
+            prop_assert_eq!(first.ledger(*account), second.ledger(*account));
+        }
+        prop_assert_eq!(&first.open().paid_off, &second.open().paid_off);
+    }
 }
 
 #[test]
