@@ -169,7 +169,7 @@ impl Cycles {
     /// Waits until the read models hold everything that is in the log now.
     async fn catch_up(&self) -> Result<(), Failure> {
         let head = self.engine.store().head().await?;
-        self.reads.wait_for(head).await.map_err(read_failure)?;
+        self.reads.wait_for(head).await.map_err(|error| read_failure(&error))?;
         Ok(())
     }
 
@@ -179,6 +179,6 @@ impl Cycles {
         F: FnOnce(&projections::Reader<'_>) -> Asked<T> + Send + 'static,
     {
         let answered: Result<_, QueryError> = self.reads.read(None, ask).await;
-        Ok(answered.map_err(read_failure)?.value)
+        Ok(answered.map_err(|error| read_failure(&error))?.value)
     }
 }

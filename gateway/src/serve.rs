@@ -108,6 +108,13 @@ impl Service {
         Ok(self.store.head().await.map_err(EngineError::from)?)
     }
 
+    /// Waits until the read models hold what the log holds now.
+    pub async fn caught_up(&self) -> Result<(), ServiceError> {
+        let head = self.head().await?;
+        let reached = self.reads.wait_for(head).await;
+        reached.map(|_| ()).map_err(|error| ServiceError::Task(chain(&error)))
+    }
+
     /// Answers until the service is told to stop, or the log's writer fails.
     pub async fn run(self) -> Result<Drained, ServiceError> {
         let readiness = Readiness::new().await;

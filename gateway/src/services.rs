@@ -133,13 +133,14 @@ impl Gateway {
         eastern_date(self.engine.clock().now())
     }
 
-    fn read_time(&self) -> Option<prost_types::Timestamp> {
-        Some(time::instant_to_wire(self.engine.clock().now()))
+    fn read_time(&self) -> prost_types::Timestamp {
+        time::instant_to_wire(self.engine.clock().now())
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
 fn read_failed(error: QueryError) -> Status {
-    read_failure(error).into()
+    read_failure(&error).into()
 }
 
 /// The response that an answer makes.

@@ -46,7 +46,7 @@ impl AccountService for Gateway {
         Ok(Response::new(wire::GetAccountResponse {
             account,
             read_position: position.max(folded.position).0,
-            read_time: self.read_time(),
+            read_time: Some(self.read_time()),
         }))
     }
 
@@ -68,8 +68,8 @@ impl AccountService for Gateway {
                 reader.accounts(filter, page)
             })
             .await?;
-        let mut accounts = Vec::with_capacity(listed.rows.len());
-        for row in listed.rows {
+        let mut accounts = Vec::with_capacity(listed.found.len());
+        for row in listed.found {
             let folded = self.account(&row.account, Some(listed.read_position)).await?;
             let account = folded.open();
             accounts.extend(account.map(|open| answers::account(&row.account, open, self.today())));
@@ -78,7 +78,7 @@ impl AccountService for Gateway {
             accounts,
             next_page_token: listed.next_page_token,
             read_position: listed.read_position.0,
-            read_time: self.read_time(),
+            read_time: Some(self.read_time()),
         }))
     }
 
@@ -111,7 +111,7 @@ impl AccountService for Gateway {
             state: answers::account_state(open).into(),
             balance: Some(answers::balance(open, as_of)),
             read_position: known_at.unwrap_or(head.max(folded.position)).0,
-            read_time: self.read_time(),
+            read_time: Some(self.read_time()),
         }))
     }
 }

@@ -11,7 +11,7 @@ use crate::page::{self, ListRequest};
 
 /// A page of rows, and how to go on.
 pub(super) struct Rows<T> {
-    pub(super) rows: Vec<T>,
+    pub(super) found: Vec<T>,
     pub(super) next_page_token: String,
     pub(super) read_position: Position,
 }
@@ -43,6 +43,6 @@ impl Gateway {
             .next
             .map_or_else(String::new, |next| page::next(request, next.snapshot, &next.after.0));
         let read_position = start.map_or(answer.read_position, |start| start.snapshot);
-        Ok(Rows { rows: answer.value.rows, next_page_token, read_position })
+        Ok(Rows { found: answer.value.rows, next_page_token, read_position })
     }
 }

@@ -38,10 +38,11 @@ impl OperationsService for Gateway {
         let (progress, started) = match self.reads.rebuild() {
             Ok(rebuild) => (Some(rebuild.progress()), true),
             Err(projections::error::ProjectionError::Rebuilding) => {
-                let status = self.reads.status().await.map_err(projection_failed)?;
+                let status =
+                    self.reads.status().await.map_err(|error| projection_failed(&error))?;
                 (status.rebuild, false)
             }
-            Err(error) => return Err(projection_failed(error)),
+            Err(error) => return Err(projection_failed(&error)),
         };
         let rebuild = progress.map(to_progress);
         Ok(Response::new(wire::RebuildProjectionResponse { rebuild, started }))
@@ -52,7 +53,7 @@ impl OperationsService for Gateway {
         request: Request<wire::GetProjectionStatusRequest>,
     ) -> Result<Response<wire::GetProjectionStatusResponse>, Status> {
         self.wait_for(request.get_ref().min_position).await?;
-        let status = self.reads.status().await.map_err(projection_failed)?;
+        let status = self.reads.status().await.map_err(|error| projection_failed(&error))?;
         let lag = status.head.0.saturating_sub(status.position.0);
         let state = match (&status.failure, lag) {
             (Some(_), _) => wire::ProjectionState::Stopped,
@@ -72,7 +73,7 @@ impl OperationsService for Gateway {
             rebuild: status.rebuild.map(to_progress),
             failure,
             read_position: status.position.0,
-            read_time: self.read_time(),
+            read_time: Some(self.read_time()),
         }))
     }
 
@@ -103,7 +104,7 @@ impl OperationsService for Gateway {
                 })
                 .collect(),
             read_position: answer.read_position.0,
-            read_time: self.read_time(),
+            read_time: Some(self.read_time()),
         }))
     }
 
@@ -160,7 +161,7 @@ const fn to_progress(progress: RebuildProgress) -> wire::RebuildProgress {
     }
 }
 
-fn projection_failed(error: projections::error::ProjectionError) -> Status {
-    tracing::error!(error = chain(&error), "the read models failed");
+fn projection_failed(error: &projections::error::ProjectionError) -> Status {
+    tracing::error!(error = chain(error), "the read models failed");
     Failure::store_unavailable().into()
 }

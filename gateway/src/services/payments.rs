@@ -32,7 +32,7 @@ impl PaymentService for Gateway {
         Ok(Response::new(wire::PreviewPaymentResponse {
             outcome: Some(outcome),
             read_position: read_position.0,
-            read_time: self.read_time(),
+            read_time: Some(self.read_time()),
         }))
     }
 
@@ -95,7 +95,7 @@ impl PaymentService for Gateway {
         Ok(Response::new(wire::GetPaymentResponse {
             payment: Some(payment),
             read_position: position.max(folded.position).0,
-            read_time: self.read_time(),
+            read_time: Some(self.read_time()),
         }))
     }
 
@@ -112,10 +112,10 @@ impl PaymentService for Gateway {
             })
             .await?;
         Ok(Response::new(wire::ListPaymentsResponse {
-            payments: listed.rows.into_iter().map(payment).collect(),
+            payments: listed.found.into_iter().map(payment).collect(),
             next_page_token: listed.next_page_token,
             read_position: listed.read_position.0,
-            read_time: self.read_time(),
+            read_time: Some(self.read_time()),
         }))
     }
 
@@ -132,10 +132,10 @@ impl PaymentService for Gateway {
             })
             .await?;
         Ok(Response::new(wire::ListPendingPaymentsResponse {
-            payments: listed.rows.into_iter().map(payment).collect(),
+            payments: listed.found.into_iter().map(payment).collect(),
             next_page_token: listed.next_page_token,
             read_position: listed.read_position.0,
-            read_time: self.read_time(),
+            read_time: Some(self.read_time()),
         }))
     }
 }

@@ -40,7 +40,7 @@ impl TitleService for Gateway {
         Ok(Response::new(wire::GetTitleResponse {
             title: Some(title),
             read_position: position.max(folded.position).0,
-            read_time: self.read_time(),
+            read_time: Some(self.read_time()),
         }))
     }
 
@@ -64,7 +64,7 @@ impl TitleService for Gateway {
                 reader.titles(state, page)
             })
             .await?;
-        let titles = listed.rows.into_iter().map(|row| wire::Title {
+        let titles = listed.found.into_iter().map(|row| wire::Title {
             account_id: row.account.to_string(),
             state: answers::title_state(row.state).into(),
             title_state: row.title_state,
@@ -79,7 +79,7 @@ impl TitleService for Gateway {
             titles: titles.collect(),
             next_page_token: listed.next_page_token,
             read_position: listed.read_position.0,
-            read_time: self.read_time(),
+            read_time: Some(self.read_time()),
         }))
     }
 }

@@ -150,11 +150,11 @@ impl From<ClockError> for Failure {
 }
 
 /// What the read models' errors are on the wire.
-pub fn read_failure(error: QueryError) -> Failure {
+pub fn read_failure(error: &QueryError) -> Failure {
     match error {
-        QueryError::Stopped { position, wanted } => Failure::projection_behind(position, wanted),
+        QueryError::Stopped { position, wanted } => Failure::projection_behind(*position, *wanted),
         QueryError::Database(_) | QueryError::Ended => {
-            tracing::error!(error = chain(&error), "the read models failed");
+            tracing::error!(error = chain(error), "the read models failed");
             Failure::store_unavailable()
         }
     }

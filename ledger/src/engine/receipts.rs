@@ -72,8 +72,8 @@ impl Receipts {
         Self(Arc::new(Flights { under_way: Mutex::new(state), landed }))
     }
 
-    /// A receipt at `now`, or at the last one where the clock is a moment behind it. A clock that is
-    /// further behind went back, and is not trusted with cut-offs.
+    /// A receipt at `now`, or at the last one where the clock is a moment behind it. A clock that
+    /// is further behind went back, and is not trusted with cut-offs.
     pub(super) fn take(&self, now: DateTime<Utc>) -> Result<Receipt, EngineError> {
         let mut state = self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         let last = state.last;

@@ -1,0 +1,171 @@
+//! Measures the service on a large portfolio: writes accounts and payments through the engine,
+//! opens the directory again as `serve` does, and says how long that took and how much it holds.
+//!
+//! `cargo run --release -p gateway --example figures -- DIR ACCOUNTS PAYMENTS_EACH`
+
+#![expect(clippy::print_stdout, reason = "the figures are what it is for")]
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use gateway::serve::{Service, ServiceSettings};
+use gateway::server::Settings;
+use ledger::clock::Clock;
+use ledger::domain::account::commands::Command;
+use ledger::domain::account::terms::{InstalmentPlan, Terms};
+use ledger::domain::cutoff::{Window, instant_of};
+use ledger::domain::interest::DayCount;
+use ledger::domain::money::{Currency, Money};
+use ledger::domain::product::Product;
+use ledger::domain::rulebook::Rulebook;
+use ledger::engine::{Engine, Request};
+use ledger::ids::{AccountId, Actor, PaymentId, RequestId};
+use ledger::store::EventStore;
+use ledger::store::embedded::{Embedded, Options};
+use tokio::time::Instant;
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How many commands share a batch.
+const BATCH: usize = 1000;
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, accounts, payments] = arguments.as_slice() else {
+        return Err("usage: figures DIR ACCOUNTS PAYMENTS_EACH".into());
+    };
+    let folder = PathBuf::from(folder);
+    let (accounts, payments): (usize, u64) = (accounts.parse()?, payments.parse()?);
+    let first: NaiveDate = "2026-03-02".parse()?;
+    let end = write(&folder, accounts, payments, first).await?;
+    println!("memory after writing: {}", memory()?);
+    open(folder, end).await
+}
+
+/// Opens `accounts` accounts, and schedules and applies `payments` payments on each of them.
+async fn write(
+    folder: &Path,
+    accounts: usize,
+    payments: u64,
+    first: NaiveDate,
+) -> Outcome<DateTime<Utc>> {
+    let clock = Arc::new(Clock::set_to(instant_of(first, "15:00".parse()?)));
+    let store = Arc::new(Embedded::open(folder, Options::default())?);
+    let engine = Engine::start(store.clone(), Arc::clone(&clock), Rulebook::built_in()).await?;
+    let ids: Vec<AccountId> =
+        (0..accounts).map(|n| format!("auto-{n:08}").parse()).collect::<Result<_, _>>()?;
+    let started = Instant::now();
+    run(&engine, &ids, "open", |_, _| open_account(first)).await?;
+    for n in 0..payments {
+        let date = first.checked_add_days(Days::new(n.saturating_add(1))).unwrap_or(first);
+        let step = format!("pay-{n}");
+        run(&engine, &ids, &step, |_, _| schedule(date)).await?;
+        clock.set(instant_of(date, "18:00".parse::<Window>()?))?;
+        let apply = format!("apply-{n}");
+        run(&engine, &ids, &apply, |id, _| {
+            let payment = PaymentId::derived(id, RequestId::derived(&step, id.as_str()), 0);
+            Ok(Command::ApplyPayment { payment })
+        })
+        .await?;
+    }
+    let head = store.head().await?;
+    println!("written: {head} events on {accounts} accounts in {:?}", started.elapsed());
+    Ok(clock.now())
+}
+
+async fn run(
+    engine: &Engine,
+    ids: &[AccountId],
+    step: &str,
+    command: impl Fn(&AccountId, &str) -> Outcome<Command>,
+) -> Outcome<()> {
+    for chunk in ids.chunks(BATCH) {
+        let receipt = engine.receive()?;
+        let requests = chunk
+            .iter()
+            .map(|id| {
+                Ok(Request {
+                    account: id.clone(),
+                    request_id: RequestId::derived(step, id.as_str()),
+                    actor: Actor::unnamed(),
+                    receipt: receipt.clone(),
+                    command: command(id, step)?,
+                })
+            })
+            .collect::<Outcome<Vec<_>>>()?;
+        drop(receipt);
+        for answer in engine.execute_batch(requests).await {
+            answer?;
+        }
+    }
+    Ok(())
+}
+
+fn open_account(first: NaiveDate) -> Outcome<Command> {
+    let terms = Terms {
+        product: Product::AutoLoan,
+        currency: Currency::Usd,
+        opened_date: first,
+        principal: "25000".parse()?,
+        annual_rate: "0.069".parse()?,
+        day_count: DayCount::Actual365Or366,
+        interest_paid_through: first,
+        unpaid_interest: Money::ZERO,
+        unpaid_fees: Money::ZERO,
+        instalments: InstalmentPlan {
+            amount: "493.85".parse()?,
+            tax: Money::ZERO,
+            first_due_date: "2026-04-01".parse()?,
+            day_of_month: 1,
+            count: 60,
+            first_amount_due: None,
+        },
+        returned_item_fee: None,
+    };
+    Ok(Command::OpenAccount { terms, lien: None })
+}
+
+fn schedule(payment_date: NaiveDate) -> Outcome<Command> {
+    let amount = "25.00".parse()?;
+    Ok(Command::SchedulePayment { amount, payment_date, funding: None, allow_duplicate: false })
+}
+
+/// Opens the directory as `serve` does, and waits until the read models have caught up.
+async fn open(data_dir: PathBuf, now: DateTime<Utc>) -> Outcome<()> {
+    let server = Settings {
+        listen: "127.0.0.1:0".parse()?,
+        tls: None,
+        calls_max: 16,
+        drain_max: Duration::from_secs(1),
+    };
+    for attempt in ["read models built from nothing", "read models there"] {
+        let settings = ServiceSettings {
+            data_dir: data_dir.clone(),
+            server: server.clone(),
+            set_clock: Some(now),
+            runner: false,
+        };
+        let started = Instant::now();
+        let service = Service::start(settings).await?;
+        let opened = started.elapsed();
+        service.caught_up().await?;
+        let (head, ready) = (service.head().await?, started.elapsed());
+        println!("{attempt}: open after {opened:?}, ready after {ready:?} at position {head}");
+        println!("memory: {}", memory()?);
+        service.shutdown().ask();
+        service.run().await?;
+    }
+    Ok(())
+}
+
+/// Resident memory now and at its highest, as the system says.
+fn memory() -> Outcome<String> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let wanted =
+        status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"));
+    Ok(wanted.map(|line| line.replace('\t', " ")).collect::<Vec<_>>().join(", "))
+}
