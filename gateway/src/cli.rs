@@ -1,43 +1,57 @@
-//! The command line's verbs: each a function of its arguments that writes its answer to a stream.
+//! The command line: each verb is a function of its arguments that writes its answer to a stream.
 
+pub mod args;
 pub mod calendar;
+pub mod client;
+pub mod error;
+pub mod offline;
 pub mod output;
 pub mod preview;
+pub mod render;
+pub mod serve_args;
 
-/// Why a verb has no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum CliError {
-    /// The arguments do not make a whole question.
-    #[error("{0}")]
-    Usage(String),
-    /// A file or stream could not be read or written.
-    #[error("{subject}: {error}")]
-    Io {
-        /// Which file or stream.
-        subject: String,
-        /// What the system said.
-        error: std::io::Error,
-    },
+use std::io::{self, Write};
+
+use args::{Cli, Command};
+pub use error::CliError;
+use output::{Output, write_json_line};
+
+/// Carries out what was said, and writes the answer.
+pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
+    let form = Output::or_default(cli.output);
+    match &cli.command {
+        Command::Accounts(service) => {
+            client::run(&service.connection, service.verb.call()?, form, out)
+        }
+        Command::Payments(service) => client::payments::run(service, form, out),
+        Command::Titles(service) => {
+            client::run(&service.connection, service.verb.call()?, form, out)
+        }
+        Command::Audit(service) => {
+            client::run(&service.connection, service.verb.call()?, form, out)
+        }
+        Command::Operations(service) => {
+            client::run(&service.connection, service.verb.call()?, form, out)
+        }
+        Command::Calendar(args) => calendar::run(args, form, out),
+        Command::Replay(args) => offline::replay::run(args, form, out),
+        Command::Verify(args) => offline::verify::run(args, form, out),
+        Command::Inspect(args) => offline::inspect::run(args, form, out),
+        Command::Export(verb) => offline::export::run(verb, out),
+        Command::Backup(args) => offline::backup::run(args, form, out),
+        Command::Restore(args) => offline::restore::run(args, form, out),
+    }
 }
 
-impl CliError {
-    /// Names the file or stream that an error came from.
-    pub fn io(subject: &str) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |error| Self::Io { subject: subject.to_owned(), error }
+/// Says why there is no answer: as a JSON object if answers were asked for as JSON, else in words.
+pub fn report(error: &CliError, asked: Option<Output>, err: &mut impl Write) -> io::Result<()> {
+    if error.exit_code() == 0 {
+        return Ok(());
     }
-
-    /// An error in writing the answer.
-    pub fn output() -> impl FnOnce(std::io::Error) -> Self {
-        Self::io("standard output")
-    }
-
-    /// The process's exit code: 1 for an error, 2 for a wrong usage. Whoever reads our output may
-    /// stop reading, which is no error.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Usage(_) => 2,
-            Self::Io { error, .. } if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
-            Self::Io { .. } => 1,
+    match asked {
+        Some(Output::Json | Output::Jsonl) => write_json_line(err, &error.document()),
+        Some(Output::Table) | None => {
+            error.lines().iter().try_for_each(|line| writeln!(err, "{line}"))
         }
     }
 }

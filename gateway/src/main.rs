@@ -1,3 +1,21 @@
 //! The service and its command line, as one binary.
 
-fn main() {}
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use gateway::cli::{self, CliError, args::Cli};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = io::stdout().lock();
+    let answered = cli::run(&cli, &mut out);
+    match answered.and_then(|()| out.flush().map_err(CliError::output())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where even standard error is gone, the exit code still tells.
+            let _told = cli::report(&error, cli.output, &mut io::stderr().lock());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -16,9 +16,6 @@ pub struct CalendarArgs {
     /// The year, from 1 to 9999.
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..=9999))]
     pub year: i32,
-    /// The form of the answer; a table on a terminal, JSON elsewhere.
-    #[arg(long, value_enum)]
-    pub output: Option<Output>,
 }
 
 /// The answer as one document.
@@ -31,9 +28,8 @@ struct YearOfHolidays<'a> {
 }
 
 /// Writes the holidays of the year that was asked for. JSON lines are one holiday a line.
-pub fn run(args: &CalendarArgs, out: &mut impl Write) -> Result<(), CliError> {
+pub fn run(args: &CalendarArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
     let rulebook = Rulebook::built_in();
-    let form = Output::or_default(args.output);
     write_year(&rulebook, args.year, form, out).map_err(CliError::output())
 }
 
@@ -70,7 +66,7 @@ mod tests {
 
     fn written(year: i32, form: Output) -> String {
         let mut out = Vec::new();
-        run(&CalendarArgs { year, output: Some(form) }, &mut out).unwrap();
+        run(&CalendarArgs { year }, form, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -46,3 +46,14 @@ pub fn write_table<const COLUMNS: usize>(
     table.load_style(presets::UTF8_BORDERS_ONLY).set_header(heading).add_rows(rows);
     writeln!(out, "{table}")
 }
+
+/// Writes aligned columns under a heading, with as many columns as the heading has.
+pub fn write_columns(
+    out: &mut impl Write,
+    heading: &[&str],
+    rows: Vec<Vec<String>>,
+) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_header(heading).add_rows(rows);
+    writeln!(out, "{table}")
+}

@@ -9,6 +9,7 @@ use ledger::domain::product::Product;
 use ledger::domain::rulebook::Rulebook;
 
 use super::CliError;
+use super::client::words::MinPosition;
 use super::output::{Output, write_json, write_json_line, write_table};
 
 mod answer;
@@ -18,40 +19,51 @@ pub use answer::{Answer, Question, answer};
 /// The longest line of questions. A longer one is answered as rubbish, and is never kept.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Shows the window, effective date and cancel-before instant that a payment would get.
-///
-/// A refusal is an answer too: the exit code is 0.
+/// What is asked about one payment, or the input that asks about many.
 #[derive(Debug, clap::Args)]
 pub struct PreviewArgs {
-    /// The product: auto, lease, personal or card.
-    #[arg(long, required_unless_present = "input", value_parser = answer::product_named)]
+    /// The product: auto, lease, personal or card. Answered from the rules alone.
+    #[arg(
+        long,
+        required_unless_present_any = ["input", "account"],
+        value_parser = answer::product_named
+    )]
     pub product: Option<Product>,
+    /// The account that would be paid. Answered by a server, as of now unless --at is given.
+    #[arg(long, value_name = "ID", conflicts_with = "product")]
+    pub account: Option<String>,
+    /// What would be paid, in dollars, for the checks that depend on it.
+    #[arg(long, requires = "account")]
+    pub amount: Option<String>,
     /// When the instruction is received: RFC 3339 with an offset.
-    #[arg(long, required_unless_present = "input", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        required_unless_present_any = ["input", "account"],
+        allow_hyphen_values = true,
+        value_name = "INSTANT"
+    )]
     pub at: Option<String>,
     /// The date asked for, YYYY-MM-DD.
     #[arg(long, required_unless_present = "input", allow_hyphen_values = true)]
     pub date: Option<String>,
     /// Reads questions from a file ("-" for standard input), one JSON object {"product", "at",
-    /// "date"} a line, and writes one JSON answer a line.
-    #[arg(long, conflicts_with_all = ["product", "at", "date"])]
+    /// "date"} a line, and writes one JSON answer a line whatever --output says.
+    #[arg(long, conflicts_with_all = ["product", "account", "at", "date"], value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// The form of the answer; a table on a terminal, JSON elsewhere. Answers to --input are
-    /// always JSON lines.
-    #[arg(long, value_enum)]
-    pub output: Option<Output>,
+    /// How new a server's answer must be.
+    #[command(flatten)]
+    pub min_position: MinPosition,
 }
 
 /// Writes the answer to the question in the arguments, or one answer for every line of the input.
-pub fn run(args: &PreviewArgs, out: &mut impl Write) -> Result<(), CliError> {
+pub fn run(args: &PreviewArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
     let rulebook = Rulebook::built_in();
     let Some(path) = &args.input else {
         let (Some(product), Some(at), Some(date)) = (args.product, &args.at, &args.date) else {
             return Err(CliError::Usage("--product, --at and --date go together".to_owned()));
         };
         let answer = answer(&rulebook, product, at, date);
-        return write_answer(&answer, Output::or_default(args.output), out)
-            .map_err(CliError::output());
+        return write_answer(&answer, form, out).map_err(CliError::output());
     };
     if path.as_os_str() == "-" {
         let input = BufReader::new(io::stdin().lock());

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 struct Command {
     #[command(flatten)]
     args: PreviewArgs,
+    #[arg(long, value_enum, default_value = "json")]
+    output: Output,
 }
 
 fn run_with(flags: &[&str]) -> String {
     let command = Command::try_parse_from([&["preview"], flags].concat()).unwrap();
     let mut out = Vec::new();
-    run(&command.args, &mut out).unwrap();
+    run(&command.args, command.output, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -173,7 +175,7 @@ fn questions_come_from_a_file_too() {
 
     let missing = file.path().with_extension("missing");
     let args = Command::try_parse_from(["preview", "--input", missing.to_str().unwrap()]).unwrap();
-    let error = run(&args.args, &mut Vec::new()).unwrap_err();
+    let error = run(&args.args, args.output, &mut Vec::new()).unwrap_err();
     assert!(error.to_string().contains("missing"), "{error}");
 }
 
@@ -183,6 +185,8 @@ fn a_question_is_whole_or_a_usage_error() {
         &["--product", "boat", "--at", "2026-03-03T14:00:00Z", "--date", "2026-03-03"][..],
         &["--product", "auto", "--date", "2026-03-03"],
         &["--input", "-", "--product", "auto"],
+        &["--account", "a-1", "--product", "auto", "--date", "2026-03-03"],
+        &["--account", "a-1"],
         &[],
     ] {
         assert!(Command::try_parse_from([&["preview"], flags].concat()).is_err(), "{flags:?}");

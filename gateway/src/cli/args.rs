@@ -1,0 +1,84 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use super::calendar::CalendarArgs;
+use super::client::{Service, accounts, audit, operations, payments, titles};
+use super::offline::{backup, export, inspect, replay, restore, verify};
+use super::output::Output;
+
+/// An event-sourced payment ledger: the server, its client, and tools that need no server.
+#[derive(Debug, Parser)]
+#[command(
+    name = "payledger",
+    version,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    after_help = AFTER_HELP
+)]
+pub struct Cli {
+    /// The form of the answer on standard output. Default: a table on a terminal, JSON elsewhere.
+    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    pub output: Option<Output>,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Money is decimal text in dollars (310.00), a date is YYYY-MM-DD, an instant RFC 3339 with an offset.
+Answers go to standard output, everything else to standard error.
+Exit codes: 0 done, 1 error, 2 wrong usage, 3 the log breaks a promise, 4 not found, 5 refused,
+6 not allowed, 7 unavailable.";
+
+/// A verb, or a service with verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Opens accounts, shows what they owe, charges and waives fees.
+    Accounts(Service<accounts::Verb>),
+    /// Schedules, cancels, receives and returns payments, and looks them up.
+    Payments(Service<payments::Verb>),
+    /// Records liens on vehicle titles and follows them to their release.
+    Titles(Service<titles::Verb>),
+    /// Reads the recorded events, byte for byte, from a server.
+    Audit(Service<audit::Verb>),
+    /// Runs windows, watches and rebuilds the read models, proves the books, moves the clock.
+    Operations(Service<operations::Verb>),
+    /// Shows the Federal Reserve's holidays of a year and which of them close banks.
+    Calendar(CalendarArgs),
+    /// Works out from the log alone what was known about accounts, at any position or instant.
+    #[command(after_help = replay::EXAMPLE)]
+    Replay(replay::ReplayArgs),
+    /// Checks the whole log: checksums, chain, positions, versions, every event, every journal.
+    ///
+    /// Needs no server, and may run beside one. The exit code is 3 if anything is wrong.
+    Verify(verify::VerifyArgs),
+    /// Shows what a log holds: a summary, one event, or the events of one account.
+    #[command(after_help = inspect::EXAMPLE)]
+    Inspect(inspect::InspectArgs),
+    /// Writes recorded data for other programs.
+    #[command(subcommand)]
+    Export(export::Verb),
+    /// Copies the log into one file and checks the copy; a server may go on meanwhile.
+    Backup(backup::BackupArgs),
+    /// Puts a backup into an empty data directory and checks both.
+    Restore(restore::RestoreArgs),
+}
+
+/// Where a ledger is kept.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DataDir {
+    /// The data directory.
+    #[arg(
+        long = "data-dir",
+        env = "PAYLEDGER_DATA_DIR",
+        default_value = "./data",
+        value_name = "DIRECTORY"
+    )]
+    pub path: PathBuf,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! `payledger accounts`: the verbs of AccountService.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::call::Call;
+use super::words::{self, MinPosition, Page, RequestId};
+use crate::cli::CliError;
+
+/// What a table of accounts shows.
+const COLUMNS: &[&str] = &[
+    "account_id",
+    "product",
+    "state",
+    "balance.principal",
+    "balance.payoff_amount",
+    "balance.past_due_amount",
+    "balance.next_due_date",
+    "balance.days_past_due",
+];
+
+/// A verb of AccountService.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Opens an account at its booking, or boards one that was serviced elsewhere.
+    #[command(after_help = OPEN_EXAMPLE)]
+    Open(Box<Open>),
+    /// Shows one account with its balance as of today, Eastern time.
+    Get(Get),
+    /// Lists accounts in the order of their ids.
+    List(List),
+    /// Shows what an account owes as of a date, knowing what the log held at a position.
+    #[command(after_help = BALANCE_EXAMPLE)]
+    Balance(Balance),
+    /// Charges a fee that the contract allows; it is owed from today, Eastern time.
+    AssessFee(AssessFee),
+    /// Takes a fee back as of the date on which it was charged.
+    WaiveFee(WaiveFee),
+}
+
+const OPEN_EXAMPLE: &str = "Example:
+  payledger accounts open --account auto-1 --product auto_loan --opened-date 2026-03-02 \\
+    --annual-rate 0.0575 --principal 25000.00 --instalment-amount 480.42 \\
+    --first-due-date 2026-04-02 --instalment-count 60 \\
+    --title-state MO --vin 1HGCM82633A004352 --lienholder \"Example Motor Credit\"";
+
+const BALANCE_EXAMPLE: &str = "Examples:
+  What is owed on a date to come:
+    payledger accounts balance --account auto-1 --effective-date 2026-06-30
+  What was thought to be owed on 3 March, before the event at position 42 was known:
+    payledger accounts balance --account auto-1 --effective-date 2026-03-03 --known-position 41";
+
+/// See [`Verb::Open`].
+#[derive(Debug, Args, Serialize)]
+pub struct Open {
+    /// The account's id: 1 to 64 letters, digits, dots, underscores or hyphens.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// The kind of the account.
+    #[arg(long, value_parser = words::product())]
+    pub product: String,
+    /// The date of the booking, or as of which it is boarded: YYYY-MM-DD, not after today.
+    #[arg(long, value_name = "DATE")]
+    pub opened_date: String,
+    /// The terms of a loan.
+    #[command(flatten)]
+    pub loan: Option<Loan>,
+    /// The terms of a lease.
+    #[command(flatten)]
+    #[serde(skip)]
+    pub lease: LeaseFlags,
+    /// The instalments that remain.
+    #[command(flatten)]
+    pub instalment_plan: InstalmentPlan,
+    /// Fees that are owed already, in dollars. Default: none.
+    #[arg(long, value_name = "AMOUNT")]
+    pub fees_due: Option<String>,
+    /// The contract's fee for a returned payment, in dollars. Default: it has none.
+    #[arg(long, value_name = "AMOUNT")]
+    pub returned_item_fee: Option<String>,
+    /// The lien on the vehicle's title.
+    #[command(flatten)]
+    pub lien: Option<Lien>,
+    /// The request's id.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub request: RequestId,
+}
+
+/// The terms of a loan.
+#[derive(Debug, Args, Serialize)]
+#[group(requires_all = ["annual_rate", "principal"])]
+pub struct Loan {
+    /// The yearly rate as a decimal fraction: 0.0575 is 5.75 %. Loans only.
+    #[arg(long, required = false, value_name = "FRACTION")]
+    pub annual_rate: String,
+    /// How days become years. Default: actual_365_366.
+    #[arg(long, value_parser = words::member("DayCountBasis"))]
+    pub day_count_basis: Option<String>,
+    /// The principal owed when the account is opened, in dollars. Loans only.
+    #[arg(long, required = false, value_name = "AMOUNT")]
+    pub principal: String,
+    /// The date through which interest is paid. Default: the opened date.
+    #[arg(long, value_name = "DATE")]
+    pub interest_paid_through_date: Option<String>,
+    /// Interest from before that date that is still owed, in dollars. Default: none.
+    #[arg(long, value_name = "AMOUNT")]
+    pub unpaid_interest: Option<String>,
+}
+
+/// The terms of a lease, beside its instalments.
+#[derive(Debug, Args)]
+pub struct LeaseFlags {
+    /// The tax within each rental, in dollars. Leases only. Default: none.
+    #[arg(long, value_name = "AMOUNT")]
+    pub rental_tax: Option<String>,
+}
+
+/// When which instalments fall due.
+#[derive(Debug, Args, Serialize)]
+pub struct InstalmentPlan {
+    /// Each instalment, in dollars; for leases the rental with its tax.
+    #[arg(long = "instalment-amount", id = "instalment_amount", value_name = "AMOUNT")]
+    pub amount: String,
+    /// The due date of the oldest instalment that is not fully paid: YYYY-MM-DD.
+    #[arg(long, value_name = "DATE")]
+    pub first_due_date: String,
+    /// The day of the month on which instalments fall due. Default: that of the first.
+    #[arg(long, value_name = "DAY", value_parser = clap::value_parser!(i32).range(1..=31))]
+    pub day_of_month: Option<i32>,
+    /// How many instalments remain, the first included: 1 to 600.
+    #[arg(long, value_name = "COUNT")]
+    pub instalment_count: i32,
+    /// What is still unpaid of the first instalment, in dollars. Default: all of it.
+    #[arg(long, value_name = "AMOUNT")]
+    pub first_amount_due: Option<String>,
+}
+
+/// A lien on a vehicle's title.
+#[derive(Debug, Args, Serialize)]
+#[group(requires_all = ["title_state", "vin", "lienholder"])]
+pub struct Lien {
+    /// The state that issued the title, two letters.
+    #[arg(long, required = false, value_name = "STATE")]
+    pub title_state: String,
+    /// The vehicle identification number, 17 characters.
+    #[arg(long, required = false)]
+    pub vin: String,
+    /// The lienholder's name as it stands on the title.
+    #[arg(long, required = false, value_name = "NAME")]
+    pub lienholder: String,
+}
+
+/// See [`Verb::Get`].
+#[derive(Debug, Args, Serialize)]
+pub struct Get {
+    /// The account's id.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// How new the answer must be.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub min_position: MinPosition,
+}
+
+/// See [`Verb::List`].
+#[derive(Debug, Args, Serialize)]
+pub struct List {
+    /// Only accounts of this kind.
+    #[arg(long, value_parser = words::product())]
+    pub product: Option<String>,
+    /// Only accounts in this state.
+    #[arg(long, value_parser = words::member("AccountState"))]
+    pub state: Option<String>,
+    /// Which page.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub page: Page,
+}
+
+/// See [`Verb::Balance`].
+#[derive(Debug, Args, Serialize)]
+pub struct Balance {
+    /// The account's id.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// The value date, YYYY-MM-DD, which may be in the future. Default: today, Eastern time.
+    #[arg(long, value_name = "DATE")]
+    pub effective_date: Option<String>,
+    /// Counts only events up to this position: what was known then. Default: all.
+    #[arg(long, value_name = "POSITION")]
+    pub known_position: Option<u64>,
+    /// How new the answer must be.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub min_position: MinPosition,
+}
+
+/// See [`Verb::AssessFee`].
+#[derive(Debug, Args, Serialize)]
+pub struct AssessFee {
+    /// The account's id.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// What the fee is charged for.
+    #[arg(long, value_parser = words::member("FeeKind"))]
+    pub kind: String,
+    /// The fee, in dollars.
+    #[arg(long)]
+    pub amount: String,
+    /// The request's id.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub request: RequestId,
+}
+
+/// See [`Verb::WaiveFee`].
+#[derive(Debug, Args, Serialize)]
+pub struct WaiveFee {
+    /// The account's id.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// The fee's id, as `payledger accounts get` shows it.
+    #[arg(long = "fee", value_name = "ID")]
+    pub fee_id: String,
+    /// The request's id.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub request: RequestId,
+}
+
+/// What [`Open`] sends, with the terms that the product asks for.
+#[derive(Debug, Serialize)]
+struct OpenRequest<'a> {
+    #[serde(flatten)]
+    open: &'a Open,
+    lease: Option<LeaseTerms<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct LeaseTerms<'a> {
+    tax: &'a Option<String>,
+}
+
+impl Verb {
+    /// The call that the verb is.
+    pub fn call(&self) -> Result<Call, CliError> {
+        match self {
+            Self::Open(open) => {
+                let is_lease = open.product == "lease";
+                let tax = &open.lease.rental_tax;
+                let lease = (is_lease || tax.is_some()).then_some(LeaseTerms { tax });
+                Call::new("AccountService.OpenAccount", &OpenRequest { open, lease })
+            }
+            Self::Get(get) => Call::new("AccountService.GetAccount", get),
+            Self::List(list) => {
+                Ok(Call::new("AccountService.ListAccounts", list)?.listing("accounts", COLUMNS))
+            }
+            Self::Balance(balance) => Call::new("AccountService.GetBalance", balance),
+            Self::AssessFee(assess) => Call::new("AccountService.AssessFee", assess),
+            Self::WaiveFee(waive) => Call::new("AccountService.WaiveFee", waive),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `payledger operations`: the verbs of OperationsService.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::call::Call;
+use super::words::{self, MinPosition};
+use crate::cli::CliError;
+
+/// What a table of the trial balance shows.
+const COLUMNS: &[&str] = &["ledger_account", "debits", "credits", "balance"];
+
+/// A verb of OperationsService.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Applies the payments of one window and seals it; again, it does what turned up since.
+    #[command(after_help = "Example:
+  payledger operations run-cutoff --product auto_loan --date 2026-03-03 --window 15:00")]
+    RunCutoff(RunCutoff),
+    /// Starts to rebuild the read models from the log, beside the live ones.
+    RebuildProjection(Nothing),
+    /// Shows how far the read models have followed the log, and what stopped them if anything did.
+    ProjectionStatus(MinPosition),
+    /// Shows debits and credits by ledger account; their totals are equal, or the books are wrong.
+    TrialBalance(TrialBalance),
+    /// Shows the instant that the service takes for now.
+    GetClock(Nothing),
+    /// Moves the clock of a server that was started with --set-clock; windows on the way are run.
+    #[command(after_help = "Example:
+  payledger operations set-clock --to 2026-03-03T15:00:10-05:00")]
+    SetClock(SetClock),
+}
+
+/// No arguments.
+#[derive(Debug, Args, Serialize)]
+pub struct Nothing {}
+
+/// See [`Verb::RunCutoff`].
+#[derive(Debug, Args, Serialize)]
+pub struct RunCutoff {
+    /// Whose window to run.
+    #[arg(long, value_parser = words::product())]
+    pub product: String,
+    /// The date of the window, YYYY-MM-DD, Eastern time.
+    #[arg(long)]
+    pub date: String,
+    /// The window, by its cut-off in Eastern time.
+    #[arg(long, value_parser = words::window())]
+    pub window: String,
+}
+
+/// See [`Verb::TrialBalance`].
+#[derive(Debug, Args, Serialize)]
+pub struct TrialBalance {
+    /// Counts only journal lines with this effective date, YYYY-MM-DD, or an earlier one.
+    #[arg(long, value_name = "DATE")]
+    pub through_date: Option<String>,
+    /// How new the answer must be.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub min_position: MinPosition,
+}
+
+/// See [`Verb::SetClock`].
+#[derive(Debug, Args, Serialize)]
+pub struct SetClock {
+    /// The instant to take for now, RFC 3339 with an offset: not before the present one.
+    #[arg(long = "to", value_name = "INSTANT")]
+    pub now_time: String,
+}
+
+impl Verb {
+    /// The call that the verb is.
+    pub fn call(&self) -> Result<Call, CliError> {
+        match self {
+            Self::RunCutoff(run) => Call::new("OperationsService.RunCutoff", run),
+            Self::RebuildProjection(nothing) => {
+                Call::new("OperationsService.RebuildProjection", nothing)
+            }
+            Self::ProjectionStatus(min_position) => {
+                Call::new("OperationsService.GetProjectionStatus", min_position)
+            }
+            Self::TrialBalance(balance) => {
+                Ok(Call::new("OperationsService.GetTrialBalance", balance)?
+                    .listing("rows", COLUMNS))
+            }
+            Self::GetClock(nothing) => Call::new("OperationsService.GetClock", nothing),
+            Self::SetClock(set) => Call::new("OperationsService.SetClock", set),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! `payledger payments`: the verbs of PaymentService.
+
+use std::io::Write;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::batch::{self, ExecuteBatch};
+use super::call::Call;
+use super::words::{self, MinPosition, Page, RequestId};
+use super::{Service, run as run_call};
+use crate::cli::CliError;
+use crate::cli::output::Output;
+use crate::cli::preview::{self, PreviewArgs};
+
+/// What a table of payments shows.
+const COLUMNS: &[&str] = &[
+    "payment_id",
+    "account_id",
+    "state",
+    "channel",
+    "amount",
+    "effective_date",
+    "window",
+    "cancel_before_time",
+];
+
+/// A verb of PaymentService.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Shows when a payment would be applied and until when it could be cancelled; writes nothing.
+    ///
+    /// With --product it is worked out from the rules alone and needs no server; with --account a
+    /// server answers, and looks at the account too. A refusal is an answer: the exit code is 0.
+    #[command(after_help = PREVIEW_EXAMPLE)]
+    Preview(PreviewArgs),
+    /// Schedules a debit of the customer's bank account.
+    #[command(after_help = "Example:
+  payledger payments schedule --account auto-1 --amount 310.00 --payment-date 2026-03-03")]
+    Schedule(Schedule),
+    /// Cancels a scheduled payment, if it is received before the payment's cut-off.
+    Cancel(OnePayment),
+    /// Records money that came in over another channel and applies it as of its receipt.
+    #[command(after_help = "Example:
+  payledger payments receive --account auto-1 --channel mail --amount 310.00 \\
+    --received-date 2026-03-03 --reference cheque-1042")]
+    Receive(Receive),
+    /// Takes back an applied payment that the bank returned.
+    Return(Return),
+    /// Applies a returned payment again, as of its first effective date.
+    Reinstate(OnePayment),
+    /// Shows one payment.
+    Get(Get),
+    /// Lists payments of all channels and states, in the order in which they were recorded.
+    List(List),
+    /// Lists scheduled payments in the order of their cut-offs.
+    ListPending(ListPending),
+    /// Carries out commands from JSON lines, with one result a line, in the order of the commands.
+    ///
+    /// A line is an object with one member: the name of the command, with its request as the
+    /// contract names the fields. Money is decimal text, dates are YYYY-MM-DD. A command without a
+    /// request_id gets one, which is told on standard error before it is sent. The exit code is
+    /// that of the first command that failed.
+    #[command(after_help = batch::EXAMPLE)]
+    ExecuteBatch(ExecuteBatch),
+}
+
+const PREVIEW_EXAMPLE: &str = "Examples:
+  payledger payments preview --product auto --at 2026-03-03T14:59:59-05:00 --date 2026-03-03
+  payledger payments preview --account auto-1 --amount 310.00 --date 2026-03-03
+  echo '{\"product\":\"auto\",\"at\":\"2026-03-03T14:59:59-05:00\",\"date\":\"2026-03-03\"}' |
+    payledger payments preview --input -";
+
+/// See [`Verb::Schedule`].
+#[derive(Debug, Args, Serialize)]
+pub struct Schedule {
+    /// The account to pay.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// What to pay, in dollars: 310.00.
+    #[arg(long)]
+    pub amount: String,
+    /// The date on which it is to count, YYYY-MM-DD: today, Eastern time, to 365 days ahead.
+    #[arg(long, value_name = "DATE")]
+    pub payment_date: String,
+    /// The bank account to draw on. Default: the customer's usual one.
+    #[command(flatten)]
+    pub funding: Option<Funding>,
+    /// Schedules it although a payment of the same amount and date is pending.
+    #[arg(long)]
+    pub allow_duplicate: bool,
+    /// The request's id.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub request: RequestId,
+}
+
+/// The bank account that a payment is drawn on.
+#[derive(Debug, Args, Serialize)]
+#[group(requires_all = ["token"])]
+pub struct Funding {
+    /// The vault's token of the bank account to draw on; never its number.
+    #[arg(long = "funding-token", id = "token", required = false, value_name = "TOKEN")]
+    pub token: String,
+    /// The last four digits of that bank account.
+    #[arg(long = "funding-last-four", value_name = "DIGITS")]
+    pub last_four: Option<String>,
+}
+
+/// See [`Verb::Cancel`] and [`Verb::Reinstate`].
+#[derive(Debug, Args, Serialize)]
+pub struct OnePayment {
+    /// The account that the payment pays.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// The payment's id.
+    #[arg(long = "payment", value_name = "UUID")]
+    pub payment_id: String,
+    /// The request's id.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub request: RequestId,
+}
+
+/// See [`Verb::Receive`].
+#[derive(Debug, Args, Serialize)]
+pub struct Receive {
+    /// The account to pay.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// The way in which the money came: any but own_ach.
+    #[arg(long, value_parser = words::member("Channel"))]
+    pub channel: String,
+    /// What was remitted, in dollars; a third party's fee is not part of it.
+    #[arg(long)]
+    pub amount: String,
+    /// The date on which the servicer or its agent received it, YYYY-MM-DD: the value date.
+    #[arg(long, value_name = "DATE")]
+    pub received_date: String,
+    /// The sender's own reference: a confirmation number, a cheque's serial.
+    #[arg(long, value_name = "TEXT")]
+    pub reference: Option<String>,
+    /// What a third party charged on top, in dollars: kept for information.
+    #[arg(long, value_name = "AMOUNT")]
+    pub third_party_fee: Option<String>,
+    /// Records it although a payment of the same channel and reference is there already.
+    #[arg(long)]
+    pub allow_duplicate: bool,
+    /// The request's id.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub request: RequestId,
+}
+
+/// See [`Verb::Return`].
+#[derive(Debug, Args, Serialize)]
+pub struct Return {
+    /// The payment.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub payment: OnePayment,
+    /// The bank's return code, such as R01 for insufficient funds.
+    #[arg(long = "code", value_name = "CODE")]
+    pub return_code: String,
+}
+
+/// See [`Verb::Get`].
+#[derive(Debug, Args, Serialize)]
+pub struct Get {
+    /// The account that the payment pays.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// The payment's id.
+    #[arg(long = "payment", value_name = "UUID")]
+    pub payment_id: String,
+    /// How new the answer must be.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub min_position: MinPosition,
+}
+
+/// See [`Verb::List`].
+#[derive(Debug, Args, Serialize)]
+pub struct List {
+    /// Only payments of this account.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: Option<String>,
+    /// Only payments in this state.
+    #[arg(long, value_parser = words::member("PaymentState"))]
+    pub state: Option<String>,
+    /// Only payments that came this way.
+    #[arg(long, value_parser = words::member("Channel"))]
+    pub channel: Option<String>,
+    /// Only payments with this effective date, YYYY-MM-DD, or a later one.
+    #[arg(long, value_name = "DATE")]
+    pub from_effective_date: Option<String>,
+    /// Only payments with this effective date, YYYY-MM-DD, or an earlier one.
+    #[arg(long, value_name = "DATE")]
+    pub to_effective_date: Option<String>,
+    /// Which page.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub page: Page,
+}
+
+/// See [`Verb::ListPending`].
+#[derive(Debug, Args, Serialize)]
+pub struct ListPending {
+    /// Only payments of this account.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: Option<String>,
+    /// Only payments on accounts of this kind.
+    #[arg(long, value_parser = words::product())]
+    pub product: Option<String>,
+    /// Only payments for this date, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE")]
+    pub payment_date: Option<String>,
+    /// Only payments of this window, by its cut-off in Eastern time.
+    #[arg(long, value_parser = words::window())]
+    pub window: Option<String>,
+    /// Which page.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub page: Page,
+}
+
+/// What the server is asked by a preview of a payment on an account.
+#[derive(Debug, Serialize)]
+struct PreviewRequest<'a> {
+    account_id: &'a Option<String>,
+    amount: &'a Option<String>,
+    payment_date: &'a Option<String>,
+    at_time: &'a Option<String>,
+    min_position: Option<u64>,
+}
+
+impl Verb {
+    /// The call that the verb is; none if it is not one call.
+    pub fn call(&self) -> Result<Option<Call>, CliError> {
+        let call = match self {
+            Self::Preview(args) => match args.account {
+                None => return Ok(None),
+                Some(_) => Call::new("PaymentService.PreviewPayment", &preview_request(args)),
+            },
+            Self::ExecuteBatch(_) => return Ok(None),
+            Self::Schedule(schedule) => Call::new("PaymentService.SchedulePayment", schedule),
+            Self::Cancel(payment) => Call::new("PaymentService.CancelPayment", payment),
+            Self::Receive(receive) => Call::new("PaymentService.ReceivePayment", receive),
+            Self::Return(payment) => Call::new("PaymentService.ReturnPayment", payment),
+            Self::Reinstate(payment) => Call::new("PaymentService.ReinstatePayment", payment),
+            Self::Get(get) => Call::new("PaymentService.GetPayment", get),
+            Self::List(filter) => Call::new("PaymentService.ListPayments", filter).map(list),
+            Self::ListPending(filter) => {
+                Call::new("PaymentService.ListPendingPayments", filter).map(list)
+            }
+        };
+        call.map(Some)
+    }
+}
+
+fn list(call: Call) -> Call {
+    call.listing("payments", COLUMNS)
+}
+
+fn preview_request(args: &PreviewArgs) -> PreviewRequest<'_> {
+    PreviewRequest {
+        account_id: &args.account,
+        amount: &args.amount,
+        payment_date: &args.date,
+        at_time: &args.at,
+        min_position: args.min_position.min_position,
+    }
+}
+
+/// Carries out a verb: on its own, as one call, or as many.
+pub fn run(service: &Service<Verb>, form: Output, out: &mut impl Write) -> Result<(), CliError> {
+    if let Some(call) = service.verb.call()? {
+        return run_call(&service.connection, call, form, out);
+    }
+    match &service.verb {
+        Verb::Preview(args) => preview::run(args, form, out),
+        Verb::ExecuteBatch(args) => batch::run(&service.connection, args, form, out),
+        Verb::Schedule(_)
+        | Verb::Cancel(_)
+        | Verb::Receive(_)
+        | Verb::Return(_)
+        | Verb::Reinstate(_)
+        | Verb::Get(_)
+        | Verb::List(_)
+        | Verb::ListPending(_) => Ok(()),
+    }
+}

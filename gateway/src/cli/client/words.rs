@@ -1,0 +1,93 @@
+//! The words that arguments take for members of the contract's enums, and arguments that many
+//! verbs share.
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use serde::Serialize;
+
+use crate::cli::render::{contract, short_names};
+
+/// Takes the short name of a member of an enum of the contract.
+pub fn member(of: &str) -> PossibleValuesParser {
+    let members = contract().get_enum_by_name(&format!("payledger.v1.{of}"));
+    PossibleValuesParser::new(members.map(|members| short_names(&members)).unwrap_or_default())
+}
+
+/// Takes a product by its name in the contract, or by the shorter one of the rules.
+pub fn product() -> impl TypedValueParser<Value = String> {
+    let with_alias = |name: &'static str, alias| PossibleValue::new(name).alias(alias);
+    let products = [
+        with_alias("auto_loan", "auto"),
+        PossibleValue::new("lease"),
+        with_alias("personal_loan", "personal"),
+        with_alias("credit_card", "card"),
+    ];
+    PossibleValuesParser::new(products).map(|word| match word.as_str() {
+        "auto" => "auto_loan".to_owned(),
+        "personal" => "personal_loan".to_owned(),
+        "card" => "credit_card".to_owned(),
+        _ => word,
+    })
+}
+
+/// Takes a window by its cut-off.
+pub fn window() -> PossibleValuesParser {
+    PossibleValuesParser::new(["15:00", "18:00", "24:00"])
+}
+
+/// What every change carries.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+pub struct RequestId {
+    /// The UUID of this request: the same one again gets the first answer and does nothing twice.
+    /// Default: a new one, told on standard error before it is sent.
+    #[arg(long, value_name = "UUID")]
+    pub request_id: Option<String>,
+}
+
+/// What every question may carry.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+pub struct MinPosition {
+    /// The position that the answer must at least reflect: that of an earlier change, to see it.
+    #[arg(long, value_name = "POSITION")]
+    pub min_position: Option<u64>,
+}
+
+/// Which page of a list.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+pub struct Page {
+    /// How many to list at most, up to 1000. Default: 100.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(1..=1000))]
+    pub page_size: Option<i32>,
+    /// The next_page_token of the page before. Default: the first page.
+    #[arg(long, value_name = "TOKEN")]
+    pub page_token: Option<String>,
+    /// See [`MinPosition`].
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub min_position: MinPosition,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::error::ErrorKind;
+
+    #[test]
+    fn the_words_for_products_are_those_of_the_contract() {
+        let members = contract().get_enum_by_name("payledger.v1.Product").unwrap();
+        let words: Vec<_> = product().possible_values().unwrap().collect();
+        let names: Vec<_> = words.iter().map(|word| word.get_name().to_owned()).collect();
+        assert_eq!(names, short_names(&members));
+    }
+
+    #[test]
+    fn a_word_of_the_rules_stands_for_the_contracts() {
+        let command = clap::Command::new("test");
+        let parsed = |word: &str| product().parse_ref(&command, None, word.as_ref());
+        for (word, name) in
+            [("auto", "auto_loan"), ("personal", "personal_loan"), ("lease", "lease")]
+        {
+            assert_eq!(parsed(word).unwrap(), name);
+        }
+        assert_eq!(parsed("boat").unwrap_err().kind(), ErrorKind::InvalidValue);
+    }
+}

@@ -1,0 +1,217 @@
+//! Why a verb has no answer, and the exit code that says so to programs.
+
+use std::error::Error;
+use std::io;
+
+use ledger::store::embedded::{BackupError, OpenError};
+
+use super::client::failure::CallFailure;
+use super::render::document::Document;
+
+/// Why a verb has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The arguments do not make a whole question.
+    #[error("{0}")]
+    Usage(String),
+    /// A file or stream could not be read or written.
+    #[error("{subject}: {error}")]
+    Io {
+        /// Which file or stream.
+        subject: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The server answered with an error.
+    #[error("{0}")]
+    Call(Box<CallFailure>),
+    /// The server could not be reached.
+    #[error("cannot reach {server}: {cause}")]
+    Unreachable {
+        /// The address.
+        server: String,
+        /// What the transport said.
+        cause: String,
+    },
+    /// Commands of a batch failed; the answer has each with its reason.
+    #[error("{failed} of {commands} commands failed")]
+    Batch {
+        /// How many failed.
+        failed: u64,
+        /// How many there were.
+        commands: u64,
+        /// The exit code of the first that failed.
+        exit_code: u8,
+    },
+    /// The log cannot be opened, or is not what it was.
+    #[error("{}", with_causes(.0))]
+    Log(#[from] OpenError),
+    /// The log could not be backed up.
+    #[error("{}", with_causes(.0))]
+    Backup(#[from] BackupError),
+    /// What is recorded breaks a promise of the ledger.
+    #[error("{0}")]
+    Integrity(String),
+    /// What was asked for is not in the log.
+    #[error("{0}")]
+    NotFound(String),
+    /// There is something at the target already.
+    #[error("{0} exists already")]
+    TargetExists(String),
+}
+
+/// An error with all that caused it, outermost first.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        // Some libraries repeat their cause in their own words.
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+impl CliError {
+    /// Names the file or stream that an error came from.
+    pub fn io(subject: &str) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |error| Self::Io { subject: subject.to_owned(), error }
+    }
+
+    /// An error in writing the answer.
+    pub fn output() -> impl FnOnce(io::Error) -> Self {
+        Self::io("standard output")
+    }
+
+    /// The process's exit code: 1 an error, 2 wrong usage, 3 a broken promise of the log, 4 not
+    /// found, 5 refused, 6 not allowed, 7 unavailable. Whoever reads our output may stop reading,
+    /// which is no error.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Io { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Io { .. } => 1,
+            Self::Call(failure) => failure.exit_code(),
+            Self::Unreachable { .. } => 7,
+            Self::Batch { exit_code, .. } => *exit_code,
+            Self::Log(error) | Self::Backup(BackupError::Check(error)) => exit_code_of(error),
+            Self::Backup(BackupError::TargetExists { .. }) | Self::TargetExists(_) => 5,
+            Self::Backup(BackupError::Copy { .. }) => 1,
+            Self::Integrity(_) => 3,
+            Self::NotFound(_) => 4,
+        }
+    }
+
+    /// What may help, if anything is known to.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { .. } => Some(
+                "start one with `payledger serve`, or name another with --server or \
+                 PAYLEDGER_SERVER"
+                    .to_owned(),
+            ),
+            Self::Log(OpenError::Missing { .. }) => Some(
+                "--data-dir or PAYLEDGER_DATA_DIR names the directory that `payledger serve` \
+                 writes to"
+                    .to_owned(),
+            ),
+            Self::Call(failure) => failure.hint(),
+            Self::Usage(_)
+            | Self::Io { .. }
+            | Self::Batch { .. }
+            | Self::Log(_)
+            | Self::Backup(_)
+            | Self::Integrity(_)
+            | Self::NotFound(_)
+            | Self::TargetExists(_) => None,
+        }
+    }
+
+    /// The error as one document, for programs.
+    pub fn document(&self) -> Document {
+        let mut fields = match self {
+            Self::Call(failure) => failure.fields(),
+            Self::Usage(_)
+            | Self::Io { .. }
+            | Self::Unreachable { .. }
+            | Self::Batch { .. }
+            | Self::Log(_)
+            | Self::Backup(_)
+            | Self::Integrity(_)
+            | Self::NotFound(_)
+            | Self::TargetExists(_) => vec![Document::field("message", self.to_string())],
+        };
+        if let Some(hint) = self.hint() {
+            fields.push(Document::field("hint", hint));
+        }
+        fields.push(Document::field("exit_code", u64::from(self.exit_code())));
+        Document::Object(vec![("error".to_owned(), Document::Object(fields))])
+    }
+
+    /// The error in lines for people: the message first, then facts, then what may help.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("error: {self}")];
+        if let Self::Call(failure) = self {
+            lines.extend(failure.detail_lines());
+        }
+        lines.extend(self.hint().map(|hint| format!("hint: {hint}")));
+        lines
+    }
+}
+
+const fn exit_code_of(error: &OpenError) -> u8 {
+    match error {
+        OpenError::Damaged { .. } => 3,
+        OpenError::Missing { .. } => 4,
+        OpenError::NotEmpty { .. } => 5,
+        OpenError::DirectoryInUse { .. } => 7,
+        OpenError::Io { .. }
+        | OpenError::NotALog { .. }
+        | OpenError::Format { .. }
+        | OpenError::Full { .. }
+        | OpenError::Sqlite { .. } => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::envelope::Position;
+
+    #[test]
+    fn programs_can_tell_errors_apart_by_exit_code() {
+        let damaged = OpenError::Damaged { position: Position(7), cause: "checksum".to_owned() };
+        let missing = OpenError::Missing { path: "events.db".into() };
+        let not_empty = OpenError::NotEmpty { directory: "data".into() };
+        let unreachable = CliError::Unreachable { server: "s".to_owned(), cause: "c".to_owned() };
+        for (error, code) in [
+            (CliError::Usage("no".to_owned()), 2),
+            (damaged.into(), 3),
+            (CliError::Integrity("no".to_owned()), 3),
+            (missing.into(), 4),
+            (CliError::NotFound("no".to_owned()), 4),
+            (not_empty.into(), 5),
+            (CliError::TargetExists("file".to_owned()), 5),
+            (unreachable, 7),
+            (CliError::output()(io::ErrorKind::StorageFull.into()), 1),
+            (CliError::output()(io::ErrorKind::BrokenPipe.into()), 0),
+        ] {
+            assert_eq!(error.exit_code(), code, "{error}");
+        }
+    }
+
+    #[test]
+    fn an_unreachable_server_comes_with_a_hint_in_both_forms() {
+        let error = CliError::Unreachable { server: "http://x".to_owned(), cause: "no".to_owned() };
+        let lines = error.lines();
+        assert_eq!(lines[0], "error: cannot reach http://x: no");
+        assert!(lines[1].starts_with("hint: start one with `payledger serve`"), "{lines:?}");
+        let json = serde_json::to_value(error.document()).unwrap();
+        assert_eq!(json["error"]["exit_code"], 7);
+        assert!(json["error"]["hint"].is_string());
+    }
+}

@@ -1,0 +1,172 @@
+//! `payledger replay`: accounts folded from the log alone, as of any date, as known at any time.
+
+mod state;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use ledger::codec::Fact;
+use ledger::domain::account::evolve;
+use ledger::domain::account::state::{Account, OpenAccount};
+use ledger::domain::cutoff::eastern_date;
+use ledger::domain::money::Money;
+use ledger::envelope::Metadata;
+use ledger::ids::AccountId;
+use ledger::streams::Stream;
+
+use super::{decoded, each_event, is_of};
+use crate::cli::CliError;
+use crate::cli::args::DataDir;
+use crate::cli::output::Output;
+use crate::cli::render::document::Document;
+use crate::cli::render::view::{self, View};
+
+/// How verbs show what can be asked.
+pub(crate) const EXAMPLE: &str = "Examples:
+  payledger replay --account auto-1 --as-of 2026-03-31
+  payledger replay --account auto-1 --known-at 41
+  payledger replay --known-at 2026-03-04T00:00:00-05:00 --output table";
+
+/// What a table of all accounts shows.
+const COLUMNS: &[&str] = &[
+    "account_id",
+    "product",
+    "state",
+    "balance.principal",
+    "balance.accrued_interest",
+    "balance.fees_due",
+    "balance.payoff_amount",
+    "balance.days_past_due",
+];
+
+/// Up to where the log is taken into account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownAt {
+    /// Up to this position.
+    Position(u64),
+    /// What had been received up to this instant.
+    Instant(DateTime<Utc>),
+}
+
+impl FromStr for KnownAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(position) = text.parse() {
+            return Ok(Self::Position(position));
+        }
+        DateTime::parse_from_rfc3339(text)
+            .map(|instant| Self::Instant(instant.with_timezone(&Utc)))
+            .map_err(|_| "neither a position nor an RFC 3339 instant with an offset".to_owned())
+    }
+}
+
+/// What is replayed.
+#[derive(Debug, clap::Args)]
+pub struct ReplayArgs {
+    /// Only this account, with its payments and title. Default: the balances of all accounts.
+    #[arg(long, value_name = "ID")]
+    pub account: Option<AccountId>,
+    /// Counts only events up to this position, or received up to this instant. Default: all.
+    #[arg(long, value_name = "POSITION|INSTANT")]
+    pub known_at: Option<KnownAt>,
+    /// The value date, YYYY-MM-DD. Default: the Eastern date of the last receipt that is counted.
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<NaiveDate>,
+    /// The ledger to read.
+    #[command(flatten)]
+    pub data: DataDir,
+}
+
+/// The accounts as the counted events make them.
+#[derive(Debug, Default)]
+struct Known {
+    accounts: BTreeMap<AccountId, Account>,
+    position: u64,
+    last_receipt: Option<DateTime<Utc>>,
+}
+
+/// Replays, and shows the accounts.
+pub fn run(args: &ReplayArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
+    let known = fold(args)?;
+    let as_of = args.as_of.or_else(|| known.last_receipt.map(eastern_date));
+    let (Some(as_of), Some(received_at)) = (as_of, known.last_receipt) else {
+        return Err(CliError::NotFound("the log holds no event that is counted".to_owned()));
+    };
+    let mut fields = vec![
+        Document::field("known_position", known.position),
+        Document::field("known_time", state::instant(received_at)),
+        Document::field("effective_date", as_of.to_string()),
+    ];
+    let view = match &args.account {
+        Some(account) => {
+            let Some(Account::Open(open)) = known.accounts.get(account) else {
+                return Err(CliError::NotFound(format!(
+                    "account {account} is not on the books at position {}",
+                    known.position
+                )));
+            };
+            fields.push(("account".to_owned(), state::whole(account, open, as_of)));
+            View::Object
+        }
+        None => {
+            fields.extend(all(&known, as_of));
+            View::List { items: "accounts", columns: COLUMNS }
+        }
+    };
+    view::write(out, &Document::Object(fields), view, form).map_err(CliError::output())
+}
+
+fn fold(args: &ReplayArgs) -> Result<Known, CliError> {
+    let mut known = Known::default();
+    each_event(&args.data.path, |event| {
+        if matches!(args.known_at, Some(KnownAt::Position(last)) if event.position.0 > last) {
+            return Ok(());
+        }
+        let (metadata, fact): (Metadata, Fact) = decoded(event)?;
+        let at = metadata.received_at;
+        if matches!(args.known_at, Some(KnownAt::Instant(last)) if at > last) {
+            return Ok(());
+        }
+        known.position = event.position.0;
+        known.last_receipt = known.last_receipt.max(Some(at));
+        if !is_of(event, args.account.as_ref()) {
+            return Ok(());
+        }
+        if let (Fact::Account(change), Stream::Account(id)) = (&fact, Stream::of(&event.stream)) {
+            let account = known.accounts.entry(id).or_default();
+            *account = evolve(std::mem::take(account), change, at);
+        }
+        Ok(())
+    })?;
+    Ok(known)
+}
+
+/// All accounts with their balances, and the totals.
+fn all(known: &Known, as_of: NaiveDate) -> Vec<(String, Document)> {
+    let open: Vec<(&AccountId, &OpenAccount)> = known
+        .accounts
+        .iter()
+        .filter_map(|(id, account)| match account {
+            Account::Open(open) => Some((id, open.as_ref())),
+            Account::Absent => None,
+        })
+        .collect();
+    let mut principal = Money::ZERO;
+    let mut payoff = Money::ZERO;
+    for (_, account) in &open {
+        principal += account.standing(as_of).principal;
+        payoff += account.payoff(as_of);
+    }
+    let count = u64::try_from(open.len()).unwrap_or(u64::MAX);
+    let accounts = open.into_iter().map(|(id, account)| state::brief(id, account, as_of));
+    let accounts = Document::List(accounts.collect());
+    vec![
+        ("accounts".to_owned(), accounts),
+        Document::field("accounts_count", count),
+        Document::field("total_principal", principal.to_string()),
+        Document::field("total_payoff_amount", payoff.to_string()),
+    ]
+}

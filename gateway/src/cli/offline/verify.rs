@@ -1,0 +1,161 @@
+//! `payledger verify`: the whole log against everything that it promises.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use chrono::{DateTime, Utc};
+use ledger::codec::Fact;
+use ledger::domain::journal::LedgerAccount;
+use ledger::domain::money::Money;
+use ledger::envelope::RecordedEvent;
+use ledger::store::embedded::{self, OpenError, Report};
+use ledger::streams::Stream;
+
+use super::{decoded, report_fields};
+use crate::cli::CliError;
+use crate::cli::args::DataDir;
+use crate::cli::output::Output;
+use crate::cli::render::document::Document;
+use crate::cli::render::view::{self, View};
+
+/// So many violations are told; more are only counted.
+const VIOLATIONS_TOLD_MAX: usize = 100;
+
+/// The length of a request's digest: 16 bytes in hex.
+const DIGEST_CHARS: usize = 32;
+
+/// What is verified.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// The ledger to read.
+    #[command(flatten)]
+    pub data: DataDir,
+}
+
+/// Verifies, writes what was found, and fails if anything is wrong.
+pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
+    let mut checks = Checks::default();
+    let scanned = embedded::verify_with(&args.data.path, |event| {
+        checks.see(&event);
+        Ok(())
+    });
+    let report = match scanned {
+        Ok(report) => Some(report),
+        Err(OpenError::Damaged { position, cause }) => {
+            checks.violated(position.0, cause);
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let unbalanced = checks.debits + checks.credits;
+    if !unbalanced.is_zero() {
+        let cause = format!("all journals together come to {unbalanced}, not to zero");
+        checks.violated(checks.position, cause);
+    }
+    let document = checks.document(report.as_ref());
+    view::write(out, &document, View::Object, form).map_err(CliError::output())?;
+    match checks.first {
+        None => Ok(()),
+        Some((position, cause)) => {
+            let count = checks.count;
+            let message = format!("{count} violations; the first at position {position}: {cause}");
+            Err(CliError::Integrity(message))
+        }
+    }
+}
+
+/// What the checks of single events have found so far.
+#[derive(Debug, Default)]
+struct Checks {
+    position: u64,
+    last_receipt: Option<DateTime<Utc>>,
+    debits: Money,
+    credits: Money,
+    balances: BTreeMap<LedgerAccount, Money>,
+    count: u64,
+    first: Option<(u64, String)>,
+    told: Vec<Document>,
+}
+
+impl Checks {
+    fn violated(&mut self, position: u64, cause: String) {
+        self.count = self.count.saturating_add(1);
+        if self.told.len() < VIOLATIONS_TOLD_MAX {
+            self.told.push(Document::Object(vec![
+                Document::field("position", position),
+                Document::field("cause", cause.as_str()),
+            ]));
+        }
+        self.first.get_or_insert((position, cause));
+    }
+
+    fn see(&mut self, event: &RecordedEvent) {
+        let position = event.position.0;
+        self.position = position;
+        let (metadata, fact) = match decoded(event) {
+            Ok(parts) => parts,
+            Err(error) => return self.violated(position, error.to_string()),
+        };
+        let is_hex = metadata.digest.bytes().all(|b| b.is_ascii_hexdigit());
+        if metadata.digest.len() != DIGEST_CHARS || !is_hex {
+            self.violated(position, "the digest of the request is missing or malformed".to_owned());
+        }
+        if let Some(last) = self.last_receipt.filter(|last| *last > metadata.received_at) {
+            let at = metadata.received_at;
+            self.violated(position, format!("received at {at}, after one received at {last}"));
+        }
+        self.last_receipt = self.last_receipt.max(Some(metadata.received_at));
+        self.fits_its_stream(event, &fact);
+        self.balances(position, &fact);
+    }
+
+    fn fits_its_stream(&mut self, event: &RecordedEvent, fact: &Fact) {
+        let fits = match (fact, Stream::of(&event.stream)) {
+            (Fact::Account(_), Stream::Account(_))
+            | (Fact::RulebookAdopted(_), Stream::Rulebook) => true,
+            (Fact::WindowSealed(sealed), Stream::Cutoff(key)) => {
+                (sealed.product, sealed.date, sealed.window) == (key.product, key.date, key.window)
+            }
+            (
+                Fact::Account(_) | Fact::RulebookAdopted(_) | Fact::WindowSealed(_),
+                Stream::Account(_) | Stream::Rulebook | Stream::Cutoff(_) | Stream::Unknown,
+            ) => false,
+        };
+        if !fits {
+            let cause = format!("a {} does not belong into stream {}", event.kind, event.stream);
+            self.violated(event.position.0, cause);
+        }
+    }
+
+    fn balances(&mut self, position: u64, fact: &Fact) {
+        let Fact::Account(event) = fact else { return };
+        let Some(posting) = event.posting() else { return };
+        let mut sum = Money::ZERO;
+        for line in &posting.lines {
+            sum += line.amount;
+            *self.balances.entry(line.account).or_default() += line.amount;
+            if line.amount.is_negative() {
+                self.credits += line.amount;
+            } else {
+                self.debits += line.amount;
+            }
+        }
+        if !sum.is_zero() {
+            self.violated(position, format!("the journal comes to {sum}, not to zero"));
+        }
+    }
+
+    fn document(&self, report: Option<&Report>) -> Document {
+        let mut fields = vec![Document::field("is_whole", self.count == 0)];
+        fields.extend(report.map(report_fields).unwrap_or_default());
+        fields.push(Document::field("total_debits", self.debits.to_string()));
+        fields.push(Document::field("total_credits", (Money::ZERO - self.credits).to_string()));
+        let balances = self.balances.iter();
+        let balances = balances
+            .map(|(account, balance)| Document::field(account.as_str(), balance.to_string()));
+        fields.push(("ledger_balances".to_owned(), Document::Object(balances.collect())));
+        fields.push(Document::field("violations", self.count));
+        fields.push(("first_violations".to_owned(), Document::List(self.told.clone())));
+        Document::Object(fields)
+    }
+}

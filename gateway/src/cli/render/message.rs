@@ -1,0 +1,148 @@
+//! A message of the contract as a document.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::SecondsFormat;
+use prost_reflect::{
+    DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Value,
+};
+use prost_types::{Duration, Timestamp};
+use proto::google::r#type::{Date, Money};
+use serde_json::value::RawValue;
+
+use super::document::Document;
+use super::short_name;
+use crate::cli::client::failure::CallFailure;
+use crate::convert::{money, time};
+
+/// Billionths in a second, and in a unit of money.
+const NANOS_DIGITS: usize = 9;
+
+/// The document that a message is written as.
+pub fn document(message: &DynamicMessage) -> Document {
+    if let Some(text) = well_known(message) {
+        return text;
+    }
+    let descriptor = message.descriptor();
+    let fields = descriptor.fields().filter_map(|field| {
+        let value = message.get_field(&field);
+        let is_set = message.has_field(&field);
+        let shown = if is_set { Some(shown(&field, &value)) } else { default_of(&field) };
+        shown.map(|document| (field.name().to_owned(), document))
+    });
+    Document::Object(fields.collect())
+}
+
+/// What stands for a field that is at its default; nothing if that says nothing.
+fn default_of(field: &FieldDescriptor) -> Option<Document> {
+    if field.is_list() {
+        return Some(Document::List(Vec::new()));
+    }
+    if field.is_map() || field.supports_presence() {
+        return None;
+    }
+    match field.kind() {
+        Kind::Bool => Some(Document::Bool(false)),
+        Kind::Message(_) | Kind::Enum(_) | Kind::String | Kind::Bytes => None,
+        Kind::Double
+        | Kind::Float
+        | Kind::Int32
+        | Kind::Int64
+        | Kind::Uint32
+        | Kind::Uint64
+        | Kind::Sint32
+        | Kind::Sint64
+        | Kind::Fixed32
+        | Kind::Fixed64
+        | Kind::Sfixed32
+        | Kind::Sfixed64 => Some(Document::Number(0)),
+    }
+}
+
+fn shown(field: &FieldDescriptor, value: &Value) -> Document {
+    match value {
+        Value::Bool(value) => Document::Bool(*value),
+        Value::I32(number) => Document::Number((*number).into()),
+        Value::I64(number) => Document::Number((*number).into()),
+        Value::U32(number) => Document::Number((*number).into()),
+        Value::U64(number) => Document::Number((*number).into()),
+        Value::F32(number) => Document::text(number),
+        Value::F64(number) => Document::text(number),
+        Value::String(text) => Document::Text(text.clone()),
+        Value::Bytes(bytes) => recorded(bytes),
+        Value::EnumNumber(number) => match field.kind() {
+            Kind::Enum(members) => member(&members, *number),
+            _ => Document::Number((*number).into()),
+        },
+        Value::Message(message) => document(message),
+        Value::List(items) => Document::List(items.iter().map(|item| shown(field, item)).collect()),
+        Value::Map(entries) => {
+            let mut fields: Vec<_> =
+                entries.iter().map(|(key, value)| (key_text(key), shown(field, value))).collect();
+            fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+            Document::Object(fields)
+        }
+    }
+}
+
+/// The JSON that recorded bytes are; bytes that are none are shown in base64.
+pub fn recorded(bytes: &[u8]) -> Document {
+    let json = std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|text| serde_json::from_str::<&RawValue>(text).ok().map(|json| json.to_owned()));
+    json.map_or_else(|| Document::Text(STANDARD.encode(bytes)), Document::Recorded)
+}
+
+/// A member's short name; of a later contract, its number.
+fn member(members: &EnumDescriptor, number: i32) -> Document {
+    members.get_value(number).map_or_else(
+        || Document::Number(number.into()),
+        |value| Document::Text(short_name(members, value.name())),
+    )
+}
+
+fn key_text(key: &MapKey) -> String {
+    match key {
+        MapKey::String(text) => text.clone(),
+        MapKey::Bool(value) => value.to_string(),
+        MapKey::I32(number) => number.to_string(),
+        MapKey::I64(number) => number.to_string(),
+        MapKey::U32(number) => number.to_string(),
+        MapKey::U64(number) => number.to_string(),
+    }
+}
+
+/// Messages that are one value. None for any other, and for one without a meaning, which is then
+/// shown by its fields.
+fn well_known(message: &DynamicMessage) -> Option<Document> {
+    match message.descriptor().full_name() {
+        "google.type.Money" => message.transcode_to::<Money>().ok().and_then(|it| dollars(&it)),
+        "google.type.Date" => {
+            let date = message.transcode_to::<Date>().ok()?;
+            time::date("date", Some(&date)).ok().map(Document::text)
+        }
+        "google.protobuf.Timestamp" => {
+            let instant = message.transcode_to::<Timestamp>().ok()?;
+            let instant = time::instant("instant", &instant).ok()?;
+            Some(Document::Text(instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)))
+        }
+        "google.protobuf.Duration" => {
+            let duration = message.transcode_to::<Duration>().ok()?;
+            let fraction = format!("{:09}", duration.nanos.unsigned_abs());
+            let fraction = fraction.trim_end_matches('0');
+            let point = if fraction.is_empty() { "" } else { "." };
+            debug_assert!(fraction.len() <= NANOS_DIGITS, "a duration has nanos below a second");
+            Some(Document::Text(format!("{}{point}{fraction}s", duration.seconds)))
+        }
+        "google.rpc.Status" => {
+            let status = message.transcode_to::<proto::google::rpc::Status>().ok()?;
+            Some(Document::Object(CallFailure::from_message(&status).fields()))
+        }
+        _ => None,
+    }
+}
+
+/// Money in dollars as decimal text.
+fn dollars(wire: &Money) -> Option<Document> {
+    money::money("money", wire).ok().map(Document::text)
+}

@@ -1,0 +1,49 @@
+//! The arguments of `payledger serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+
+use super::args::DataDir;
+
+/// Serves the ledger in a data directory, until it is told to stop.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ServeArgs {
+    /// Where the ledger is kept; it is made if it is not there.
+    #[command(flatten)]
+    pub data: DataDir,
+    /// The address to listen on; port 0 takes any free port. Without TLS it must be loopback.
+    #[arg(
+        long,
+        env = "PAYLEDGER_LISTEN",
+        default_value = "127.0.0.1:7400",
+        value_name = "ADDRESS"
+    )]
+    pub listen: SocketAddr,
+    /// The server's certificate chain, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// The authority that clients' certificates must come from, in PEM. Default: clients need none.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// For rehearsals: a clock that stands at this instant, RFC 3339 with an offset, until
+    /// `payledger operations set-clock` moves it.
+    #[arg(long, value_name = "INSTANT")]
+    pub set_clock: Option<DateTime<Utc>>,
+    /// How many calls may be under way at once; those beyond are refused.
+    #[arg(long, default_value_t = 1024, value_name = "COUNT")]
+    pub calls_max: usize,
+    /// How many seconds calls under way may take to end when the server stops.
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    pub drain_seconds: u64,
+    /// Leaves cut-off runs to `payledger operations run-cutoff`.
+    #[arg(long)]
+    pub no_runner: bool,
+    /// What is logged on standard error: a level, or levels by module (`info,gateway=debug`).
+    #[arg(long, env = "PAYLEDGER_LOG", default_value = "info", value_name = "FILTER")]
+    pub log: String,
+}
