@@ -20,7 +20,7 @@ use super::output::Output;
 )]
 pub struct Cli {
     /// The form of the answer on standard output. Default: a table on a terminal, JSON elsewhere.
-    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    #[arg(long, global = true, value_enum, value_name = "FORM", display_order = 900)]
     pub output: Option<Output>,
     /// The verb.
     #[command(subcommand)]

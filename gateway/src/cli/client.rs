@@ -20,7 +20,7 @@ use prost_reflect::DynamicMessage;
 use tonic::Request;
 
 use super::CliError;
-use super::output::Output;
+use super::output::{Output, tell};
 use super::render::{message, view};
 use call::Call;
 use connection::{Client, Connection};
@@ -46,7 +46,7 @@ pub fn run(
     out: &mut impl Write,
 ) -> Result<(), CliError> {
     if let Some(id) = call.make_request_id() {
-        connection.tell(&format!("request id {id}: send it again with --request-id to be safe"));
+        tell(&format!("request id {id}: send it again with --request-id to be safe"));
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -94,13 +94,12 @@ impl CliError {
         match self {
             Self::Usage(_) => 2,
             Self::Io { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::Io { .. } => 1,
+            Self::Io { .. } | Self::Backup(BackupError::Copy { .. }) => 1,
             Self::Call(failure) => failure.exit_code(),
             Self::Unreachable { .. } => 7,
             Self::Batch { exit_code, .. } => *exit_code,
             Self::Log(error) | Self::Backup(BackupError::Check(error)) => exit_code_of(error),
             Self::Backup(BackupError::TargetExists { .. }) | Self::TargetExists(_) => 5,
-            Self::Backup(BackupError::Copy { .. }) => 1,
             Self::Integrity(_) => 3,
             Self::NotFound(_) => 4,
         }

@@ -24,6 +24,12 @@ impl Output {
     }
 }
 
+/// Tells whoever started us something beside the answer, on standard error.
+#[expect(clippy::print_stderr, reason = "standard output is for answers only")]
+pub fn tell(text: &str) {
+    eprintln!("{text}");
+}
+
 /// Writes one indented document.
 pub fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;

@@ -1,4 +1,4 @@
-//! `payledger accounts`: the verbs of AccountService.
+//! `payledger accounts`: the verbs of `AccountService`.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -19,7 +19,7 @@ const COLUMNS: &[&str] = &[
     "balance.days_past_due",
 ];
 
-/// A verb of AccountService.
+/// A verb of `AccountService`.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Opens an account at its booking, or boards one that was serviced elsewhere.
@@ -94,7 +94,7 @@ pub struct Loan {
     /// The yearly rate as a decimal fraction: 0.0575 is 5.75 %. Loans only.
     #[arg(long, required = false, value_name = "FRACTION")]
     pub annual_rate: String,
-    /// How days become years. Default: actual_365_366.
+    /// How days become years. Default: `actual_365_366`.
     #[arg(long, value_parser = words::member("DayCountBasis"))]
     pub day_count_basis: Option<String>,
     /// The principal owed when the account is opened, in dollars. Loans only.

@@ -1,4 +1,4 @@
-//! `payledger audit`: the verbs of AuditService, whose answers come as streams of events.
+//! `payledger audit`: the verbs of `AuditService`, whose answers come as streams of events.
 
 use std::io::{self, Write};
 
@@ -13,12 +13,12 @@ use super::call::Call;
 use super::connection::{Client, Connection};
 use super::failure::CallFailure;
 use crate::cli::CliError;
-use crate::cli::output::{Output, write_json_line};
+use crate::cli::output::{Output, tell, write_json_line};
 use crate::cli::render::document::Document;
 use crate::cli::render::message;
 use crate::cli::render::view::items_of;
 
-/// A verb of AuditService.
+/// A verb of `AuditService`.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Writes the recorded events of a range of positions, byte for byte, then ends.
@@ -105,7 +105,7 @@ pub(super) async fn follow(
             }
             Err(status) => {
                 if let Some(position) = checkpoint {
-                    connection.tell(&format!("cut off: go on with --from-position {position}"));
+                    tell(&format!("cut off: go on with --from-position {position}"));
                 }
                 return Err(failed(&status));
             }

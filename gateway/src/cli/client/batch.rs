@@ -12,7 +12,7 @@ use super::connection::{Client, Connection};
 use super::unary;
 use crate::cli::CliError;
 use crate::cli::client::failure::CallFailure;
-use crate::cli::output::{Output, write_json_line};
+use crate::cli::output::{Output, tell, write_json_line};
 use crate::cli::render::document::Document;
 use crate::cli::render::{contract, message, parse};
 
@@ -78,7 +78,7 @@ pub fn run(
             if line.trim().is_empty() {
                 continue;
             }
-            commands.push(command(number, &line, connection)?);
+            commands.push(command(number, &line)?);
             if u64::try_from(commands.len()).unwrap_or(u64::MAX) >= args.batch_size {
                 let commands = std::mem::take(&mut commands);
                 send(&mut client, connection, commands, form, &mut out, &mut tally).await?;
@@ -97,11 +97,11 @@ pub fn run(
 }
 
 /// The command on a line, with an id.
-fn command(number: u64, line: &str, connection: &Connection) -> Result<DynamicMessage, CliError> {
+fn command(number: u64, line: &str) -> Result<DynamicMessage, CliError> {
     let (command, made) =
         read_command(line).map_err(|cause| CliError::Usage(format!("line {number}: {cause}")))?;
     if let Some(id) = made {
-        connection.tell(&format!("line {number}: request id {id}"));
+        tell(&format!("line {number}: request id {id}"));
     }
     Ok(command)
 }

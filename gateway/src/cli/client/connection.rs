@@ -61,12 +61,6 @@ impl Connection {
         Duration::from_secs(self.timeout_seconds)
     }
 
-    /// Tells the person or script that started us something beside the answer.
-    #[expect(clippy::print_stderr, clippy::unused_self, reason = "standard error is for this")]
-    pub fn tell(&self, text: &str) {
-        eprintln!("{text}");
-    }
-
     /// Names who asks, in the request.
     pub fn sign<T>(&self, request: &mut Request<T>) -> Result<(), CliError> {
         let Some(actor) = &self.actor else { return Ok(()) };

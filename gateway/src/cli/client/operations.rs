@@ -1,4 +1,4 @@
-//! `payledger operations`: the verbs of OperationsService.
+//! `payledger operations`: the verbs of `OperationsService`.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::cli::CliError;
 /// What a table of the trial balance shows.
 const COLUMNS: &[&str] = &["ledger_account", "debits", "credits", "balance"];
 
-/// A verb of OperationsService.
+/// A verb of `OperationsService`.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Applies the payments of one window and seals it; again, it does what turned up since.

@@ -1,4 +1,4 @@
-//! `payledger payments`: the verbs of PaymentService.
+//! `payledger payments`: the verbs of `PaymentService`.
 
 use std::io::Write;
 
@@ -25,7 +25,7 @@ const COLUMNS: &[&str] = &[
     "cancel_before_time",
 ];
 
-/// A verb of PaymentService.
+/// A verb of `PaymentService`.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Shows when a payment would be applied and until when it could be cancelled; writes nothing.
@@ -58,9 +58,9 @@ pub enum Verb {
     /// Carries out commands from JSON lines, with one result a line, in the order of the commands.
     ///
     /// A line is an object with one member: the name of the command, with its request as the
-    /// contract names the fields. Money is decimal text, dates are YYYY-MM-DD. A command without a
-    /// request_id gets one, which is told on standard error before it is sent. The exit code is
-    /// that of the first command that failed.
+    /// contract names the fields. Money is decimal text, dates are YYYY-MM-DD. A command without
+    /// an id of its request gets one, which is told on standard error before it is sent. The exit
+    /// code is that of the first command that failed.
     #[command(after_help = batch::EXAMPLE)]
     ExecuteBatch(ExecuteBatch),
 }
@@ -128,7 +128,7 @@ pub struct Receive {
     /// The account to pay.
     #[arg(long = "account", value_name = "ID")]
     pub account_id: String,
-    /// The way in which the money came: any but own_ach.
+    /// The way in which the money came: any but `own_ach`.
     #[arg(long, value_parser = words::member("Channel"))]
     pub channel: String,
     /// What was remitted, in dollars; a third party's fee is not part of it.

@@ -1,4 +1,4 @@
-//! `payledger titles`: the verbs of TitleService.
+//! `payledger titles`: the verbs of `TitleService`.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -19,7 +19,7 @@ const COLUMNS: &[&str] = &[
     "released_time",
 ];
 
-/// A verb of TitleService.
+/// A verb of `TitleService`.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Records the lien noted on the title of an account's vehicle.

@@ -57,7 +57,7 @@ pub struct Page {
     /// How many to list at most, up to 1000. Default: 100.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(1..=1000))]
     pub page_size: Option<i32>,
-    /// The next_page_token of the page before. Default: the first page.
+    /// The `next_page_token` of the page before. Default: the first page.
     #[arg(long, value_name = "TOKEN")]
     pub page_token: Option<String>,
     /// See [`MinPosition`].

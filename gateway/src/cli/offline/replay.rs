@@ -100,22 +100,18 @@ pub fn run(args: &ReplayArgs, form: Output, out: &mut impl Write) -> Result<(), 
         Document::field("known_time", state::instant(received_at)),
         Document::field("effective_date", as_of.to_string()),
     ];
-    let view = match &args.account {
-        Some(account) => {
-            let Some(Account::Open(open)) = known.accounts.get(account) else {
-                return Err(CliError::NotFound(format!(
-                    "account {account} is not on the books at position {}",
-                    known.position
-                )));
-            };
-            fields.push(("account".to_owned(), state::whole(account, open, as_of)));
-            View::Object
-        }
-        None => {
-            fields.extend(all(&known, as_of));
-            View::List { items: "accounts", columns: COLUMNS }
-        }
+    let Some(account) = &args.account else {
+        fields.extend(all(&known, as_of));
+        let view = View::List { items: "accounts", columns: COLUMNS };
+        return view::write(out, &Document::Object(fields), view, form).map_err(CliError::output());
     };
+    let Some(Account::Open(open)) = known.accounts.get(account) else {
+        let position = known.position;
+        let message = format!("account {account} is not on the books at position {position}");
+        return Err(CliError::NotFound(message));
+    };
+    fields.push(("account".to_owned(), state::whole(account, open, as_of)));
+    let view = View::Object;
     view::write(out, &Document::Object(fields), view, form).map_err(CliError::output())
 }
 

@@ -9,7 +9,8 @@ use clap::Parser as _;
 use ledger::clock::Clock;
 use ledger::domain::account::commands::Command as Order;
 use ledger::domain::account::terms::{InstalmentPlan, Terms};
-use ledger::domain::money::Money;
+use ledger::domain::interest::DayCount;
+use ledger::domain::money::{Currency, Money};
 use ledger::domain::product::{Channel, Product};
 use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{Engine, Request};
@@ -25,11 +26,11 @@ fn terms() -> Terms {
     let date = |text: &str| text.parse().unwrap();
     Terms {
         product: Product::AutoLoan,
-        currency: Default::default(),
+        currency: Currency::default(),
         opened_date: date("2026-03-02"),
         principal: "25000.00".parse().unwrap(),
         annual_rate: "0.0575".parse().unwrap(),
-        day_count: Default::default(),
+        day_count: DayCount::default(),
         interest_paid_through: date("2026-03-02"),
         unpaid_interest: Money::ZERO,
         unpaid_fees: Money::ZERO,

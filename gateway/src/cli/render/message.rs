@@ -15,9 +15,6 @@ use super::short_name;
 use crate::cli::client::failure::CallFailure;
 use crate::convert::{money, time};
 
-/// Billionths in a second, and in a unit of money.
-const NANOS_DIGITS: usize = 9;
-
 /// The document that a message is written as.
 pub fn document(message: &DynamicMessage) -> Document {
     if let Some(text) = well_known(message) {
@@ -70,10 +67,7 @@ fn shown(field: &FieldDescriptor, value: &Value) -> Document {
         Value::F64(number) => Document::text(number),
         Value::String(text) => Document::Text(text.clone()),
         Value::Bytes(bytes) => recorded(bytes),
-        Value::EnumNumber(number) => match field.kind() {
-            Kind::Enum(members) => member(&members, *number),
-            _ => Document::Number((*number).into()),
-        },
+        Value::EnumNumber(number) => member(field.kind().as_enum(), *number),
         Value::Message(message) => document(message),
         Value::List(items) => Document::List(items.iter().map(|item| shown(field, item)).collect()),
         Value::Map(entries) => {
@@ -89,15 +83,16 @@ fn shown(field: &FieldDescriptor, value: &Value) -> Document {
 pub fn recorded(bytes: &[u8]) -> Document {
     let json = std::str::from_utf8(bytes)
         .ok()
-        .and_then(|text| serde_json::from_str::<&RawValue>(text).ok().map(|json| json.to_owned()));
+        .and_then(|text| serde_json::from_str::<&RawValue>(text).ok().map(ToOwned::to_owned));
     json.map_or_else(|| Document::Text(STANDARD.encode(bytes)), Document::Recorded)
 }
 
 /// A member's short name; of a later contract, its number.
-fn member(members: &EnumDescriptor, number: i32) -> Document {
-    members.get_value(number).map_or_else(
+fn member(members: Option<&EnumDescriptor>, number: i32) -> Document {
+    let named = members.and_then(|members| Some((members, members.get_value(number)?)));
+    named.map_or_else(
         || Document::Number(number.into()),
-        |value| Document::Text(short_name(members, value.name())),
+        |(members, value)| Document::Text(short_name(members, value.name())),
     )
 }
 
@@ -131,7 +126,6 @@ fn well_known(message: &DynamicMessage) -> Option<Document> {
             let fraction = format!("{:09}", duration.nanos.unsigned_abs());
             let fraction = fraction.trim_end_matches('0');
             let point = if fraction.is_empty() { "" } else { "." };
-            debug_assert!(fraction.len() <= NANOS_DIGITS, "a duration has nanos below a second");
             Some(Document::Text(format!("{}{point}{fraction}s", duration.seconds)))
         }
         "google.rpc.Status" => {
