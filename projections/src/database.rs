@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use ledger::envelope::{Position, RecordedEvent};
+use ledger::envelope::Position;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
 use crate::columns::{key, position};
 use crate::error::{FeedError, Poison};
-use crate::fold::{Accounts, Fold, FoldError};
+use crate::fold::{Accounts, Batch, Decoded, Fold, FoldError};
 use crate::schema::{FOLD_VERSION, tables, views};
 
 const STATEMENTS_KEPT: usize = 64;
@@ -108,33 +108,34 @@ impl Writer {
         self.position
     }
 
-    /// Folds `events` and moves the checkpoint, in one transaction. At an event that cannot be
+    /// Folds `batch` and moves the checkpoint, in one transaction. At an event that cannot be
     /// folded, keeps those before it and stops there.
     pub(crate) fn apply(
         &mut self,
-        events: &[RecordedEvent],
+        batch: Batch,
         witness: impl Fn(Position) -> Option<String>,
     ) -> Result<(), FeedError> {
-        match self.fold(events, &witness) {
-            Ok(()) => Ok(()),
-            Err(BatchError::Database(error)) => Err(error.into()),
+        let poison = match self.fold(&batch.events, &witness) {
+            Ok(()) => batch.poison,
+            Err(BatchError::Database(error)) => return Err(error.into()),
             Err(BatchError::Poison(index, cause)) => {
-                let good = events.get(..index).unwrap_or_default();
+                let good = batch.events.get(..index).unwrap_or_default();
                 match self.fold(good, &witness) {
-                    Ok(()) => {}
+                    Ok(()) => Some(cause),
                     Err(BatchError::Database(error)) => return Err(error.into()),
-                    Err(BatchError::Poison(_, cause)) => {
-                        return Err(FeedError::Poisoned { position: self.position.next(), cause });
-                    }
+                    Err(BatchError::Poison(_, cause)) => Some(cause),
                 }
-                Err(FeedError::Poisoned { position: self.position.next(), cause })
             }
+        };
+        match poison {
+            None => Ok(()),
+            Some(cause) => Err(FeedError::Poisoned { position: self.position.next(), cause }),
         }
     }
 
     fn fold(
         &mut self,
-        events: &[RecordedEvent],
+        events: &[Decoded],
         witness: impl Fn(Position) -> Option<String>,
     ) -> Result<(), BatchError> {
         let staged = self.stage(events, witness);
@@ -152,7 +153,7 @@ impl Writer {
     /// Folds without committing.
     pub(crate) fn stage(
         &mut self,
-        events: &[RecordedEvent],
+        events: &[Decoded],
         witness: impl Fn(Position) -> Option<String>,
     ) -> Result<Staged<'_>, BatchError> {
         let behavior = TransactionBehavior::Immediate;

@@ -1,16 +1,17 @@
-//! Follows the log: a task reads ahead, a thread of its own folds and commits.
+//! Follows the log: a task reads and decodes ahead, a thread of its own folds and commits.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use ledger::envelope::{Position, RecordedEvent};
+use ledger::envelope::Position;
 use ledger::store::{EventStore, ReadError, Subscription};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
 use crate::database::Writer;
 use crate::error::{FeedError, QueryError};
+use crate::fold::Batch;
 
 /// How many events are read, and folded in one transaction, at most.
 pub(crate) const BATCH_EVENTS_MAX: usize = 4096;
@@ -37,7 +38,7 @@ pub struct Progress {
     pub failure: Option<Arc<FeedError>>,
 }
 
-type Batch = Result<Vec<RecordedEvent>, ReadError>;
+type Read = Result<Batch, ReadError>;
 
 /// A running feed. Dropped, it ends after what it has read.
 #[derive(Debug)]
@@ -120,12 +121,20 @@ impl Drop for Feed {
     }
 }
 
-/// Reads ahead until the thread is gone, or the log cannot be read.
-async fn follow(store: Arc<dyn EventStore>, after: Position, batches: mpsc::Sender<Batch>) {
+/// Reads and decodes ahead until the thread is gone, or the log cannot be read.
+async fn follow(store: Arc<dyn EventStore>, after: Position, batches: mpsc::Sender<Read>) {
     let mut subscription = Subscription::new(store, after, BATCH_EVENTS_MAX);
     loop {
-        let batch = subscription.next().await;
-        let failed = batch.is_err();
+        let batch = match subscription.next().await {
+            Err(error) => Err(error),
+            Ok(events) => {
+                let decoded = tokio::task::spawn_blocking(move || Batch::decode(events)).await;
+                // Cancelled only when the runtime goes down.
+                let Ok(decoded) = decoded else { return };
+                Ok(decoded)
+            }
+        };
+        let failed = batch.as_ref().map_or(true, |batch| batch.poison.is_some());
         if batches.send(batch).await.is_err() || failed {
             return;
         }
@@ -140,12 +149,12 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
+    fn run(mut self, mut batches: mpsc::Receiver<Read>) {
         while let Some(batch) = batches.blocking_recv() {
             let gate = self.gate.blocking_lock();
             let witness = self.witness.as_ref();
-            let applied = batch.map_err(FeedError::from).and_then(|events| {
-                self.writer.apply(&events, |at| witness.and_then(|log| log.witness(at)))
+            let applied = batch.map_err(FeedError::from).and_then(|batch| {
+                self.writer.apply(batch, |at| witness.and_then(|log| log.witness(at)))
             });
             let position = self.writer.position();
             let failure = applied.err().map(Arc::new);

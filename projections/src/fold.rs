@@ -4,12 +4,13 @@
 //! transaction; payments and postings are written as they come.
 
 mod accounts;
+mod batch;
 mod ledger_days;
 mod payments;
 mod titles;
 mod windows;
 
-use ledger::codec::{Fact, decode};
+use ledger::codec::Fact;
 use ledger::domain::account::events::Event;
 use ledger::domain::journal::is_balanced;
 use ledger::envelope::{Metadata, RecordedEvent};
@@ -20,6 +21,7 @@ use rusqlite::{Connection, params};
 use crate::columns::{key, nanos};
 use crate::error::Poison;
 pub(crate) use accounts::Accounts;
+pub(crate) use batch::{Batch, Decoded};
 use ledger_days::LedgerDays;
 use windows::Windows;
 pub(crate) use windows::minutes;
@@ -71,20 +73,18 @@ impl<'a> Fold<'a> {
     }
 
     /// Folds one event. After an error the transaction must be rolled back.
-    pub(crate) fn apply(&mut self, recorded: &RecordedEvent) -> Result<(), FoldError> {
-        let fact = decode(&recorded.kind, &recorded.data).map_err(Poison::from)?;
-        let metadata: Metadata =
-            serde_json::from_slice(&recorded.metadata).map_err(Poison::Metadata)?;
-        let at = At { position: key(recorded.position), nanos: nanos(metadata.received_at) };
-        match (Stream::of(&recorded.stream), fact) {
+    pub(crate) fn apply(&mut self, event: &Decoded) -> Result<(), FoldError> {
+        let Decoded { position, stream, fact, metadata, recorded } = event;
+        let at = At { position: key(*position), nanos: nanos(metadata.received_at) };
+        match (stream, fact) {
             (Stream::Account(account), Fact::Account(event)) => {
                 if event.posting().is_some_and(|posting| !is_balanced(&posting.lines)) {
                     return Err(Poison::Unbalanced.into());
                 }
-                self.account_event(&account, &event, recorded, &metadata, at)
+                self.account_event(account, event, recorded, metadata, at)
             }
             (Stream::Cutoff(_), Fact::WindowSealed(sealed)) => {
-                self.windows.sealed(self.database, &sealed, at)
+                self.windows.sealed(self.database, sealed, at)
             }
             (Stream::Rulebook, Fact::RulebookAdopted(_)) => Ok(()),
             (Stream::Unknown, _) => Err(Poison::StreamUnknown(recorded.stream.clone()).into()),

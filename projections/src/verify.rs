@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::database::{Writer, checkpoint, open_reader};
 use crate::error::ProjectionError;
 use crate::feed::BATCH_EVENTS_MAX;
+use crate::fold::Batch;
 use crate::generation;
 use crate::projections::check;
 use crate::schema::{FOLD_VERSION, TABLES, Table};
@@ -87,7 +88,7 @@ pub async fn verify(store: Arc<dyn EventStore>, data: &Path) -> Result<Report, P
     while writer.position() < at.position {
         let mut events = store.read_all(writer.position(), BATCH_EVENTS_MAX).await?;
         events.retain(|event| event.position <= at.position);
-        writer.apply(&events, |_| None)?;
+        writer.apply(Batch::decode(events), |_| None)?;
     }
     let rebuilt = open_reader(&scratch.0)?;
     let tables = TABLES.iter().map(|table| compare(*table, &live, &rebuilt));

@@ -78,6 +78,7 @@ CREATE TABLE title (
     released_day INTEGER,
     released_nanos INTEGER
 );
+CREATE INDEX title_lien ON title (lien_position);
 
 CREATE TABLE posting (
     position INTEGER PRIMARY KEY,

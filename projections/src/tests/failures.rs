@@ -10,6 +10,7 @@ use ledger::store::memory::Memory;
 use super::kit::{Bank, day, id};
 use crate::database::{Writer, checkpoint, open_reader};
 use crate::error::{FeedError, Poison, ProjectionError, QueryError};
+use crate::fold::Batch;
 use crate::generation::{self, point_at};
 use crate::verify::verify;
 use crate::{LogWitness, Options, Projections};
@@ -112,12 +113,12 @@ async fn a_batch_that_was_not_committed_loses_and_repeats_nothing() {
     let mut size = 1;
     while writer.position() < bank.head().await {
         let done = usize::try_from(writer.position().0).unwrap();
-        let next = &events[done..events.len().min(done + size)];
-        drop(writer.stage(next, |_| None).unwrap());
+        let next = || Batch::decode(events[done..events.len().min(done + size)].to_vec());
+        drop(writer.stage(&next().events, |_| None).unwrap());
         drop(writer);
         writer = Writer::open(&path).unwrap();
         assert_eq!(usize::try_from(writer.position().0).unwrap(), done);
-        writer.apply(next, |_| None).unwrap();
+        writer.apply(next(), |_| None).unwrap();
         size += 3;
     }
     drop(writer);
@@ -133,7 +134,7 @@ async fn a_missing_event_stops_the_writer() {
     let mut writer = Writer::create(&folder.path().join("x.db")).unwrap();
     let mut events = bank.store.read_all(Position::START, 1000).await.unwrap();
     events.remove(10);
-    let error = writer.apply(&events, |_| None).unwrap_err();
+    let error = writer.apply(Batch::decode(events), |_| None).unwrap_err();
     assert!(matches!(cause(&error), Poison::Gap { after: Position(10) }), "{error}");
     assert_eq!(writer.position(), Position(10));
 }
