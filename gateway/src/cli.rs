@@ -8,6 +8,7 @@ pub mod offline;
 pub mod output;
 pub mod preview;
 pub mod render;
+pub mod serve;
 pub mod serve_args;
 
 use std::io::{self, Write};
@@ -33,6 +34,8 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
         Command::Operations(service) => {
             client::run(&service.connection, service.verb.call()?, form, out)
         }
+        Command::Serve(args) => serve::run(args, out),
+        Command::Projections(verb) => offline::projections::run(verb, form, out),
         Command::Calendar(args) => calendar::run(args, form, out),
         Command::Replay(args) => offline::replay::run(args, form, out),
         Command::Verify(args) => offline::verify::run(args, form, out),

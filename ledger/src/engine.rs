@@ -40,6 +40,9 @@ use write::new_events;
 /// How often a command is decided again because another writer came first.
 pub const ATTEMPTS_MAX: u32 = 16;
 
+/// How many of the last events are asked for their receipts at the start.
+const RECEIPTS_READ: u64 = 1024;
+
 /// How many accounts are kept folded in memory.
 pub const ACCOUNTS_CACHED_MAX: usize = 100_000;
 
@@ -101,12 +104,12 @@ impl Engine {
         rules: Arc<Rulebook>,
     ) -> Result<Self, EngineError> {
         let head = store.head().await?;
-        let before = Position(head.0.saturating_sub(1));
-        let last = store.read_all(before, 1).await?;
-        let last_receipt = match last.first() {
-            Some(event) => fold::metadata(event)?.received_at,
-            None => DateTime::<Utc>::MIN_UTC,
-        };
+        // Events are not recorded in the order of their receipts, but not far from it.
+        let before = Position(head.0.saturating_sub(RECEIPTS_READ));
+        let mut last_receipt = DateTime::<Utc>::MIN_UTC;
+        for event in store.read_all(before, usize::MAX).await? {
+            last_receipt = last_receipt.max(fold::metadata(&event)?.received_at);
+        }
         let inner = Inner {
             store,
             clock,

@@ -145,7 +145,8 @@ pub struct RecordedEvent {
 /// What is recorded beside every event. The stored names are short because every event has them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Metadata {
-    /// When the request was received: the instant that decided, never decreasing along the log.
+    /// When the request was received: the instant that decided. Receipts never decrease; their
+    /// events may be recorded in another order, by as much as a command may take to decide.
     #[serde(rename = "at")]
     pub received_at: DateTime<Utc>,
     /// The request that caused the event.

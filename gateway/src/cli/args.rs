@@ -6,8 +6,9 @@ use clap::{Parser, Subcommand};
 
 use super::calendar::CalendarArgs;
 use super::client::{Service, accounts, audit, operations, payments, titles};
-use super::offline::{backup, export, inspect, replay, restore, verify};
+use super::offline::{backup, export, inspect, projections, replay, restore, verify};
 use super::output::Output;
+use super::serve_args::ServeArgs;
 
 /// An event-sourced payment ledger: the server, its client, and tools that need no server.
 #[derive(Debug, Parser)]
@@ -36,6 +37,8 @@ Exit codes: 0 done, 1 error, 2 wrong usage, 3 the log breaks a promise, 4 not fo
 /// A verb, or a service with verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serves the ledger in a data directory, until it is told to stop.
+    Serve(ServeArgs),
     /// Opens accounts, shows what they owe, charges and waives fees.
     Accounts(Service<accounts::Verb>),
     /// Schedules, cancels, receives and returns payments, and looks them up.
@@ -58,6 +61,9 @@ pub enum Command {
     /// Shows what a log holds: a summary, one event, or the events of one account.
     #[command(after_help = inspect::EXAMPLE)]
     Inspect(inspect::InspectArgs),
+    /// Compares the read models with the log that they were folded from.
+    #[command(subcommand)]
+    Projections(projections::Verb),
     /// Writes recorded data for other programs.
     #[command(subcommand)]
     Export(export::Verb),

@@ -7,6 +7,7 @@ use ledger::store::embedded::{BackupError, OpenError};
 
 use super::client::failure::CallFailure;
 use super::render::document::Document;
+use crate::serve::ServiceError;
 
 /// Why a verb has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,9 @@ pub enum CliError {
     /// What was asked for is not in the log.
     #[error("{0}")]
     NotFound(String),
+    /// The service could not start, or could not go on.
+    #[error("{}", with_causes(.0))]
+    Service(Box<ServiceError>),
     /// There is something at the target already.
     #[error("{0} exists already")]
     TargetExists(String),
@@ -94,7 +98,7 @@ impl CliError {
         match self {
             Self::Usage(_) => 2,
             Self::Io { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::Io { .. } | Self::Backup(BackupError::Copy { .. }) => 1,
+            Self::Io { .. } | Self::Service(_) | Self::Backup(BackupError::Copy { .. }) => 1,
             Self::Call(failure) => failure.exit_code(),
             Self::Unreachable { .. } => 7,
             Self::Batch { exit_code, .. } => *exit_code,

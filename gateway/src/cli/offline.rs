@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod export;
 pub mod inspect;
+pub mod projections;
 pub mod replay;
 pub mod restore;
 pub mod verify;

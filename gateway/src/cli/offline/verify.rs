@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use chrono::{DateTime, Utc};
 use ledger::codec::Fact;
 use ledger::domain::journal::LedgerAccount;
 use ledger::domain::money::Money;
@@ -11,7 +10,7 @@ use ledger::envelope::RecordedEvent;
 use ledger::store::embedded::{self, OpenError, Report};
 use ledger::streams::Stream;
 
-use super::{decoded, report_fields};
+use super::{decoded, projections, report_fields};
 use crate::cli::CliError;
 use crate::cli::args::DataDir;
 use crate::cli::output::Output;
@@ -52,7 +51,8 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
         let cause = format!("all journals together come to {unbalanced}, not to zero");
         checks.violated(checks.position, cause);
     }
-    let document = checks.document(report.as_ref());
+    let models = read_models(args, &mut checks);
+    let document = checks.document(report.as_ref(), models);
     view::write(out, &document, View::Object, form).map_err(CliError::output())?;
     match checks.first {
         None => Ok(()),
@@ -64,11 +64,31 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
     }
 }
 
+/// Compares the read models, if there are any, with a log that is whole.
+fn read_models(args: &VerifyArgs, checks: &mut Checks) -> Option<Document> {
+    if checks.count > 0 {
+        return None;
+    }
+    match projections::compare(&args.data.path) {
+        Ok(report) => {
+            if let Some(difference) = projections::difference(&report) {
+                checks.violated(report.position.0, difference);
+            }
+            Some(projections::document(&report))
+        }
+        // A log that was restored, and not served yet, has none.
+        Err(CliError::NotFound(_)) => None,
+        Err(error) => {
+            checks.violated(checks.position, error.to_string());
+            None
+        }
+    }
+}
+
 /// What the checks of single events have found so far.
 #[derive(Debug, Default)]
 struct Checks {
     position: u64,
-    last_receipt: Option<DateTime<Utc>>,
     debits: Money,
     credits: Money,
     balances: BTreeMap<LedgerAccount, Money>,
@@ -100,11 +120,6 @@ impl Checks {
         if metadata.digest.len() != DIGEST_CHARS || !is_hex {
             self.violated(position, "the digest of the request is missing or malformed".to_owned());
         }
-        if let Some(last) = self.last_receipt.filter(|last| *last > metadata.received_at) {
-            let at = metadata.received_at;
-            self.violated(position, format!("received at {at}, after one received at {last}"));
-        }
-        self.last_receipt = self.last_receipt.max(Some(metadata.received_at));
         self.fits_its_stream(event, &fact);
         self.balances(position, &fact);
     }
@@ -145,7 +160,7 @@ impl Checks {
         }
     }
 
-    fn document(&self, report: Option<&Report>) -> Document {
+    fn document(&self, report: Option<&Report>, read_models: Option<Document>) -> Document {
         let mut fields = vec![Document::field("is_whole", self.count == 0)];
         fields.extend(report.map(report_fields).unwrap_or_default());
         fields.push(Document::field("total_debits", self.debits.to_string()));
@@ -154,6 +169,7 @@ impl Checks {
         let balances = balances
             .map(|(account, balance)| Document::field(account.as_str(), balance.to_string()));
         fields.push(("ledger_balances".to_owned(), Document::Object(balances.collect())));
+        fields.extend(read_models.map(|models| ("read_models".to_owned(), models)));
         fields.push(Document::field("violations", self.count));
         fields.push(("first_violations".to_owned(), Document::List(self.told.clone())));
         Document::Object(fields)

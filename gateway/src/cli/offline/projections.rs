@@ -1,0 +1,93 @@
+//! `payledger projections verify`: the read models against the log they were folded from.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Subcommand;
+use ledger::store::embedded::Embedded;
+use projections::error::ProjectionError;
+use projections::verify::{Report, verify};
+
+use crate::cli::CliError;
+use crate::cli::args::DataDir;
+use crate::cli::output::Output;
+use crate::cli::render::document::Document;
+use crate::cli::render::view::{self, View};
+
+/// What is done with read models.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Folds the log again, beside the live read models, and compares them row for row.
+    ///
+    /// Needs no server, and may run beside one. The exit code is 3 if any row differs.
+    Verify(VerifyArgs),
+}
+
+/// What is verified.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// The ledger to read.
+    #[command(flatten)]
+    pub data: DataDir,
+}
+
+/// Carries out the verb.
+pub fn run(verb: &Verb, form: Output, out: &mut impl Write) -> Result<(), CliError> {
+    let Verb::Verify(args) = verb;
+    let report = compare(&args.data.path)?;
+    let answer = document(&report);
+    view::write(out, &answer, View::Object, form).map_err(CliError::output())?;
+    difference(&report).map_or(Ok(()), |difference| Err(CliError::Integrity(difference)))
+}
+
+/// Folds the log of a data directory again and compares.
+pub(super) fn compare(data_dir: &Path) -> Result<Report, CliError> {
+    let log = Arc::new(Embedded::open_read_only(data_dir)?);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::io("the runtime"))?;
+    runtime.block_on(verify(log, data_dir)).map_err(|error| match error {
+        ProjectionError::Missing(folder) => {
+            CliError::NotFound(format!("there are no read models in {}", folder.display()))
+        }
+        error @ (ProjectionError::AheadOfLog { .. }
+        | ProjectionError::OtherLog { .. }
+        | ProjectionError::Pointer { .. }
+        | ProjectionError::FoldVersion { .. }
+        | ProjectionError::Rebuilding
+        | ProjectionError::Cancelled
+        | ProjectionError::Feed(_)
+        | ProjectionError::Log(_)
+        | ProjectionError::File { .. }
+        | ProjectionError::Database(_)
+        | ProjectionError::Thread(_)) => CliError::Integrity(crate::status::chain(&error)),
+    })
+}
+
+/// The first row that differs, in words.
+pub(super) fn difference(report: &Report) -> Option<String> {
+    report.tables.iter().find_map(|table| {
+        let difference = table.difference.as_ref()?;
+        Some(format!("read model table {}: {difference}", table.table))
+    })
+}
+
+/// What was compared.
+pub(super) fn document(report: &Report) -> Document {
+    let tables = report.tables.iter().map(|table| {
+        Document::Object(vec![
+            Document::field("table", table.table),
+            Document::field("rows", table.rows),
+            Document::field("sha256", table.digest.as_str()),
+            Document::field("equal", table.difference.is_none()),
+        ])
+    });
+    Document::Object(vec![
+        Document::field("generation", report.generation),
+        Document::field("position", report.position.0),
+        Document::field("equal", difference(report).is_none()),
+        ("tables".to_owned(), Document::List(tables.collect())),
+    ])
+}

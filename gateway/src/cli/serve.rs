@@ -1,0 +1,94 @@
+//! `payledger serve`: the service in the foreground, until a signal stops it.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::CliError;
+use super::serve_args::ServeArgs;
+use crate::serve::{Service, ServiceError, ServiceSettings};
+use crate::server::{Drained, Settings, Shutdown, TlsFiles};
+
+/// Serves. Says on standard output where it listens, once it does; logs to standard error.
+pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<(), CliError> {
+    let filter = EnvFilter::try_new(&args.log)
+        .map_err(|error| CliError::Usage(format!("--log {}: {error}", args.log)))?;
+    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Somebody may have set one up already, as a test does.
+    let _set_up = logging.with_ansi(false).try_init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::io("the runtime"))?;
+    runtime.block_on(serve(settings(args), out))
+}
+
+async fn serve(settings: ServiceSettings, out: &mut impl Write) -> Result<(), CliError> {
+    let data_dir = settings.data_dir.clone();
+    let set_clock = settings.set_clock;
+    let service = Service::start(settings).await.map_err(failed)?;
+    let (address, head) = (service.address(), service.head().await.map_err(failed)?);
+    stop_on_signals(service.shutdown()).map_err(CliError::io("signals"))?;
+    let data_dir = data_dir.display();
+    tracing::info!(%address, %data_dir, position = head.0, "the ledger is served");
+    if let Some(instant) = set_clock {
+        tracing::warn!(%instant, "the clock stands until it is set: this is a rehearsal");
+    }
+    writeln!(out, "listening on {address}")
+        .and_then(|()| out.flush())
+        .map_err(CliError::output())?;
+    match service.run().await.map_err(failed)? {
+        Drained::Fully => tracing::info!("stopped"),
+        Drained::CutOff => tracing::warn!("stopped with calls under way"),
+    }
+    Ok(())
+}
+
+fn settings(args: &ServeArgs) -> ServiceSettings {
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+            client_ca: args.tls_client_ca.clone(),
+        }),
+        (Some(_) | None, None) | (None, Some(_)) => None,
+    };
+    ServiceSettings {
+        data_dir: args.data.path.clone(),
+        server: Settings {
+            listen: args.listen,
+            tls,
+            calls_max: args.calls_max,
+            drain_max: Duration::from_secs(args.drain_seconds),
+        },
+        set_clock: args.set_clock,
+        runner: !args.no_runner,
+    }
+}
+
+/// Asks the service to stop at the first SIGTERM or SIGINT.
+fn stop_on_signals(shutdown: Shutdown) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        shutdown.ask();
+    });
+    Ok(())
+}
+
+fn failed(error: ServiceError) -> CliError {
+    match error {
+        ServiceError::Log { cause, .. } => CliError::Log(cause),
+        error @ (ServiceError::Server(_)
+        | ServiceError::Engine(_)
+        | ServiceError::Projections(_)
+        | ServiceError::Writer(_)
+        | ServiceError::Task(_)) => CliError::Service(Box::new(error)),
+    }
+}
