@@ -80,3 +80,6 @@ pub(super) async fn unary(
     DynamicMessage::decode(call.method.output(), answer)
         .map_err(|error| failed(&tonic::Status::internal(error.to_string())))
 }
+
+#[cfg(test)]
+mod tests;

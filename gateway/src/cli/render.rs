@@ -1,9 +1,10 @@
 //! How messages of the contract are written and read on the command line.
 //!
-//! One mapping for all of them, by their descriptors. Money is decimal text in dollars (`"310.00"`),
-//! a date `"2026-03-03"`, an instant RFC 3339 in UTC, an enum's member its short name in lower case
-//! (`"auto_loan"`), and the bytes of an event the JSON that they hold. What is not set, an empty text
-//! and an unspecified member are left out; numbers, booleans and lists are always there.
+//! One mapping for all of them, by their descriptors. Money is decimal text in dollars
+//! (`"310.00"`), a date `"2026-03-03"`, an instant RFC 3339 in UTC, an enum's member its short name
+//! in lower case (`"auto_loan"`), and the bytes of an event the JSON that they hold. What is not
+//! set, an empty text and an unspecified member are left out; numbers, booleans and lists are
+//! always there.
 
 pub mod document;
 pub mod message;

@@ -170,7 +170,11 @@ mod tests {
             write_events(&mut out, &batch, form).unwrap();
             String::from_utf8(out).unwrap()
         };
-        let expected = r#"{"position":7,"stream":"account-a-1","version":2,"event_id":"id","type":"PaymentApplied","data":{"b":"1.50","a":1},"metadata":{"by":"x"}}"#;
+        let expected = [
+            r#"{"position":7,"stream":"account-a-1","version":2,"event_id":"id","#,
+            r#""type":"PaymentApplied","data":{"b":"1.50","a":1},"metadata":{"by":"x"}}"#,
+        ]
+        .concat();
         assert_eq!(written(Output::Jsonl).trim_end(), expected);
         assert!(written(Output::Table).contains("PaymentApplied"));
     }

@@ -20,11 +20,11 @@ use crate::cli::render::{contract, message, parse};
 const COMMANDS_MAX: u64 = 8000;
 
 /// How verbs show what a line is.
-pub(super) const EXAMPLE: &str = "Example of two lines:
-  {\"schedule_payment\":{\"account_id\":\"auto-1\",\"amount\":\"310.00\",\"payment_date\":\"2026-03-03\"}}
-  {\"assess_fee\":{\"account_id\":\"auto-2\",\"kind\":\"late\",\"amount\":\"15.00\"}}
+pub(super) const EXAMPLE: &str = r#"Example of two lines:
+  {"schedule_payment":{"account_id":"a-1","amount":"310.00","payment_date":"2026-03-03"}}
+  {"assess_fee":{"account_id":"a-2","kind":"late","amount":"15.00"}}
 Commands: open_account, assess_fee, waive_fee, schedule_payment, cancel_payment, receive_payment,
-return_payment, reinstate_payment, record_lien, release_lien.";
+return_payment, reinstate_payment, record_lien, release_lien."#;
 
 /// Where the commands are.
 #[derive(Debug, clap::Args)]
@@ -189,8 +189,9 @@ mod tests {
 
     #[test]
     fn a_line_is_one_command_with_an_id() {
-        let line = r#"{"schedule_payment":{"account_id":"a-1","amount":"310.00","payment_date":"2026-03-03"}}"#;
-        let (command, made) = read_command(line).unwrap();
+        let request = r#"{"account_id":"a-1","amount":"310.00","payment_date":"2026-03-03"}"#;
+        let line = format!(r#"{{"schedule_payment":{request}}}"#);
+        let (command, made) = read_command(&line).unwrap();
         let typed = BatchCommand::decode(command.encode_to_vec().as_slice()).unwrap();
         let Some(Command::SchedulePayment(schedule)) = typed.command else {
             panic!("not the command that was given");

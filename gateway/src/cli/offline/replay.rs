@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use ledger::codec::Fact;
 use ledger::domain::account::evolve;
 use ledger::domain::account::state::{Account, OpenAccount};
@@ -97,7 +97,7 @@ pub fn run(args: &ReplayArgs, form: Output, out: &mut impl Write) -> Result<(), 
     };
     let mut fields = vec![
         Document::field("known_position", known.position),
-        Document::field("known_time", state::instant(received_at)),
+        Document::field("known_time", instant(received_at)),
         Document::field("effective_date", as_of.to_string()),
     ];
     let Some(account) = &args.account else {
@@ -110,7 +110,7 @@ pub fn run(args: &ReplayArgs, form: Output, out: &mut impl Write) -> Result<(), 
         let message = format!("account {account} is not on the books at position {position}");
         return Err(CliError::NotFound(message));
     };
-    fields.push(("account".to_owned(), state::whole(account, open, as_of)));
+    fields.extend(state::whole(account, open, as_of));
     let view = View::Object;
     view::write(out, &Document::Object(fields), view, form).map_err(CliError::output())
 }
@@ -138,6 +138,10 @@ fn fold(args: &ReplayArgs) -> Result<Known, CliError> {
         Ok(())
     })?;
     Ok(known)
+}
+
+fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// All accounts with their balances, and the totals.

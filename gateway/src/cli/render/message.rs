@@ -3,15 +3,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::SecondsFormat;
+use prost::Message;
 use prost_reflect::{
     DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Value,
 };
-use prost_types::{Duration, Timestamp};
+use prost_types::Timestamp;
 use proto::google::r#type::{Date, Money};
 use serde_json::value::RawValue;
 
 use super::document::Document;
-use super::short_name;
+use super::{PACKAGE, contract, short_name};
 use crate::cli::client::failure::CallFailure;
 use crate::convert::{money, time};
 
@@ -28,6 +29,15 @@ pub fn document(message: &DynamicMessage) -> Document {
         shown.map(|document| (field.name().to_owned(), document))
     });
     Document::Object(fields.collect())
+}
+
+/// The document of a message that is one of ours, by its name in the contract.
+pub fn document_of(name: &str, typed: &impl Message) -> Document {
+    let descriptor = contract().get_message_by_name(&format!("{PACKAGE}.{name}"));
+    let decoded = descriptor.and_then(|descriptor| {
+        DynamicMessage::decode(descriptor, typed.encode_to_vec().as_slice()).ok()
+    });
+    decoded.map_or_else(|| Document::Object(Vec::new()), |message| document(&message))
 }
 
 /// What stands for a field that is at its default; nothing if that says nothing.
@@ -120,13 +130,6 @@ fn well_known(message: &DynamicMessage) -> Option<Document> {
             let instant = message.transcode_to::<Timestamp>().ok()?;
             let instant = time::instant("instant", &instant).ok()?;
             Some(Document::Text(instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)))
-        }
-        "google.protobuf.Duration" => {
-            let duration = message.transcode_to::<Duration>().ok()?;
-            let fraction = format!("{:09}", duration.nanos.unsigned_abs());
-            let fraction = fraction.trim_end_matches('0');
-            let point = if fraction.is_empty() { "" } else { "." };
-            Some(Document::Text(format!("{}{point}{fraction}s", duration.seconds)))
         }
         "google.rpc.Status" => {
             let status = message.transcode_to::<proto::google::rpc::Status>().ok()?;

@@ -91,13 +91,6 @@ fn a_members_number_of_a_later_contract_is_shown_as_it_is() {
 }
 
 #[test]
-fn a_duration_is_seconds() {
-    let lag = prost_types::Duration { seconds: 3, nanos: 250_000_000 };
-    let status = wire::GetProjectionStatusResponse { lag: Some(lag), ..Default::default() };
-    assert_eq!(shown("GetProjectionStatusResponse", &status)["lag"], "3.25s");
-}
-
-#[test]
 fn money_and_dates_without_meaning_are_shown_by_their_parts() {
     let date = proto::google::r#type::Date { year: 2026, month: 2, day: 30 };
     let payment = wire::Payment { payment_date: Some(date), ..Default::default() };
