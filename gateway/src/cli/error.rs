@@ -128,6 +128,7 @@ impl CliError {
             | Self::Batch { .. }
             | Self::Log(_)
             | Self::Backup(_)
+            | Self::Service(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
             | Self::TargetExists(_) => None,
@@ -144,6 +145,7 @@ impl CliError {
             | Self::Batch { .. }
             | Self::Log(_)
             | Self::Backup(_)
+            | Self::Service(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
             | Self::TargetExists(_) => vec![Document::field("message", self.to_string())],

@@ -110,7 +110,9 @@ fn call(cli: &Cli) -> Call {
         Command::Titles(service) => service.verb.call(),
         Command::Audit(service) => service.verb.call(),
         Command::Operations(service) => service.verb.call(),
-        Command::Calendar(_)
+        Command::Serve(_)
+        | Command::Projections(_)
+        | Command::Calendar(_)
         | Command::Replay(_)
         | Command::Verify(_)
         | Command::Inspect(_)
