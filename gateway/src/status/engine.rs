@@ -1,5 +1,6 @@
 //! What the engine could not do, as the client is told. Causes stay behind: they are for the log.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use ledger::clock::ClockError;
 use ledger::cycles::cutoff::RunRefusal;
 use ledger::domain::account::refusal::Refusal;
@@ -66,8 +67,8 @@ impl From<&RunRefusal> for Failure {
             }
             RunRefusal::WindowNotClosed { cutoff_at, starts_at } => {
                 Self::new(ErrorReason::WindowNotClosed, refusal.to_string())
-                    .fact("cutoff_at", cutoff_at)
-                    .fact("starts_at", starts_at)
+                    .fact("cutoff_at", rfc3339(*cutoff_at))
+                    .fact("starts_at", rfc3339(*starts_at))
             }
         }
     }
@@ -143,10 +144,15 @@ impl From<ClockError> for Failure {
         match error {
             ClockError::NotSettable => Self::new(ErrorReason::ClockNotSettable, message),
             ClockError::MovesForwardOnly { now } => {
-                Self::new(ErrorReason::ClockMovesForwardOnly, message).fact("now", now)
+                Self::new(ErrorReason::ClockMovesForwardOnly, message).fact("now", rfc3339(now))
             }
         }
     }
+}
+
+/// An instant as facts are written.
+fn rfc3339(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// What the read models' errors are on the wire.

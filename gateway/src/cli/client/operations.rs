@@ -8,7 +8,7 @@ use super::words::{self, MinPosition};
 use crate::cli::CliError;
 
 /// What a table of the trial balance shows.
-const COLUMNS: &[&str] = &["ledger_account", "debits", "credits", "balance"];
+const COLUMNS: &[&str] = &["ledger_account", "title", "debits", "credits", "balance"];
 
 /// A verb of `OperationsService`.
 #[derive(Debug, Subcommand)]

@@ -81,7 +81,7 @@ pub struct Schedule {
     #[arg(long)]
     pub amount: String,
     /// The date on which it is to count, YYYY-MM-DD: today, Eastern time, to 365 days ahead.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long = "date", alias = "payment-date", value_name = "DATE")]
     pub payment_date: String,
     /// The bank account to draw on. Default: the customer's usual one.
     #[command(flatten)]

@@ -76,18 +76,14 @@ pub(super) fn difference(report: &Report) -> Option<String> {
 
 /// What was compared.
 pub(super) fn document(report: &Report) -> Document {
-    let tables = report.tables.iter().map(|table| {
-        Document::Object(vec![
-            Document::field("table", table.table),
-            Document::field("rows", table.rows),
-            Document::field("sha256", table.digest.as_str()),
-            Document::field("equal", table.difference.is_none()),
-        ])
-    });
+    let rows = report.tables.iter().map(|table| Document::field(table.table, table.rows));
+    let digests =
+        report.tables.iter().map(|table| Document::field(table.table, table.digest.as_str()));
     Document::Object(vec![
         Document::field("generation", report.generation),
         Document::field("position", report.position.0),
         Document::field("equal", difference(report).is_none()),
-        ("tables".to_owned(), Document::List(tables.collect())),
+        ("rows".to_owned(), Document::Object(rows.collect())),
+        ("sha256".to_owned(), Document::Object(digests.collect())),
     ])
 }
