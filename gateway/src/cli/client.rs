@@ -58,7 +58,13 @@ pub fn run(
             return audit::follow(&mut client, &call, form, connection, out).await;
         }
         let answer = unary(&mut client, &call, connection).await?;
-        view::write(out, &message::document(&answer), call.view, form).map_err(CliError::output())
+        let answer = message::document(&answer);
+        view::write(out, &answer, call.view, form).map_err(CliError::output())?;
+        // A line for each item has no room for it.
+        if let (Output::Jsonl, Some(token)) = (form, answer.at("next_page_token")) {
+            tell(&format!("there is more: go on with --page-token {}", token.cell()));
+        }
+        Ok(())
     })
 }
 

@@ -40,6 +40,13 @@ impl Call {
         self
     }
 
+    /// The same, with parts in the answer that are told apart by their names.
+    #[must_use]
+    pub fn in_parts(mut self) -> Self {
+        self.view = View::Parts;
+        self
+    }
+
     /// The path of the method in a request for it.
     pub fn path(&self) -> String {
         format!("/{}/{}", self.method.parent_service().full_name(), self.method.name())

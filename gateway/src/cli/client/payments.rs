@@ -240,7 +240,8 @@ impl Verb {
         let call = match self {
             Self::Preview(args) => match args.account {
                 None => return Ok(None),
-                Some(_) => Call::new("PaymentService.PreviewPayment", &preview_request(args)),
+                Some(_) => Call::new("PaymentService.PreviewPayment", &preview_request(args))
+                    .map(Call::in_parts),
             },
             Self::ExecuteBatch(_) => return Ok(None),
             Self::Schedule(schedule) => Call::new("PaymentService.SchedulePayment", schedule),

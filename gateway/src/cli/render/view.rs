@@ -1,5 +1,6 @@
 //! An answer in the form that was asked for: a document, or tables of what matters in it.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::document::Document;
@@ -8,8 +9,11 @@ use crate::cli::output::{Output, write_columns, write_json, write_json_line, wri
 /// What a table shows of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
-    /// One thing: a line for each of its values.
+    /// One thing: a line for each of its values. Where the answer begins with a resource, its
+    /// fields go by their own names.
     Object,
+    /// One thing whose parts are told apart by their names.
+    Parts,
     /// Many of a kind: a line for each.
     List {
         /// The field that holds them.
@@ -23,14 +27,20 @@ pub enum View {
 pub fn write(out: &mut impl Write, answer: &Document, view: View, form: Output) -> io::Result<()> {
     match (form, view) {
         (Output::Json, _) => write_json(out, answer),
-        (Output::Jsonl, View::Object) => write_json_line(out, answer),
+        (Output::Jsonl, View::Object | View::Parts) => write_json_line(out, answer),
         (Output::Jsonl, View::List { items, .. }) => {
             items_of(answer, items).iter().try_for_each(|item| write_json_line(out, item))
         }
         (Output::Table, View::Object) => write_table(out, ["field", "value"], object_rows(answer)),
+        (Output::Table, View::Parts) => {
+            let rows = answer.leaves().into_iter().map(|(name, text)| [name, text]);
+            write_table(out, ["field", "value"], rows)
+        }
         (Output::Table, View::List { items, columns }) => {
             let rows = items_of(answer, items).iter().map(|item| row(item, columns)).collect();
-            write_columns(out, columns, rows)?;
+            let last = |path: &&'static str| path.rsplit_once('.').map_or(*path, |(_, name)| name);
+            let heading: Vec<&str> = columns.iter().map(last).collect();
+            write_columns(out, &heading, rows)?;
             let rest = around(answer, items);
             write_table(out, ["field", "value"], rest.into_iter().map(|(name, text)| [name, text]))
         }
@@ -64,16 +74,28 @@ fn around(answer: &Document, items: &str) -> Vec<(String, String)> {
     rest
 }
 
-/// The lines of one thing. The name of the thing itself is left out of the paths, unless two
-/// values would then have one name.
+/// The lines of one thing. The name of the resource that the answer begins with is left out, unless
+/// two values would then have one name.
 fn object_rows(answer: &Document) -> Vec<[String; 2]> {
     let leaves = answer.leaves();
-    let short = |path: &str| path.split_once('.').map_or(path, |(_, rest)| rest).to_owned();
-    let shortened: Vec<String> = leaves.iter().map(|(path, _)| short(path)).collect();
-    let is_unique = |name: &String| shortened.iter().filter(|other| *other == name).count() == 1;
-    let all_unique = shortened.iter().all(is_unique);
-    let names = leaves.into_iter().zip(shortened);
-    names.map(|((path, value), short)| [if all_unique { short } else { path }, value]).collect()
+    let resource = match answer {
+        Document::Object(fields) => match fields.first() {
+            Some((name, Document::Object(_))) => format!("{name}."),
+            Some(_) | None => String::new(),
+        },
+        Document::Text(_)
+        | Document::Number(_)
+        | Document::Bool(_)
+        | Document::Recorded(_)
+        | Document::List(_) => String::new(),
+    };
+    let short = |path: &str| path.strip_prefix(&resource).unwrap_or(path).to_owned();
+    let names: BTreeSet<String> = leaves.iter().map(|(path, _)| short(path)).collect();
+    let is_clear = names.len() == leaves.len();
+    leaves
+        .into_iter()
+        .map(|(path, value)| [if is_clear { short(&path) } else { path }, value])
+        .collect()
 }
 
 #[cfg(test)]
@@ -106,6 +128,7 @@ mod tests {
         let table = written(&accounts(), Output::Table);
         let line = table.lines().find(|line| line.contains("a-2")).unwrap();
         assert!(line.contains("10.00"), "{table}");
+        assert!(table.contains("principal") && !table.contains("balance."), "{table}");
         assert!(table.contains("next_page_token"), "{table}");
         assert!(!table.contains("accounts["), "{table}");
     }
@@ -126,7 +149,7 @@ mod tests {
             Document::field("read_position", 7_u64),
         ]);
         let rows = object_rows(&answer);
-        assert_eq!(rows[0], ["state", "released"]);
+        assert_eq!(rows, [["state", "released"], ["read_position", "7"]]);
         let Document::Object(mut fields) = answer else { panic!("made above") };
         fields.push(Document::field("state", "open"));
         assert_eq!(object_rows(&Document::Object(fields))[0], ["title.state", "released"]);
