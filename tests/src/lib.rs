@@ -1,1 +1,12 @@
-//! Placeholder.
+//! The kit of the acceptance tests: a service on a set clock, a client with few words, and what
+//! statuses are held to.
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "test support: what cannot be set up ends the test where it stands"
+)]
+
+pub mod client;
+pub mod refusals;
+pub mod requests;
+pub mod server;

@@ -1,0 +1,104 @@
+//! A service of its own for each test: in this process, on a free port, on a clock that is set.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use gateway::serve::{Service, ServiceError, ServiceSettings};
+use gateway::server::{Drained, Settings, Shutdown};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use crate::client::Client;
+use crate::requests::instant;
+
+/// How a server of these tests is to be.
+pub fn server_settings() -> Settings {
+    Settings {
+        listen: ([127, 0, 0, 1], 0).into(),
+        tls: None,
+        calls_max: 1000,
+        drain_max: Duration::from_secs(10),
+    }
+}
+
+/// How a service of these tests is to be, on `data_dir`, with its clock at `at`.
+pub fn settings(data_dir: &Path, at: DateTime<Utc>) -> ServiceSettings {
+    ServiceSettings {
+        data_dir: data_dir.to_owned(),
+        server: server_settings(),
+        set_clock: Some(at),
+        runner: false,
+    }
+}
+
+/// A running service, and a client of it.
+#[derive(Debug)]
+pub struct Town {
+    client: Client,
+    data_dir: Arc<TempDir>,
+    shutdown: Shutdown,
+    running: JoinHandle<Result<Drained, ServiceError>>,
+}
+
+impl Deref for Town {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Town {
+    /// A fresh service whose clock stands at an instant in RFC 3339. Nothing runs by itself.
+    pub async fn at(at: &str) -> Self {
+        Self::start(Arc::new(tempfile::tempdir().unwrap()), instant(at), false).await
+    }
+
+    /// The same, with the runner: windows and releases that are due are run by themselves.
+    pub async fn with_runner(at: &str) -> Self {
+        Self::start(Arc::new(tempfile::tempdir().unwrap()), instant(at), true).await
+    }
+
+    async fn start(data_dir: Arc<TempDir>, at: DateTime<Utc>, runner: bool) -> Self {
+        let settings = ServiceSettings { runner, ..settings(data_dir.path(), at) };
+        let service = Service::start(settings).await.unwrap();
+        let (address, shutdown) = (service.address(), service.shutdown());
+        let running = tokio::spawn(service.run());
+        let client = Client::connect(address).await;
+        Self { client, data_dir, shutdown, running }
+    }
+
+    /// Another client, on a connection of its own.
+    pub async fn another_client(&self) -> Client {
+        Client::connect(self.client.address()).await
+    }
+
+    /// Where the service keeps its files.
+    pub fn data_dir(&self) -> &Path {
+        self.data_dir.path()
+    }
+
+    /// Asks the service to stop, and goes on at once.
+    pub fn ask_to_stop(&self) {
+        self.shutdown.ask();
+    }
+
+    /// Stops the service in order and returns its directory.
+    pub async fn stop(self) -> Arc<TempDir> {
+        self.shutdown.ask();
+        let Self { client, data_dir, running, .. } = self;
+        drop(client);
+        assert_eq!(running.await.unwrap().unwrap(), Drained::Fully);
+        data_dir
+    }
+
+    /// Stops the service and starts it again on the same files, its clock where it stood.
+    pub async fn restart(self) -> Self {
+        let now = self.client.now().await;
+        let data_dir = self.stop().await;
+        Self::start(data_dir, now, false).await
+    }
+}

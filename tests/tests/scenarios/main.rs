@@ -1,0 +1,9 @@
+//! The service as its clients see it, over gRPC: one module a service of the contract.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "small counts, in code whose panics are how it reports"
+)]
+
+mod cutoffs;
