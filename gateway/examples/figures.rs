@@ -1,7 +1,8 @@
 //! Measures the service on a large portfolio: writes accounts and payments through the engine,
 //! opens the directory again as `serve` does, and says how long that took and how much it holds.
 //!
-//! `cargo run --release -p gateway --example figures -- DIR ACCOUNTS PAYMENTS_EACH`
+//! `cargo run --release -p gateway --example figures -- DIR ACCOUNTS PAYMENTS_EACH`, then the same
+//! with `DIR 0 0`, which only opens the directory: its memory is that of a process just started.
 
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{Days, NaiveDate};
 use gateway::serve::{Service, ServiceSettings};
 use gateway::server::Settings;
 use ledger::clock::Clock;
@@ -41,18 +42,15 @@ async fn main() -> Outcome<()> {
     let folder = PathBuf::from(folder);
     let (accounts, payments): (usize, u64) = (accounts.parse()?, payments.parse()?);
     let first: NaiveDate = "2026-03-02".parse()?;
-    let end = write(&folder, accounts, payments, first).await?;
-    println!("memory after writing: {}", memory()?);
-    open(folder, end).await
+    if accounts > 0 {
+        write(&folder, accounts, payments, first).await?;
+        println!("memory after writing: {}", memory()?);
+    }
+    open(folder).await
 }
 
 /// Opens `accounts` accounts, and schedules and applies `payments` payments on each of them.
-async fn write(
-    folder: &Path,
-    accounts: usize,
-    payments: u64,
-    first: NaiveDate,
-) -> Outcome<DateTime<Utc>> {
+async fn write(folder: &Path, accounts: usize, payments: u64, first: NaiveDate) -> Outcome<()> {
     let clock = Arc::new(Clock::set_to(instant_of(first, "15:00".parse()?)));
     let store = Arc::new(Embedded::open(folder, Options::default())?);
     let engine = Engine::start(store.clone(), Arc::clone(&clock), Rulebook::built_in()).await?;
@@ -74,7 +72,7 @@ async fn write(
     }
     let head = store.head().await?;
     println!("written: {head} events on {accounts} accounts in {:?}", started.elapsed());
-    Ok(clock.now())
+    Ok(())
 }
 
 async fn run(
@@ -135,18 +133,18 @@ fn schedule(payment_date: NaiveDate) -> Outcome<Command> {
 }
 
 /// Opens the directory as `serve` does, and waits until the read models have caught up.
-async fn open(data_dir: PathBuf, now: DateTime<Utc>) -> Outcome<()> {
+async fn open(data_dir: PathBuf) -> Outcome<()> {
     let server = Settings {
         listen: "127.0.0.1:0".parse()?,
         tls: None,
         calls_max: 16,
         drain_max: Duration::from_secs(1),
     };
-    for attempt in ["read models built from nothing", "read models there"] {
+    for attempt in ["opened", "opened again"] {
         let settings = ServiceSettings {
             data_dir: data_dir.clone(),
             server: server.clone(),
-            set_clock: Some(now),
+            set_clock: None,
             runner: false,
         };
         let started = Instant::now();

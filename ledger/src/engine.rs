@@ -43,8 +43,8 @@ pub const ATTEMPTS_MAX: u32 = 16;
 /// How many of the last events are asked for their receipts at the start.
 const RECEIPTS_READ: u64 = 1024;
 
-/// How many accounts are kept folded in memory.
-pub const ACCOUNTS_CACHED_MAX: usize = 100_000;
+/// How many accounts are kept folded in memory: some 12 KiB each.
+pub const ACCOUNTS_CACHED_MAX: usize = 20_000;
 
 /// A command on its way, with what was read at the edge.
 #[derive(Debug, Clone)]

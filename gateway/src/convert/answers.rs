@@ -105,7 +105,7 @@ pub fn balance(open: &OpenAccount, as_of: NaiveDate) -> wire::Balance {
         payoff_amount: Some(to_wire(standing.payoff(terms))),
         past_due_amount: Some(to_wire(standing.past_due(terms))),
         next_due_date: next_due.map(date_to_wire),
-        oldest_unpaid_due_date: oldest_unpaid.map(date_to_wire),
+        oldest_unpaid_due_date: oldest_unpaid.filter(|due| *due < as_of).map(date_to_wire),
         days_past_due: i32::try_from(open.days_past_due(as_of)).unwrap_or(i32::MAX),
     }
 }
