@@ -4,6 +4,7 @@ pub mod cli;
 pub mod convert;
 pub mod cycles;
 pub mod deadline;
+pub mod demo;
 pub mod limit;
 pub mod page;
 pub mod serve;
