@@ -17,6 +17,8 @@ use args::{Cli, Command};
 pub use error::CliError;
 use output::{Output, write_json_line};
 
+use crate::demo;
+
 /// Carries out what was said, and writes the answer.
 pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
     let form = Output::or_default(cli.output);
@@ -35,6 +37,10 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
             client::run(&service.connection, service.verb.call()?, form, out)
         }
         Command::Serve(args) => serve::run(args, out),
+        Command::Demo(args) => {
+            let runtime = runtime()?;
+            runtime.block_on(demo::run(args, out)).map_err(|error| CliError::Demo(Box::new(error)))
+        }
         Command::Projections(verb) => offline::projections::run(verb, form, out),
         Command::Calendar(args) => calendar::run(args, form, out),
         Command::Replay(args) => offline::replay::run(args, form, out),
@@ -44,6 +50,12 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
         Command::Backup(args) => offline::backup::run(args, form, out),
         Command::Restore(args) => offline::restore::run(args, form, out),
     }
+}
+
+/// A runtime for a verb that calls a server.
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(CliError::io("the runtime"))
 }
 
 /// Says why there is no answer: as a JSON object if answers were asked for as JSON, else in words.

@@ -9,6 +9,7 @@ use super::client::{Service, accounts, audit, operations, payments, titles};
 use super::offline::{backup, export, inspect, projections, replay, restore, verify};
 use super::output::Output;
 use super::serve_args::ServeArgs;
+use crate::demo::DemoArgs;
 
 /// An event-sourced payment ledger: the server, its client, and tools that need no server.
 #[derive(Debug, Parser)]
@@ -39,6 +40,8 @@ Exit codes: 0 done, 1 error, 2 wrong usage, 3 the log breaks a promise, 4 not fo
 pub enum Command {
     /// Serves the ledger in a data directory, until it is told to stop.
     Serve(ServeArgs),
+    /// Plays a month on the real service, kills it, and proves the books: start here.
+    Demo(DemoArgs),
     /// Opens accounts, shows what they owe, charges and waives fees.
     Accounts(Service<accounts::Verb>),
     /// Schedules, cancels, receives and returns payments, and looks them up.

@@ -48,10 +48,7 @@ pub fn run(
     if let Some(id) = call.make_request_id() {
         tell(&format!("request id {id}: send it again with --request-id to be safe"));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::io("the runtime"))?;
+    let runtime = crate::cli::runtime()?;
     runtime.block_on(async {
         let mut client = connection.connect().await?;
         if call.method.is_server_streaming() {

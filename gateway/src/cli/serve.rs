@@ -32,7 +32,7 @@ async fn serve(settings: ServiceSettings, out: &mut impl Write) -> Result<(), Cl
     let (address, head) = (service.address(), service.head().await.map_err(failed)?);
     stop_on_signals(service.shutdown()).map_err(CliError::io("signals"))?;
     let data_dir = data_dir.display();
-    tracing::info!(%address, %data_dir, position = head.0, "the ledger is served");
+    tracing::info!(%data_dir, position = head.0, "listening on {address}");
     if let Some(instant) = set_clock {
         tracing::warn!(%instant, "the clock stands until it is set: this is a rehearsal");
     }

@@ -86,9 +86,9 @@ fn sums(opened: &[wire::Account]) -> Result<BTreeMap<&'static str, Sums>, DemoEr
         of_product.accounts = of_product.accounts.saturating_add(1);
         let past_due = usize::from(balance.days_past_due > 0);
         of_product.past_due = of_product.past_due.saturating_add(past_due);
-        of_product.principal = of_product.principal + exact(balance.principal.as_ref())?;
-        of_product.interest = of_product.interest + exact(balance.accrued_interest.as_ref())?;
-        of_product.payoff = of_product.payoff + exact(balance.payoff_amount.as_ref())?;
+        of_product.principal += exact(balance.principal.as_ref())?;
+        of_product.interest += exact(balance.accrued_interest.as_ref())?;
+        of_product.payoff += exact(balance.payoff_amount.as_ref())?;
     }
     Ok(sums)
 }

@@ -81,7 +81,7 @@ impl Demo<'_> {
             );
             let (count, sum) = sums.entry(key).or_default();
             *count = count.saturating_add(1);
-            *sum = *sum + exact(payment.amount.as_ref())?;
+            *sum += exact(payment.amount.as_ref())?;
         }
         let rows = sums.into_iter().map(|((channel, state), (count, sum))| {
             [channel, state, count.to_string(), grouped(sum)]

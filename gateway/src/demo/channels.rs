@@ -58,7 +58,7 @@ fn row(payment: &wire::Payment) -> Result<[String; 7], DemoError> {
     let parts = [&split.interest, &split.principal, &split.fees, &split.credit];
     let mut sum = ledger::domain::money::Money::ZERO;
     for part in parts {
-        sum = sum + exact(part.as_ref())?;
+        sum += exact(part.as_ref())?;
     }
     expect_same("the sum of the allocation", &sum, &exact(payment.amount.as_ref())?)?;
     let name = payment.channel().as_str_name().trim_start_matches("CHANNEL_").to_owned();

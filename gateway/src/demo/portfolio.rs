@@ -132,17 +132,14 @@ fn other(row: Other, boarding: NaiveDate) -> Result<Boarded, DemoError> {
     if next_due <= boarding {
         next_due = month_after(next_due)?;
     }
-    let (product, terms) = match row.product.as_str() {
-        "lease" => {
-            let tax = Some(dollars(&row.tax_payment)?);
-            (wire::Product::Lease, Terms::Lease(wire::LeaseTerms { tax }))
-        }
-        _ => {
-            let paid_through = row.interest_paid_through.map(moved).transpose()?;
-            let paid_through = paid_through.unwrap_or(boarding).min(boarding);
-            let terms = loan(&row.annual_rate, &row.principal, paid_through)?;
-            (wire::Product::PersonalLoan, Terms::Loan(terms))
-        }
+    let (product, terms) = if row.product.as_str() == "lease" {
+        let tax = Some(dollars(&row.tax_payment)?);
+        (wire::Product::Lease, Terms::Lease(wire::LeaseTerms { tax }))
+    } else {
+        let paid_through = row.interest_paid_through.map(moved).transpose()?;
+        let paid_through = paid_through.unwrap_or(boarding).min(boarding);
+        let terms = loan(&row.annual_rate, &row.principal, paid_through)?;
+        (wire::Product::PersonalLoan, Terms::Loan(terms))
     };
     let instalments = row.remaining_term_months;
     let request = wire::OpenAccountRequest {

@@ -111,6 +111,7 @@ fn call(cli: &Cli) -> Call {
         Command::Audit(service) => service.verb.call(),
         Command::Operations(service) => service.verb.call(),
         Command::Serve(_)
+        | Command::Demo(_)
         | Command::Projections(_)
         | Command::Calendar(_)
         | Command::Replay(_)

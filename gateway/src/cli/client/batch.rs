@@ -64,10 +64,7 @@ pub fn run(
     } else {
         Box::new(BufReader::new(File::open(&args.input).map_err(CliError::io(&name))?))
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::io("the runtime"))?;
+    let runtime = crate::cli::runtime()?;
     let mut out = BufWriter::new(out);
     let tally = runtime.block_on(async {
         let mut client = connection.connect().await?;

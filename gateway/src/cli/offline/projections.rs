@@ -44,10 +44,7 @@ pub fn run(verb: &Verb, form: Output, out: &mut impl Write) -> Result<(), CliErr
 /// Folds the log of a data directory again and compares.
 pub(super) fn compare(data_dir: &Path) -> Result<Report, CliError> {
     let log = Arc::new(Embedded::open_read_only(data_dir)?);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::io("the runtime"))?;
+    let runtime = crate::cli::runtime()?;
     runtime.block_on(verify(log, data_dir)).map_err(|error| match error {
         ProjectionError::Missing(folder) => {
             CliError::NotFound(format!("there are no read models in {}", folder.display()))
