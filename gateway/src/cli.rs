@@ -36,6 +36,7 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
         }
         Command::Serve(args) => serve::run(args, out),
         Command::Projections(verb) => offline::projections::run(verb, form, out),
+        Command::Demo(args) => Ok(crate::demo::run(args, out)?),
         Command::Calendar(args) => calendar::run(args, form, out),
         Command::Replay(args) => offline::replay::run(args, form, out),
         Command::Verify(args) => offline::verify::run(args, form, out),

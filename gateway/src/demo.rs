@@ -92,7 +92,14 @@ enum Part {
 const PARTS: usize = 16;
 
 /// Tells the story on `out`. Without `--exit` it stays until Ctrl-C.
-pub async fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<(), DemoError> {
+///
+/// The first answer of the service that is not what the story promises is the error.
+pub fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<(), DemoError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(DemoError::io("the runtime"))?.block_on(tell(args, out))
+}
+
+async fn tell(args: &DemoArgs, out: &mut dyn Write) -> Result<(), DemoError> {
     let temporary = match args.data_dir {
         Some(_) => None,
         None => Some(tempfile::tempdir().map_err(DemoError::io("a temporary directory"))?),

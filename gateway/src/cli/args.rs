@@ -9,6 +9,7 @@ use super::client::{Service, accounts, audit, operations, payments, titles};
 use super::offline::{backup, export, inspect, projections, replay, restore, verify};
 use super::output::Output;
 use super::serve_args::ServeArgs;
+use crate::demo::DemoArgs;
 
 /// An event-sourced payment ledger: the server, its client, and tools that need no server.
 #[derive(Debug, Parser)]
@@ -49,6 +50,9 @@ pub enum Command {
     Audit(Service<audit::Verb>),
     /// Runs windows, watches and rebuilds the read models, proves the books, moves the clock.
     Operations(Service<operations::Verb>),
+    /// Plays a month on the real service in a fresh directory, kills it in the middle, proves the
+    /// books, and leaves it up to be tried.
+    Demo(DemoArgs),
     /// Shows the Federal Reserve's holidays of a year and which of them close banks.
     Calendar(CalendarArgs),
     /// Works out from the log alone what was known about accounts, at any position or instant.

@@ -7,6 +7,7 @@ use ledger::store::embedded::{BackupError, OpenError};
 
 use super::client::failure::CallFailure;
 use super::render::document::Document;
+use crate::demo::DemoError;
 use crate::serve::ServiceError;
 
 /// Why a verb has no answer.
@@ -59,6 +60,9 @@ pub enum CliError {
     /// The service could not start, or could not go on.
     #[error("{}", with_causes(.0))]
     Service(Box<ServiceError>),
+    /// The demo met something that it does not promise.
+    #[error("{}", with_causes(.0))]
+    Demo(#[from] DemoError),
     /// There is something at the target already.
     #[error("{0} exists already")]
     TargetExists(String),
@@ -98,7 +102,15 @@ impl CliError {
         match self {
             Self::Usage(_) => 2,
             Self::Io { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::Io { .. } | Self::Service(_) | Self::Backup(BackupError::Copy { .. }) => 1,
+            Self::Demo(DemoError::Io { cause, .. })
+                if cause.kind() == io::ErrorKind::BrokenPipe =>
+            {
+                0
+            }
+            Self::Io { .. }
+            | Self::Service(_)
+            | Self::Demo(_)
+            | Self::Backup(BackupError::Copy { .. }) => 1,
             Self::Call(failure) => failure.exit_code(),
             Self::Unreachable { .. } => 7,
             Self::Batch { exit_code, .. } => *exit_code,
@@ -129,6 +141,7 @@ impl CliError {
             | Self::Log(_)
             | Self::Backup(_)
             | Self::Service(_)
+            | Self::Demo(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
             | Self::TargetExists(_) => None,
@@ -146,6 +159,7 @@ impl CliError {
             | Self::Log(_)
             | Self::Backup(_)
             | Self::Service(_)
+            | Self::Demo(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
             | Self::TargetExists(_) => vec![Document::field("message", self.to_string())],
