@@ -17,8 +17,6 @@ use args::{Cli, Command};
 pub use error::CliError;
 use output::{Output, write_json_line};
 
-use crate::demo;
-
 /// Carries out what was said, and writes the answer.
 pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
     let form = Output::or_default(cli.output);
@@ -37,11 +35,8 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
             client::run(&service.connection, service.verb.call()?, form, out)
         }
         Command::Serve(args) => serve::run(args, out),
-        Command::Demo(args) => {
-            let runtime = runtime()?;
-            runtime.block_on(demo::run(args, out)).map_err(|error| CliError::Demo(Box::new(error)))
-        }
         Command::Projections(verb) => offline::projections::run(verb, form, out),
+        Command::Demo(args) => Ok(crate::demo::run(args, out)?),
         Command::Calendar(args) => calendar::run(args, form, out),
         Command::Replay(args) => offline::replay::run(args, form, out),
         Command::Verify(args) => offline::verify::run(args, form, out),

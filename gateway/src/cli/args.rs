@@ -40,8 +40,6 @@ Exit codes: 0 done, 1 error, 2 wrong usage, 3 the log breaks a promise, 4 not fo
 pub enum Command {
     /// Serves the ledger in a data directory, until it is told to stop.
     Serve(ServeArgs),
-    /// Plays a month on the real service, kills it, and proves the books: start here.
-    Demo(DemoArgs),
     /// Opens accounts, shows what they owe, charges and waives fees.
     Accounts(Service<accounts::Verb>),
     /// Schedules, cancels, receives and returns payments, and looks them up.
@@ -52,6 +50,9 @@ pub enum Command {
     Audit(Service<audit::Verb>),
     /// Runs windows, watches and rebuilds the read models, proves the books, moves the clock.
     Operations(Service<operations::Verb>),
+    /// Plays a month on the real service in a fresh directory, kills it in the middle, proves the
+    /// books, and leaves it up to be tried.
+    Demo(DemoArgs),
     /// Shows the Federal Reserve's holidays of a year and which of them close banks.
     Calendar(CalendarArgs),
     /// Works out from the log alone what was known about accounts, at any position or instant.

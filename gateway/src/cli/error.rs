@@ -60,9 +60,9 @@ pub enum CliError {
     /// The service could not start, or could not go on.
     #[error("{}", with_causes(.0))]
     Service(Box<ServiceError>),
-    /// The demo did not go as it should.
+    /// The demo met something that it does not promise.
     #[error("{}", with_causes(.0))]
-    Demo(Box<DemoError>),
+    Demo(#[from] DemoError),
     /// There is something at the target already.
     #[error("{0} exists already")]
     TargetExists(String),
@@ -102,6 +102,11 @@ impl CliError {
         match self {
             Self::Usage(_) => 2,
             Self::Io { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Demo(DemoError::Io { cause, .. })
+                if cause.kind() == io::ErrorKind::BrokenPipe =>
+            {
+                0
+            }
             Self::Io { .. }
             | Self::Service(_)
             | Self::Demo(_)

@@ -32,11 +32,14 @@ const FRIDAY: &str = "2026-10-30";
 const SATURDAY: &str = "2026-10-31";
 const SUNDAY: &str = "2026-11-01";
 
-const BEFORE_THREE: [Instruction; 5] = [
-    pay("2026-10-30T09:00:00", Part::Early, FRIDAY, Some("15:00")),
-    pay("2026-10-30T09:00:00", Part::Cancelled, FRIDAY, Some("15:00")),
+/// Those that come back later on: sent with the others, and not told here.
+const UNTOLD: [Instruction; 2] = [
     pay("2026-10-30T09:00:00", Part::Insufficient, FRIDAY, Some("15:00")),
     pay("2026-10-30T09:00:00", Part::Unauthorised, FRIDAY, Some("15:00")),
+];
+const BEFORE_THREE: [Instruction; 3] = [
+    pay("2026-10-30T09:00:00", Part::Early, FRIDAY, Some("15:00")),
+    pay("2026-10-30T09:00:00", Part::Cancelled, FRIDAY, Some("15:00")),
     pay("2026-10-30T14:59:59.999", Part::LastMoment, FRIDAY, Some("15:00")),
 ];
 const AFTER_THREE: [Instruction; 5] = [
@@ -59,6 +62,7 @@ impl Demo<'_> {
         self.stage.chapter("Payments meet the cut-offs: 15:00 and 18:00 in New York")?;
         let mut told = Vec::new();
         let mut cancels = Vec::new();
+        self.follow(&UNTOLD, &mut Vec::new()).await?;
         let mut payments = self.follow(&BEFORE_THREE, &mut told).await?;
         let second = present("the second payment", payments.get(1).cloned())?;
         cancels.push(self.cancel(&second, true).await?);

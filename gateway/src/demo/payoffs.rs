@@ -1,21 +1,16 @@
 //! Payoffs: by wire, by our own debit with its hold, and two that come back.
 
-use std::time::Duration;
-
 use proto::payledger::v1 as wire;
 
 use super::client::{Refusal, from_demo};
 use super::show::{amount, clock, day, exact, grouped, request_id, weekday, wire_day};
 use super::stage::{DemoError, expect_same, present};
-use super::{Demo, Part};
+use super::{Demo, LOOK_EVERY, LOOKS_MAX, Part};
 use crate::convert::money::to_wire;
 use crate::convert::time::date;
 
 /// The day on which three loans are paid off.
 const DAY: &str = "2026-11-05";
-/// How often, and for how long, the title is looked at until the runner has released it.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-const LOOKS_MAX: u32 = 500;
 
 impl Demo<'_> {
     pub(super) async fn pay_off(&mut self) -> Result<(), DemoError> {
@@ -29,10 +24,10 @@ impl Demo<'_> {
         let sealed = self.window(DAY, "15:00").await?;
         expect_same("whether both were applied", &(sealed.applied_count >= 2), &true)?;
         let wired = self.released(&wired.account_id).await?;
-        rows.push(row("a wire: good on receipt", &wired)?);
+        rows.push(row("a wire, good on receipt", &wired)?);
         let held = self.title(&debit.account_id, 0).await?;
         expect_same("the title", &held.state(), &wire::TitleState::PaidOffOnHold)?;
-        rows.push(row("our own debit may come back", &held)?);
+        rows.push(row("our own debit, that day", &held)?);
         let refusal = self.release_by_hand(&held).await?;
 
         self.at("2026-11-09T10:00:00").await?;
@@ -42,17 +37,17 @@ impl Demo<'_> {
         let owed = self.balance(&bounced.account_id, day("2026-11-09")?).await?;
         let owed = exact(present("a balance", owed.balance)?.payoff_amount.as_ref())?;
         expect_same("whether something is owed again", &owed.is_positive(), &true)?;
-        rows.push(row("another debit came back on 9 Nov (R01)", &back)?);
+        rows.push(row("another debit, back on 9 Nov (R01)", &back)?);
 
         let release = date("release_date", held.release_date.as_ref())?;
         self.at(&format!("{release}T09:00:00")).await?;
         let released = self.released(&debit.account_id).await?;
-        rows.push(row("the hold is over", &released)?);
+        rows.push(row("our own debit, after its hold", &released)?);
         let heading = ["payoff", "title", "state", "hold until", "law: by", "released"];
         self.stage.table(heading, rows)?;
         self.stage.tell(&format!(
-            "Releasing by hand on 5 Nov was refused: {} until {}. The service's runner released it\n\
-             on the day. The loan whose payoff came back owes {} again, and its lien stands.",
+            "Releasing by hand on 5 Nov was refused: {} until {}. The service's runner\n\
+             released it on the day. The loan whose payoff came back owes {} again, and its lien stands.",
             refusal.reason,
             refusal.fact("release_date"),
             grouped(owed),
@@ -153,7 +148,7 @@ fn row(story: &str, title: &wire::Title) -> Result<[String; 6], DemoError> {
     let released = title.released_time.as_ref();
     Ok([
         story.to_owned(),
-        format!("{} {}", title.title_state, title.vin),
+        title.title_state.clone(),
         words(title.state()),
         day(title.release_date.as_ref())?,
         day(title.statutory_date.as_ref())?,

@@ -6,9 +6,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::stage::DemoError;
 
@@ -16,6 +17,8 @@ use super::stage::DemoError;
 const START_MAX: Duration = Duration::from_secs(30);
 /// How long the service may take to end after it was interrupted.
 const STOP_MAX: Duration = Duration::from_secs(10);
+/// How many lines of what it says are kept.
+const LINES_KEPT: usize = 1000;
 /// What the service says before the address that it took.
 const LISTENING: &str = "listening on ";
 
@@ -31,7 +34,7 @@ pub(super) struct Launch {
 pub(super) struct Server {
     child: Child,
     address: SocketAddr,
-    /// What it says; dropping it would close its standard error.
+    /// What it has said since it listens.
     said: mpsc::Receiver<String>,
 }
 
@@ -48,14 +51,16 @@ impl Launch {
             .arg("--set-clock")
             .arg(now.to_rfc3339_opts(SecondsFormat::Millis, true))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .arg("--log")
+            .arg("warn")
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .map_err(DemoError::io("the service"))?;
-        let stderr = child.stderr.take();
-        let stderr = stderr.ok_or_else(|| DemoError::Server("the service is mute".to_owned()))?;
-        let mut said = listen_to(stderr);
+        let (say, mut said) = mpsc::channel(LINES_KEPT);
+        child.stdout.take().map(|stdout| listen_to(stdout, say.clone()));
+        child.stderr.take().map(|stderr| listen_to(stderr, say));
         let address = tokio::time::timeout(START_MAX, address(&mut said)).await;
         let address = address.map_err(|_| {
             let waited = START_MAX.as_secs();
@@ -66,15 +71,16 @@ impl Launch {
 }
 
 /// Passes on what the service says. What nobody takes is dropped, so that it never waits for us.
-fn listen_to(stderr: tokio::process::ChildStderr) -> mpsc::Receiver<String> {
-    let (say, said) = mpsc::channel(1000);
+fn listen_to(
+    output: impl AsyncRead + Unpin + Send + 'static,
+    say: mpsc::Sender<String>,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut lines = BufReader::new(stderr).lines();
+        let mut lines = BufReader::new(output).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             let _dropped_if_full = say.try_send(line);
         }
-    });
-    said
+    })
 }
 
 /// Waits for the line that names the address.

@@ -3,12 +3,10 @@
 use std::fmt::Debug;
 use std::io::{self, Write};
 
-use ledger::store::embedded::OpenError;
+use comfy_table::{Table, presets};
 use tonic::Status;
 
-use crate::cli::output::write_table;
 use crate::convert::FieldError;
-use crate::status::chain;
 
 /// Why the demo did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +35,9 @@ pub enum DemoError {
     /// The file of the portfolio cannot be read.
     #[error("the sample portfolio: {0}")]
     Portfolio(String),
-    /// The log is not whole.
-    #[error("the log is not whole: {}", chain(.0))]
-    Log(#[from] OpenError),
+    /// The offline check has found something.
+    #[error("the log, or the read models, are not what they should be: {0}")]
+    Verify(String),
     /// A directory or stream could not be read or written.
     #[error("{subject}: {cause}")]
     Io {
@@ -132,6 +130,9 @@ impl<'a> Stage<'a> {
         heading: [&str; COLUMNS],
         rows: Vec<[String; COLUMNS]>,
     ) -> Result<(), DemoError> {
-        write_table(&mut self.out, heading, rows).map_err(DemoError::io("standard output"))
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(heading).add_rows(rows);
+        let indented: Vec<_> = table.lines().map(|line| format!("  {}", line.trim_end())).collect();
+        self.tell(&indented.join("\n"))
     }
 }
