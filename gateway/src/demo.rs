@@ -121,7 +121,7 @@ async fn tell(args: &DemoArgs, out: &mut dyn Write) -> Result<(), DemoError> {
     let cast = Cast::of(portfolio::accounts(show::day(boarding::DAY)?)?)?;
     let mut demo = Demo { stage: Stage::new(out), launch, server, client, now, cast };
     demo.play().await?;
-    demo.look_around(args.exit).await?;
+    demo.look_around(args.exit)?;
     if args.exit { demo.server.kill().await } else { demo.stay().await }
 }
 

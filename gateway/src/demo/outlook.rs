@@ -5,7 +5,7 @@ use super::{Demo, Part};
 
 impl Demo<'_> {
     /// Says what was shown, and what can be tried.
-    pub(super) async fn look_around(&mut self, exit: bool) -> Result<(), DemoError> {
+    pub(super) fn look_around(&mut self, exit: bool) -> Result<(), DemoError> {
         if exit {
             return self.stage.tell("\nThe demo has kept all its promises.");
         }
