@@ -82,12 +82,13 @@ impl Demo<'_> {
             ],
             told,
         )?;
-        self.stage.tell(
-            "A millisecond decides. What comes after the last cut-off is refused with the earliest date,\n\
-             never moved. A weekend or holiday is kept as the customer chose it; only the bank waits. The\n\
-             clocks go back on Sunday: 15:00 in New York is then 20:00Z, the day before it was 19:00Z.",
+        self.stage.say(
+            "A millisecond decides. What comes after the last cut-off is refused with the \
+             earliest date, never moved. A weekend or holiday (11 Nov is Veterans Day) is kept as \
+             the customer chose it; only the bank waits. The clocks go back on Sunday: 15:00 in \
+             New York is 20:00Z from then on.",
         )?;
-        self.stage.table(["cancel received", "of the payment of", "answer"], cancels)?;
+        self.stage.table(["cancel received", "payment scheduled", "answer"], cancels)?;
         self.show_windows().await
     }
 

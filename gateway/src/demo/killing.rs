@@ -1,4 +1,4 @@
-//! The service is killed while it writes, and started again: what it had acknowledged is there once.
+//! The service is killed while it writes, and started again: what was acknowledged is there once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -47,7 +47,7 @@ impl Demo<'_> {
             ],
         ];
         self.stage.table(["request", "answer", ""], rows)?;
-        self.stage.tell("The memory of a request is the log itself: it outlives restarts.")
+        self.stage.say("The memory of a request is the log itself: it outlives restarts.")
     }
 
     async fn only_one_payment(
