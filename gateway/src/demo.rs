@@ -198,8 +198,8 @@ impl Demo<'_> {
     /// The month, in its order.
     async fn play(&mut self) -> Result<(), DemoError> {
         self.board().await?;
-        self.meet_cutoffs().await?;
-        self.retry().await?;
+        let first_answer = self.meet_cutoffs().await?;
+        self.retry(&first_answer).await?;
         self.kill_in_the_middle().await?;
         self.return_insufficient().await?;
         self.receive_money().await?;
