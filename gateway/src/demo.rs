@@ -1,5 +1,5 @@
-//! `payledger demo`: the real service on a fresh directory, played through a month over gRPC, killed
-//! in the middle, and proved at the end.
+//! `payledger demo`: the real service on a fresh directory, played through a month over gRPC,
+//! killed in the middle, and proved at the end.
 
 mod boarding;
 mod books;
@@ -120,7 +120,11 @@ async fn tell(args: &DemoArgs, out: &mut dyn Write) -> Result<(), DemoError> {
     let client = Client::connect(server.address()).await?;
     let cast = Cast::of(portfolio::accounts(show::day(boarding::DAY)?)?)?;
     let mut demo = Demo { stage: Stage::new(out), launch, server, client, now, cast };
-    demo.play().await?;
+    // Where a signal ends the story early, the service is killed with it.
+    tokio::select! {
+        played = demo.play() => played?,
+        asked = outlook::stop_asked() => return asked.and(Err(DemoError::Interrupted)),
+    }
     demo.look_around(args.exit)?;
     if args.exit { demo.server.kill().await } else { demo.stay().await }
 }
@@ -194,8 +198,8 @@ impl Demo<'_> {
     /// The month, in its order.
     async fn play(&mut self) -> Result<(), DemoError> {
         self.board().await?;
-        self.meet_cutoffs().await?;
-        self.retry().await?;
+        let first_answer = self.meet_cutoffs().await?;
+        self.retry(&first_answer).await?;
         self.kill_in_the_middle().await?;
         self.return_insufficient().await?;
         self.receive_money().await?;
@@ -256,8 +260,8 @@ impl Demo<'_> {
         Err(DemoError::unexpected(format!("the run of {cutoff}"), "applied payments", &"none"))
     }
 
-    /// What became of a window. Whoever asks first runs it, the service's own runner or we: the seal
-    /// is the same.
+    /// What became of a window. Whoever asks first runs it, the service's own runner or we: the
+    /// seal is the same.
     async fn window(&mut self, date: &str, window: &str) -> Result<wire::CutoffSummary, DemoError> {
         let request = wire::RunCutoffRequest {
             product: wire::Product::AutoLoan.into(),

@@ -93,8 +93,9 @@ impl Gateway {
             receipt,
             command,
         };
-        let answer = self.engine.execute(request).await.map_err(Failure::from)?;
-        respond::<M>(&asked, &answer).map(Response::new)
+        let answer = self.engine.execute(request).await;
+        log(&asked, &answer);
+        respond::<M>(&asked, &answer.map_err(Failure::from)?).map(Response::new)
     }
 
     /// Checks that the log holds what the caller wants to see, and says where it ends. Accounts are
@@ -141,6 +142,22 @@ impl Gateway {
 #[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
 fn read_failed(error: QueryError) -> Status {
     read_failure(&error).into()
+}
+
+/// One line a command. Never an amount, and no name but the account's opaque one.
+fn log(asked: &Asked, answer: &Result<Answer, engine::EngineError>) {
+    let (request, account, command) = (asked.request_id, &asked.account, asked.command.name());
+    match answer {
+        Ok(answer) => {
+            let (position, replayed) = (answer.position.0, answer.replayed);
+            tracing::info!(%request, %account, command, position, replayed, "carried out");
+        }
+        Err(engine::EngineError::Refused { refusal, position, replayed }) => {
+            let (reason, position) = (refusal.reason(), position.0);
+            tracing::info!(%request, %account, command, position, replayed, reason, "refused");
+        }
+        Err(error) => tracing::info!(%request, %account, command, %error, "not carried out"),
+    }
 }
 
 /// The response that an answer makes.

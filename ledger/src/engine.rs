@@ -23,12 +23,13 @@ pub use receipts::Receipt;
 
 use crate::clock::Clock;
 use crate::codec::Fact;
-use crate::cycles::cutoff::{RECEIPT_AGE_MAX, hex};
+use crate::cycles::cutoff::RECEIPT_AGE_MAX;
 use crate::domain::account::commands::Command;
 use crate::domain::account::events::{Event, NothingChanged, RequestRefused};
 use crate::domain::account::{Context, Denial, decide};
 use crate::domain::rulebook::Rulebook;
 use crate::envelope::{Metadata, Position, RecordedEvent, Version};
+use crate::hex;
 use crate::ids::{AccountId, Actor, RequestId};
 use crate::store::{Append, AppendError, BoxError, EventStore, Expected};
 use crate::streams;
@@ -364,5 +365,5 @@ fn conclude(
 fn digest_of(request: &Request) -> String {
     // A command is plain data, which always has a JSON form.
     let content = serde_json::to_vec(&request.command).unwrap_or_default();
-    hex(Sha256::digest(&content).as_slice().get(..16).unwrap_or_default())
+    hex::lower(Sha256::digest(&content).as_slice().get(..16).unwrap_or_default())
 }

@@ -9,6 +9,7 @@ pub mod cycles;
 pub mod domain;
 pub mod engine;
 pub mod envelope;
+pub mod hex;
 pub mod ids;
 pub mod store;
 pub mod streams;

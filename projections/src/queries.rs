@@ -1,5 +1,5 @@
-//! Questions over many accounts. Each is a method of [`Reader`](crate::Reader), which answers at one
-//! position.
+//! Questions over many accounts. Each is a method of [`Reader`](crate::Reader), which answers at
+//! one position.
 
 pub mod accounts;
 pub mod page;

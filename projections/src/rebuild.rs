@@ -158,7 +158,8 @@ impl Run {
         retire(unused).await
     }
 
-    /// Folds until the new generation has what the log held at the start, and what the live one has.
+    /// Folds until the new generation has what the log held at the start, and what the live one
+    /// has.
     async fn catch_up(
         &mut self,
         built: &Generation,

@@ -1,10 +1,10 @@
 //! Verification: the read model is built again from the log and compared row for row.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ledger::envelope::Position;
+use ledger::hex;
 use ledger::store::EventStore;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
@@ -130,7 +130,7 @@ fn compare(
             }
         }
     };
-    let digest = hex(&hash.finalize());
+    let digest = hex::lower(hash.finalize());
     Ok(TableReport { table: table.name, rows, digest, difference })
 }
 
@@ -187,14 +187,6 @@ fn words(value: ValueRef<'_>) -> String {
         ValueRef::Integer(number) => number.to_string(),
         ValueRef::Real(number) => number.to_string(),
         ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
-        ValueRef::Blob(blob) => hex(blob),
+        ValueRef::Blob(blob) => hex::lower(blob),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

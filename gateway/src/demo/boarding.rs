@@ -29,9 +29,9 @@ impl Demo<'_> {
     pub(super) async fn board(&mut self) -> Result<(), DemoError> {
         let directory = self.launch.data_dir.display().to_string();
         let address = self.server.address();
-        self.stage.tell(&format!(
-            "The service runs at {address} on {directory}, with a clock that this story sets:\n\
-             it is {} in New York.",
+        self.stage.say(&format!(
+            "The service runs at {address} on {directory}, with a clock that this story sets: it \
+             is {} in New York.",
             super::show::local(self.now)
         ))?;
         self.stage.chapter("A portfolio is boarded, in one call of ExecuteBatch")?;
@@ -50,10 +50,10 @@ impl Demo<'_> {
         let heading =
             ["product", "accounts", "past due", "principal", "accrued interest", "to pay all off"];
         self.stage.table(heading, rows.collect())?;
-        self.stage.tell(
-            "The auto loans are real: balances, rates, instalments, terms, arrears and states come from\n\
-             public filings. Their dates are moved to this month; vehicle numbers and returned-payment\n\
-             fees are invented, and so are the leases and personal loans.",
+        self.stage.say(
+            "The auto loans are real: balances, rates, instalments, terms, arrears and states \
+             come from public filings. Their dates are moved to this month; vehicle numbers and \
+             returned-payment fees are invented, and so are the leases and personal loans.",
         )
     }
 

@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::client::from_demo;
 use super::killing::PAGE_SIZE;
-use super::show::{amount, exact, grouped};
+use super::show::{amount, clock, exact, grouped, weekday};
 use super::stage::{DemoError, expect_same};
-use super::{Demo, LOOK_EVERY, LOOKS_MAX};
+use super::{Demo, LOOK_EVERY, LOOKS_MAX, Part};
 use crate::cli::args::DataDir;
 use crate::cli::offline::verify::{self, VerifyArgs};
 use crate::cli::output::Output;
@@ -30,6 +30,12 @@ impl Demo<'_> {
         self.at("2026-11-30T19:00:00").await?;
         self.stage.chapter("The month in sums, and the books in balance")?;
         self.show_payments().await?;
+        let holiday = self.paid_on(Part::Holiday, "2026-11-11").await?;
+        self.stage.say(&format!(
+            "The payment for Veterans Day was applied at {} and counts as of {}.",
+            clock(holiday.applied_time.as_ref())?,
+            weekday(holiday.effective_date.as_ref())?
+        ))?;
         self.show_trial_balance().await?;
 
         self.stage.chapter("The read models are rebuilt from the log, and the log is verified")?;
@@ -124,9 +130,10 @@ impl Demo<'_> {
         };
         expect_same("whether the log is whole", &fact("/is_whole").as_str(), &"true")?;
         expect_same("the read models", &fact("/read_models/equal").as_str(), &"true")?;
-        self.stage.tell(&format!(
-            "payledger verify, from the files alone: {} events of {} streams in {} blocks; every checksum,\n\
-             event and journal right, the read models equal to the log, all chained to\n{}.",
+        self.stage.say(&format!(
+            "payledger verify, from the files alone: {} events of {} streams in {} blocks; every \
+             checksum, event and journal right, the read models equal to the log, all chained to \
+             {}.",
             fact("/events"),
             fact("/streams"),
             fact("/blocks"),
@@ -216,6 +223,5 @@ fn digest<M: Message>(rows: &[M]) -> (usize, String) {
     for row in rows {
         hash.update(row.encode_length_delimited_to_vec());
     }
-    let hex = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    (rows.len(), hex)
+    (rows.len(), ledger::hex::lower(hash.finalize()))
 }

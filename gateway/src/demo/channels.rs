@@ -46,9 +46,9 @@ impl Demo<'_> {
             "principal",
         ];
         self.stage.table(heading, rows)?;
-        self.stage.tell(
-            "Interest stops on the day of receipt, however late the money is written down. A vendor's\n\
-             fee is kept for information and is part of no sum.",
+        self.stage.say(
+            "Interest stops on the day of receipt, however late the money is written down. A \
+             vendor's fee is kept for information and is part of no sum.",
         )
     }
 }

@@ -58,7 +58,8 @@ pub(super) fn name(part: Part, date: &str) -> String {
 }
 
 impl Demo<'_> {
-    pub(super) async fn meet_cutoffs(&mut self) -> Result<(), DemoError> {
+    /// Plays the weekend, and gives back the answer for the holiday: it is asked for again later.
+    pub(super) async fn meet_cutoffs(&mut self) -> Result<wire::Payment, DemoError> {
         self.stage.chapter("Payments meet the cut-offs: 15:00 and 18:00 in New York")?;
         let mut told = Vec::new();
         let mut cancels = Vec::new();
@@ -69,7 +70,7 @@ impl Demo<'_> {
         payments.extend(self.follow(&AFTER_THREE[..1], &mut told).await?);
         let first = present("the first payment", payments.first().cloned())?;
         cancels.push(self.cancel(&first, false).await?);
-        self.follow(&AFTER_THREE[1..], &mut told).await?;
+        let later = self.follow(&AFTER_THREE[1..], &mut told).await?;
         self.follow(&ON_SATURDAY, &mut told).await?;
         self.stage.table(
             [
@@ -82,13 +83,15 @@ impl Demo<'_> {
             ],
             told,
         )?;
-        self.stage.tell(
-            "A millisecond decides. What comes after the last cut-off is refused with the earliest date,\n\
-             never moved. A weekend or holiday is kept as the customer chose it; only the bank waits. The\n\
-             clocks go back on Sunday: 15:00 in New York is then 20:00Z, the day before it was 19:00Z.",
+        self.stage.say(
+            "A millisecond decides. What comes after the last cut-off is refused with the \
+             earliest date, never moved. A weekend or holiday (11 Nov is Veterans Day) is kept as \
+             the customer chose it; only the bank waits. The clocks go back on Sunday: 15:00 in \
+             New York is 20:00Z from then on.",
         )?;
-        self.stage.table(["cancel received", "of the payment of", "answer"], cancels)?;
-        self.show_windows().await
+        self.stage.table(["cancel received", "payment scheduled", "answer"], cancels)?;
+        self.show_windows().await?;
+        present("the payment for the holiday", later.into_iter().next_back())
     }
 
     /// Sends payments at their times, and tells what was answered.

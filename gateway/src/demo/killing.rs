@@ -1,4 +1,4 @@
-//! The service is killed while it writes, and started again: what it had acknowledged is there once.
+//! The service is killed while it writes, and started again: what was acknowledged is there once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,7 +57,11 @@ impl Demo<'_> {
             row("never arrived: written now, under the same request id", new),
             row("payments listed, each exactly once", listed),
         ];
-        self.stage.table(["after the restart all requests are sent again", "payments"], rows)
+        self.stage.table(["after the restart all requests are sent again", "payments"], rows)?;
+        self.stage.say(
+            "An answer leaves only when its events are on the disk. What was unanswered is settled by \
+             sending it again.",
+        )
     }
 
     /// The instalments of all accounts that have no part of their own and are not past due.

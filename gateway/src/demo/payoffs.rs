@@ -45,9 +45,9 @@ impl Demo<'_> {
         rows.push(row("our own debit, after its hold", &released)?);
         let heading = ["payoff", "title", "state", "hold until", "law: by", "released"];
         self.stage.table(heading, rows)?;
-        self.stage.tell(&format!(
-            "Releasing by hand on 5 Nov was refused: {} until {}. The service's runner\n\
-             released it on the day. The loan whose payoff came back owes {} again, and its lien stands.",
+        self.stage.say(&format!(
+            "Releasing by hand on 5 Nov was refused: {} until {}. The service's runner released \
+             it on the day. The loan whose payoff came back owes {} again, and its lien stands.",
             refusal.reason,
             refusal.fact("release_date"),
             grouped(owed),
@@ -70,9 +70,9 @@ impl Demo<'_> {
         expect_same("the title", &title.state(), &state)?;
         let owed = self.balance(&account.account_id, day("2026-11-20")?).await?;
         let owed = present("a balance", owed.balance)?;
-        self.stage.tell(&format!(
-            "On the same day the payoff debited on 5 Nov comes back as well, after the release: the title\n\
-             is {}, and {} is owed without a lien.",
+        self.stage.say(&format!(
+            "On the same day the payoff debited on 5 Nov comes back as well, after the release: \
+             the title is {}, and {} is owed without a lien.",
             words(title.state()),
             amount(owed.payoff_amount.as_ref())?
         ))

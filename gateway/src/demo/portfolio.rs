@@ -1,5 +1,5 @@
-//! The sample portfolio as accounts to be opened: real loans and invented accounts, with their dates
-//! moved to the month that the demo plays.
+//! The sample portfolio as accounts to be opened: real loans and invented accounts, with their
+//! dates moved to the month that the demo plays.
 
 use chrono::{Datelike as _, Duration, Months, NaiveDate};
 use ledger::domain::money::Money;
@@ -83,18 +83,17 @@ fn rows<T: for<'de> Deserialize<'de>>(text: &str) -> Result<Vec<T>, DemoError> {
         .map_err(|error| DemoError::Portfolio(error.to_string()))
 }
 
-/// What stands in the filing as so many days before its month's end, stands here as many days before
-/// the boarding.
+/// What stands in the filing as so many days before its month's end, stands here as many days
+/// before the boarding.
 fn auto_loan(row: AutoLoan, index: usize, boarding: NaiveDate) -> Result<Boarded, DemoError> {
     let moved = boarding.signed_duration_since(row.as_of);
     let paid_through = later(row.interest_paid_through, moved)?;
     let first_due = if row.days_past_due > 0 {
         later(boarding, Duration::days(row.days_past_due).checked_mul(-1).unwrap_or_default())?
     } else {
-        let a_month_on = month_after(paid_through)?;
-        if a_month_on > boarding { a_month_on } else { month_after(a_month_on)? }
+        first_after(boarding, paid_through)?
     };
-    let overdue = overdue_count(first_due, boarding)?;
+    let overdue = overdue_count(first_due, boarding);
     let instalments = row.remaining_term_months.max(1).saturating_add(overdue);
     let number = index.saturating_add(1);
     let request = wire::OpenAccountRequest {
@@ -128,18 +127,20 @@ fn other(row: Other, boarding: NaiveDate) -> Result<Boarded, DemoError> {
     let moved = |date: NaiveDate| {
         date.checked_add_months(OTHERS_MOVED_BY).ok_or_else(|| out_of_range(date))
     };
-    let mut next_due = moved(row.next_due_date)?;
-    if next_due <= boarding {
-        next_due = month_after(next_due)?;
-    }
-    let (product, terms) = if row.product.as_str() == "lease" {
-        let tax = Some(dollars(&row.tax_payment)?);
-        (wire::Product::Lease, Terms::Lease(wire::LeaseTerms { tax }))
-    } else {
-        let paid_through = row.interest_paid_through.map(moved).transpose()?;
-        let paid_through = paid_through.unwrap_or(boarding).min(boarding);
-        let terms = loan(&row.annual_rate, &row.principal, paid_through)?;
-        (wire::Product::PersonalLoan, Terms::Loan(terms))
+    let next_due = moved(row.next_due_date)?;
+    let next_due = if next_due > boarding { next_due } else { first_after(boarding, next_due)? };
+    let (product, terms) = match row.product.as_str() {
+        "lease" => {
+            let tax = Some(dollars(&row.tax_payment)?);
+            (wire::Product::Lease, Terms::Lease(wire::LeaseTerms { tax }))
+        }
+        "personal" => {
+            let paid_through = row.interest_paid_through.map(moved).transpose()?;
+            let paid_through = paid_through.unwrap_or(boarding).min(boarding);
+            let terms = loan(&row.annual_rate, &row.principal, paid_through)?;
+            (wire::Product::PersonalLoan, Terms::Loan(terms))
+        }
+        other => return Err(DemoError::Portfolio(format!("{other} is no kind of account"))),
     };
     let instalments = row.remaining_term_months;
     let request = wire::OpenAccountRequest {
@@ -186,23 +187,22 @@ fn cash(text: &str) -> Result<Money, DemoError> {
     text.parse().map_err(|_| DemoError::Portfolio(format!("{text} is no amount")))
 }
 
+/// The first date after the boarding that is whole months after `start`.
+fn first_after(boarding: NaiveDate, start: NaiveDate) -> Result<NaiveDate, DemoError> {
+    let mut dates = (1..).map_while(|months| start.checked_add_months(Months::new(months)));
+    let found = dates.find(|date| *date > boarding);
+    found.ok_or_else(|| out_of_range(start))
+}
+
 /// How many due dates there are from the first to the day of the boarding.
-fn overdue_count(first: NaiveDate, boarding: NaiveDate) -> Result<i32, DemoError> {
-    let mut due = first;
-    let mut count = 0_i32;
-    while due <= boarding {
-        count = count.saturating_add(1);
-        due = month_after(due)?;
-    }
-    Ok(count)
+fn overdue_count(first: NaiveDate, boarding: NaiveDate) -> i32 {
+    let dates = (0..).map_while(|months| first.checked_add_months(Months::new(months)));
+    let count = dates.take_while(|date| *date <= boarding).count();
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 fn later(date: NaiveDate, by: Duration) -> Result<NaiveDate, DemoError> {
     date.checked_add_signed(by).ok_or_else(|| out_of_range(date))
-}
-
-fn month_after(date: NaiveDate) -> Result<NaiveDate, DemoError> {
-    date.checked_add_months(Months::new(1)).ok_or_else(|| out_of_range(date))
 }
 
 fn out_of_range(date: NaiveDate) -> DemoError {

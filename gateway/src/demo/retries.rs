@@ -10,7 +10,7 @@ use super::{Demo, Part};
 use crate::convert::money::to_wire;
 
 impl Demo<'_> {
-    pub(super) async fn retry(&mut self) -> Result<(), DemoError> {
+    pub(super) async fn retry(&mut self, first: &wire::Payment) -> Result<(), DemoError> {
         self.stage.chapter("A retry never pays twice")?;
         let account = self.cast.part(Part::Holiday)?;
         let (name, date) = (name(Part::Holiday, "2026-11-11"), "2026-11-11");
@@ -18,7 +18,8 @@ impl Demo<'_> {
         let call = DemoError::call("the repeated request");
         let again = self.schedule(&name, &account, &instalment, date).await.map_err(call)?;
         expect_same("whether the answer is the first one", &again.replayed, &true)?;
-        let first = present("the payment", again.payment.clone())?;
+        let repeated = present("the payment", again.payment)?;
+        expect_same("the repeated answer", &repeated, first)?;
         let other = self.schedule(&name, &account, &dollars("1.00")?, date).await;
         let other = Refusal::of("other content", other, wire::ErrorReason::RequestIdReused)?;
 
@@ -28,7 +29,8 @@ impl Demo<'_> {
             self.schedule(&refused_name, &late, &to_wire(late.instalment), "2026-10-30").await;
         let reason = wire::ErrorReason::CutoffPassed;
         let refused = Refusal::of("the repeated refusal", refused, reason)?;
-        self.only_one_payment(&first, again.position).await?;
+        expect_same("its earliest date", &refused.fact("earliest_date"), &"2026-10-31")?;
+        self.only_one_payment(first, again.position).await?;
         let rows = vec![
             [
                 "Friday's payment, sent again".to_owned(),
@@ -47,7 +49,7 @@ impl Demo<'_> {
             ],
         ];
         self.stage.table(["request", "answer", ""], rows)?;
-        self.stage.tell("The memory of a request is the log itself: it outlives restarts.")
+        self.stage.say("The memory of a request is the log itself: it outlives restarts.")
     }
 
     async fn only_one_payment(

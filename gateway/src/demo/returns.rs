@@ -27,10 +27,12 @@ impl Demo<'_> {
         let after = self.balance_row("after", &payment.account_id, today).await?;
         let heading = ["4 Nov", "principal", "accrued interest", "fees due", "days past due"];
         self.stage.table(heading, vec![before, after])?;
-        self.stage.tell(
-            "The payment of 30 Oct is undone as of 30 Oct, with its interest, and the contract's fee is\n\
-             charged. Nothing is erased: payment and return are both in the log.",
-        )
+        self.stage.say(&format!(
+            "The payment of 30 Oct on {} is undone as of 30 Oct, with its interest, and the \
+             contract's fee is charged. Nothing is erased: payment and return are both in the \
+             log.",
+            payment.account_id
+        ))
     }
 
     /// The customer had not authorised it: a later payment pays what it had paid, and no fee.
@@ -58,14 +60,18 @@ impl Demo<'_> {
         let rows = vec![split_row("before the return", &before)?, split_row("after it", &after)?];
         let heading = ["the payment of 18 Nov", "amount", "to interest", "to principal", "to fees"];
         self.stage.table(heading, rows)?;
-        self.stage.tell(
-            "With the payment of 30 Oct gone, that of 18 Nov has to pay the interest since before it. This\n\
-             code carries no fee.",
+        self.stage.say(
+            "With the payment of 30 Oct gone, that of 18 Nov has to pay the interest since before \
+             it. This code carries no fee.",
         )
     }
 
     /// The payment of a part for a date, as it stands.
-    async fn paid_on(&mut self, part: Part, date: &str) -> Result<wire::Payment, DemoError> {
+    pub(super) async fn paid_on(
+        &mut self,
+        part: Part,
+        date: &str,
+    ) -> Result<wire::Payment, DemoError> {
         let account = self.cast.part(part)?;
         let instalment = to_wire(account.instalment);
         let again = self.schedule(&name(part, date), &account, &instalment, date).await;

@@ -16,7 +16,7 @@ use super::stage::DemoError;
 /// How long the service may take to say where it listens.
 const START_MAX: Duration = Duration::from_secs(30);
 /// How long the service may take to end after it was interrupted.
-const STOP_MAX: Duration = Duration::from_secs(10);
+const STOP_MAX: Duration = Duration::from_secs(5);
 /// How many lines of what it says are kept.
 const LINES_KEPT: usize = 1000;
 /// What the service says before the address that it took.
@@ -121,8 +121,8 @@ impl Server {
         }
     }
 
-    /// Lets it end after Ctrl-C, which the terminal has sent to it too; kills it if it does not.
-    pub(super) async fn let_end(mut self) -> Result<(), DemoError> {
+    /// Lets it end after Ctrl-C, which a terminal sends to it too; kills it if it does not.
+    pub(super) async fn let_end(&mut self) -> Result<(), DemoError> {
         match tokio::time::timeout(STOP_MAX, self.child.wait()).await {
             Ok(ended) => ended.map(drop).map_err(DemoError::io("the service")),
             Err(_) => self.kill().await,

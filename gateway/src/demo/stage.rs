@@ -8,6 +8,9 @@ use tonic::Status;
 
 use crate::convert::FieldError;
 
+/// How long a line of sentences may be.
+const COLUMNS_MAX: usize = 96;
+
 /// Why the demo did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
@@ -38,6 +41,9 @@ pub enum DemoError {
     /// The offline check has found something.
     #[error("the log, or the read models, are not what they should be: {0}")]
     Verify(String),
+    /// A signal came before the story's end.
+    #[error("interrupted; the service is stopped too")]
+    Interrupted,
     /// A directory or stream could not be read or written.
     #[error("{subject}: {cause}")]
     Io {
@@ -98,6 +104,8 @@ pub(super) fn present<T>(what: &str, value: Option<T>) -> Result<T, DemoError> {
 pub(super) struct Stage<'a> {
     out: &'a mut dyn Write,
     chapter: u32,
+    /// Was a table the last that was told? The next one then needs some room.
+    after_table: bool,
 }
 
 impl Debug for Stage<'_> {
@@ -108,7 +116,7 @@ impl Debug for Stage<'_> {
 
 impl<'a> Stage<'a> {
     pub(super) fn new(out: &'a mut dyn Write) -> Self {
-        Self { out, chapter: 0 }
+        Self { out, chapter: 0, after_table: false }
     }
 
     /// Opens the next part of the story.
@@ -120,8 +128,25 @@ impl<'a> Stage<'a> {
 
     /// Says something, on lines of its own.
     pub(super) fn tell(&mut self, text: &str) -> Result<(), DemoError> {
+        self.after_table = false;
         writeln!(self.out, "{text}").map_err(DemoError::io("standard output"))?;
         self.out.flush().map_err(DemoError::io("standard output"))
+    }
+
+    /// Says something in sentences, on lines that are not too long to read.
+    pub(super) fn say(&mut self, sentences: &str) -> Result<(), DemoError> {
+        let mut lines = vec![String::new()];
+        for word in sentences.split_whitespace() {
+            match lines.last_mut() {
+                Some(line) if line.is_empty() => line.push_str(word),
+                Some(line) if line.len().saturating_add(word.len()) < COLUMNS_MAX => {
+                    line.push(' ');
+                    line.push_str(word);
+                }
+                Some(_) | None => lines.push(word.to_owned()),
+            }
+        }
+        self.tell(&lines.join("\n"))
     }
 
     /// Shows rows under a heading.
@@ -133,6 +158,9 @@ impl<'a> Stage<'a> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(heading).add_rows(rows);
         let indented: Vec<_> = table.lines().map(|line| format!("  {}", line.trim_end())).collect();
-        self.tell(&indented.join("\n"))
+        let room = if self.after_table { "\n" } else { "" };
+        self.tell(&format!("{room}{}", indented.join("\n")))?;
+        self.after_table = true;
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::money::{Amount, Money, total};
 use crate::domain::product::Product;
 use crate::domain::rulebook::Rulebook;
 use crate::domain::words::words;
+use crate::hex;
 use crate::ids::{PaymentId, RequestId};
 
 /// A command that is not decided this long after its receipt is refused and must be sent again.
@@ -167,17 +168,7 @@ impl WindowSealed {
             applied_total,
             cancelled_count,
             cancelled_total,
-            root: hex(&hash.finalize()),
+            root: hex::lower(hash.finalize()),
         }
     }
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

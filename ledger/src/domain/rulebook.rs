@@ -4,7 +4,6 @@
 //! here, with the date from which it holds and its source. Lookups take a date and are total.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use chrono::NaiveDate;
@@ -15,6 +14,7 @@ use crate::domain::calendar::{Calendar, CalendarOverride};
 use crate::domain::cutoff::CutoffPolicy;
 use crate::domain::money::{Amount, Money};
 use crate::domain::product::{Channel, Product};
+use crate::hex;
 
 mod returns;
 mod timeline;
@@ -256,12 +256,9 @@ impl Rulebook {
 }
 
 fn digest_of(document: &str) -> String {
-    let mut hex = String::with_capacity(DIGEST_LENGTH);
-    for byte in Sha256::digest(document.as_bytes()).iter().take(DIGEST_LENGTH.div_euclid(2)) {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    let mut digest = hex::lower(Sha256::digest(document.as_bytes()));
+    digest.truncate(DIGEST_LENGTH);
+    digest
 }
 
 #[cfg(test)]

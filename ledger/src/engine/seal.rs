@@ -4,8 +4,9 @@ use sha2::{Digest, Sha256};
 
 use super::{Engine, EngineError, new_events};
 use crate::codec::{self, Fact};
-use crate::cycles::cutoff::{RunItem, WindowKey, WindowSealed, hex};
+use crate::cycles::cutoff::{RunItem, WindowKey, WindowSealed};
 use crate::envelope::{Metadata, Position, Version};
+use crate::hex;
 use crate::ids::{Actor, RequestId};
 use crate::store::{Append, AppendError, Expected};
 use crate::streams;
@@ -33,7 +34,7 @@ impl Engine {
         let metadata = Metadata {
             received_at: receipt.at(),
             request_id: RequestId::derived(&cause, &format!("seal-{supplement}")),
-            digest: hex(&Sha256::digest(sealed.root.as_bytes())).chars().take(32).collect(),
+            digest: hex::lower(Sha256::digest(sealed.root.as_bytes())).chars().take(32).collect(),
             actor: Actor::runner(),
             rules: inner.rules.version().to_owned(),
         };

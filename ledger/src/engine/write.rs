@@ -4,8 +4,8 @@ use sha2::{Digest, Sha256};
 
 use super::{EngineError, Inner};
 use crate::codec::{self, Fact, RulebookAdopted};
-use crate::cycles::cutoff::hex;
 use crate::envelope::{Metadata, NewEvent, StreamName, Version};
+use crate::hex;
 use crate::ids::{Actor, EventId, RequestId};
 use crate::store::{Append, AppendError, Expected};
 use crate::streams;
@@ -25,7 +25,7 @@ impl Inner {
         }
         let version = Version(u64::try_from(recorded.len()).unwrap_or(u64::MAX));
         let receipt = self.receipts.take(self.clock.now())?;
-        let digest = hex(&Sha256::digest(&document)).chars().take(32).collect();
+        let digest = hex::lower(Sha256::digest(&document)).chars().take(32).collect();
         let metadata = Metadata {
             received_at: receipt.at(),
             request_id: RequestId::derived("rulebook", &version.to_string()),

@@ -131,7 +131,8 @@ fn cancel(
     at: At,
 ) -> Result<WindowDay, FoldError> {
     let sql = "UPDATE payment SET state = 'cancelled', cancelled_nanos = ?2, cancel_reason = ?3, \
-               settled_position = ?4, last_position = ?4 WHERE payment_id = ?1 AND window_minutes IS NOT NULL \
+               settled_position = ?4, last_position = ?4 \
+                WHERE payment_id = ?1 AND window_minutes IS NOT NULL \
                RETURNING effective_day, window_minutes";
     let id = cancelled.payment;
     let uuid = id.uuid();

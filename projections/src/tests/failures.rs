@@ -26,7 +26,10 @@ async fn poisoned(bank: &mut Bank, stream: &str, kind: &str, data: &str) -> Arc<
     let head = bank.head().await;
     let error = projections.wait_for(head).await.unwrap_err();
     assert!(
-        matches!(error, QueryError::Stopped { position, wanted } if (position, wanted) == (good, head)),
+        matches!(
+            error,
+            QueryError::Stopped { position, wanted } if (position, wanted) == (good, head)
+        ),
         "{error}"
     );
     let status = projections.status().await.unwrap();
