@@ -274,6 +274,13 @@ impl Client {
         Ok(events)
     }
 
+    /// Asks again until it is so. The test's own time limit is the only one.
+    pub async fn until(&self, mut so: impl AsyncFnMut(&Self) -> bool) {
+        while !so(self).await {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The service's clock.
     pub async fn now(&self) -> DateTime<Utc> {
         let answer = self.operations().get_clock(GetClockRequest {}).await.unwrap().into_inner();

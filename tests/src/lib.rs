@@ -10,3 +10,4 @@ pub mod client;
 pub mod refusals;
 pub mod requests;
 pub mod server;
+pub mod views;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use prost::Message as _;
 use proto::payledger::v1::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -47,6 +48,12 @@ impl Refused {
             retry_info: details.retry_info().is_some(),
             message: status.message().to_owned(),
         }
+    }
+
+    /// Reads what one command of a batch failed with.
+    pub fn of_command(status: &proto::google::rpc::Status) -> Self {
+        let details = status.encode_to_vec().into();
+        Self::read(&Status::with_details(Code::from(status.code), status.message.clone(), details))
     }
 
     /// A fact, or "unset".

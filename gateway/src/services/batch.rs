@@ -56,6 +56,9 @@ impl Gateway {
     ) -> Result<Response<wire::ExecuteBatchResponse>, Status> {
         let actor = actor(request.metadata())?;
         let commands = request.into_inner().commands;
+        if commands.is_empty() {
+            return Err(FieldError::missing("commands").into());
+        }
         if commands.len() > BATCH_COMMANDS_MAX {
             let problem = format!("holds {}, more than {BATCH_COMMANDS_MAX}", commands.len());
             return Err(FieldError::new("commands", problem).into());

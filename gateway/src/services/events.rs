@@ -64,6 +64,7 @@ pub(super) struct Message {
 pub(super) struct Reading {
     pub(super) engine: Engine,
     pub(super) wanted: Wanted,
+    /// Up to where events were sent, or left out by the filter.
     pub(super) after: Position,
     pub(super) until: Option<Position>,
     pub(super) out: mpsc::Sender<Result<Message, Status>>,
@@ -105,8 +106,7 @@ impl Reading {
             Some(stream) => self.stream_until(&stream, until).await?,
             None => self.all_until(until).await?,
         }
-        self.after = self.after.max(until);
-        self.send(Vec::new(), true).await
+        self.send(Vec::new(), self.after.max(until), true).await
     }
 
     /// A single stream is read by itself: its history costs what it is long, not what the log is.
@@ -146,34 +146,47 @@ impl Reading {
                 Ok(head) => self.all_until(head).await?,
                 Err(error) => return self.fail(Failure::from(error)).await,
             }
+            self.send(Vec::new(), self.after, true).await?;
         }
     }
 
-    /// Sends events in messages of bounded size; each says up to where it has looked.
+    /// Sends events in messages of bounded size; each says up to where it has looked. Only what a
+    /// message was sent for counts as sent, should the reading be cut off meanwhile.
     async fn send_events(&mut self, events: Vec<RecordedEvent>) -> Result<(), Ended> {
         let mut message = Vec::new();
         let mut bytes = 0_usize;
         let Some(last) = events.last().map(|event| event.position) else { return Ok(()) };
+        let mut looked_at = self.after;
         for event in events {
-            if !self.wanted.wants(&event) {
-                continue;
+            let position = event.position;
+            if self.wanted.wants(&event) {
+                let size = event.data.len().saturating_add(event.metadata.len());
+                if bytes.saturating_add(size) > MESSAGE_EVENT_BYTES_MAX && !message.is_empty() {
+                    self.send(std::mem::take(&mut message), looked_at, false).await?;
+                    bytes = 0;
+                }
+                bytes = bytes.saturating_add(size);
+                message.push(to_wire(event));
             }
-            let size = event.data.len().saturating_add(event.metadata.len());
-            if bytes.saturating_add(size) > MESSAGE_EVENT_BYTES_MAX && !message.is_empty() {
-                self.send(std::mem::take(&mut message), false).await?;
-                bytes = 0;
-            }
-            bytes = bytes.saturating_add(size);
-            self.after = self.after.max(event.position);
-            message.push(to_wire(event));
+            looked_at = looked_at.max(position);
         }
-        self.after = self.after.max(last);
-        if message.is_empty() { Ok(()) } else { self.send(message, false).await }
+        if message.is_empty() {
+            self.after = self.after.max(last);
+            return Ok(());
+        }
+        self.send(message, self.after.max(last), false).await
     }
 
-    async fn send(&self, events: Vec<wire::RecordedEvent>, caught_up: bool) -> Result<(), Ended> {
-        let message = Message { events, checkpoint: self.after, caught_up };
-        self.out.send(Ok(message)).await.map_err(|_| Ended)
+    async fn send(
+        &mut self,
+        events: Vec<wire::RecordedEvent>,
+        checkpoint: Position,
+        caught_up: bool,
+    ) -> Result<(), Ended> {
+        let message = Message { events, checkpoint, caught_up };
+        self.out.send(Ok(message)).await.map_err(|_| Ended)?;
+        self.after = checkpoint;
+        Ok(())
     }
 
     async fn fail(&self, failure: Failure) -> Result<(), Ended> {

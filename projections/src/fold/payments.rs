@@ -1,8 +1,8 @@
 //! Payment rows: written as their events come. A row's key is the position of its first event.
 
 use ledger::domain::account::events::{
-    CancelReason, Event, PaymentApplied, PaymentCancelled, PaymentReceived, PaymentReinstated,
-    PaymentReturned, PaymentScheduled, Reallocation, Split,
+    Event, PaymentApplied, PaymentCancelled, PaymentReceived, PaymentReinstated, PaymentReturned,
+    PaymentScheduled, Reallocation, Split,
 };
 use ledger::domain::money::Money;
 use ledger::domain::product::{Channel, Product};
@@ -34,11 +34,11 @@ pub(super) fn follow(
         }
         Event::PaymentCancelled(cancelled) => {
             let window = cancel(database, account.1, cancelled, at)?;
-            windows.settled(database, window, cancelled.reason == CancelReason::AccountPaidOff)
+            windows.settled(database, window)
         }
         Event::PaymentApplied(applied) => {
             let window = apply(database, account.1, applied, at)?;
-            windows.settled(database, window, true)
+            windows.settled(database, window)
         }
         Event::PaymentReceived(received) => insert_received(database, account, received, at),
         Event::PaymentReturned(returned) => take_back(database, returned, at),

@@ -1,4 +1,4 @@
-//! Cut-off windows: how many payments wait, how many a run has settled, how many are sealed.
+//! Cut-off windows: how many payments wait, how many are settled, how many are sealed.
 
 use std::collections::BTreeMap;
 
@@ -93,17 +93,16 @@ impl Windows {
         Ok(())
     }
 
-    /// One payment waits no more, settled by the window's run or cancelled by request.
+    /// One payment waits no more: the window's run has settled it, or it was cancelled before.
     pub(super) fn settled(
         &mut self,
         database: &Connection,
         window: WindowDay,
-        by_run: bool,
     ) -> Result<(), FoldError> {
         // Its scheduling has made the row, with the cut-off.
         let counts = self.counts(database, window, 0)?;
         counts.pending = counts.pending.saturating_sub(1);
-        counts.run = counts.run.saturating_add(i64::from(by_run));
+        counts.run = counts.run.saturating_add(1);
         Ok(())
     }
 

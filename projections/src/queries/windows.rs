@@ -19,7 +19,7 @@ pub struct WindowRow {
     pub cutoff_at: DateTime<Utc>,
     /// How many payments wait.
     pub pending: u64,
-    /// How many payments a run has settled that no seal covers.
+    /// How many payments were applied or cancelled that no seal covers.
     pub unsealed: u64,
     /// How many seals it has: the number of the next supplement.
     pub seals: u32,
@@ -68,7 +68,8 @@ impl Reader<'_> {
             .optional()
     }
 
-    /// What runs of `key` have settled since its last seal, in order: what the next seal is over.
+    /// What became of the payments of `key` since its last seal, in order: what the next seal is
+    /// over. Those cancelled in time are in it, so that the seals account for every payment.
     pub fn unsealed_items(&self, key: &WindowKey) -> Result<Vec<RunItem>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(
             "SELECT payment_id, amount_cents, cancelled_nanos IS NOT NULL AS cancelled \
@@ -76,7 +77,6 @@ impl Reader<'_> {
              WHERE effective_day = ?2 AND product = ?1 AND window_minutes = ?3 \
              AND settled_position > coalesce((SELECT sealed_position FROM run_window \
                  WHERE product = ?1 AND day = ?2 AND window_minutes = ?3), 0) \
-             AND (cancel_reason IS NULL OR cancel_reason <> 'requested') \
              ORDER BY settled_position",
         )?;
         let values = params![key.product.as_str(), day(key.date), minutes(key.window)];

@@ -179,22 +179,23 @@ async fn a_window_is_due_until_everything_it_settled_is_sealed() {
     let (early, _, _) = due(bank.head().await, cutoff - TimeDelta::nanoseconds(1)).await;
     assert_eq!(early, []);
     let (windows, items, waiting) = due(bank.head().await, cutoff).await;
-    assert_eq!((windows[0].key, windows[0].pending, windows[0].unsealed), (key, 2, 0));
-    assert_eq!(items, []);
+    assert_eq!((windows[0].key, windows[0].pending, windows[0].unsealed), (key, 2, 1));
+    assert_eq!(items.iter().map(|item| item.payment).collect::<Vec<_>>(), [cancelled]);
     assert_eq!(waiting.iter().map(|due| due.payment).collect::<Vec<_>>(), payments[..2]);
 
     bank.now = key.starts_at();
     bank.command(&account, Command::ApplyPayment { payment: payments[0] }).await;
     let (windows, items, waiting) = due(bank.head().await, cutoff).await;
-    assert_eq!((windows[0].pending, windows[0].unsealed, windows[0].seals), (1, 1, 0));
-    assert_eq!(items.len(), 1);
+    assert_eq!((windows[0].pending, windows[0].unsealed, windows[0].seals), (1, 2, 0));
+    assert_eq!(items.len(), 2);
     assert_eq!(waiting.len(), 1);
 
     // A run that was broken off before its seal finds what it had settled.
     bank.command(&account, Command::ApplyPayment { payment: payments[1] }).await;
     let (windows, items, waiting) = due(bank.head().await, cutoff).await;
-    assert_eq!((windows[0].pending, windows[0].unsealed), (0, 2));
-    assert_eq!(items.iter().map(|item| item.payment).collect::<Vec<_>>(), payments[..2]);
+    assert_eq!((windows[0].pending, windows[0].unsealed), (0, 3));
+    let settled: Vec<_> = items.iter().map(|item| item.payment).collect();
+    assert_eq!(settled, [cancelled, payments[0], payments[1]]);
     assert_eq!(waiting, []);
 
     let sealed = ledger::cycles::cutoff::WindowSealed::of(key, 0, items);

@@ -6,4 +6,14 @@
     reason = "small counts, in code whose panics are how it reports"
 )]
 
+mod audit;
 mod cutoffs;
+mod days;
+mod lists;
+mod payments;
+mod reads;
+mod retries;
+mod rubbish;
+mod serving;
+mod titles;
+mod windows;

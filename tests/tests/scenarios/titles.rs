@@ -1,0 +1,187 @@
+//! The payoff, the hold on its funds, the lien's release, and the payoff that comes back.
+
+use proto::payledger::v1::{
+    AccountState, CancellationReason, Channel, FeeKind, ListAccountsRequest, ListTitlesRequest,
+    OpenAccountRequest, PaymentState, RecordLienRequest, TitleState,
+};
+use tests::client::Client;
+use tests::refusals::{reason, refused};
+use tests::requests::{
+    auto_loan, date, date_text, from_timestamp, instant, lien, money, personal_loan, request_id,
+    text, with_loan,
+};
+use tests::server::Town;
+use tests::views::{agree, books, split, standing};
+
+use crate::days::paid_by_ach;
+
+/// The quoted loan: 12,345.67 at 6.49 %, boarded on 15 June with 25.00 of fees.
+fn quoted_loan(account: &str) -> OpenAccountRequest {
+    let mut request = with_loan(auto_loan(account), |loan| {
+        loan.principal = Some(money("12345.67"));
+        loan.annual_rate = "0.0649".to_owned();
+    });
+    request.opened_date = Some(date("2026-06-15"));
+    request.fees_due = Some(money("25.00"));
+    request.instalment_plan.as_mut().unwrap().first_due_date = Some(date("2026-07-15"));
+    request.lien = Some(lien("TX"));
+    request
+}
+
+async fn state(town: &Client) -> TitleState {
+    let title = town.title("a-1").await.unwrap();
+    let request = ListTitlesRequest {
+        state: title.state,
+        min_position: town.head().await.unwrap(),
+        ..ListTitlesRequest::default()
+    };
+    let listed = town.titles().list_titles(request).await.unwrap().into_inner().titles;
+    assert_eq!(listed, [title.clone()]);
+    title.state()
+}
+
+#[tokio::test]
+async fn a_payoff_with_excess_is_split_to_the_cent_and_leaves_a_credit() {
+    let town = Town::at("2026-06-15T09:00:00-04:00").await;
+    town.open(quoted_loan("a-1")).await.unwrap();
+    let quote = town.balance("a-1", "2026-06-30").await.unwrap();
+    assert_eq!(text(quote.payoff_amount.as_ref()), "12403.60");
+    let payment = paid_by_ach(&town, "a-1", "12403.60", "2026-06-26").await;
+    let payment = town.payment("a-1", &payment).await.unwrap();
+    assert_eq!(split(&payment), "24.15/12345.67/25.00/8.78");
+    let after = "principal 0.00 interest 0.00 fees 0.00 credit 8.78 dpd 0";
+    assert_eq!(standing(&town, "a-1", "2026-12-31").await, after);
+    assert!(books(&town).await.contains(&"2110 -8.78".to_owned()));
+    let account = town.account("a-1").await.unwrap();
+    assert_eq!(account.state(), AccountState::PaidOff);
+    assert_eq!(date_text(account.paid_off_date.as_ref()), "2026-06-26");
+    agree(&town).await;
+}
+
+#[tokio::test]
+async fn a_lien_is_held_until_the_funds_are_good_and_then_released() {
+    let town = Town::at("2026-06-15T09:00:00-04:00").await;
+    town.open(quoted_loan("a-1")).await.unwrap();
+    assert_eq!(state(&town).await, TitleState::LienHeld);
+    let owed = refused(town.release("owed", "a-1").await);
+    assert_eq!((owed.reason.as_str(), owed.fact("balance")), ("BALANCE_REMAINING", "12370.67"));
+    paid_by_ach(&town, "a-1", "12403.60", "2026-06-26").await;
+    assert_eq!(state(&town).await, TitleState::PaidOffOnHold);
+    let title = town.title("a-1").await.unwrap();
+    assert_eq!(date_text(title.release_date.as_ref()), "2026-07-06");
+    town.clock("2026-07-05T23:59:59.999-04:00").await;
+    let held = refused(town.release("too early", "a-1").await);
+    assert_eq!((held.reason.as_str(), held.fact("release_date")), ("FUNDS_ON_HOLD", "2026-07-06"));
+    town.clock("2026-07-06T00:00:00-04:00").await;
+    let answer = town.release("in time", "a-1").await.unwrap();
+    let released = answer.title.unwrap();
+    assert_eq!((released.state(), answer.replayed), (TitleState::Released, false));
+    let at = from_timestamp(released.released_time.as_ref());
+    assert_eq!(at, Some(instant("2026-07-06T00:00:00-04:00")));
+    assert!(!town.release("once more", "a-1").await.unwrap().replayed);
+    assert!(town.release("in time", "a-1").await.unwrap().replayed);
+    assert_eq!(state(&town).await, TitleState::Released);
+    agree(&town).await;
+}
+
+#[tokio::test]
+async fn the_runner_releases_what_is_due_and_runs_closed_windows_by_itself() {
+    let town = Town::with_runner("2026-06-26T09:00:00-04:00").await;
+    town.open(quoted_loan("a-1")).await.unwrap();
+    let payment = town.schedule("payoff", "a-1", "12403.60", "2026-06-26").await.unwrap();
+    let payment = payment.payment.unwrap().payment_id;
+    town.clock("2026-06-26T15:00:06-04:00").await;
+    town.until(async |town| {
+        town.payment("a-1", &payment).await.unwrap().state() == PaymentState::Applied
+    })
+    .await;
+    town.clock("2026-07-06T00:00:00-04:00").await;
+    town.until(async |town| town.title("a-1").await.unwrap().state() == TitleState::Released).await;
+    let run = town.run("2026-06-26", "15:00").await.unwrap();
+    assert!(run.replayed);
+    agree(&town).await;
+}
+
+#[tokio::test]
+async fn a_payoff_that_comes_back_before_the_release_keeps_the_lien() {
+    let town = Town::at("2026-06-15T09:00:00-04:00").await;
+    town.open(quoted_loan("a-1")).await.unwrap();
+    let payment = paid_by_ach(&town, "a-1", "12403.60", "2026-06-26").await;
+    town.clock("2026-07-01T08:30:00-04:00").await;
+    town.take_back("return", "a-1", &payment, "R01").await.unwrap();
+    assert_eq!(state(&town).await, TitleState::LienHeld);
+    let account = town.account("a-1").await.unwrap();
+    assert_eq!((account.state(), account.paid_off_date), (AccountState::Open, None));
+    assert_eq!(account.fees.iter().filter(|fee| fee.kind() == FeeKind::ReturnedItem).count(), 1);
+    town.clock("2026-07-06T09:00:00-04:00").await;
+    assert_eq!(reason(town.release("release", "a-1").await), "BALANCE_REMAINING");
+    agree(&town).await;
+}
+
+#[tokio::test]
+async fn a_payoff_that_comes_back_after_the_release_is_owed_without_a_lien() {
+    let town = Town::at("2026-06-15T09:00:00-04:00").await;
+    town.open(quoted_loan("a-1")).await.unwrap();
+    let untouched = standing(&town, "a-1", "2026-07-08").await;
+    let payment = paid_by_ach(&town, "a-1", "12403.60", "2026-06-26").await;
+    town.clock("2026-07-06T09:00:00-04:00").await;
+    town.release("release", "a-1").await.unwrap();
+    town.clock("2026-07-08T08:30:00-04:00").await;
+    town.take_back("return", "a-1", &payment, "R10").await.unwrap();
+    assert_eq!(state(&town).await, TitleState::PayoffReturnedAfterRelease);
+    assert_eq!(standing(&town, "a-1", "2026-07-08").await, untouched);
+    agree(&town).await;
+    town.reinstate("good after all", "a-1", &payment).await.unwrap();
+    assert_eq!(state(&town).await, TitleState::Released);
+    agree(&town).await;
+}
+
+#[tokio::test]
+async fn a_paid_off_account_keeps_money_as_credit_and_cancels_what_was_scheduled() {
+    let town = Town::at("2026-06-20T09:00:00-04:00").await;
+    town.open(quoted_loan("a-1")).await.unwrap();
+    let scheduled = town.schedule("pay", "a-1", "310.00", "2026-07-15").await.unwrap();
+    town.clock("2026-06-26T09:00:00-04:00").await;
+    town.receive("payoff", "a-1", Channel::Wire, "12403.60", "2026-06-26").await.unwrap();
+    let refusal = refused(town.schedule("more", "a-1", "310.00", "2026-06-29").await);
+    assert_eq!(refusal.reason, "ACCOUNT_PAID_OFF");
+    assert_eq!(refusal.fact("paid_off_date"), "2026-06-26");
+    let more = town.receive("mail", "a-1", Channel::Mail, "310.00", "2026-06-26").await.unwrap();
+    assert_eq!(split(&more.payment.unwrap()), "0.00/0.00/0.00/310.00");
+    town.clock("2026-07-15T15:00:06-04:00").await;
+    let run = town.run("2026-07-15", "15:00").await.unwrap().summary.unwrap();
+    assert_eq!((run.applied_count, run.cancelled_count), (0, 1));
+    let payment = scheduled.payment.unwrap().payment_id;
+    let cancelled = town.payment("a-1", &payment).await.unwrap();
+    assert_eq!(cancelled.state(), PaymentState::Cancelled);
+    assert_eq!(cancelled.cancellation_reason(), CancellationReason::AccountPaidOff);
+    let request = ListAccountsRequest {
+        state: AccountState::PaidOff.into(),
+        ..ListAccountsRequest::default()
+    };
+    let paid_off = town.accounts().list_accounts(request).await.unwrap().into_inner().accounts;
+    assert_eq!(paid_off, [town.account("a-1").await.unwrap()]);
+    agree(&town).await;
+}
+
+#[tokio::test]
+async fn a_lien_is_recorded_once_and_only_on_a_vehicle_that_is_bought() {
+    let town = Town::at("2026-06-20T09:00:00-04:00").await;
+    town.open(auto_loan("a-1")).await.unwrap();
+    town.open(personal_loan("p-1")).await.unwrap();
+    assert_eq!(reason(town.title("a-1").await), "TITLE_NOT_FOUND");
+    assert_eq!(reason(town.release("no lien", "a-1").await), "NO_LIEN");
+    let record = |name: &str, account: &str, title_state: &str| RecordLienRequest {
+        request_id: request_id(name),
+        account_id: account.to_owned(),
+        lien: Some(lien(title_state)),
+    };
+    town.titles().record_lien(record("record", "a-1", "TX")).await.unwrap();
+    assert_eq!(state(&town).await, TitleState::LienHeld);
+    town.titles().record_lien(record("same", "a-1", "TX")).await.unwrap();
+    let other = town.titles().record_lien(record("other", "a-1", "MO")).await;
+    assert_eq!(reason(other), "LIEN_EXISTS");
+    let unsecured = town.titles().record_lien(record("unsecured", "p-1", "TX")).await;
+    assert_eq!(reason(unsecured), "PRODUCT_HAS_NO_TITLE");
+    agree(&town).await;
+}
