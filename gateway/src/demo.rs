@@ -120,10 +120,15 @@ async fn tell(args: &DemoArgs, out: &mut dyn Write) -> Result<(), DemoError> {
     let client = Client::connect(server.address()).await?;
     let cast = Cast::of(portfolio::accounts(show::day(boarding::DAY)?)?)?;
     let mut demo = Demo { stage: Stage::new(out), launch, server, client, now, cast };
-    // Where a signal ends the story early, the service is killed with it.
-    tokio::select! {
-        played = demo.play() => played?,
-        asked = outlook::stop_asked() => return asked.and(Err(DemoError::Interrupted)),
+    let played = tokio::select! {
+        played = demo.play() => played,
+        asked = outlook::stop_asked() => asked.and(Err(DemoError::Interrupted)),
+    };
+    if let Err(error) = played {
+        // The service ends with the story, before its directory is removed. It may have ended by
+        // itself, which `error` is about.
+        let _ended = demo.server.kill().await;
+        return Err(error);
     }
     demo.look_around(args.exit)?;
     if args.exit { demo.server.kill().await } else { demo.stay().await }
