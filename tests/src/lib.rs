@@ -6,7 +6,9 @@
     reason = "test support: what cannot be set up ends the test where it stands"
 )]
 
+pub mod chance;
 pub mod client;
+pub mod process;
 pub mod refusals;
 pub mod requests;
 pub mod server;

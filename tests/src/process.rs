@@ -1,0 +1,124 @@
+//! The real binary as a process of its own: started, killed, and asked questions offline.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The binary `payledger` of this build. It is brought up to date once a run, so that no test
+/// judges an older one.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let folder = test.parent().and_then(Path::parent).unwrap();
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--package", "gateway", "--bin", "payledger"]);
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "cargo build --package gateway");
+        folder.join("payledger")
+    })
+}
+
+/// A running `payledger serve`. It ends with the test, however the test ends.
+#[derive(Debug)]
+pub struct Process {
+    child: Option<Child>,
+    address: SocketAddr,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended by itself.
+            let _ended = child.kill().and_then(|()| child.wait());
+        }
+    }
+}
+
+/// How a process ended, and what it said on standard error.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its status.
+    pub status: ExitStatus,
+    /// What it said.
+    pub said: String,
+}
+
+fn serve(mut command: Command, data_dir: &Path, clock: &str) -> Child {
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--set-clock", clock]);
+    command.arg("--data-dir").arg(data_dir);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+impl Process {
+    /// Starts the service and waits until it listens, or until it has ended without.
+    pub fn start(data_dir: &Path, clock: &str) -> Result<Self, Ended> {
+        Self::start_as(Command::new(binary()), data_dir, clock)
+    }
+
+    /// The same, by a command that goes before.
+    pub fn start_as(command: Command, data_dir: &Path, clock: &str) -> Result<Self, Ended> {
+        let mut child = serve(command, data_dir, clock);
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        match line.trim().strip_prefix("listening on ") {
+            Some(address) => Ok(Self { child: Some(child), address: address.parse().unwrap() }),
+            None => Err(ended(child)),
+        }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id, by which others name it.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub fn kill(mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub fn stop(self) -> Ended {
+        let id = self.id().to_string();
+        assert!(Command::new("kill").arg(&id).status().unwrap().success());
+        self.wait()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(mut self) -> Ended {
+        ended(self.child.take().unwrap())
+    }
+}
+
+fn ended(mut child: Child) -> Ended {
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    Ended { status: child.wait().unwrap(), said }
+}
+
+/// Runs a verb that needs no server on a data directory.
+pub fn offline(verb: &[&str], data_dir: &Path) -> Output {
+    let mut command = Command::new(binary());
+    command.args(verb).arg("--data-dir").arg(data_dir).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs a verb that must find nothing wrong.
+pub fn offline_finds_nothing_wrong(verb: &[&str], data_dir: &Path) {
+    let output = offline(verb, data_dir);
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{verb:?}: {said}");
+}

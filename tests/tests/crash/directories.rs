@@ -1,0 +1,109 @@
+//! Data directories that cannot be used: each is refused clearly, and left as it was.
+
+use std::path::Path;
+use std::process::Command;
+
+use ledger::store::embedded::Options;
+use proto::payledger::v1::Channel;
+use tests::client::Client;
+use tests::process::{Process, binary, offline_finds_nothing_wrong};
+use tests::requests::auto_loan;
+
+const CLOCK: &str = "2026-03-03T09:00:00-05:00";
+
+/// What the binary says when it does not start here.
+fn refusal(data_dir: &Path) -> String {
+    let ended = Process::start(data_dir, CLOCK).unwrap_err();
+    assert_ne!(ended.status.code(), Some(0));
+    assert!(!ended.said.contains("panicked"), "{}", ended.said);
+    ended.said
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused_and_told_who_holds_the_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), CLOCK).unwrap();
+    let said = refusal(folder.path());
+    assert!(said.contains(&format!("process {}", process.id())), "{said}");
+    let client = Client::connect(process.address()).await;
+    client.open(auto_loan("a-1")).await.unwrap();
+    process.kill();
+    let process = Process::start(folder.path(), CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    assert!(client.open(auto_loan("a-1")).await.unwrap().replayed);
+    process.kill();
+}
+
+#[test]
+fn a_place_where_nothing_can_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, b"mine").unwrap();
+    for place in [file.clone(), file.join("below"), "/proc/payledger".into()] {
+        let said = refusal(&place);
+        assert!(said.contains(&place.display().to_string()), "{said}");
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+}
+
+#[tokio::test]
+async fn a_log_of_another_format_is_refused_and_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(ledger::store::embedded::Embedded::open(folder.path(), Options::default()).unwrap());
+    let log = folder.path().join("events.db");
+    let database = rusqlite::Connection::open(&log).unwrap();
+    database.execute("UPDATE meta SET value = '2' WHERE name = 'format'", []).unwrap();
+    database.close().unwrap();
+    let before = std::fs::read(&log).unwrap();
+    let said = refusal(folder.path());
+    assert!(said.contains("has format 2"), "{said}");
+    assert_eq!(std::fs::read(&log).unwrap(), before);
+}
+
+#[tokio::test]
+async fn rubbish_in_place_of_the_log_is_refused_and_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("events.db");
+    std::fs::write(&log, b"this is no database at all, and it is longer than a header of one is")
+        .unwrap();
+    let said = refusal(folder.path());
+    assert!(said.contains("events.db"), "{said}");
+    assert!(std::fs::read(&log).unwrap().starts_with(b"this is no database"));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_what_was_acknowledged_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    // No file may grow beyond this many blocks of 512 bytes: writes fail as on a full disk.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 800; exec \"$0\" \"$@\""]).arg(binary());
+    let process = Process::start_as(limited, folder.path(), CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    client.open(auto_loan("a-1")).await.unwrap();
+    let mut acknowledged = Vec::new();
+    let failure = loop {
+        let name = format!("wire {}", acknowledged.len());
+        match client.receive(&name, "a-1", Channel::Wire, "0.01", "2026-03-03").await {
+            Ok(answer) => acknowledged.push((name, answer.position)),
+            Err(status) => break status,
+        }
+        assert!(acknowledged.len() < 20_000, "the disk never filled");
+    };
+    let code = failure.code();
+    assert!(
+        matches!(code, tonic::Code::Unavailable | tonic::Code::Unknown),
+        "{failure:?} after {}",
+        acknowledged.len()
+    );
+    let ended = process.wait();
+    assert!(!ended.status.success() && !ended.said.contains("panicked"), "{}", ended.said);
+    let process = Process::start(folder.path(), CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    for (name, position) in acknowledged.iter().rev().take(50) {
+        let again = client.receive(name, "a-1", Channel::Wire, "0.01", "2026-03-03").await.unwrap();
+        assert_eq!((again.position, again.replayed), (*position, true), "{name}");
+    }
+    assert_eq!(client.payments_of("a-1").await.unwrap().len(), acknowledged.len().min(1000));
+    assert!(process.stop().status.success());
+    offline_finds_nothing_wrong(&["verify"], folder.path());
+}
