@@ -20,6 +20,13 @@ pub fn binary() -> &'static Path {
         if folder.ends_with("release") {
             build.arg("--release");
         }
+        // What cargo tells this test about itself would make build scripts run again.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                build.env_remove(name.as_ref());
+            }
+        }
         assert!(build.status().unwrap().success(), "cargo build --package gateway");
         folder.join("payledger")
     })
