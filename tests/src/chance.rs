@@ -1,6 +1,6 @@
 //! Chance with a seed, so that a run that failed can be run again.
 
-/// Numbers that look random and follow from a seed (SplitMix64).
+/// Numbers that look random and follow from a seed (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
 
@@ -18,8 +18,11 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `limit`, which is above zero.
+    /// A number below `limit`; zero if that is zero.
     pub const fn below(&mut self, limit: u64) -> u64 {
-        self.draw() % limit
+        match self.draw().checked_rem(limit) {
+            Some(rest) => rest,
+            None => 0,
+        }
     }
 }

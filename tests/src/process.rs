@@ -126,6 +126,7 @@ pub fn offline(verb: &[&str], data_dir: &Path) -> Output {
 /// Runs a verb that must find nothing wrong.
 pub fn offline_finds_nothing_wrong(verb: &[&str], data_dir: &Path) {
     let output = offline(verb, data_dir);
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let (out, error) = (&output.stdout, &output.stderr);
+    let said = format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(error));
     assert!(output.status.success(), "{verb:?}: {said}");
 }

@@ -128,7 +128,7 @@ pub fn lease(account: &str) -> OpenAccountRequest {
 pub fn interest_free(account: &str, principal: &str) -> OpenAccountRequest {
     with_loan(auto_loan(account), |loan| {
         loan.principal = Some(money(principal));
-        loan.annual_rate = "0".to_owned();
+        "0".clone_into(&mut loan.annual_rate);
     })
 }
 

@@ -86,7 +86,16 @@ pub async fn agree(client: &Client) {
         assert_eq!(client.account(&account.account_id).await.as_ref().unwrap(), account);
     }
     let payments = all_payments(client, head).await;
-    for payment in &payments {
+    payments_agree(client, &payments).await;
+    pending_agree(client, head, &payments).await;
+    for title in all_titles(client, head).await {
+        assert_eq!(client.title(&title.account_id).await.unwrap(), title);
+    }
+    books_agree(client, &accounts).await;
+}
+
+async fn payments_agree(client: &Client, payments: &[Payment]) {
+    for payment in payments {
         let own = client.payment(&payment.account_id, &payment.payment_id).await.unwrap();
         assert_eq!(&own, payment, "the account's own view against the list");
         match payment.state() {
@@ -100,11 +109,6 @@ pub async fn agree(client: &Client) {
             }
         }
     }
-    pending_agree(client, head, &payments).await;
-    for title in all_titles(client, head).await {
-        assert_eq!(client.title(&title.account_id).await.unwrap(), title);
-    }
-    books_agree(client, &accounts).await;
 }
 
 async fn pending_agree(client: &Client, head: u64, payments: &[Payment]) {

@@ -9,6 +9,7 @@ use proto::payledger::v1::batch_result::Outcome;
 use proto::payledger::v1::{BatchResult, Channel};
 use tests::chance::Chance;
 use tests::client::{Client, receive, schedule};
+use tests::refusals::Refused;
 use tests::requests::{auto_loan, lien};
 use tokio::sync::watch;
 use tonic::Code;
@@ -50,34 +51,35 @@ fn commands(client: u64, day: &Day<'_>) -> impl Iterator<Item = Command> {
     })
 }
 
-/// The request id of a command.
+/// The account and the request id of a command.
 pub(crate) fn id_of(command: &Command) -> (String, String) {
-    match command {
-        Command::OpenAccount(request) => (request.account_id.clone(), request.request_id.clone()),
-        Command::SchedulePayment(request) => {
-            (request.account_id.clone(), request.request_id.clone())
-        }
-        Command::ReceivePayment(request) => {
-            (request.account_id.clone(), request.request_id.clone())
-        }
-        other => unreachable!("{other:?}"),
+    if let Command::OpenAccount(request) = command {
+        (request.account_id.clone(), request.request_id.clone())
+    } else if let Command::SchedulePayment(request) = command {
+        (request.account_id.clone(), request.request_id.clone())
+    } else if let Command::ReceivePayment(request) = command {
+        (request.account_id.clone(), request.request_id.clone())
+    } else {
+        unreachable!("{command:?}")
     }
 }
 
 /// The position of an outcome, and whether it is a repeat; none if nothing was recorded.
 pub(crate) fn outcome(result: &BatchResult) -> Option<(u64, bool)> {
-    match result.outcome.as_ref().unwrap() {
-        Outcome::OpenAccount(answer) => Some((answer.position, answer.replayed)),
-        Outcome::SchedulePayment(answer) => Some((answer.position, answer.replayed)),
-        Outcome::ReceivePayment(answer) => Some((answer.position, answer.replayed)),
-        Outcome::Error(status) => {
-            let refused = tests::refusals::Refused::of_command(status);
-            let recorded = refused.code == Code::FailedPrecondition;
-            recorded.then(|| {
-                (refused.fact("position").parse().unwrap(), refused.fact("replayed") == "true")
-            })
-        }
-        other => unreachable!("{other:?}"),
+    let outcome = result.outcome.as_ref().unwrap();
+    if let Outcome::Error(status) = outcome {
+        let refused = Refused::of_command(status);
+        let position = || refused.fact("position").parse().unwrap();
+        let recorded = refused.code == Code::FailedPrecondition;
+        recorded.then(|| (position(), refused.fact("replayed") == "true"))
+    } else if let Outcome::OpenAccount(answer) = outcome {
+        Some((answer.position, answer.replayed))
+    } else if let Outcome::SchedulePayment(answer) = outcome {
+        Some((answer.position, answer.replayed))
+    } else if let Outcome::ReceivePayment(answer) = outcome {
+        Some((answer.position, answer.replayed))
+    } else {
+        unreachable!("{outcome:?}")
     }
 }
 

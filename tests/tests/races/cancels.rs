@@ -1,7 +1,7 @@
 //! Two cancels and a run of the window on one payment, around its cut-off, over real connections.
 
 use chrono::{Days, Duration, NaiveDate};
-use proto::payledger::v1::PaymentState;
+use proto::payledger::v1::{Payment, PaymentState};
 use tests::chance::Chance;
 use tests::client::Client;
 use tests::refusals::Refused;
@@ -66,7 +66,7 @@ async fn two_cancels_and_a_run_have_one_outcome_in_every_view() {
         }
         let state = town.payment(&account, &payment).await.unwrap().state();
         let listed = town.payments_of(&account).await.unwrap();
-        assert_eq!(listed.iter().map(|payment| payment.state()).collect::<Vec<_>>(), [state]);
+        assert_eq!(listed.iter().map(Payment::state).collect::<Vec<_>>(), [state]);
         let in_time = told.iter().any(|told| told == "cancelled");
         let late = ["CANCEL_WINDOW_CLOSED", "STALE_REQUEST"];
         assert!(

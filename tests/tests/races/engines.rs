@@ -29,7 +29,7 @@ struct Desk {
 }
 
 async fn engine_on(store: &Arc<Faulty>, at: DateTime<Utc>) -> Engine {
-    let port: Arc<dyn EventStore> = Arc::clone(store) as Arc<dyn EventStore>;
+    let port: Arc<dyn EventStore> = store.clone();
     Engine::start(port, Arc::new(Clock::set_to(at)), Rulebook::built_in()).await.unwrap()
 }
 
@@ -93,7 +93,7 @@ async fn a_cancel_in_time_wins_over_the_run_however_late_it_commits() {
 
     desk.engine.clock().set(instant(STARTS)).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let port: Arc<dyn EventStore> = Arc::clone(&desk.store) as Arc<dyn EventStore>;
+    let port: Arc<dyn EventStore> = desk.store.clone();
     let reads = Projections::open(folder.path(), port, Options::default()).await.unwrap();
     let cycles = Cycles::new(desk.engine.clone(), reads);
     let (product, date) = (Product::AutoLoan, "2026-03-03".parse().unwrap());

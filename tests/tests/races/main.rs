@@ -1,9 +1,5 @@
 //! What happens at once: cancels against runs, gateways against each other, answers that are lost.
-#![expect(
-    clippy::arithmetic_side_effects,
-    clippy::unwrap_used,
-    reason = "small counts, in code whose panics are how it reports"
-)]
+#![expect(clippy::unwrap_used, reason = "in code whose panics are how it reports")]
 
 mod cancels;
 mod engines;

@@ -3,7 +3,7 @@
 use proto::google::r#type::{Date, Money};
 use proto::payledger::v1::open_account_request::Terms;
 use proto::payledger::v1::{
-    AssessFeeRequest, Channel, FeeKind, Funding, InstalmentPlan, LeaseTerms, Lien,
+    AssessFeeRequest, Channel, FeeKind, Funding, InstalmentPlan, LeaseTerms, Lien, LoanTerms,
     OpenAccountRequest, PreviewPaymentRequest, Product, ReturnPaymentRequest,
     SchedulePaymentRequest, SetClockRequest, batch_command::Command,
 };
@@ -14,20 +14,20 @@ use tests::server::Town;
 
 type Change<T> = fn(&mut T);
 
-fn usd(units: i64, nanos: i32) -> Option<Money> {
-    Some(Money { currency_code: "USD".to_owned(), units, nanos })
+fn usd(units: i64, nanos: i32) -> Money {
+    Money { currency_code: "USD".to_owned(), units, nanos }
 }
 
-fn currency(code: &str) -> Option<Money> {
-    Some(Money { currency_code: code.to_owned(), ..money("1.00") })
+fn currency(code: &str) -> Money {
+    Money { currency_code: code.to_owned(), ..money("1.00") }
 }
 
-fn day(year: i32, month: i32, day: i32) -> Option<Date> {
-    Some(Date { year, month, day })
+fn day(year: i32, month: i32, day: i32) -> Date {
+    Date { year, month, day }
 }
 
-fn token(token: &str) -> Option<Funding> {
-    Some(Funding { token: token.to_owned(), last_four: String::new() })
+fn token(token: &str) -> Funding {
+    Funding { token: token.to_owned(), last_four: String::new() }
 }
 
 #[tokio::test]
@@ -48,31 +48,31 @@ async fn a_payment_with_a_field_that_cannot_be_right_is_refused_by_that_field() 
         ("account_id", "INVALID_FIELD", |r| r.account_id = "a\u{0}1".to_owned()),
         ("account_id", "INVALID_FIELD", |r| r.account_id = "\u{e4}-1".to_owned()),
         ("amount", "INVALID_FIELD", |r| r.amount = None),
-        ("amount", "INVALID_FIELD", |r| r.amount = usd(0, 0)),
-        ("amount", "INVALID_FIELD", |r| r.amount = usd(-310, 0)),
-        ("amount", "INVALID_FIELD", |r| r.amount = usd(310, 1)),
-        ("amount", "INVALID_FIELD", |r| r.amount = usd(310, 5_000_000)),
-        ("amount", "INVALID_FIELD", |r| r.amount = usd(310, -10_000_000)),
-        ("amount", "INVALID_FIELD", |r| r.amount = usd(-310, 10_000_000)),
-        ("amount", "INVALID_FIELD", |r| r.amount = usd(310, 1_000_000_000)),
-        ("amount", "INVALID_FIELD", |r| r.amount = usd(i64::MAX, 990_000_000)),
-        ("amount", "INVALID_FIELD", |r| r.amount = usd(i64::MIN, i32::MIN)),
-        ("amount", "INVALID_FIELD", |r| r.amount = currency("")),
-        ("amount", "INVALID_FIELD", |r| r.amount = currency("usd")),
-        ("amount", "CURRENCY_MISMATCH", |r| r.amount = currency("EUR")),
+        ("amount", "INVALID_FIELD", |r| r.amount = Some(usd(0, 0))),
+        ("amount", "INVALID_FIELD", |r| r.amount = Some(usd(-310, 0))),
+        ("amount", "INVALID_FIELD", |r| r.amount = Some(usd(310, 1))),
+        ("amount", "INVALID_FIELD", |r| r.amount = Some(usd(310, 5_000_000))),
+        ("amount", "INVALID_FIELD", |r| r.amount = Some(usd(310, -10_000_000))),
+        ("amount", "INVALID_FIELD", |r| r.amount = Some(usd(-310, 10_000_000))),
+        ("amount", "INVALID_FIELD", |r| r.amount = Some(usd(310, 1_000_000_000))),
+        ("amount", "INVALID_FIELD", |r| r.amount = Some(usd(i64::MAX, 990_000_000))),
+        ("amount", "INVALID_FIELD", |r| r.amount = Some(usd(i64::MIN, i32::MIN))),
+        ("amount", "INVALID_FIELD", |r| r.amount = Some(currency(""))),
+        ("amount", "INVALID_FIELD", |r| r.amount = Some(currency("usd"))),
+        ("amount", "CURRENCY_MISMATCH", |r| r.amount = Some(currency("EUR"))),
         ("payment_date", "INVALID_FIELD", |r| r.payment_date = None),
-        ("payment_date", "INVALID_DATE", |r| r.payment_date = day(0, 0, 0)),
-        ("payment_date", "INVALID_DATE", |r| r.payment_date = day(2026, 2, 31)),
-        ("payment_date", "INVALID_DATE", |r| r.payment_date = day(2026, 2, 29)),
-        ("payment_date", "INVALID_DATE", |r| r.payment_date = day(2026, 13, 1)),
-        ("payment_date", "INVALID_DATE", |r| r.payment_date = day(0, 3, 3)),
-        ("payment_date", "INVALID_DATE", |r| r.payment_date = day(10_000, 1, 1)),
-        ("payment_date", "INVALID_DATE", |r| r.payment_date = day(2026, i32::MIN, i32::MAX)),
-        ("funding.token", "INVALID_FIELD", |r| r.funding = token("")),
-        ("funding.token", "INVALID_FIELD", |r| r.funding = token("000123456789")),
-        ("funding.token", "INVALID_FIELD", |r| r.funding = token("021000021-000123456789")),
-        ("funding.token", "INVALID_FIELD", |r| r.funding = token("tok\n7")),
-        ("funding.token", "INVALID_FIELD", |r| r.funding = token(&"t".repeat(65))),
+        ("payment_date", "INVALID_DATE", |r| r.payment_date = Some(day(0, 0, 0))),
+        ("payment_date", "INVALID_DATE", |r| r.payment_date = Some(day(2026, 2, 31))),
+        ("payment_date", "INVALID_DATE", |r| r.payment_date = Some(day(2026, 2, 29))),
+        ("payment_date", "INVALID_DATE", |r| r.payment_date = Some(day(2026, 13, 1))),
+        ("payment_date", "INVALID_DATE", |r| r.payment_date = Some(day(0, 3, 3))),
+        ("payment_date", "INVALID_DATE", |r| r.payment_date = Some(day(10_000, 1, 1))),
+        ("payment_date", "INVALID_DATE", |r| r.payment_date = Some(day(2026, i32::MIN, i32::MAX))),
+        ("funding.token", "INVALID_FIELD", |r| r.funding = Some(token(""))),
+        ("funding.token", "INVALID_FIELD", |r| r.funding = Some(token("000123456789"))),
+        ("funding.token", "INVALID_FIELD", |r| r.funding = Some(token("021000021-000123456789"))),
+        ("funding.token", "INVALID_FIELD", |r| r.funding = Some(token("tok\n7"))),
+        ("funding.token", "INVALID_FIELD", |r| r.funding = Some(token(&"t".repeat(65)))),
         ("funding.last_four", "INVALID_FIELD", |r| {
             r.funding = Some(Funding { token: "tok".to_owned(), last_four: "12345".to_owned() });
         }),
@@ -86,27 +86,32 @@ async fn a_payment_with_a_field_that_cannot_be_right_is_refused_by_that_field() 
     assert_eq!(town.head().await.unwrap(), head);
 }
 
+fn loan(change: fn(&mut LoanTerms)) -> OpenAccountRequest {
+    with_loan(auto_loan("a-1"), change)
+}
+
+fn of(change: Change<OpenAccountRequest>) -> OpenAccountRequest {
+    let mut request = auto_loan("a-1");
+    change(&mut request);
+    request
+}
+
+fn plan(change: Change<InstalmentPlan>) -> OpenAccountRequest {
+    let mut request = auto_loan("a-1");
+    change(request.instalment_plan.as_mut().unwrap());
+    request
+}
+
+fn with_lien(change: Change<Lien>) -> OpenAccountRequest {
+    let mut request = auto_loan("a-1");
+    change(request.lien.insert(lien("TX")));
+    request
+}
+
 #[tokio::test]
 async fn an_account_with_terms_that_cannot_be_is_refused_by_the_path_of_the_field() {
     let town = Town::at("2026-03-03T09:00:00-05:00").await;
     let head = town.head().await.unwrap();
-    let loan =
-        |change: fn(&mut proto::payledger::v1::LoanTerms)| with_loan(auto_loan("a-1"), change);
-    let of = |change: Change<OpenAccountRequest>| {
-        let mut request = auto_loan("a-1");
-        change(&mut request);
-        request
-    };
-    let plan = |change: Change<InstalmentPlan>| {
-        let mut request = auto_loan("a-1");
-        change(request.instalment_plan.as_mut().unwrap());
-        request
-    };
-    let with_lien = |change: Change<Lien>| {
-        let mut request = auto_loan("a-1");
-        change(request.lien.insert(lien("TX")));
-        request
-    };
     let mut taxed = lease("a-1");
     taxed.terms = Some(Terms::Lease(LeaseTerms { tax: Some(money("389.00")) }));
     for (path, request) in [
@@ -117,11 +122,11 @@ async fn an_account_with_terms_that_cannot_be_is_refused_by_the_path_of_the_fiel
         ("loan", of(|r| r.terms = None)),
         ("loan", of(|r| r.terms = Some(Terms::Lease(LeaseTerms::default())))),
         ("lease", of(|r| r.product = Product::Lease.into())),
-        ("fees_due", of(|r| r.fees_due = usd(-1, 0))),
-        ("returned_item_fee", of(|r| r.returned_item_fee = usd(0, 0))),
+        ("fees_due", of(|r| r.fees_due = Some(usd(-1, 0)))),
+        ("returned_item_fee", of(|r| r.returned_item_fee = Some(usd(0, 0)))),
         ("loan.principal", loan(|loan| loan.principal = None)),
-        ("loan.principal", loan(|loan| loan.principal = usd(0, 0))),
-        ("loan.principal", loan(|loan| loan.principal = usd(100_000_000, 0))),
+        ("loan.principal", loan(|loan| loan.principal = Some(usd(0, 0)))),
+        ("loan.principal", loan(|loan| loan.principal = Some(usd(100_000_000, 0)))),
         ("loan.annual_rate", loan(|loan| loan.annual_rate = String::new())),
         ("loan.annual_rate", loan(|loan| loan.annual_rate = "7.3%".to_owned())),
         ("loan.annual_rate", loan(|loan| loan.annual_rate = "-0.01".to_owned())),
@@ -129,21 +134,24 @@ async fn an_account_with_terms_that_cannot_be_is_refused_by_the_path_of_the_fiel
         ("loan.annual_rate", loan(|loan| loan.annual_rate = "NaN".to_owned())),
         ("loan.annual_rate", loan(|loan| loan.annual_rate = "9".repeat(1000))),
         ("loan.day_count_basis", loan(|loan| loan.day_count_basis = 17)),
-        ("loan.unpaid_interest", loan(|loan| loan.unpaid_interest = usd(-1, 0))),
+        ("loan.unpaid_interest", loan(|loan| loan.unpaid_interest = Some(usd(-1, 0)))),
         (
             "loan.interest_paid_through_date",
             loan(|loan| {
                 loan.interest_paid_through_date = Some(date("2026-03-02"));
             }),
         ),
-        ("instalment_plan.amount", plan(|plan| plan.amount = usd(0, 0))),
+        ("instalment_plan.amount", plan(|plan| plan.amount = Some(usd(0, 0)))),
         ("instalment_plan.first_due_date", plan(|plan| plan.first_due_date = None)),
         ("instalment_plan.instalment_count", plan(|plan| plan.instalment_count = 0)),
         ("instalment_plan.instalment_count", plan(|plan| plan.instalment_count = -1)),
         ("instalment_plan.instalment_count", plan(|plan| plan.instalment_count = i32::MAX)),
         ("instalment_plan.day_of_month", plan(|plan| plan.day_of_month = 32)),
         ("instalment_plan.day_of_month", plan(|plan| plan.day_of_month = 15)),
-        ("instalment_plan.first_amount_due", plan(|plan| plan.first_amount_due = usd(311, 0))),
+        (
+            "instalment_plan.first_amount_due",
+            plan(|plan| plan.first_amount_due = Some(usd(311, 0))),
+        ),
         ("lease.tax", taxed),
         ("lien.title_state", with_lien(|lien| lien.title_state = "Texas".to_owned())),
         ("lien.vin", with_lien(|lien| lien.vin = "1HGCM82633A00435I".to_owned())),

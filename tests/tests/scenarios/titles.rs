@@ -19,7 +19,7 @@ use crate::days::paid_by_ach;
 fn quoted_loan(account: &str) -> OpenAccountRequest {
     let mut request = with_loan(auto_loan(account), |loan| {
         loan.principal = Some(money("12345.67"));
-        loan.annual_rate = "0.0649".to_owned();
+        "0.0649".clone_into(&mut loan.annual_rate);
     });
     request.opened_date = Some(date("2026-06-15"));
     request.fees_due = Some(money("25.00"));
@@ -36,7 +36,7 @@ async fn state(town: &Client) -> TitleState {
         ..ListTitlesRequest::default()
     };
     let listed = town.titles().list_titles(request).await.unwrap().into_inner().titles;
-    assert_eq!(listed, [title.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&title));
     title.state()
 }
 
