@@ -76,47 +76,65 @@ impl Cycles {
     }
 
     /// Runs every closed window that has payments no seal covers, then releases the liens whose
-    /// hold is over.
+    /// hold is over. What fails is logged and tried again the next time, and stops nothing else.
     async fn run_due(&self) -> Result<(), Failure> {
         let now = self.engine.clock().now();
         let windows = self.ask(move |reader| reader.unsealed_windows(now)).await?;
-        for window in windows {
-            if window.key.starts_at() <= now {
-                let run = self.run_window(window.key).await?;
-                tracing::info!(
-                    window = run.key.name(),
-                    position = run.position.0,
-                    "the window is sealed"
-                );
+        for window in windows.iter().filter(|window| window.key.starts_at() <= now) {
+            let name = window.key.name();
+            match self.run_window(window.key).await {
+                Ok(run) => {
+                    let position = run.position.0;
+                    tracing::info!(window = name, position, "the window is sealed");
+                }
+                Err(failure) => {
+                    tracing::error!(window = name, %failure, "a run did not come to its end");
+                }
             }
         }
         self.release_liens().await
     }
 
-    /// Runs one window: applies what is pending in it, and seals what no seal covers yet.
+    /// Runs one window: applies what is pending in it, and seals what no seal covers yet. Goes on if
+    /// the caller's future is dropped.
     pub async fn run_window(&self, key: WindowKey) -> Result<WindowRun, Failure> {
+        let cycles = self.clone();
+        let run = tokio::spawn(async move { cycles.carry_out(key).await });
+        run.await.unwrap_or_else(|fault| {
+            tracing::error!(%fault, "a run ended by a fault");
+            Err(Failure::internal_fault())
+        })
+    }
+
+    async fn carry_out(&self, key: WindowKey) -> Result<WindowRun, Failure> {
         let _turn = self.turn.lock().await;
-        key.check(self.engine.rules(), self.engine.clock().now())?;
+        key.check_closed(self.engine.clock().now())?;
+        if self.ask(move |reader| reader.window(&key)).await?.is_none() {
+            key.check_known(self.engine.rules())?;
+        }
         // A cancel received before the cut-off wins however late it commits.
         self.engine.settled_before(key.cutoff_at()).await;
         let mut after = Position::START;
+        let mut failed = Ok(());
         loop {
             self.catch_up().await?;
             let due =
                 self.ask(move |reader| reader.due_payments(&key, after, RUN_PAYMENTS)).await?;
             let Some(last) = due.last() else { break };
             after = last.first_position;
-            self.apply(key, due).await?;
+            failed = failed.and(self.apply(key, due).await);
         }
+        // A payment that could not be applied leaves the window unsealed, and only itself behind.
+        failed?;
         self.catch_up().await?;
-        let items = self.ask(move |reader| reader.unsealed_items(&key)).await?;
-        let sealed_before = self.engine.window_seals(&key).await?.len();
-        let (_, position) = self.engine.seal_window(key, items).await?;
+        let unsealed = self.ask(move |reader| reader.unsealed(&key)).await?;
+        let nothing_new = unsealed.seals > 0 && unsealed.items.is_empty();
+        let (_, position) = self.engine.seal_window(key, unsealed.seals, unsealed.items).await?;
         let seals = self.engine.window_seals(&key).await?;
-        let nothing_new = seals.len() == sealed_before;
         Ok(WindowRun { key, seals, position, nothing_new })
     }
 
+    /// Applies payments; tells the first failure once all have been tried.
     async fn apply(&self, key: WindowKey, due: Vec<DuePayment>) -> Result<(), Failure> {
         let receipt = self.engine.receive()?;
         let requests = due
@@ -130,36 +148,33 @@ impl Cycles {
             })
             .collect();
         drop(receipt);
-        for answer in self.engine.execute_batch(requests).await {
-            answer?;
-        }
-        Ok(())
+        let answers = self.engine.execute_batch(requests).await;
+        answers.into_iter().try_for_each(|answer| answer.map(drop).map_err(Failure::from))
     }
 
     async fn release_liens(&self) -> Result<(), Failure> {
         let _turn = self.turn.lock().await;
+        self.catch_up().await?;
         let today = eastern_date(self.engine.clock().now());
         let due = self.ask(move |reader| reader.releasable_titles(today, RELEASES)).await?;
         for releasable in due {
-            let request =
-                self.release(&releasable.account, &releasable.release_date.to_string())?;
+            let account = &releasable.account;
+            let request = self.release(account, releasable.last_position)?;
             match self.engine.execute(request).await {
-                Ok(_) => tracing::info!(account = %releasable.account, "the lien is released"),
-                // The payoff came back, or the lien was released, since the read models looked.
-                Err(EngineError::Refused { refusal, .. }) => {
-                    tracing::info!(account = %releasable.account, %refusal, "no release");
-                }
-                Err(error) => return Err(error.into()),
+                Ok(_) => tracing::info!(%account, "the lien is released"),
+                Err(error) => tracing::warn!(%account, %error, "the lien is not released"),
             }
         }
         Ok(())
     }
 
-    fn release(&self, account: &AccountId, release_date: &str) -> Result<Request, EngineError> {
+    /// The request by which an account's lien is released as it stood at `position`: when the
+    /// account changes, and the release is due again, that is another request.
+    fn release(&self, account: &AccountId, position: Position) -> Result<Request, EngineError> {
         let cause = format!("release-{account}");
         Ok(Request {
             account: account.clone(),
-            request_id: RequestId::derived(&cause, release_date),
+            request_id: RequestId::derived(&cause, &position.to_string()),
             actor: Actor::runner(),
             receipt: self.engine.receive()?,
             command: Command::ReleaseLien,

@@ -47,6 +47,7 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::NotPending
         | ErrorReason::NotApplied
         | ErrorReason::AlreadyReturned
+        | ErrorReason::ReturnCodeNotForPayment
         | ErrorReason::NotReturned
         | ErrorReason::ReceivedInFuture
         | ErrorReason::BeforeOpening

@@ -73,17 +73,22 @@ impl WindowKey {
         self.cutoff_at().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// May the window be run at `now`?
-    pub fn check(&self, rules: &Rulebook, now: DateTime<Utc>) -> Result<(), RunRefusal> {
+    /// Has the product such a window on that date, by the rules in force? A window that has payments
+    /// is run whatever the rules say now.
+    pub fn check_known(&self, rules: &Rulebook) -> Result<(), RunRefusal> {
         let (product, date, window) = (self.product, self.date, self.window);
         let windows = windows_of(rules.cutoff_policy(product, date), rules.calendar(), date);
-        if !windows.contains(&window) {
-            let names: Vec<_> = windows.iter().map(ToString::to_string).collect();
-            let windows = names.join(", ");
-            return Err(RunRefusal::NoSuchWindow { product, date, window, windows });
+        if windows.contains(&window) {
+            return Ok(());
         }
-        if now < self.starts_at() {
-            let (cutoff_at, starts_at) = (self.cutoff_at(), self.starts_at());
+        let names: Vec<_> = windows.iter().map(ToString::to_string).collect();
+        Err(RunRefusal::NoSuchWindow { product, date, window, windows: names.join(", ") })
+    }
+
+    /// Is the window closed at `now`, and with it the time for commands received before?
+    pub fn check_closed(&self, now: DateTime<Utc>) -> Result<(), RunRefusal> {
+        let (cutoff_at, starts_at) = (self.cutoff_at(), self.starts_at());
+        if now < starts_at {
             return Err(RunRefusal::WindowNotClosed { cutoff_at, starts_at });
         }
         Ok(())

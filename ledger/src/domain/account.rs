@@ -23,7 +23,7 @@ use refusal::Refusal;
 use state::{Account, OpenAccount};
 use terms::TermsError;
 
-use super::cutoff::eastern_date;
+use super::cutoff::{Window, eastern_date};
 use super::rulebook::Rulebook;
 use crate::ids::{AccountId, FeeId, PaymentId, RequestId};
 
@@ -46,11 +46,12 @@ impl Context<'_> {
         eastern_date(self.received_at)
     }
 
-    /// The accounting day of a run for payments effective on `effective`: that day while the run
-    /// starts at its end (the 24:00 window runs after midnight), today if it is later than that.
-    fn run_gl_date(&self, effective: NaiveDate) -> NaiveDate {
+    /// The accounting day on which the run of `window` books payments effective on `effective`:
+    /// the 24:00 run starts after midnight and books to the day that it ends, any other to today.
+    fn run_gl_date(&self, window: Window, effective: NaiveDate) -> NaiveDate {
         let today = self.today();
-        if effective.succ_opt() == Some(today) { effective } else { today }
+        let ends_the_day = window == Window::END_OF_DAY && effective.succ_opt() == Some(today);
+        if ends_the_day { effective } else { today }
     }
 }
 

@@ -120,17 +120,6 @@ impl Book {
         self.standing(last)
     }
 
-    /// Per diem: what a day earns at the principal of `as_of`, exact.
-    pub fn per_diem(&self, as_of: NaiveDate) -> rust_decimal::Decimal {
-        let principal = self.standing(as_of).principal;
-        let mut accrual = Accrual::default();
-        if let Some(tomorrow) = as_of.succ_opt() {
-            let terms = &self.terms;
-            accrual.add(principal, terms.annual_rate, terms.day_count, as_of, tomorrow);
-        }
-        accrual.dollars()
-    }
-
     /// The same book with `entries` for its timeline, which are brought into order.
     #[must_use]
     pub fn with_entries(&self, mut entries: Vec<Entry>) -> Self {

@@ -2,11 +2,12 @@
 
 use super::book::{Entry, Movement};
 use super::events::{Event, FeeAssessed, FeeKind, FeeWaived};
+use super::payments::check_amount;
 use super::posting::{Change, Subject, payoff_change, restate};
 use super::refusal::Refusal;
 use super::state::{Fee, FeeState, OpenAccount};
 use super::{Context, Decision, Denial, check_on_books};
-use crate::domain::money::{AMOUNT_MAX, Amount};
+use crate::domain::money::Amount;
 use crate::ids::{FeeId, PaymentId};
 
 /// Charges a fee, effective today.
@@ -20,9 +21,7 @@ pub(super) fn assess(
         let paid_off_date = paid_off.paid_off_date;
         return Err(Refusal::AccountPaidOff { paid_off_date }.into());
     }
-    if amount > AMOUNT_MAX {
-        return Err(Refusal::AmountTooLarge { amount, limit: AMOUNT_MAX }.into());
-    }
+    check_amount(amount, context)?;
     check_on_books(open, context.today())?;
     let fee = FeeId::derived(context.account, context.request);
     Ok(vec![charge(open, fee, kind, amount, None, context)])

@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use super::state::{OpenAccount, Payment, Progress};
 use super::{Context, Decision, Denial, check_on_books};
 use crate::domain::cutoff::{CutoffRefusal, place, tz_database_version};
-use crate::domain::money::{AMOUNT_MAX, Amount};
+use crate::domain::money::Amount;
 use crate::domain::product::Channel;
 use crate::ids::PaymentId;
 
@@ -34,8 +34,8 @@ pub(super) struct Receipt {
     pub(super) allow_duplicate: bool,
 }
 
-fn check_amount(amount: Amount) -> Result<(), Refusal> {
-    let limit = AMOUNT_MAX;
+pub(super) fn check_amount(amount: Amount, context: &Context<'_>) -> Result<(), Refusal> {
+    let limit = context.rules.limits(context.today()).ach_entry_max;
     if amount > limit { Err(Refusal::AmountTooLarge { amount, limit }) } else { Ok(()) }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) 
         let paid_off_date = paid_off.paid_off_date;
         return Err(Refusal::AccountPaidOff { paid_off_date }.into());
     }
-    check_amount(order.amount)?;
+    check_amount(order.amount, context)?;
     let rules = context.rules;
     let policy = rules.cutoff_policy(open.terms().product, context.today());
     let slot = place(policy, rules.calendar(), context.received_at, order.payment_date)
@@ -132,7 +132,7 @@ pub(super) fn apply(open: &OpenAccount, id: PaymentId, context: &Context<'_>) ->
     }
     let effective = payment.effective_date;
     let arrival = Arrival { id, channel: Channel::OwnAch, amount: payment.amount, effective };
-    let change = arrival.change(open, context.run_gl_date(effective));
+    let change = arrival.change(open, context.run_gl_date(schedule.window, effective));
     let restated = restate(&open.book, change, context);
     let payoff = payoff_change(open, &restated.after, Some(id), context);
     let applied = Event::PaymentApplied(PaymentApplied {
@@ -148,7 +148,7 @@ pub(super) fn apply(open: &OpenAccount, id: PaymentId, context: &Context<'_>) ->
 /// Posts money of another channel on the date on which it was received.
 pub(super) fn receive(open: &OpenAccount, receipt: Receipt, context: &Context<'_>) -> Decision {
     let (received_date, today) = (receipt.received_date, context.today());
-    check_amount(receipt.amount)?;
+    check_amount(receipt.amount, context)?;
     if received_date > today {
         return Err(Refusal::ReceivedInFuture { received_date, today }.into());
     }

@@ -219,7 +219,7 @@ fn paid_off(open: &OpenAccount, after: &Book, context: &Context<'_>) -> AccountP
     };
     let pays = |entry: &&Entry| match &entry.what {
         Movement::Payment { amount, split, .. } => amount.money() > split.credit,
-        Movement::Fee { .. } => true,
+        Movement::Fee { .. } => false,
     };
     let plans: Vec<_> = after
         .entries()

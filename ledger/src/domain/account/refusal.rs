@@ -114,6 +114,12 @@ pub enum Refusal {
         /// What it is.
         state: String,
     },
+    /// The code is about a refund, or a word between the banks, not about a payment.
+    #[error("a return with {return_code} does not take a customer's payment back")]
+    ReturnCodeNotForPayment {
+        /// The code.
+        return_code: String,
+    },
     /// It came back before.
     #[error("payment {payment} was returned with {return_code} before")]
     AlreadyReturned {
@@ -176,6 +182,7 @@ impl Refusal {
             Self::BeforeOpening { .. } => "BEFORE_OPENING",
             Self::PossibleDuplicate { .. } => "POSSIBLE_DUPLICATE",
             Self::NotApplied { .. } => "NOT_APPLIED",
+            Self::ReturnCodeNotForPayment { .. } => "RETURN_CODE_NOT_FOR_PAYMENT",
             Self::AlreadyReturned { .. } => "ALREADY_RETURNED",
             Self::NotReturned { .. } => "NOT_RETURNED",
             Self::ProductHasNoTitle { .. } => "PRODUCT_HAS_NO_TITLE",

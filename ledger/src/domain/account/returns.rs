@@ -8,7 +8,7 @@ use super::posting::{Change, Subject, payoff_change, restate};
 use super::refusal::Refusal;
 use super::state::{FeeState, OpenAccount, Progress};
 use super::{Context, Decision, Denial, fees};
-use crate::domain::rulebook::ReturnCode;
+use crate::domain::rulebook::{ReturnAction, ReturnCode};
 use crate::ids::{FeeId, PaymentId};
 
 /// Undoes a payment as of its effective date: its postings mirrored, later payments allocated anew,
@@ -31,6 +31,14 @@ pub(super) fn take_back(
             return Err(Refusal::NotApplied { payment: id, state }.into());
         }
     }
+    // A code of no known form is no reason to keep the money, nor to charge for it.
+    let action = return_code.parse::<ReturnCode>().map_or(ReturnAction::Exception, |code| {
+        context.rules.return_rule(code, context.today()).action
+    });
+    if !action.reverses_payment() {
+        let return_code = return_code.to_owned();
+        return Err(Refusal::ReturnCodeNotForPayment { return_code }.into());
+    }
     let is_it =
         |what: &Movement| matches!(what, Movement::Payment { id: other, .. } if *other == id);
     let entries = open.book.entries().iter().filter(|entry| !is_it(&entry.what)).cloned().collect();
@@ -52,10 +60,7 @@ pub(super) fn take_back(
     if let Some(payoff) = payoff_change(open, &restated.after, Some(id), context) {
         draft.push(payoff);
     }
-    // A code of no known form is no reason to keep the money, nor to charge for it.
-    let fee_allowed = return_code
-        .parse::<ReturnCode>()
-        .is_ok_and(|code| context.rules.return_rule(code, context.today()).action.may_charge_fee());
+    let fee_allowed = action.may_charge_fee();
     let charged =
         open.fees.values().any(|fee| fee.payment == Some(id) && fee.state == FeeState::Assessed);
     if let (Some(amount), true, false) = (open.terms().returned_item_fee, fee_allowed, charged) {

@@ -164,6 +164,12 @@ pub enum ReturnAction {
 }
 
 impl ReturnAction {
+    /// Whether such a return takes a customer's payment back. One of a refund, or a word between
+    /// the banks about a return, does not; one that nobody expected does, since the money is gone.
+    pub const fn reverses_payment(self) -> bool {
+        !matches!(self, Self::RefundReturned | Self::BankToBank)
+    }
+
     /// Whether a returned-item fee may be charged, if contract and state law allow one: set A and
     /// no other (domain rule 4.12).
     pub const fn may_charge_fee(self) -> bool {

@@ -118,6 +118,33 @@ fn only_insufficient_funds_cost_a_fee() {
 }
 
 #[test]
+fn a_word_between_the_banks_takes_no_payment_back() {
+    let (paid, payment) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    for code in ["R23", "R61", "R67", "R77"] {
+        let refused = paid.at("2026-04-03 08:30").when(take_back(payment, code));
+        let return_code = code.to_owned();
+        refused.then_refused(Refusal::ReturnCodeNotForPayment { return_code });
+    }
+}
+
+#[test]
+fn a_delayed_run_books_to_its_own_day_and_only_the_last_of_a_day_to_the_day_before() {
+    for (asked, window, run, booked) in [
+        ("2026-03-07 10:00", "15:00", "2026-03-08 00:10", "2026-03-08"),
+        ("2026-03-07 19:00", "24:00", "2026-03-08 00:10", "2026-03-07"),
+        ("2026-03-07 19:00", "24:00", "2026-03-09 09:00", "2026-03-09"),
+    ] {
+        let scheduled = opened(loan()).at(asked).when(pay("310.00", "2026-03-07"));
+        let payment = scheduled.payment();
+        let applied = scheduled.done().at(run).when(apply(payment));
+        let [Event::PaymentApplied(event)] = applied.events() else { panic!("{window}") };
+        let gl_date = event.posting.gl_date(event.effective_date);
+        assert_eq!(gl_date, date(booked), "{window} run at {run}");
+        assert_eq!(event.effective_date, date("2026-03-07"));
+    }
+}
+
+#[test]
 fn a_payment_comes_back_once_and_only_if_it_was_made() {
     let scheduled = opened(loan()).at("2026-03-03 09:00").when(pay("310.00", "2026-04-01"));
     let payment = scheduled.payment();
