@@ -80,6 +80,9 @@ impl Service {
     pub async fn start(settings: ServiceSettings) -> Result<Self, ServiceError> {
         let bound = Bound::new(settings.server).await?;
         let data_dir = settings.data_dir;
+        if !Embedded::is_in(&data_dir) {
+            Projections::refuse_without_log(&data_dir)?;
+        }
         let store = open_log(data_dir.clone()).await?;
         let clock = Arc::new(settings.set_clock.map_or(Clock::System, Clock::set_to));
         let port: Arc<dyn EventStore> = store.clone();

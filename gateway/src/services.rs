@@ -169,6 +169,12 @@ fn respond<M: Respond>(asked: &Asked, answer: &Answer) -> Result<M::Response, St
     M::respond(asked, answer).ok_or_else(missing)
 }
 
+/// The refusal of a position that the log has not reached.
+fn above_head(field: &'static str, position: Position, head: Position) -> Status {
+    let error = FieldError::new(field, format!("is above the head of the log, {head}"));
+    error.fact(field, position).fact("head", head).into()
+}
+
 /// Who asks, as the caller says.
 fn actor(metadata: &MetadataMap) -> Result<Actor, Status> {
     let Some(value) = metadata.get(ACTOR_HEADER) else { return Ok(Actor::unnamed()) };

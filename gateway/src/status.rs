@@ -8,6 +8,7 @@ pub use engine::{chain, read_failure};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use ledger::envelope::Position;
 use ledger::ids::AccountId;
 use prost::Message;
@@ -190,9 +191,15 @@ impl Failure {
     }
 
     /// The clock stands before the last recorded receipt.
-    pub fn clock_behind() -> Self {
-        let message = "the server's clock is behind what is recorded; nothing was written";
-        Self::new(ErrorReason::ClockBehind, message).retry_after(RETRY_LATER)
+    pub fn clock_behind(now: DateTime<Utc>, last: DateTime<Utc>) -> Self {
+        let message = format!(
+            "the server's clock shows {now}, before the last recorded receipt at {last}; nothing \
+             was written"
+        );
+        Self::new(ErrorReason::ClockBehind, message)
+            .fact("now", engine::rfc3339(now))
+            .fact("last_receipt", engine::rfc3339(last))
+            .retry_after(RETRY_LATER)
     }
 
     /// The client's deadline passed.
@@ -321,7 +328,7 @@ mod tests {
             Failure::store_unavailable(),
             Failure::version_conflict(),
             Failure::stale_request(),
-            Failure::clock_behind(),
+            Failure::clock_behind(DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH),
         ] {
             let reason = failure.reason();
             let details = Status::from(failure).get_error_details();

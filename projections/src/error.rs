@@ -80,7 +80,10 @@ pub enum FeedError {
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectionError {
     /// The read model knows more than the log: the log has lost its end, or is an older copy.
-    #[error("the read model is at position {checkpoint}, but the log ends at {head}")]
+    #[error(
+        "the read model is at position {checkpoint}, but the log ends at {head}: events are \
+         missing at its end"
+    )]
     AheadOfLog {
         /// The read model's position.
         checkpoint: Position,
@@ -95,8 +98,11 @@ pub enum ProjectionError {
         /// What does not fit.
         problem: String,
     },
+    /// The log is gone, and its read model is left.
+    #[error("the log is gone, but its read model is in {}", .0.display())]
+    LogGone(PathBuf),
     /// There is no read model to look at.
-    #[error("there is no read model in {0}")]
+    #[error("there is no read model in {}", .0.display())]
     Missing(PathBuf),
     /// The pointer names no generation.
     #[error("{path} does not name a generation: {content:?}")]

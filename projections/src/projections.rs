@@ -56,6 +56,16 @@ pub struct Status {
 }
 
 impl Projections {
+    /// Refuses a data directory whose log is gone while its read models are left: a new log there
+    /// would pass for the old one.
+    pub fn refuse_without_log(data: &Path) -> Result<(), ProjectionError> {
+        let folder = generation::folder(data);
+        match generation::current(&folder)? {
+            Some(_) => Err(ProjectionError::LogGone(folder)),
+            None => Ok(()),
+        }
+    }
+
     /// Opens the read models of the data directory `data`, and follows `store`.
     ///
     /// Refused if they know more than the log. Folded by another version, they are built anew

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use ledger::store::embedded::{BackupError, OpenError};
+use projections::error::ProjectionError;
 
 use super::client::failure::CallFailure;
 use super::render::document::Document;
@@ -107,10 +108,8 @@ impl CliError {
             {
                 0
             }
-            Self::Io { .. }
-            | Self::Service(_)
-            | Self::Demo(_)
-            | Self::Backup(BackupError::Copy { .. }) => 1,
+            Self::Service(error) => exit_code_of_service(error),
+            Self::Io { .. } | Self::Demo(_) | Self::Backup(BackupError::Copy { .. }) => 1,
             Self::Call(failure) => failure.exit_code(),
             Self::Unreachable { .. } => 7,
             Self::Batch { exit_code, .. } => *exit_code,
@@ -124,6 +123,13 @@ impl CliError {
     /// What may help, if anything is known to.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Service(error) => service_hint(error),
+            Self::Unreachable { cause, .. } if cause.contains("certificate") => Some(
+                "the server's certificate must come from the authority in --tls-ca and name the \
+                 host; one that signed itself must not be an authority (for openssl req -x509: \
+                 -addext basicConstraints=critical,CA:FALSE)"
+                    .to_owned(),
+            ),
             Self::Unreachable { .. } => Some(
                 "start one with `payledger serve`, or name another with --server or \
                  PAYLEDGER_SERVER"
@@ -140,7 +146,6 @@ impl CliError {
             | Self::Batch { .. }
             | Self::Log(_)
             | Self::Backup(_)
-            | Self::Service(_)
             | Self::Demo(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
@@ -180,6 +185,48 @@ impl CliError {
         lines.extend(self.hint().map(|hint| format!("hint: {hint}")));
         lines
     }
+}
+
+/// A log that lacks what its read models know is a broken promise; the rest is an error.
+const fn exit_code_of_service(error: &ServiceError) -> u8 {
+    match error {
+        ServiceError::Projections(
+            ProjectionError::AheadOfLog { .. }
+            | ProjectionError::OtherLog { .. }
+            | ProjectionError::LogGone(_),
+        ) => 3,
+        ServiceError::Projections(_)
+        | ServiceError::Server(_)
+        | ServiceError::Log { .. }
+        | ServiceError::Engine(_)
+        | ServiceError::Writer(_)
+        | ServiceError::Task(_) => 1,
+    }
+}
+
+fn service_hint(error: &ServiceError) -> Option<String> {
+    let ServiceError::Projections(error) = error else { return None };
+    let hint = match error {
+        ProjectionError::AheadOfLog { .. }
+        | ProjectionError::OtherLog { .. }
+        | ProjectionError::LogGone(_) => {
+            "put the log back that belongs here, or restore a backup into an empty directory; only \
+             if the log is right as it is, remove the folder read"
+        }
+        ProjectionError::Pointer { .. } | ProjectionError::Database(_) => {
+            "the read models hold nothing of their own: remove the folder read of the data \
+             directory, and they are built from the log at the next start"
+        }
+        ProjectionError::Missing(_)
+        | ProjectionError::FoldVersion { .. }
+        | ProjectionError::Rebuilding
+        | ProjectionError::Cancelled
+        | ProjectionError::Feed(_)
+        | ProjectionError::Log(_)
+        | ProjectionError::File { .. }
+        | ProjectionError::Thread(_) => return None,
+    };
+    Some(hint.to_owned())
 }
 
 const fn exit_code_of(error: &OpenError) -> u8 {

@@ -32,8 +32,8 @@ pub struct PreviewArgs {
     /// The account that would be paid. Answered by a server, as of now unless --at is given.
     #[arg(long, value_name = "ID", conflicts_with = "product")]
     pub account: Option<String>,
-    /// What would be paid, in dollars, for the checks that depend on it.
-    #[arg(long, requires = "account")]
+    /// What would be paid, in dollars, for the checks that depend on it; only with --account.
+    #[arg(long, requires = "account", conflicts_with_all = ["product", "input"])]
     pub amount: Option<String>,
     /// When the instruction is received: RFC 3339 with an offset.
     #[arg(

@@ -32,7 +32,7 @@ pub struct ServeArgs {
     pub tls_client_ca: Option<PathBuf>,
     /// For rehearsals: a clock that stands at this instant, RFC 3339 with an offset, until
     /// `payledger operations set-clock` moves it.
-    #[arg(long, value_name = "INSTANT")]
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub set_clock: Option<DateTime<Utc>>,
     /// How many calls may be under way at once; those beyond are refused.
     #[arg(long, default_value_t = 1024, value_name = "COUNT")]
@@ -46,4 +46,10 @@ pub struct ServeArgs {
     /// What is logged on standard error: a level, or levels by module (`info,gateway=debug`).
     #[arg(long, env = "PAYLEDGER_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|instant| instant.with_timezone(&Utc))
+        .map_err(|_| "not RFC 3339 with an offset, such as 2026-03-03T14:59:00-05:00")
 }

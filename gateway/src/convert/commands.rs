@@ -128,13 +128,13 @@ fn instalments(plan: &wire::InstalmentPlan) -> Field<InstalmentPlan> {
 
 fn lien(wire: &wire::Lien) -> Field<Lien> {
     let title_state = &wire.title_state;
-    let state: StateCode = title_state
-        .parse()
-        .map_err(|_| FieldError::new("lien.title_state", "is a state's two capital letters"))?;
+    let state: StateCode = title_state.parse().map_err(|_| {
+        FieldError::new("lien.title_state", "must be a state's two capital letters")
+    })?;
     let vin = &wire.vin;
     let vin_like = |c: char| c.is_ascii_digit() || c.is_ascii_uppercase();
     if vin.len() != 17 || !vin.chars().all(vin_like) || vin.contains(['I', 'O', 'Q']) {
-        let problem = "is 17 digits or capital letters, without I, O and Q";
+        let problem = "must be 17 digits or capital letters, without I, O and Q";
         return Err(FieldError::new("lien.vin", problem));
     }
     let lienholder = text("lien.lienholder", &wire.lienholder, LIENHOLDER_CHARS_MAX)?;
@@ -175,7 +175,7 @@ fn funding(wire: &wire::Funding) -> Field<Funding> {
     let last_four = match wire.last_four.as_str() {
         "" => None,
         four if four.len() == 4 && digits(four) => Some(four.to_owned()),
-        _ => return Err(FieldError::new("funding.last_four", "is four digits")),
+        _ => return Err(FieldError::new("funding.last_four", "must be four digits")),
     };
     Ok(Funding { token, last_four })
 }
@@ -191,7 +191,7 @@ impl Mutation for wire::ReceivePaymentRequest {
     fn asked(&self) -> Field<Asked> {
         let channel = enums::channel("channel", self.channel)?;
         if channel == Channel::OwnAch {
-            let problem = "is any but OWN_ACH: own debits are scheduled";
+            let problem = "must not be OWN_ACH: own debits are scheduled, with SchedulePayment";
             return Err(FieldError::new("channel", problem));
         }
         let reference = text("reference", &self.reference, REFERENCE_CHARS_MAX)?;
@@ -214,7 +214,7 @@ impl Mutation for wire::ReturnPaymentRequest {
     fn asked(&self) -> Field<Asked> {
         let payment = ids::payment_id("payment_id", &self.payment_id)?;
         let code: ReturnCode = self.return_code.parse().map_err(|_| {
-            FieldError::new("return_code", "is \"R\" and two digits, such as \"R01\"")
+            FieldError::new("return_code", "must be \"R\" and two digits, such as \"R01\"")
         })?;
         let return_code = code.to_string();
         let command = Command::ReturnPayment { payment, return_code };

@@ -10,8 +10,9 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 use wire::audit_service_server::AuditService;
 
-use super::Gateway;
 use super::events::{MESSAGES_WAITING_MAX, Message, Reading, Wanted, until};
+use super::{Gateway, above_head};
+use crate::status::Failure;
 
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -26,8 +27,8 @@ impl AuditService for Gateway {
     ) -> Result<Response<Self::ReplayEventsStream>, Status> {
         let request = request.into_inner();
         let wanted = Wanted::read(request.filter.as_ref())?;
-        let (reading, messages) =
-            self.reading(wanted, request.from_position, until(request.to_position));
+        let until = until(request.to_position);
+        let (reading, messages) = self.reading(wanted, request.from_position, until).await?;
         tokio::spawn(reading.replay());
         let to_wire = |message: Message| wire::ReplayEventsResponse {
             events: message.events,
@@ -43,7 +44,7 @@ impl AuditService for Gateway {
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let request = request.into_inner();
         let wanted = Wanted::read(request.filter.as_ref())?;
-        let (reading, messages) = self.reading(wanted, request.from_position, None);
+        let (reading, messages) = self.reading(wanted, request.from_position, None).await?;
         tokio::spawn(reading.watch());
         let to_wire = |message: Message| wire::WatchEventsResponse {
             events: message.events,
@@ -55,12 +56,18 @@ impl AuditService for Gateway {
 }
 
 impl Gateway {
-    fn reading(
+    /// A reader that knows a later position than the log's last has read another log, or one that
+    /// has lost its end: what comes next would not be what it misses.
+    async fn reading(
         &self,
         wanted: Wanted,
         from: u64,
         until: Option<Position>,
-    ) -> (Reading, ReceiverStream<Result<Message, Status>>) {
+    ) -> Result<(Reading, ReceiverStream<Result<Message, Status>>), Status> {
+        let head = self.engine.store().head().await.map_err(Failure::from)?;
+        if Position(from) > head {
+            return Err(above_head("from_position", Position(from), head));
+        }
         let (out, messages) = mpsc::channel(MESSAGES_WAITING_MAX);
         let reading = Reading {
             engine: self.engine.clone(),
@@ -70,6 +77,6 @@ impl Gateway {
             out,
             shutdown: self.shutdown.clone(),
         };
-        (reading, ReceiverStream::new(messages))
+        Ok((reading, ReceiverStream::new(messages)))
     }
 }

@@ -243,7 +243,7 @@ fn window_if_set(field: &str, text: &str) -> Field<Option<Window>> {
 
 /// Reads a window: a cut-off's local time, `15:00`.
 fn window(field: &str, text: &str) -> Field<Window> {
-    text.parse().map_err(|_| FieldError::new(field, "is a time of day such as \"15:00\""))
+    text.parse().map_err(|_| FieldError::new(field, "must be a time of day such as \"15:00\""))
 }
 
 /// Reads the window of a run.

@@ -33,7 +33,7 @@ impl From<&EngineError> for Failure {
             }
             EngineError::Terms(error) => Self::from(error),
             EngineError::Stale { .. } => Self::stale_request(),
-            EngineError::ClockBehind { .. } => Self::clock_behind(),
+            EngineError::ClockBehind { now, last } => Self::clock_behind(*now, *last),
             EngineError::Contended => Self::version_conflict(),
             EngineError::Unavailable(_) => Self::store_unavailable(),
             EngineError::Indeterminate(_) => Self::outcome_unknown(),
@@ -151,7 +151,7 @@ impl From<ClockError> for Failure {
 }
 
 /// An instant as facts are written.
-fn rfc3339(instant: DateTime<Utc>) -> String {
+pub(super) fn rfc3339(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 

@@ -77,6 +77,11 @@ struct Writing {
 }
 
 impl Embedded {
+    /// Is there a log in `directory`, whole or not?
+    pub fn is_in(directory: &Path) -> bool {
+        directory.join(LOG_FILE).exists()
+    }
+
     /// Opens the log in `directory` for this process alone, and makes both if they are not there.
     ///
     /// Reads and checks the whole log once; blocks meanwhile.

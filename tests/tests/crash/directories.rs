@@ -72,6 +72,38 @@ async fn rubbish_in_place_of_the_log_is_refused_and_not_touched() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_gone_is_not_begun_anew_beside_its_read_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    client.open(auto_loan("a-1")).await.unwrap();
+    assert!(process.stop().status.success());
+    let log = folder.path().join("events.db");
+    let kept = folder.path().join("kept");
+    std::fs::rename(&log, &kept).unwrap();
+    let ended = Process::start(folder.path(), CLOCK).unwrap_err();
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.said);
+    assert!(ended.said.contains("the log is gone"), "{}", ended.said);
+    assert!(!log.exists());
+    std::fs::rename(&kept, &log).unwrap();
+    let process = Process::start(folder.path(), CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    assert!(client.open(auto_loan("a-1")).await.unwrap().replayed);
+    process.kill();
+}
+
+#[tokio::test]
+async fn a_pointer_that_names_nothing_is_told_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Process::start(folder.path(), CLOCK).unwrap().stop().status.success());
+    std::fs::write(folder.path().join("read/CURRENT"), b"rubbish").unwrap();
+    let said = refusal(folder.path());
+    assert!(said.contains("CURRENT") && said.contains("remove the folder read"), "{said}");
+    std::fs::remove_dir_all(folder.path().join("read")).unwrap();
+    assert!(Process::start(folder.path(), CLOCK).unwrap().stop().status.success());
+}
+
+#[tokio::test]
 async fn a_full_disk_is_told_and_what_was_acknowledged_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     // No file may grow beyond this many blocks of 512 bytes: writes fail as on a full disk.

@@ -82,7 +82,7 @@ impl CallFailure {
     /// What may help.
     pub fn hint(&self) -> Option<String> {
         if self.is_outcome_unknown() {
-            let id = self.request_id.as_ref()?;
+            let Some(id) = &self.request_id else { return self.tls_hint() };
             return Some(format!(
                 "it may have happened or not; the same call with --request-id {id} tells, and \
                  never does it twice"
@@ -90,6 +90,18 @@ impl CallFailure {
         }
         let wait = self.retry_after?;
         Some(format!("the same call may work in {} ms", wait.as_millis()))
+    }
+
+    /// A server that speaks TLS, or asks for a certificate, breaks off without a word.
+    fn tls_hint(&self) -> Option<String> {
+        let broken = ["http2 error", "transport error"];
+        (self.reason.is_none() && broken.iter().any(|sign| self.message.contains(sign))).then(
+            || {
+                "a server with TLS is reached by https:// and --tls-ca; one that asks for client \
+                 certificates needs --tls-cert and --tls-key too"
+                    .to_owned()
+            },
+        )
     }
 
     /// The fields of the failure's document.
@@ -201,6 +213,15 @@ mod tests {
         assert!(failure.hint().unwrap().contains("--request-id 0198"));
         let soon = CallFailure::from(&Status::from(Failure::store_unavailable()));
         assert_eq!(soon.hint().unwrap(), "the same call may work in 2000 ms");
+    }
+
+    #[test]
+    fn a_connection_that_breaks_off_makes_one_think_of_tls() {
+        for message in ["h2 protocol error: http2 error", "transport error"] {
+            let failure = CallFailure::from(&Status::unknown(message));
+            assert!(failure.hint().unwrap().contains("--tls-ca"), "{message}");
+        }
+        assert_eq!(CallFailure::from(&Status::unknown("else")).hint(), None);
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub(super) fn compare(data_dir: &Path) -> Result<Report, CliError> {
             CliError::NotFound(format!("there are no read models in {}", folder.display()))
         }
         error @ (ProjectionError::AheadOfLog { .. }
+        | ProjectionError::LogGone(_)
         | ProjectionError::OtherLog { .. }
         | ProjectionError::Pointer { .. }
         | ProjectionError::FoldVersion { .. }

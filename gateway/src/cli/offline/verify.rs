@@ -58,7 +58,9 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
         None => Ok(()),
         Some((position, cause)) => {
             let count = checks.count;
-            let message = format!("{count} violations; the first at position {position}: {cause}");
+            let violations = if count == 1 { "violation" } else { "violations" };
+            let message =
+                format!("{count} {violations}; the first at position {position}: {cause}");
             Err(CliError::Integrity(message))
         }
     }

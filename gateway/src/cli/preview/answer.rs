@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// The date does not exist, or the timestamp is not RFC 3339 with an offset.
 const INVALID_DATE: &str = "INVALID_DATE";
-/// The line is no question at all.
-const INVALID_REQUEST: &str = "INVALID_REQUEST";
+/// The line is no question, or names no product.
+const INVALID_FIELD: &str = "INVALID_FIELD";
 
 /// What became of a question. The two shapes share `accepted` and no other field.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -109,6 +109,7 @@ impl Answer {
 
 /// One line of questions. Fields that are not known here are left alone.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "a JSON object with product, at and date")]
 pub struct Question {
     product: String,
     at: String,
@@ -120,13 +121,22 @@ impl Question {
     pub(super) fn answer_line(rulebook: &Rulebook, line: &[u8]) -> Answer {
         let question: Self = match serde_json::from_slice(line) {
             Ok(question) => question,
-            Err(error) => return Answer::rubbish(INVALID_REQUEST, error.to_string(), None),
+            Err(error) => return Answer::rubbish(INVALID_FIELD, not_a_question(&error), None),
         };
         match product_named(&question.product) {
             Ok(product) => answer(rulebook, product, &question.at, &question.date),
-            Err(error) => Answer::rubbish(INVALID_REQUEST, error.to_string(), None),
+            Err(error) => Answer::rubbish(INVALID_FIELD, error.to_string(), None),
         }
     }
+}
+
+/// Says what is wrong with a line by its column: the number of the line is that of the answer.
+fn not_a_question(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let problem = text.strip_suffix(&place).unwrap_or(&text);
+    let column = error.column();
+    format!("not a JSON object with product, at and date: {problem}, at column {column}")
 }
 
 /// A product by its name, or by its name in full.

@@ -154,7 +154,7 @@ fn every_line_is_answered_whatever_is_on_it() {
     .join(b"\r\n".as_slice());
     let answers = lines(&input);
     let reasons: Vec<_> = answers.iter().map(|answer| answer["reason"].as_str()).collect();
-    let mut expected = vec![Some("INVALID_REQUEST"); 7];
+    let mut expected = vec![Some("INVALID_FIELD"); 7];
     expected.extend([Some("INVALID_DATE"), None]);
     assert_eq!(reasons, expected);
     assert!(answers[5]["message"].as_str().unwrap().contains("boat"));

@@ -109,7 +109,7 @@ impl Terms {
             ("returned_item_fee", self.returned_item_fee.map_or(Money::ZERO, Amount::money)),
         ] {
             if money > AMOUNT_MAX.money() {
-                return invalid(field, "at most 99,999,999.99");
+                return invalid(field, "must be at most 99999999.99");
             }
         }
         if is_lease && self.annual_rate != Rate::default() {
@@ -128,10 +128,13 @@ impl Terms {
             || plan.tax >= plan.amount.money()
             || (!is_lease && !plan.tax.is_zero())
         {
-            return invalid("instalments.tax", "a part of the amount, for leases only");
+            return invalid(
+                "instalments.tax",
+                "must be less than the amount, and zero but for leases",
+            );
         }
         if !(1..=INSTALMENTS_MAX).contains(&plan.count) {
-            return invalid("instalments.count", "1 to 600");
+            return invalid("instalments.count", "must be 1 to 600");
         }
         if !(1..=31).contains(&plan.day_of_month) || plan.due_date(0) != plan.first_due_date {
             return invalid(
