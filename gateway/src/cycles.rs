@@ -109,7 +109,7 @@ impl Cycles {
             self.apply(key, due).await?;
         }
         self.catch_up().await?;
-        let items = self.ask(move |reader| reader.unsealed_items(&key)).await?;
+        let items = self.ask(move |reader| reader.unsealed(&key)).await?.items;
         let sealed_before = self.engine.window_seals(&key).await?.len();
         let (_, position) = self.engine.seal_window(key, items).await?;
         let seals = self.engine.window_seals(&key).await?;
