@@ -31,7 +31,7 @@ pub(crate) fn minutes(window: Window) -> i64 {
 struct Counts {
     cutoff_nanos: i64,
     pending: i64,
-    run: i64,
+    settled: i64,
     sealed: i64,
     seals: i64,
     sealed_position: Option<i64>,
@@ -54,7 +54,7 @@ impl Windows {
             Some(counts) => *counts,
             None => database
                 .prepare_cached(
-                    "SELECT cutoff_nanos, pending_count, run_count, sealed_count, seals, \
+                    "SELECT cutoff_nanos, pending_count, settled_count, sealed_count, seals, \
                      sealed_position FROM run_window \
                      WHERE product = ?1 AND day = ?2 AND window_minutes = ?3",
                 )?
@@ -62,7 +62,7 @@ impl Windows {
                     Ok(Counts {
                         cutoff_nanos: row.get(0)?,
                         pending: row.get(1)?,
-                        run: row.get(2)?,
+                        settled: row.get(2)?,
                         sealed: row.get(3)?,
                         seals: row.get(4)?,
                         sealed_position: row.get(5)?,
@@ -72,7 +72,7 @@ impl Windows {
                 .unwrap_or(Counts {
                     cutoff_nanos,
                     pending: 0,
-                    run: 0,
+                    settled: 0,
                     sealed: 0,
                     seals: 0,
                     sealed_position: None,
@@ -93,7 +93,8 @@ impl Windows {
         Ok(())
     }
 
-    /// One payment waits no more: the window's run has settled it, or it was cancelled before.
+    /// One payment waits no more: the window's run has settled it, or it was cancelled in
+    /// time. A seal covers both.
     pub(super) fn settled(
         &mut self,
         database: &Connection,
@@ -102,11 +103,11 @@ impl Windows {
         // Its scheduling has made the row, with the cut-off.
         let counts = self.counts(database, window, 0)?;
         counts.pending = counts.pending.saturating_sub(1);
-        counts.run = counts.run.saturating_add(1);
+        counts.settled = counts.settled.saturating_add(1);
         Ok(())
     }
 
-    /// A run has sealed what it settled.
+    /// A run has sealed what was settled.
     pub(super) fn sealed(
         &mut self,
         database: &Connection,
@@ -157,7 +158,7 @@ impl Windows {
                 window.minutes,
                 counts.cutoff_nanos,
                 counts.pending,
-                counts.run,
+                counts.settled,
                 counts.sealed,
                 counts.seals,
                 counts.sealed_position,

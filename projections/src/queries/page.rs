@@ -7,7 +7,8 @@ use crate::Reader;
 use crate::columns::{key, position};
 
 /// Where a page starts. What came onto the books after `snapshot` is in no page of the list, so
-/// that pages neither repeat nor miss a row while new events arrive.
+/// that pages neither repeat nor miss a row while new events arrive. What a row says, and whether
+/// it still fits a filter such as a state, is as of the page's own position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageStart {
     /// The position at which the first page was read.

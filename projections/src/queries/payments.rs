@@ -241,7 +241,8 @@ impl Reader<'_> {
             )?
             .query_row([payment], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))
             .optional()?;
-        // A start that is no payment's is before everything.
+        // No payment is after NULL: a start that is no payment's has an empty rest, and cannot make
+        // a caller begin again and again.
         Ok(place.unwrap_or([Value::Null, Value::Null, Value::Null, Value::Null]))
     }
 

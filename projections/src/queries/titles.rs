@@ -45,6 +45,9 @@ pub struct Releasable {
     pub account: AccountId,
     /// The first day on which it may be released.
     pub release_date: NaiveDate,
+    /// The position of the last event that changed the account or its title. Refused requests and
+    /// those that changed nothing do not count.
+    pub last_position: Position,
 }
 
 macro_rules! select_titles {
@@ -103,7 +106,7 @@ impl Reader<'_> {
         limit: usize,
     ) -> Result<Vec<Releasable>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(
-            "SELECT account_id, release_day FROM account INDEXED BY account_release \
+            "SELECT account_id, release_day, last_position FROM account INDEXED BY account_release \
              JOIN title USING (account_key) \
              WHERE release_day <= ?1 AND released_day IS NULL \
              ORDER BY release_day, account_key LIMIT ?2",
@@ -113,6 +116,7 @@ impl Reader<'_> {
             Ok(Releasable {
                 account: word(row, "account_id")?,
                 release_date: date(row, "release_day")?,
+                last_position: position(row.get("last_position")?),
             })
         })?;
         rows.collect()

@@ -19,10 +19,22 @@ pub struct WindowRow {
     pub cutoff_at: DateTime<Utc>,
     /// How many payments wait.
     pub pending: u64,
-    /// How many payments were applied or cancelled that no seal covers.
+    /// How many payments were settled that no seal covers: applied, or cancelled by the run, or
+    /// cancelled in time.
     pub unsealed: u64,
     /// How many seals it has: the number of the next supplement.
     pub seals: u32,
+}
+
+/// What the next seal of a window is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsealed {
+    /// How many seals the window has: the number of the next supplement, and the version of the
+    /// window's stream.
+    pub seals: u32,
+    /// What became of the window's payments since its last seal, in order. Those cancelled in time
+    /// are in it, so that the seals account for every payment.
+    pub items: Vec<RunItem>,
 }
 
 /// A seal, and where it is.
@@ -40,7 +52,7 @@ macro_rules! select_windows {
     ($rest:literal) => {
         concat!(
             "SELECT product, day, window_minutes, cutoff_nanos, pending_count, ",
-            "max(run_count - sealed_count, 0) AS unsealed_count, seals FROM run_window ",
+            "max(settled_count - sealed_count, 0) AS unsealed_count, seals FROM run_window ",
             $rest
         )
     };
@@ -51,7 +63,7 @@ impl Reader<'_> {
     /// wait, or were settled and not sealed. By cut-off.
     pub fn unsealed_windows(&self, now: DateTime<Utc>) -> Result<Vec<WindowRow>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(select_windows!(
-            "WHERE cutoff_nanos <= ?1 AND (pending_count > 0 OR run_count > sealed_count) \
+            "WHERE cutoff_nanos <= ?1 AND (pending_count > 0 OR settled_count > sealed_count) \
              ORDER BY cutoff_nanos, product"
         ))?;
         let rows = statement.query_map([nanos(now)], read)?;
@@ -68,9 +80,14 @@ impl Reader<'_> {
             .optional()
     }
 
-    /// What became of the payments of `key` since its last seal, in order: what the next seal is
-    /// over. Those cancelled in time are in it, so that the seals account for every payment.
-    pub fn unsealed_items(&self, key: &WindowKey) -> Result<Vec<RunItem>, rusqlite::Error> {
+    /// What the next seal of `key` is over, and how many seals it comes after: both at one
+    /// position, so that a seal that is written meanwhile is noticed.
+    pub fn unsealed(&self, key: &WindowKey) -> Result<Unsealed, rusqlite::Error> {
+        let seals = self.window(key)?.map_or(0, |window| window.seals);
+        Ok(Unsealed { seals, items: self.unsealed_items(key)? })
+    }
+
+    fn unsealed_items(&self, key: &WindowKey) -> Result<Vec<RunItem>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(
             "SELECT payment_id, amount_cents, cancelled_nanos IS NOT NULL AS cancelled \
              FROM payment INDEXED BY payment_effective \

@@ -103,7 +103,7 @@ CREATE TABLE run_window (
     window_minutes INTEGER NOT NULL,
     cutoff_nanos INTEGER NOT NULL,
     pending_count INTEGER NOT NULL,
-    run_count INTEGER NOT NULL,
+    settled_count INTEGER NOT NULL,
     sealed_count INTEGER NOT NULL,
     seals INTEGER NOT NULL,
     sealed_position INTEGER,

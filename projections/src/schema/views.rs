@@ -62,7 +62,7 @@ pub(crate) fn views() -> String {
         titles(),
         trial_balance(),
         journal(),
-        windows(),
+        window_seals(),
         refusals(),
         view(
             "checkpoint",
@@ -242,7 +242,7 @@ fn journal() -> String {
     view("journal", &columns, from)
 }
 
-fn windows() -> String {
+fn window_seals() -> String {
     let columns = [
         plain("product"),
         date("day", "date"),
@@ -256,7 +256,7 @@ fn windows() -> String {
         instant("sealed_nanos", "sealed_at"),
         plain("position"),
     ];
-    view("windows", &columns, "seal")
+    view("window_seals", &columns, "seal")
 }
 
 fn refusals() -> String {

@@ -11,8 +11,9 @@ use ledger::ids::PaymentId;
 
 use super::kit::{Bank, day, id};
 use crate::queries::accounts::{AccountFilter, AccountState};
-use crate::queries::page::{Listed, Page};
+use crate::queries::page::{Listed, Page, PageStart};
 use crate::queries::payments::{PaymentFilter, PaymentRow, PaymentState, PendingFilter};
+use crate::queries::windows::Unsealed;
 use crate::{Options, Projections};
 
 async fn opened(bank: &Bank, folder: &tempfile::TempDir) -> Projections {
@@ -97,6 +98,21 @@ async fn all_pending(projections: &Projections, at: Position) -> Vec<PaymentId> 
 }
 
 #[tokio::test]
+async fn nothing_is_listed_after_a_start_that_is_no_payments() {
+    let mut bank = Bank::new();
+    bank.open(&id("a-1"), Product::AutoLoan, "9000.00").await;
+    bank.schedule(&id("a-1"), "2.00", day("2026-03-05")).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    let head = bank.head().await;
+    assert_eq!(all_pending(&projections, head).await.len(), 1);
+    let start = PageStart { snapshot: head, after: Position(1) };
+    let page = Page { start: Some(start), ..Page::first(10) };
+    let listed = pending(&projections, head, &PendingFilter::default(), page).await;
+    assert_eq!((listed.rows, listed.next), (Vec::new(), None));
+}
+
+#[tokio::test]
 async fn a_filter_leaves_out_what_it_does_not_ask_for() {
     let bank = Bank::lives(9, 6, 300).await;
     let folder = tempfile::tempdir().unwrap();
@@ -168,9 +184,9 @@ async fn a_window_is_due_until_everything_it_settled_is_sealed() {
         let projections = projections.clone();
         async move {
             let ask = projections.read(Some(at), move |reader| {
-                let items = reader.unsealed_items(&key)?;
+                let unsealed = reader.unsealed(&key)?;
                 let due = reader.due_payments(&key, Position::START, 10)?;
-                Ok((reader.unsealed_windows(now)?, items, due))
+                Ok((reader.unsealed_windows(now)?, unsealed, due))
             });
             ask.await.unwrap().value
         }
@@ -178,31 +194,32 @@ async fn a_window_is_due_until_everything_it_settled_is_sealed() {
     let cutoff = key.cutoff_at();
     let (early, _, _) = due(bank.head().await, cutoff - TimeDelta::nanoseconds(1)).await;
     assert_eq!(early, []);
-    let (windows, items, waiting) = due(bank.head().await, cutoff).await;
+    let (windows, unsealed, waiting) = due(bank.head().await, cutoff).await;
     assert_eq!((windows[0].key, windows[0].pending, windows[0].unsealed), (key, 2, 1));
-    assert_eq!(items.iter().map(|item| item.payment).collect::<Vec<_>>(), [cancelled]);
+    let settled: Vec<_> = unsealed.items.iter().map(|item| item.payment).collect();
+    assert_eq!((settled, unsealed.seals), (vec![cancelled], 0));
     assert_eq!(waiting.iter().map(|due| due.payment).collect::<Vec<_>>(), payments[..2]);
 
     bank.now = key.starts_at();
     bank.command(&account, Command::ApplyPayment { payment: payments[0] }).await;
-    let (windows, items, waiting) = due(bank.head().await, cutoff).await;
+    let (windows, unsealed, waiting) = due(bank.head().await, cutoff).await;
     assert_eq!((windows[0].pending, windows[0].unsealed, windows[0].seals), (1, 2, 0));
-    assert_eq!(items.len(), 2);
+    assert_eq!(unsealed.items.len(), 2);
     assert_eq!(waiting.len(), 1);
 
     // A run that was broken off before its seal finds what it had settled.
     bank.command(&account, Command::ApplyPayment { payment: payments[1] }).await;
-    let (windows, items, waiting) = due(bank.head().await, cutoff).await;
+    let (windows, unsealed, waiting) = due(bank.head().await, cutoff).await;
     assert_eq!((windows[0].pending, windows[0].unsealed), (0, 3));
-    let settled: Vec<_> = items.iter().map(|item| item.payment).collect();
+    let settled: Vec<_> = unsealed.items.iter().map(|item| item.payment).collect();
     assert_eq!(settled, [cancelled, payments[0], payments[1]]);
     assert_eq!(waiting, []);
 
-    let sealed = ledger::cycles::cutoff::WindowSealed::of(key, 0, items);
+    let sealed = ledger::cycles::cutoff::WindowSealed::of(key, 0, unsealed.items);
     let fact = ledger::codec::Fact::WindowSealed(sealed.clone());
     bank.record(&ledger::streams::of_window(&key), vec![fact]).await;
-    let (windows, items, _) = due(bank.head().await, cutoff).await;
-    assert_eq!((windows, items), (Vec::new(), Vec::new()));
+    let (windows, unsealed, _) = due(bank.head().await, cutoff).await;
+    assert_eq!((windows, unsealed), (Vec::new(), Unsealed { seals: 1, items: Vec::new() }));
     let seals = projections.read(None, move |reader| reader.seals(&key)).await.unwrap().value;
     assert_eq!(seals.iter().map(|seal| &seal.sealed).collect::<Vec<_>>(), [&sealed]);
     let row = projections.read(None, move |reader| reader.window(&key)).await.unwrap().value;
@@ -214,15 +231,15 @@ async fn a_lien_is_releasable_from_its_release_date() {
     let mut bank = Bank::new();
     let account = id("a-1");
     bank.open(&account, Product::AutoLoan, "200.00").await;
-    let payoff = Command::ReceivePayment {
+    let pay = |amount: &str| Command::ReceivePayment {
         channel: ledger::domain::product::Channel::Mail,
-        amount: "500.00".parse().unwrap(),
+        amount: amount.parse().unwrap(),
         received_date: day("2026-03-02"),
         reference: None,
         third_party_fee: None,
         allow_duplicate: false,
     };
-    bank.command(&account, payoff).await;
+    bank.command(&account, pay("500.00")).await;
     let folder = tempfile::tempdir().unwrap();
     let projections = opened(&bank, &folder).await;
     let head = bank.head().await;
@@ -237,6 +254,23 @@ async fn a_lien_is_releasable_from_its_release_date() {
         let found = projections.read(None, move |reader| reader.releasable_titles(on, 10)).await;
         assert_eq!(found.unwrap().value.len(), expected, "{on}");
     }
+    let due = |at: Position| {
+        let projections = projections.clone();
+        async move {
+            let ask =
+                projections.read(Some(at), move |reader| reader.releasable_titles(release, 10));
+            ask.await.unwrap().value
+        }
+    };
+    let changed = due(head).await[0].last_position;
+    assert_eq!(changed, head);
+    bank.command(&account, Command::ReleaseLien).await;
+    let refused = bank.head().await;
+    assert!(refused > changed);
+    assert_eq!(due(refused).await[0].last_position, changed, "a refusal changes nothing");
+    bank.command(&account, pay("5.00")).await;
+    let paid = bank.head().await;
+    assert_eq!(due(paid).await[0].last_position, paid);
     bank.now += TimeDelta::days(60);
     bank.command(&account, Command::ReleaseLien).await;
     let head = bank.head().await;
