@@ -102,7 +102,7 @@ pub fn balance(open: &OpenAccount, as_of: NaiveDate) -> wire::Balance {
         fees_due: Some(to_wire(standing.fees_due)),
         rentals_due: Some(to_wire(rentals_due)),
         credit_balance: Some(to_wire(standing.credit)),
-        payoff_amount: Some(to_wire(standing.payoff(terms))),
+        payoff_amount: Some(to_wire(standing.payoff(terms).at_least_zero())),
         past_due_amount: Some(to_wire(standing.past_due(terms))),
         next_due_date: next_due.map(date_to_wire),
         oldest_unpaid_due_date: oldest_unpaid.filter(|due| *due < as_of).map(date_to_wire),

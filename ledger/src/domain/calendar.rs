@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Datelike, Days, NaiveDate, Weekday};
+use chrono::{Datelike, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
 
 /// When, within a year, a holiday falls.
@@ -16,20 +16,20 @@ enum When {
     Fixed { month: u32, day: u32 },
     /// The n-th such weekday of the month, counted from one.
     Nth { month: u32, weekday: Weekday, n: u8 },
-    /// Counted back from the end of the month: zero is the last such weekday.
-    FromLast { month: u32, weekday: Weekday, n: u64 },
+    /// The last Monday of the month.
+    LastMonday { month: u32 },
 }
 
-/// One holiday's rule and the years in which it holds, both ends included.
+/// One holiday's rule.
 struct Rule {
     name: &'static str,
-    first_year: i32,
-    last_year: i32,
+    /// The first year in which it holds, if it is newer than the other rules.
+    since: Option<i32>,
     when: When,
 }
 
-const fn rule(name: &'static str, first_year: i32, last_year: i32, when: When) -> Rule {
-    Rule { name, first_year, last_year, when }
+const fn rule(name: &'static str, when: When) -> Rule {
+    Rule { name, since: None, when }
 }
 
 const fn fixed(month: u32, day: u32) -> When {
@@ -40,44 +40,26 @@ const fn nth(n: u8, weekday: Weekday, month: u32) -> When {
     When::Nth { month, weekday, n }
 }
 
-const fn from_last(n: u64, weekday: Weekday, month: u32) -> When {
-    When::FromLast { month, weekday, n }
-}
-
-const ALWAYS: i32 = i32::MIN;
-const STILL: i32 = i32::MAX;
-
-/// In the order of the year.
-///
-/// The Uniform Monday Holiday Act (Pub. L. 90-363) took effect in 1971: before it, Washington's
-/// Birthday was 22 February and Memorial Day 30 May, and Columbus Day was no federal holiday. It
-/// also moved Veterans Day to the fourth Monday of October, which was undone from 1978 (Pub. L.
-/// 94-97). Thanksgiving is the fourth Thursday since 1942 (55 Stat. 862), was the last but one in
-/// 1939 to 1941, and the last before. Local closures of single Reserve Banks are not modelled, nor
-/// is the Saturday opening that was usual before the 1950s.
+/// In the order of the year. Juneteenth is a holiday since 2021 (Pub. L. 117-17); the other rules
+/// are taken to have been always as they are, so that years before 1986, in which no account of ours
+/// was open, are answered by today's rules and not by history.
 const RULES: &[Rule] = &[
-    rule("New Year's Day", ALWAYS, STILL, fixed(1, 1)),
-    rule("Birthday of Martin Luther King, Jr.", 1986, STILL, nth(3, Weekday::Mon, 1)),
-    rule("Washington's Birthday", ALWAYS, 1970, fixed(2, 22)),
-    rule("Washington's Birthday", 1971, STILL, nth(3, Weekday::Mon, 2)),
-    rule("Memorial Day", ALWAYS, 1970, fixed(5, 30)),
-    rule("Memorial Day", 1971, STILL, from_last(0, Weekday::Mon, 5)),
-    rule("Juneteenth National Independence Day", 2021, STILL, fixed(6, 19)),
-    rule("Independence Day", ALWAYS, STILL, fixed(7, 4)),
-    rule("Labor Day", 1894, STILL, nth(1, Weekday::Mon, 9)),
-    rule("Columbus Day", 1971, STILL, nth(2, Weekday::Mon, 10)),
-    rule("Veterans Day", 1971, 1977, nth(4, Weekday::Mon, 10)),
-    rule("Veterans Day", 1938, 1970, fixed(11, 11)),
-    rule("Veterans Day", 1978, STILL, fixed(11, 11)),
-    rule("Thanksgiving Day", ALWAYS, 1938, from_last(0, Weekday::Thu, 11)),
-    rule("Thanksgiving Day", 1939, 1941, from_last(1, Weekday::Thu, 11)),
-    rule("Thanksgiving Day", 1942, STILL, nth(4, Weekday::Thu, 11)),
-    rule("Christmas Day", ALWAYS, STILL, fixed(12, 25)),
+    rule("New Year's Day", fixed(1, 1)),
+    rule("Birthday of Martin Luther King, Jr.", nth(3, Weekday::Mon, 1)),
+    rule("Washington's Birthday", nth(3, Weekday::Mon, 2)),
+    rule("Memorial Day", When::LastMonday { month: 5 }),
+    Rule { name: "Juneteenth National Independence Day", since: Some(2021), when: fixed(6, 19) },
+    rule("Independence Day", fixed(7, 4)),
+    rule("Labor Day", nth(1, Weekday::Mon, 9)),
+    rule("Columbus Day", nth(2, Weekday::Mon, 10)),
+    rule("Veterans Day", fixed(11, 11)),
+    rule("Thanksgiving Day", nth(4, Weekday::Thu, 11)),
+    rule("Christmas Day", fixed(12, 25)),
 ];
 
 impl Rule {
     fn holds_in(&self, year: i32) -> bool {
-        (self.first_year..=self.last_year).contains(&year)
+        self.since.is_none_or(|since| year >= since)
     }
 
     /// The holiday itself, before it moves to a Monday. `None` only in years that chrono lacks.
@@ -87,11 +69,9 @@ impl Rule {
             When::Nth { month, weekday, n } => {
                 NaiveDate::from_weekday_of_month_opt(year, month, weekday, n)
             }
-            When::FromLast { month, weekday, n } => {
-                let fifth = NaiveDate::from_weekday_of_month_opt(year, month, weekday, 5);
-                let last = fifth
-                    .or_else(|| NaiveDate::from_weekday_of_month_opt(year, month, weekday, 4))?;
-                last.checked_sub_days(Days::new(n.saturating_mul(7)))
+            When::LastMonday { month } => {
+                let monday = |n| NaiveDate::from_weekday_of_month_opt(year, month, Weekday::Mon, n);
+                monday(5).or_else(|| monday(4))
             }
         }
     }
