@@ -34,6 +34,9 @@ use respond::Respond;
 /// The header by which a caller says who asks. It is recorded in every event of the request.
 pub const ACTOR_HEADER: &str = "payledger-actor";
 
+/// How the names begin under which the service itself acts: callers must not pass for it.
+const OWN_ACTORS: &str = "payledger:";
+
 /// How long a read waits for `min_position` before it says that the read models are behind.
 const MIN_POSITION_WAIT: Duration = Duration::from_secs(5);
 
@@ -95,7 +98,8 @@ impl Gateway {
         };
         let answer = self.engine.execute(request).await;
         log(&asked, &answer);
-        respond::<M>(&asked, &answer.map_err(Failure::from)?).map(Response::new)
+        let answer = answer.map_err(|error| failed_on(&asked.account, error))?;
+        respond::<M>(&asked, &answer).map(Response::new)
     }
 
     /// Checks that the log holds what the caller wants to see, and says where it ends. Accounts are
@@ -144,6 +148,11 @@ fn read_failed(error: QueryError) -> Status {
     read_failure(&error).into()
 }
 
+/// Why a command on an account failed: a refusal names the account as what stood in the way.
+fn failed_on(account: &AccountId, error: engine::EngineError) -> Failure {
+    Failure::from(error).about(format!("accounts/{account}"))
+}
+
 /// One line a command. Never an amount, and no name but the account's opaque one.
 fn log(asked: &Asked, answer: &Result<Answer, engine::EngineError>) {
     let (request, account, command) = (asked.request_id, &asked.account, asked.command.name());
@@ -179,6 +188,10 @@ fn above_head(field: &'static str, position: Position, head: Position) -> Status
 fn actor(metadata: &MetadataMap) -> Result<Actor, Status> {
     let Some(value) = metadata.get(ACTOR_HEADER) else { return Ok(Actor::unnamed()) };
     let text = value.to_str().unwrap_or_default();
+    if text.starts_with(OWN_ACTORS) {
+        let problem = format!("starts with {OWN_ACTORS:?}, which is for the service itself");
+        return Err(FieldError::new(ACTOR_HEADER, problem).into());
+    }
     let refused = |error: ledger::ids::IdError| FieldError::new(ACTOR_HEADER, error.to_string());
     Ok(text.parse().map_err(refused)?)
 }

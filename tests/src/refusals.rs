@@ -19,6 +19,8 @@ pub struct Refused {
     pub facts: BTreeMap<String, String>,
     /// The fields of its `BadRequest`.
     pub fields: Vec<String>,
+    /// What stood in the way, by its `PreconditionFailure`; empty if it has none.
+    pub subject: String,
     /// Whether it says how long to wait.
     pub retry_info: bool,
     /// The message.
@@ -37,14 +39,16 @@ impl Refused {
         let fields: Vec<_> =
             fields.unwrap_or_default().iter().map(|violation| violation.field.clone()).collect();
         let code = status.code();
-        let precondition = details.precondition_failure().is_some();
+        let subject = details.precondition_failure().and_then(|failure| failure.violations.first());
+        let subject = subject.map_or_else(String::new, |violation| violation.subject.clone());
         assert_eq!(code == Code::InvalidArgument, !fields.is_empty(), "{status:?}");
-        assert_eq!(code == Code::FailedPrecondition, precondition, "{status:?}");
+        assert_eq!(code == Code::FailedPrecondition, !subject.is_empty(), "{status:?}");
         Self {
             code,
             reason: info.reason.clone(),
             facts: info.metadata.clone().into_iter().collect(),
             fields,
+            subject,
             retry_info: details.retry_info().is_some(),
             message: status.message().to_owned(),
         }

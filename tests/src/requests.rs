@@ -7,11 +7,13 @@ use proto::payledger::v1::open_account_request::Terms;
 use proto::payledger::v1::{
     Funding, InstalmentPlan, LeaseTerms, Lien, LoanTerms, OpenAccountRequest, Product,
 };
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
-/// The request id that a name stands for: the same in every run.
+/// The request id that a name stands for: the same in every run. Of version 8, since ids of
+/// version 5 are the ledger's own.
 pub fn request_id(name: &str) -> String {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
+    let bytes = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).into_bytes();
+    Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 /// Dollars from text such as "310.00" or "-0.25".

@@ -6,9 +6,19 @@ use uuid::Uuid;
 
 use super::{Field, FieldError};
 
-/// Takes the id that the caller gave this request.
+/// The version of the UUIDs that the ledger derives, for the requests of its own runner too.
+const DERIVED: usize = 5;
+
+/// Takes the id that the caller gave this request. Anybody can derive the ids of the runner's
+/// requests, so that a caller who used one would stand in the runner's way: their version is not a
+/// caller's to use.
 pub fn request_id(value: &str) -> Field<RequestId> {
-    parse("request_id", value)
+    let id = parse::<RequestId>("request_id", value)?;
+    if id.uuid().get_version_num() == DERIVED {
+        let problem = "is a UUID of version 5, which only the ledger itself uses for requests";
+        return Err(FieldError::new("request_id", problem));
+    }
+    Ok(id)
 }
 
 /// Takes an account's id.
@@ -84,6 +94,18 @@ mod tests {
                 assert!(error.field.ends_with("_id"));
                 assert!(error.message.len() < 300, "{}", error.message.len());
             }
+        }
+    }
+
+    #[test]
+    fn an_id_that_the_runner_could_use_is_no_callers() {
+        let derived = RequestId::derived("release-a-1", "2026-03-03").to_string();
+        let error = request_id(&derived).unwrap_err();
+        assert_eq!(error.field, "request_id");
+        assert!(error.message.contains("version 5"), "{}", error.message);
+        assert!(uuid("fee_id", &derived).is_ok());
+        for version in ["1", "4", "6", "7", "8"] {
+            request_id(&format!("7f1c1f9e-0000-{version}000-8000-000000000001")).unwrap();
         }
     }
 

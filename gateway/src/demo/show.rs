@@ -5,7 +5,7 @@ use chrono_tz::America::New_York;
 use ledger::domain::money::Money;
 use prost_types::Timestamp;
 use proto::google::r#type::{Date, Money as WireMoney};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use super::stage::{DemoError, present};
 use crate::convert::money::{money, to_wire};
@@ -16,7 +16,9 @@ const REQUESTS: Uuid = Uuid::from_u128(0x6d0a_7b7e_54c1_4d4e_9e55_3f1f_1a5d_2c3b
 
 /// The id of the request of this name.
 pub(super) fn request_id(name: &str) -> String {
-    Uuid::new_v5(&REQUESTS, name.as_bytes()).to_string()
+    // Version 8, since ids of version 5 are the ledger's own.
+    let bytes = Uuid::new_v5(&REQUESTS, name.as_bytes()).into_bytes();
+    Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 /// The instant at which a clock in New York shows `local`, such as `2026-10-30T14:59:59.999`.

@@ -1,13 +1,14 @@
 //! Many commands in one call: one result each, each durable by itself.
 
 use ledger::engine::{self, Answer, Receipt};
+use ledger::envelope::Position;
 use ledger::ids::Actor;
 use proto::payledger::v1 as wire;
 use tonic::{Request, Response, Status};
 use wire::batch_command::Command as Wire;
 use wire::batch_result::Outcome;
 
-use super::{Gateway, actor, respond};
+use super::{Gateway, actor, failed_on, respond};
 use crate::convert::FieldError;
 use crate::convert::commands::{Asked, Mutation};
 use crate::status::{Failure, to_message};
@@ -69,7 +70,7 @@ impl Gateway {
         let requests = requests.map(|(asked, _)| to_engine(asked, &actor, &receipt)).collect();
         drop(receipt);
         let mut answers = self.engine.execute_batch(requests).await.into_iter();
-        let mut position = 0;
+        let mut position = Position::START.0;
         let results = read
             .into_iter()
             .map(|read| {
@@ -77,8 +78,8 @@ impl Gateway {
                     let answer = answers.next().unwrap_or_else(|| {
                         Err(engine::EngineError::Indeterminate("no answer".into()))
                     });
-                    let answer = answer.map_err(Failure::from)?;
-                    position = position.max(answer.position.0);
+                    position = position.max(recorded_at(&answer).0);
+                    let answer = answer.map_err(|error| failed_on(&asked.account, error))?;
                     conclude(&asked, &answer)
                 });
                 let outcome = outcome.unwrap_or_else(|status| Outcome::Error(to_message(&status)));
@@ -86,6 +87,17 @@ impl Gateway {
             })
             .collect();
         Ok(Response::new(wire::ExecuteBatchResponse { results, position }))
+    }
+}
+
+/// Where the answer to a command is on record: a recorded refusal is an outcome, too. The start of
+/// the log if nothing is recorded.
+const fn recorded_at(answer: &Result<Answer, engine::EngineError>) -> Position {
+    match answer {
+        Ok(Answer { position, .. }) | Err(engine::EngineError::Refused { position, .. }) => {
+            *position
+        }
+        Err(_) => Position::START,
     }
 }
 

@@ -22,7 +22,8 @@ impl OperationsService for Gateway {
         request: Request<wire::RunCutoffRequest>,
     ) -> Result<Response<wire::RunCutoffResponse>, Status> {
         let key = window_key(request.get_ref())?;
-        let run = self.cycles.run_window(key).await?;
+        let run = self.cycles.run_window(key).await;
+        let run = run.map_err(|failure| failure.about(format!("windows/{}", key.name())))?;
         let (position, replayed) = (run.position.0, run.nothing_new);
         Ok(Response::new(wire::RunCutoffResponse {
             summary: Some(summary(&run)),

@@ -96,6 +96,7 @@ fn path_of(field: &'static str) -> &'static str {
         "interest_paid_through_date" => "loan.interest_paid_through_date",
         "unpaid_fees" => "fees_due",
         "instalments.tax" => "lease.tax",
+        "instalments.amount" => "instalment_plan.amount",
         "instalments.count" => "instalment_plan.instalment_count",
         "instalments.day_of_month" => "instalment_plan.day_of_month",
         "instalments.first_amount_due" => "instalment_plan.first_amount_due",
@@ -141,12 +142,13 @@ impl From<ReadError> for Failure {
 impl From<ClockError> for Failure {
     fn from(error: ClockError) -> Self {
         let message = error.to_string();
-        match error {
+        let failure = match error {
             ClockError::NotSettable => Self::new(ErrorReason::ClockNotSettable, message),
             ClockError::MovesForwardOnly { now } => {
                 Self::new(ErrorReason::ClockMovesForwardOnly, message).fact("now", rfc3339(now))
             }
-        }
+        };
+        failure.about("clock")
     }
 }
 
@@ -180,11 +182,19 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+    use ledger::domain::account::terms::{InstalmentPlan, Terms};
+    use ledger::domain::interest::DayCount;
+    use ledger::domain::money::{Amount, Currency, Money};
+    use ledger::domain::product::Product;
     use ledger::envelope::Position;
     use tonic::{Code, Status};
     use tonic_types::StatusExt;
 
     use super::*;
+
+    /// A cent over what one amount can be, and more.
+    const TOO_MUCH: &str = "100000000.00";
 
     #[test]
     fn every_refusal_of_the_domain_is_a_reason_of_the_contract() {
@@ -222,11 +232,71 @@ mod tests {
         assert_eq!(status.message(), "outcome unknown: retry with the same request_id");
     }
 
+    type Change = fn(&mut Terms);
+
+    fn auto_loan() -> Terms {
+        Terms {
+            product: Product::AutoLoan,
+            currency: Currency::Usd,
+            opened_date: day("2026-03-01"),
+            principal: dollars("10000.00"),
+            annual_rate: "0.073".parse().unwrap(),
+            day_count: DayCount::default(),
+            interest_paid_through: day("2026-03-01"),
+            unpaid_interest: Money::ZERO,
+            unpaid_fees: Money::ZERO,
+            instalments: InstalmentPlan {
+                amount: "310.00".parse().unwrap(),
+                tax: Money::ZERO,
+                first_due_date: day("2026-04-01"),
+                day_of_month: 1,
+                count: 36,
+                first_amount_due: None,
+            },
+            returned_item_fee: None,
+        }
+    }
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn dollars(text: &str) -> Money {
+        text.parse::<Amount>().unwrap().money()
+    }
+
     #[test]
     fn impossible_terms_are_told_by_the_path_in_the_request() {
-        let error = TermsError::Invalid { field: "instalments.count", problem: "1 to 600".into() };
-        let details = Status::from(Failure::from(&error)).get_error_details();
-        let violation = &details.bad_request().unwrap().field_violations[0];
-        assert_eq!(violation.field, "instalment_plan.instalment_count");
+        let cases: [(&str, Change); 11] = [
+            ("loan.principal", |terms| terms.principal = Money::ZERO),
+            ("loan.unpaid_interest", |terms| terms.unpaid_interest = dollars(TOO_MUCH)),
+            ("fees_due", |terms| terms.unpaid_fees = dollars(TOO_MUCH)),
+            ("instalment_plan.amount", |terms| {
+                terms.instalments.amount = TOO_MUCH.parse().unwrap();
+            }),
+            ("returned_item_fee", |terms| {
+                terms.returned_item_fee = Some(TOO_MUCH.parse().unwrap());
+            }),
+            ("loan.annual_rate", |terms| {
+                (terms.product, terms.principal) = (Product::Lease, Money::ZERO);
+            }),
+            ("loan.interest_paid_through_date", |terms| {
+                terms.interest_paid_through = day("2026-03-02");
+            }),
+            ("lease.tax", |terms| terms.instalments.tax = dollars("27.00")),
+            ("instalment_plan.instalment_count", |terms| terms.instalments.count = 0),
+            ("instalment_plan.day_of_month", |terms| terms.instalments.day_of_month = 2),
+            ("instalment_plan.first_amount_due", |terms| {
+                terms.instalments.first_amount_due = Some("310.01".parse().unwrap());
+            }),
+        ];
+        auto_loan().check().unwrap();
+        for (path, change) in cases {
+            let mut terms = auto_loan();
+            change(&mut terms);
+            let error = terms.check().unwrap_err();
+            let details = Status::from(Failure::from(&error)).get_error_details();
+            assert_eq!(details.bad_request().unwrap().field_violations[0].field, path, "{error}");
+        }
     }
 }

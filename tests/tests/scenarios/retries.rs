@@ -1,5 +1,6 @@
 //! A request id has one outcome for ever: the same answer to the same request, however late.
 
+use ledger::ids::RequestId;
 use proto::payledger::v1::{BatchCommand, Channel, PaymentState, batch_command, batch_result};
 use tests::client::{cancel, receive, schedule};
 use tests::refusals::{Refused, reason, refused};
@@ -167,6 +168,13 @@ async fn what_was_malformed_or_unknown_leaves_the_id_free() {
     let mut bad = schedule("pay", "a-1", "310.00", "2026-04-01");
     bad.amount = Some(money("0.00"));
     assert_eq!(reason(town.payments().schedule_payment(bad).await), "INVALID_FIELD");
+    let mut derived = schedule("pay", "a-1", "310.00", "2026-04-01");
+    derived.request_id = RequestId::derived("release-a-1", "2026-04-01").to_string();
+    let refused = refused(town.payments().schedule_payment(derived).await);
+    assert_eq!(
+        (refused.reason.as_str(), refused.fields),
+        ("INVALID_FIELD", vec!["request_id".into()])
+    );
     assert!(!town.schedule("pay", "a-1", "310.00", "2026-04-01").await.unwrap().replayed);
 }
 
@@ -222,6 +230,29 @@ async fn a_batch_answers_repeats_refusals_and_rubbish_one_by_one() {
     assert_eq!(told, expected);
     assert_eq!(answer.position, town.head().await.unwrap());
     agree(&town).await;
+}
+
+#[tokio::test]
+async fn a_batch_of_nothing_but_refusals_says_where_they_are_recorded() {
+    let town = Town::at("2026-04-01T09:00:00-04:00").await;
+    town.open(auto_loan("a-1")).await.unwrap();
+    let pay = |name: &str, day| {
+        batch_command::Command::SchedulePayment(schedule(name, "a-1", "310.00", day))
+    };
+    let answer = town.batch(vec![pay("past", "2026-03-31")]).await.unwrap();
+    let Some(batch_result::Outcome::Error(status)) = &answer.results[0].outcome else {
+        unreachable!("{answer:?}")
+    };
+    let refused = Refused::of_command(status);
+    assert_eq!(
+        (refused.reason.as_str(), refused.subject.as_str()),
+        ("DATE_IN_PAST", "accounts/a-1")
+    );
+    assert_eq!(answer.position, town.head().await.unwrap());
+    assert_eq!(refused.fact("position"), answer.position.to_string());
+    let unknown = receive("wire", "nobody", Channel::Wire, "1.00", "2026-04-01");
+    let unknown = town.batch(vec![batch_command::Command::ReceivePayment(unknown)]).await.unwrap();
+    assert_eq!(unknown.position, 0);
 }
 
 fn told(outcome: &batch_result::Outcome) -> String {

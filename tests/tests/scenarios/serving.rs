@@ -5,7 +5,7 @@ use std::time::Duration;
 use gateway::serve::{Service, ServiceError, ServiceSettings};
 use gateway::server::{ServeError, Settings};
 use proto::payledger::v1::GetProjectionStatusRequest;
-use tests::refusals::reason;
+use tests::refusals::field;
 use tests::requests::{auto_loan, instant};
 use tests::server::{Town, server_settings, settings};
 use tonic::Request;
@@ -97,9 +97,12 @@ async fn who_asks_is_recorded_and_a_name_that_cannot_be_is_refused() {
     let last = town.replay().await.unwrap().pop().unwrap();
     let metadata: serde_json::Value = serde_json::from_slice(&last.metadata).unwrap();
     assert!(metadata.to_string().contains("agent.77"), "{metadata}");
-    let mut request = Request::new(auto_loan("a-2"));
-    request.metadata_mut().insert("payledger-actor", "x".repeat(5000).parse().unwrap());
-    assert_eq!(reason(town.accounts().open_account(request).await), "INVALID_FIELD");
+    for refused in ["x".repeat(5000), "payledger:runner".to_owned(), "payledger:me".to_owned()] {
+        let mut request = Request::new(auto_loan("a-2"));
+        request.metadata_mut().insert("payledger-actor", refused.parse().unwrap());
+        let told = field(town.accounts().open_account(request).await);
+        assert_eq!(told, ("INVALID_FIELD".to_owned(), "payledger-actor".to_owned()));
+    }
 }
 
 #[tokio::test]
