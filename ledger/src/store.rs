@@ -164,6 +164,12 @@ pub enum AppendError {
     Indeterminate(#[source] BoxError),
 }
 
+/// The cause of an [`AppendError::Unavailable`] of a store that has too much to write already:
+/// what tells a caller to slow down from what tells it that something is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too much is waiting to be written")]
+pub struct QueueFull;
+
 /// Why a read has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

@@ -34,7 +34,7 @@ pub use verify::{Report, verify, verify_file, verify_with};
 pub use witness::{Witness, WitnessError};
 pub use writer::{COMMIT_EVENTS_FULL, QUEUE_BYTES_MAX, WriterFailure};
 
-use super::{Append, AppendError, Appended, BoxError, BoxFuture, EventStore, ReadError};
+use super::{Append, AppendError, Appended, BoxError, BoxFuture, EventStore, QueueFull, ReadError};
 use crate::envelope::{Position, RecordedEvent, StreamName, Version};
 use chain::{Head, scan};
 use checkpoint::Checkpoints;
@@ -200,7 +200,7 @@ impl Embedded {
                     let cause = "the log's writer ended in the middle";
                     same(&|| AppendError::Indeterminate(cause.into()))
                 }),
-                Err(cause) => same(&|| AppendError::Unavailable(cause.into())),
+                Err(rejected) => same(&|| AppendError::Unavailable(rejected.cause())),
             }
         }
     }
@@ -212,22 +212,43 @@ impl Embedded {
     ) -> Result<T, ReadError> {
         let unavailable = |error: BoxError| ReadError::Unavailable(error);
         let reader = Arc::clone(&self.reader);
-        let permit = reader.permits.acquire().await.map_err(|closed| unavailable(closed.into()))?;
-        let running = Arc::clone(&self.reader);
-        let answer = tokio::task::spawn_blocking(move || read(&running)).await;
-        drop(permit);
+        let permit = Arc::clone(&reader.permits).acquire_owned().await;
+        let permit = permit.map_err(|closed| unavailable(closed.into()))?;
+        let answer = tokio::task::spawn_blocking(move || {
+            // Held by the read itself, which goes on if the caller's future is dropped.
+            let _permit = permit;
+            read(&reader)
+        })
+        .await;
         answer.map_err(|panicked| unavailable(panicked.into()))?
     }
 
-    fn enqueue(&self, appends: Vec<Append>) -> Result<oneshot::Receiver<Answers>, &'static str> {
-        let writing = self.writing.as_ref().ok_or("the log was opened to look at only")?;
-        let jobs = writing.jobs.as_ref().ok_or("the store is closing")?;
+    fn enqueue(&self, appends: Vec<Append>) -> Result<oneshot::Receiver<Answers>, Rejected> {
+        let gone = Rejected::Gone;
+        let writing = self.writing.as_ref().ok_or(gone("the log was opened to look at only"))?;
+        let jobs = writing.jobs.as_ref().ok_or(gone("the store is closing"))?;
         let room = Arc::clone(&writing.room).try_acquire_many_owned(room_for(&appends));
-        let room = room.map_err(|_| "too much is waiting to be written")?;
+        let room = room.map_err(|_| Rejected::Full)?;
         let (reply, answer) = oneshot::channel();
         let sent = jobs.send(Job { appends, reply, room });
-        sent.map_err(|_| "the log's writer is gone")?;
+        sent.map_err(|_| gone("the log's writer is gone"))?;
         Ok(answer)
+    }
+}
+
+/// Why appends did not come into the queue.
+#[derive(Clone, Copy)]
+enum Rejected {
+    Full,
+    Gone(&'static str),
+}
+
+impl Rejected {
+    fn cause(self) -> BoxError {
+        match self {
+            Self::Full => QueueFull.into(),
+            Self::Gone(cause) => cause.into(),
+        }
     }
 }
 

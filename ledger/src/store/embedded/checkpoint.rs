@@ -5,7 +5,7 @@
 //! one for the rest, after which SQLite starts the write-ahead log over.
 
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
@@ -20,6 +20,16 @@ const CHECKPOINT_BYTES: usize = 4 * 1024 * 1024;
 const COMMIT_OVERHEAD_BYTES: usize = 8 * 1024;
 
 const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+/// Why there are no more checkpoints.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CheckpointFailure {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// Without it the write-ahead log would grow until the disk is full.
+    #[error("the thread of the log's checkpoints ended")]
+    ThreadGone,
+}
 
 pub(super) struct Checkpoints {
     /// Asks the other connection for a checkpoint. Gone once stopped.
@@ -53,7 +63,7 @@ impl Checkpoints {
         &mut self,
         writer: &Connection,
         bytes: usize,
-    ) -> rusqlite::Result<()> {
+    ) -> Result<(), CheckpointFailure> {
         self.bytes = self.bytes.saturating_add(bytes).saturating_add(COMMIT_OVERHEAD_BYTES);
         if self.under_way {
             match self.done.try_recv() {
@@ -63,12 +73,17 @@ impl Checkpoints {
                     self.under_way = false;
                     self.bytes = 0;
                 }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => return Err(CheckpointFailure::ThreadGone),
             }
         } else if self.bytes >= CHECKPOINT_BYTES
             && let Some(due) = &self.due
         {
-            self.under_way = due.try_send(()).is_ok();
+            match due.try_send(()) {
+                Ok(()) => self.under_way = true,
+                Err(TrySendError::Full(())) => {}
+                Err(TrySendError::Disconnected(())) => return Err(CheckpointFailure::ThreadGone),
+            }
         }
         Ok(())
     }
@@ -87,4 +102,23 @@ impl Checkpoints {
 /// Copies what it can without waiting for anyone.
 fn passive(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row(PASSIVE, [], |_| Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_the_checkpoints_thread_is_a_failure_whether_it_was_at_work_or_not() {
+        let writer = Connection::open_in_memory().unwrap();
+        for under_way in [false, true] {
+            let (due, asked) = sync_channel(1);
+            let (answer, done) = sync_channel(1);
+            drop((asked, answer));
+            let mut checkpoints =
+                Checkpoints { due: Some(due), done, thread: None, under_way, bytes: 0 };
+            let failed = checkpoints.after_commit(&writer, CHECKPOINT_BYTES).unwrap_err();
+            assert!(matches!(failed, CheckpointFailure::ThreadGone), "{failed}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Reading: a few connections of their own, beside the writer and never in its way.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::Semaphore;
@@ -25,14 +25,15 @@ pub(super) struct Reader {
     pub(super) access: Access,
     pub(super) log_id: Uuid,
     pub(super) index: RwLock<Index>,
-    pub(super) permits: Semaphore,
+    pub(super) permits: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Reader {
     pub(super) fn new(path: PathBuf, access: Access, log_id: Uuid, index: Index) -> Self {
         let (index, idle) = (RwLock::new(index), Mutex::default());
-        Self { path, access, log_id, index, permits: Semaphore::new(READERS_MAX), idle }
+        let permits = Arc::new(Semaphore::new(READERS_MAX));
+        Self { path, access, log_id, index, permits, idle }
     }
 
     /// Runs `read` on an idle connection, or on a new one.
