@@ -8,7 +8,7 @@ use super::calendar::CalendarArgs;
 use super::client::{Service, accounts, audit, operations, payments, titles};
 use super::offline::{backup, export, inspect, projections, replay, restore, verify};
 use super::output::Output;
-use super::serve_args::ServeArgs;
+use super::serve_args::{self, ServeArgs};
 use crate::demo::DemoArgs;
 
 /// An event-sourced payment ledger: the server, its client, and tools that need no server.
@@ -39,6 +39,7 @@ Exit codes: 0 done, 1 error, 2 wrong usage, 3 the log breaks a promise, 4 not fo
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serves the ledger in a data directory, until it is told to stop.
+    #[command(after_help = serve_args::EXAMPLES)]
     Serve(ServeArgs),
     /// Opens accounts, shows what they owe, charges and waives fees.
     Accounts(Service<accounts::Verb>),
@@ -72,8 +73,12 @@ pub enum Command {
     #[command(subcommand)]
     Export(export::Verb),
     /// Copies the log into one file and checks the copy; a server may go on meanwhile.
+    #[command(after_help = "Example:
+  payledger backup --data-dir ./data --to /backups/")]
     Backup(backup::BackupArgs),
     /// Puts a backup into an empty data directory and checks both.
+    #[command(after_help = "Example:
+  payledger restore --from /backups/events-1174.db --data-dir ./restored")]
     Restore(restore::RestoreArgs),
 }
 

@@ -7,6 +7,14 @@ use chrono::{DateTime, Utc};
 
 use super::args::DataDir;
 
+/// What is shown behind the help.
+pub(crate) const EXAMPLES: &str = "Examples:
+  payledger serve --data-dir ./data
+  payledger serve --data-dir ./rehearsal --set-clock 2026-03-03T14:59:00-05:00
+  payledger serve --data-dir ./data --listen 0.0.0.0:7400 --tls-cert server.pem --tls-key server.key
+
+A certificate that is its own authority is refused by clients: make an authority, and sign with it.";
+
 /// Serves the ledger in a data directory, until it is told to stop.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServeArgs {

@@ -36,9 +36,11 @@ pub enum Verb {
     Preview(PreviewArgs),
     /// Schedules a debit of the customer's bank account.
     #[command(after_help = "Example:
-  payledger payments schedule --account auto-1 --amount 310.00 --payment-date 2026-03-03")]
+  payledger payments schedule --account auto-1 --amount 310.00 --date 2026-03-03")]
     Schedule(Schedule),
     /// Cancels a scheduled payment, if it is received before the payment's cut-off.
+    #[command(after_help = "Example:
+  payledger payments cancel --account auto-1 --payment 7065946a-f55f-560c-a802-060dfb21bbd1")]
     Cancel(OnePayment),
     /// Records money that came in over another channel and applies it as of its receipt.
     #[command(after_help = "Example:
@@ -46,6 +48,9 @@ pub enum Verb {
     --received-date 2026-03-03 --reference cheque-1042")]
     Receive(Receive),
     /// Takes back an applied payment that the bank returned.
+    #[command(after_help = "Example:
+  payledger payments return --account auto-1 --payment 7065946a-f55f-560c-a802-060dfb21bbd1 \\
+    --return-code R01")]
     Return(Return),
     /// Applies a returned payment again, as of its first effective date.
     Reinstate(OnePayment),
