@@ -71,7 +71,7 @@ pub enum FeedError {
     /// The read database cannot be written.
     #[error("the read database cannot be written: {0}")]
     Database(#[from] rusqlite::Error),
-    /// The feed was asked to end.
+    /// The feed is over, without a word from the log or the database.
     #[error("the feed has ended")]
     Ended,
 }

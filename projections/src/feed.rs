@@ -1,11 +1,12 @@
 //! Follows the log: a task reads and decodes ahead, a thread of its own folds and commits.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use ledger::envelope::Position;
-use ledger::store::{EventStore, ReadError, Subscription};
+use ledger::store::{EventStore, Subscription};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
@@ -38,7 +39,7 @@ pub struct Progress {
     pub failure: Option<Arc<FeedError>>,
 }
 
-type Read = Result<Batch, ReadError>;
+type Read = Result<Batch, FeedError>;
 
 /// A running feed. Dropped, it ends after what it has read.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(crate) struct Feed {
     progress: watch::Receiver<Progress>,
     /// Held by the thread while it commits: who holds it keeps the position where it is.
     gate: Arc<tokio::sync::Mutex<()>>,
+    /// Set before it is ended on purpose.
+    ending: Arc<AtomicBool>,
     follower: AbortHandle,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -61,12 +64,19 @@ impl Feed {
         let (publish, progress) = watch::channel(Progress { position, failure: None });
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
         let gate = Arc::new(tokio::sync::Mutex::new(()));
-        let worker = Worker { writer, witness, publish, gate: Arc::clone(&gate) };
+        let ending = Arc::new(AtomicBool::new(false));
+        let worker = Worker {
+            writer,
+            witness,
+            publish,
+            gate: Arc::clone(&gate),
+            ending: Arc::clone(&ending),
+        };
         let thread = std::thread::Builder::new()
             .name("projections".to_owned())
             .spawn(move || worker.run(batches))?;
         let follower = tokio::spawn(follow(store, position, sender)).abort_handle();
-        Ok(Self { progress, gate, follower, thread: Mutex::new(Some(thread)) })
+        Ok(Self { progress, gate, ending, follower, thread: Mutex::new(Some(thread)) })
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -101,9 +111,14 @@ impl Feed {
         }
     }
 
+    fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+        self.follower.abort();
+    }
+
     /// Ends the feed and waits until its database is closed.
     pub(crate) async fn stop(&self) -> Result<(), String> {
-        self.follower.abort();
+        self.end();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(thread) = thread else { return Ok(()) };
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -117,7 +132,7 @@ impl Feed {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        self.follower.abort();
+        self.end();
     }
 }
 
@@ -126,12 +141,11 @@ async fn follow(store: Arc<dyn EventStore>, after: Position, batches: mpsc::Send
     let mut subscription = Subscription::new(store, after, BATCH_EVENTS_MAX);
     loop {
         let batch = match subscription.next().await {
-            Err(error) => Err(error),
+            Err(error) => Err(FeedError::from(error)),
             Ok(events) => {
                 let decoded = tokio::task::spawn_blocking(move || Batch::decode(events)).await;
-                // Cancelled only when the runtime goes down.
-                let Ok(decoded) = decoded else { return };
-                Ok(decoded)
+                // It panicked, or the runtime goes down.
+                decoded.map_err(|_ended| FeedError::Ended)
             }
         };
         let failed = batch.as_ref().map_or(true, |batch| batch.poison.is_some());
@@ -146,6 +160,7 @@ struct Worker {
     witness: Option<Arc<dyn LogWitness>>,
     publish: watch::Sender<Progress>,
     gate: Arc<tokio::sync::Mutex<()>>,
+    ending: Arc<AtomicBool>,
 }
 
 impl Worker {
@@ -153,7 +168,7 @@ impl Worker {
         while let Some(batch) = batches.blocking_recv() {
             let gate = self.gate.blocking_lock();
             let witness = self.witness.as_ref();
-            let applied = batch.map_err(FeedError::from).and_then(|batch| {
+            let applied = batch.and_then(|batch| {
                 self.writer.apply(batch, |at| witness.and_then(|log| log.witness(at)))
             });
             let position = self.writer.position();
@@ -168,5 +183,20 @@ impl Worker {
                 return;
             }
         }
+    }
+}
+
+/// However it ends, nobody is left to wait for it: if it was not to end, the progress says so.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let wanted = self.ending.load(Ordering::Acquire);
+        self.publish.send_if_modified(|progress| {
+            let unsaid = !wanted && progress.failure.is_none();
+            if unsaid {
+                tracing::error!(position = %progress.position, "the feed ended by itself");
+                progress.failure = Some(Arc::new(FeedError::Ended));
+            }
+            unsaid
+        });
     }
 }

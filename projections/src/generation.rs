@@ -41,8 +41,8 @@ fn number_of(name: &str) -> Option<u64> {
 /// The live generation, if one was ever made.
 pub(crate) fn current(folder: &Path) -> Result<Option<u64>, ProjectionError> {
     let path = folder.join(POINTER);
-    let content = match fs::read_to_string(&path) {
-        Ok(content) => content,
+    let content = match fs::read(&path) {
+        Ok(content) => String::from_utf8_lossy(&content).into_owned(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(ProjectionError::File { path, source }),
     };
@@ -76,7 +76,11 @@ fn numbers(folder: &Path) -> Result<Vec<u64>, ProjectionError> {
 
 /// A number that no generation has had a file of.
 pub(crate) fn next(folder: &Path) -> Result<u64, ProjectionError> {
-    let last = numbers(folder)?.into_iter().chain(current(folder)?).max();
+    let named = match current(folder) {
+        Err(ProjectionError::Pointer { .. }) => None,
+        named => named?,
+    };
+    let last = numbers(folder)?.into_iter().chain(named).max();
     Ok(last.unwrap_or_default().saturating_add(1))
 }
 

@@ -14,6 +14,7 @@ mod database;
 mod feed;
 mod fold;
 mod generation;
+mod opening;
 mod projections;
 mod readers;
 mod schema;

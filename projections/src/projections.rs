@@ -7,10 +7,10 @@ use ledger::envelope::Position;
 use ledger::store::EventStore;
 use tokio::sync::Semaphore;
 
-use crate::database::{Checkpoint, Writer, checkpoint, open_reader};
 use crate::error::{FeedError, ProjectionError, QueryError};
-use crate::feed::{Feed, LogWitness, Progress};
+use crate::feed::{LogWitness, Progress};
 use crate::generation::{self, Generation};
+use crate::opening;
 use crate::readers::{Answer, READERS_MAX, Reader};
 use crate::rebuild::{Rebuild, RebuildProgress};
 use crate::schema::FOLD_VERSION;
@@ -35,7 +35,8 @@ pub(crate) struct Shared {
     pub(crate) witness: Option<Arc<dyn LogWitness>>,
     live: RwLock<Arc<Generation>>,
     pub(crate) rebuild: Mutex<Option<Rebuild>>,
-    permits: Semaphore,
+    /// One a question. Held where it is answered, since that goes on if the asker has left.
+    permits: Arc<Semaphore>,
 }
 
 /// Where the read models stand.
@@ -68,52 +69,23 @@ impl Projections {
 
     /// Opens the read models of the data directory `data`, and follows `store`.
     ///
-    /// Refused if they know more than the log. Folded by another version, they are built anew
-    /// first; the first time, they fill while they answer.
+    /// Refused if they know more than the log, or belong to another. Folded by another version, or
+    /// unreadable, they are built anew first; the first time, they fill while they answer.
     pub async fn open(
         data: &Path,
         store: Arc<dyn EventStore>,
         options: Options,
     ) -> Result<Self, ProjectionError> {
         let folder = generation::folder(data);
-        generation::make_folder(&folder)?;
-        let head = store.head().await?;
         let witness = options.witness;
-        let found = generation::current(&folder)?
-            .map(|number| (number, generation::file(&folder, number)))
-            .filter(|(_, path)| path.exists());
-        let live = match found {
-            None => {
-                let number = generation::next(&folder)?;
-                let path = generation::file(&folder, number);
-                let writer = Writer::create(&path)?;
-                generation::point_at(&folder, number)?;
-                start(number, path, writer, &store, witness.as_ref())?
-            }
-            Some((number, path)) => {
-                let checkpoint = checkpoint(&open_reader(&path)?)?;
-                check(&checkpoint, head, witness.as_deref())?;
-                if checkpoint.fold_version == i64::from(FOLD_VERSION) {
-                    let writer = Writer::open(&path)?;
-                    start(number, path, writer, &store, witness.as_ref())?
-                } else {
-                    tracing::info!(
-                        found = checkpoint.fold_version,
-                        expected = FOLD_VERSION,
-                        "the read models were folded by another version and are built anew"
-                    );
-                    build_anew(&folder, head, &store, witness.as_ref()).await?
-                }
-            }
-        };
-        generation::sweep(&folder, live.number)?;
+        let live = opening::open(&folder, &store, witness.as_ref()).await?;
         let shared = Shared {
             folder,
             store,
             witness,
             live: RwLock::new(Arc::new(live)),
             rebuild: Mutex::new(None),
-            permits: Semaphore::new(READERS_MAX),
+            permits: Arc::new(Semaphore::new(READERS_MAX)),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -154,11 +126,15 @@ impl Projections {
         if let Some(position) = min_position {
             self.wait_for(position).await?;
         }
-        let permit = self.shared.permits.acquire().await.map_err(|_closed| QueryError::Ended)?;
+        let permits = Arc::clone(&self.shared.permits);
+        let permit = permits.acquire_owned().await.map_err(|_closed| QueryError::Ended)?;
         let live = self.shared.live();
-        let answered = tokio::task::spawn_blocking(move || live.readers.read(ask)).await;
-        drop(permit);
-        answered.map_err(|_cancelled| QueryError::Ended)?
+        let answer = move || {
+            let answer = live.readers.read(ask);
+            drop(permit);
+            answer
+        };
+        tokio::task::spawn_blocking(answer).await.map_err(|_cancelled| QueryError::Ended)?
     }
 
     /// Where the read models stand.
@@ -209,56 +185,4 @@ impl Shared {
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut live, generation)
     }
-}
-
-/// A read model must not know more than the log, nor something else.
-pub(crate) fn check(
-    checkpoint: &Checkpoint,
-    head: Position,
-    witness: Option<&dyn LogWitness>,
-) -> Result<(), ProjectionError> {
-    let position = checkpoint.position;
-    if position > head {
-        return Err(ProjectionError::AheadOfLog { checkpoint: position, head });
-    }
-    if let (Some(log), Some(remembered)) = (witness, &checkpoint.witness) {
-        log.confirm(position, remembered)
-            .map_err(|problem| ProjectionError::OtherLog { checkpoint: position, problem })?;
-    }
-    Ok(())
-}
-
-/// Starts a generation's feed.
-pub(crate) fn start(
-    number: u64,
-    path: PathBuf,
-    writer: Writer,
-    store: &Arc<dyn EventStore>,
-    witness: Option<&Arc<dyn LogWitness>>,
-) -> Result<Generation, ProjectionError> {
-    let feed = Feed::start(Arc::clone(store), writer, witness.cloned())
-        .map_err(|error| ProjectionError::Thread(error.to_string()))?;
-    Ok(Generation::new(number, path, feed))
-}
-
-/// Builds a generation up to `head` before anything is served.
-async fn build_anew(
-    folder: &Path,
-    head: Position,
-    store: &Arc<dyn EventStore>,
-    witness: Option<&Arc<dyn LogWitness>>,
-) -> Result<Generation, ProjectionError> {
-    let number = generation::next(folder)?;
-    let path = generation::file(folder, number);
-    let writer = Writer::create(&path)?;
-    let built = start(number, path, writer, store, witness)?;
-    // A poison event must not keep the service from starting: what is before it is served, and the
-    // status says where it stopped.
-    match built.feed.wait_for(head).await {
-        Ok(_) | Err(QueryError::Stopped { .. }) => {}
-        Err(QueryError::Database(error)) => return Err(error.into()),
-        Err(QueryError::Ended) => return Err(FeedError::Ended.into()),
-    }
-    generation::point_at(folder, number)?;
-    Ok(built)
 }

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use crate::database::Writer;
 use crate::error::{FeedError, ProjectionError};
 use crate::generation::{self, Generation};
-use crate::projections::{Shared, start};
+use crate::opening::{blocking, start};
+use crate::projections::Shared;
 
 /// How a rebuild stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +133,8 @@ impl Run {
         let head = self.shared.store.head().await?;
         self.report.send_modify(|progress| progress.head = head);
         let path = generation::file(&self.shared.folder, self.number);
-        let created = Writer::create(&path).map_err(ProjectionError::from);
+        let file = path.clone();
+        let created = blocking(move || Ok(Writer::create(&file)?)).await;
         let started = created.and_then(|writer| {
             let (store, witness) = (&self.shared.store, self.shared.witness.as_ref());
             start(self.number, path.clone(), writer, store, witness)
@@ -210,7 +212,8 @@ impl Run {
                 return Err(ProjectionError::Cancelled);
             }
         }
-        generation::point_at(&self.shared.folder, self.number)?;
+        let (folder, number) = (self.shared.folder.clone(), self.number);
+        blocking(move || generation::point_at(&folder, number)).await?;
         let old = self.shared.replace_live(Arc::clone(built));
         drop(held);
         Ok(old)
@@ -221,5 +224,10 @@ impl Run {
 async fn retire(generation: Arc<Generation>) -> Result<(), ProjectionError> {
     let stopped = generation.feed.stop().await;
     generation.retire();
+    blocking(move || {
+        drop(generation);
+        Ok(())
+    })
+    .await?;
     stopped.map_err(ProjectionError::Thread)
 }

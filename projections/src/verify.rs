@@ -15,7 +15,7 @@ use crate::error::ProjectionError;
 use crate::feed::BATCH_EVENTS_MAX;
 use crate::fold::Batch;
 use crate::generation;
-use crate::projections::check;
+use crate::opening::check;
 use crate::schema::{FOLD_VERSION, TABLES, Table};
 
 /// What a verification found.

@@ -84,10 +84,6 @@ impl Reader<'_> {
     /// position, so that a seal that is written meanwhile is noticed.
     pub fn unsealed(&self, key: &WindowKey) -> Result<Unsealed, rusqlite::Error> {
         let seals = self.window(key)?.map_or(0, |window| window.seals);
-        Ok(Unsealed { seals, items: self.unsealed_items(key)? })
-    }
-
-    fn unsealed_items(&self, key: &WindowKey) -> Result<Vec<RunItem>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(
             "SELECT payment_id, amount_cents, cancelled_nanos IS NOT NULL AS cancelled \
              FROM payment INDEXED BY payment_effective \
@@ -105,7 +101,7 @@ impl Reader<'_> {
                 amount: amount(row, "amount_cents")?,
             })
         })?;
-        rows.collect()
+        Ok(Unsealed { seals, items: rows.collect::<Result<_, _>>()? })
     }
 
     /// The seals of one window, in order.

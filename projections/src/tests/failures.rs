@@ -152,7 +152,9 @@ async fn a_read_model_that_knows_more_than_the_log_is_refused() {
     projections.shutdown().await.unwrap();
     let shorter = Arc::new(Memory::new());
     let error = Projections::open(folder.path(), shorter, Options::default()).await.unwrap_err();
-    let expected = format!("the read model is at position {head}, but the log ends at 0");
+    let expected = format!(
+        "the read model is at position {head}, but the log ends at 0: events are missing at its end"
+    );
     assert_eq!(error.to_string(), expected);
 }
 

@@ -1,0 +1,191 @@
+//! Read models that cannot be read are built anew; what else is wrong is told, and holds nothing up.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ledger::envelope::{Position, RecordedEvent, StreamName, Version};
+use ledger::store::{Append, AppendError, Appended, BoxFuture, EventStore, ReadError};
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use super::kit::{Bank, id};
+use crate::error::{FeedError, ProjectionError, QueryError};
+use crate::readers::READERS_MAX;
+use crate::verify::verify;
+use crate::{Options, Projections, generation};
+
+fn overwrite(path: &Path, place: std::ops::Range<usize>) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[place].fill(0xff);
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn statement(path: &Path, sql: &str) {
+    Connection::open(path).unwrap().execute_batch(sql).unwrap();
+}
+
+type Spoil = fn(&Path, &Path);
+
+#[tokio::test]
+async fn a_read_model_that_cannot_be_read_is_built_anew_before_it_serves() {
+    let cases: [(&str, Spoil); 9] = [
+        ("header", |_, file| overwrite(file, 0..100)),
+        ("schema", |_, file| overwrite(file, 100..4000)),
+        ("text", |_, file| std::fs::write(file, "x".repeat(9000)).unwrap()),
+        ("empty", |_, file| std::fs::write(file, b"").unwrap()),
+        ("gone", |_, file| std::fs::remove_file(file).unwrap()),
+        ("no row", |_, file| statement(file, "DELETE FROM progress")),
+        ("no table", |_, file| statement(file, "DROP VIEW checkpoint; DROP TABLE progress")),
+        ("pointer", |folder, _| std::fs::write(folder.join("CURRENT"), "gen-one.db").unwrap()),
+        ("bytes", |folder, _| std::fs::write(folder.join("CURRENT"), [0xff, 0x00]).unwrap()),
+    ];
+    let bank = Bank::lives(41, 3, 60).await;
+    let head = bank.head().await;
+    for (case, spoil) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Projections::open(folder.path(), bank.port(), Options::default());
+        let projections = open().await.unwrap();
+        projections.wait_for(head).await.unwrap();
+        projections.shutdown().await.unwrap();
+        let read = generation::folder(folder.path());
+        let file = generation::file(&read, 1);
+        spoil(&read, &file);
+        let projections = open().await.unwrap_or_else(|error| panic!("{case}: {error}"));
+        assert_eq!(projections.position(), head, "{case}");
+        let number = projections.status().await.unwrap().generation;
+        assert_eq!(generation::current(&read).unwrap(), Some(number), "{case}");
+        assert_eq!(file.exists(), number == 1, "{case}");
+        let report = verify(bank.port(), folder.path()).await.unwrap();
+        assert_eq!((report.difference(), report.position), (None, head), "{case}");
+        projections.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_read_model_that_is_out_of_reach_is_left_alone() {
+    let bank = Bank::lives(42, 3, 20).await;
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Projections::open(folder.path(), bank.port(), Options::default());
+    let projections = open().await.unwrap();
+    projections.wait_for(bank.head().await).await.unwrap();
+    projections.shutdown().await.unwrap();
+    let file = generation::file(&generation::folder(folder.path()), 1);
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let error = open().await.unwrap_err();
+    assert!(matches!(error, ProjectionError::Database(_)), "{error}");
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::rename(&aside, &file).unwrap();
+    assert_eq!(open().await.unwrap().status().await.unwrap().generation, 1);
+}
+
+/// A log whose reading panics after some events.
+#[derive(Debug)]
+struct Panicking(Arc<dyn EventStore>, Position);
+
+impl EventStore for Panicking {
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
+        self.0.append(append)
+    }
+
+    fn append_many(
+        &self,
+        appends: Vec<Append>,
+    ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
+        self.0.append_many(appends)
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamName,
+        after: Version,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>> {
+        self.0.read_stream(stream, after, limit)
+    }
+
+    fn read_all(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
+        assert!(after < self.1, "the log is not read any further");
+        let some = usize::try_from(self.1.0).unwrap();
+        self.0.read_all(after, limit.min(some))
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        self.0.head()
+    }
+
+    fn wait_past(&self, after: Position) -> BoxFuture<'_, Result<Position, ReadError>> {
+        self.0.wait_past(after)
+    }
+}
+
+#[tokio::test]
+async fn a_feed_whose_reading_panics_is_known_to_have_failed() {
+    let bank = Bank::lives(43, 3, 20).await;
+    let folder = tempfile::tempdir().unwrap();
+    let last = Position(7);
+    let store = Arc::new(Panicking(bank.port(), last));
+    let projections = Projections::open(folder.path(), store, Options::default()).await.unwrap();
+    let head = bank.head().await;
+    let error = projections.wait_for(head).await.unwrap_err();
+    assert!(matches!(error, QueryError::Stopped { position, .. } if position == last), "{error}");
+    let failure = projections.progress().failure.unwrap();
+    assert!(matches!(*failure, FeedError::Ended), "{failure}");
+    let found = projections.read(None, |reader| reader.account(&id("a-0"))).await.unwrap();
+    assert!(found.value.is_some());
+    assert_eq!(found.read_position, last);
+}
+
+#[tokio::test]
+async fn a_feed_that_is_ended_on_purpose_has_not_failed() {
+    let bank = Bank::lives(44, 3, 20).await;
+    let folder = tempfile::tempdir().unwrap();
+    let open = Projections::open(folder.path(), bank.port(), Options::default());
+    let projections = open.await.unwrap();
+    projections.wait_for(bank.head().await).await.unwrap();
+    projections.shutdown().await.unwrap();
+    assert!(projections.progress().failure.is_none());
+    let beyond = projections.wait_for(bank.head().await.next()).await.unwrap_err();
+    assert!(matches!(beyond, QueryError::Ended), "{beyond}");
+}
+
+#[tokio::test]
+async fn a_question_whose_asker_has_left_still_counts_as_one_until_it_is_answered() {
+    let bank = Bank::lives(45, 3, 20).await;
+    let folder = tempfile::tempdir().unwrap();
+    let open = Projections::open(folder.path(), bank.port(), Options::default());
+    let projections = open.await.unwrap();
+    let (tell, mut started) = mpsc::unbounded_channel();
+    let mut releases = Vec::new();
+    for _ in 0..READERS_MAX {
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        releases.push(release);
+        let (projections, tell) = (projections.clone(), tell.clone());
+        let asker = tokio::spawn(async move {
+            let ask = projections.read(None, move |_| {
+                tell.send(()).unwrap();
+                // Ends when the other end is dropped.
+                Ok(wait.recv().is_err())
+            });
+            ask.await
+        });
+        started.recv().await.unwrap();
+        asker.abort();
+        assert!(asker.await.unwrap_err().is_cancelled());
+    }
+    let next = tokio::spawn({
+        let projections = projections.clone();
+        async move { projections.read(None, |reader| Ok(reader.position())).await }
+    });
+    for _ in 0..50 {
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+        assert!(!next.is_finished());
+    }
+    drop(releases);
+    next.await.unwrap().unwrap();
+}
