@@ -1,12 +1,11 @@
 //! `AccountService`: what is owed, and the terms it follows.
 
-use ledger::envelope::Position;
 use projections::queries::accounts::{AccountFilter, AccountState};
 use proto::payledger::v1 as wire;
 use tonic::{Request, Response, Status};
 use wire::account_service_server::AccountService;
 
-use super::Gateway;
+use super::{Gateway, above_head};
 use crate::convert::{FieldError, answers, enums, ids, time};
 use crate::page;
 use crate::status::Failure;
@@ -92,7 +91,7 @@ impl AccountService for Gateway {
         let head = self.log_position(request.min_position).await?;
         let known_at = ids::position_if_set(request.known_position);
         if let Some(position) = known_at.filter(|position| *position > head) {
-            return Err(above_head(position, head));
+            return Err(above_head("known_position", position, head).into());
         }
         let folded = self.account(&id, known_at).await?;
         let open = folded.open().ok_or_else(|| {
@@ -114,9 +113,4 @@ impl AccountService for Gateway {
             read_time: Some(self.read_time()),
         }))
     }
-}
-
-fn above_head(position: Position, head: Position) -> Status {
-    let error = FieldError::new("known_position", format!("is above the head of the log, {head}"));
-    error.fact("known_position", position).fact("head", head).into()
 }

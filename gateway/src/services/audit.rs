@@ -1,6 +1,7 @@
 //! `AuditService`: history as it was recorded.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use ledger::envelope::Position;
 use proto::payledger::v1 as wire;
@@ -10,8 +11,13 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 use wire::audit_service_server::AuditService;
 
-use super::Gateway;
 use super::events::{MESSAGES_WAITING_MAX, Message, Reading, Wanted, until};
+use super::{Gateway, above_head};
+use crate::status::Failure;
+
+/// How many callers may read the log at once. Each may hold a few messages of 1 MiB in memory, and
+/// a watcher stays for as long as it likes.
+pub(super) const READINGS_MAX: usize = 64;
 
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -26,8 +32,8 @@ impl AuditService for Gateway {
     ) -> Result<Response<Self::ReplayEventsStream>, Status> {
         let request = request.into_inner();
         let wanted = Wanted::read(request.filter.as_ref())?;
-        let (reading, messages) =
-            self.reading(wanted, request.from_position, until(request.to_position));
+        let from = Position(request.from_position);
+        let (reading, messages) = self.reading(wanted, from, until(request.to_position))?;
         tokio::spawn(reading.replay());
         let to_wire = |message: Message| wire::ReplayEventsResponse {
             events: message.events,
@@ -43,7 +49,12 @@ impl AuditService for Gateway {
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let request = request.into_inner();
         let wanted = Wanted::read(request.filter.as_ref())?;
-        let (reading, messages) = self.reading(wanted, request.from_position, None);
+        let from = Position(request.from_position);
+        let head = self.engine.store().head().await.map_err(Failure::from)?;
+        if from > head {
+            return Err(above_head("from_position", from, head).into());
+        }
+        let (reading, messages) = self.reading(wanted, from, None)?;
         tokio::spawn(reading.watch());
         let to_wire = |message: Message| wire::WatchEventsResponse {
             events: message.events,
@@ -55,21 +66,25 @@ impl AuditService for Gateway {
 }
 
 impl Gateway {
+    /// A reading of the log, unless too many are under way.
     fn reading(
         &self,
         wanted: Wanted,
-        from: u64,
+        from: Position,
         until: Option<Position>,
-    ) -> (Reading, ReceiverStream<Result<Message, Status>>) {
+    ) -> Result<(Reading, ReceiverStream<Result<Message, Status>>), Failure> {
+        let place = Arc::clone(&self.readings).try_acquire_owned();
+        let place = place.map_err(|_full| Failure::overloaded())?;
         let (out, messages) = mpsc::channel(MESSAGES_WAITING_MAX);
         let reading = Reading {
             engine: self.engine.clone(),
             wanted,
-            after: Position(from),
+            after: from,
             until,
             out,
             shutdown: self.shutdown.clone(),
+            place,
         };
-        (reading, ReceiverStream::new(messages))
+        Ok((reading, ReceiverStream::new(messages)))
     }
 }
