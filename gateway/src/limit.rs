@@ -23,7 +23,8 @@ pub struct LimitLayer {
 }
 
 impl LimitLayer {
-    /// Lets at most so many calls be under way. A stream counts until its first message.
+    /// Lets at most so many calls be under way. A stream counts until it begins: how many of them
+    /// may stay is their service's to say.
     pub fn new(calls_max: usize) -> Self {
         Self { room: Arc::new(Semaphore::new(calls_max)) }
     }

@@ -1,4 +1,4 @@
-//! Pages of lists: their size, and tokens that pin the list, its filter and the position read at.
+//! Pages of lists: their size, and tokens that pin the list, its filter, and what it can hold.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -67,7 +67,8 @@ list_request! {
 /// Where the page before ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resume<K> {
-    /// The position that the first page was read at: later pages leave out what is newer.
+    /// The position that the first page was read at: later pages leave out what was created after
+    /// it. What was created before is shown as it is when its own page is read.
     pub position: Position,
     /// The key of the last row that was returned.
     pub after: K,

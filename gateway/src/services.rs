@@ -10,6 +10,7 @@ mod payments;
 mod respond;
 mod titles;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -20,6 +21,7 @@ use ledger::ids::{AccountId, Actor};
 use projections::Projections;
 use projections::error::QueryError;
 use proto::payledger::v1 as wire;
+use tokio::sync::Semaphore;
 use tonic::metadata::MetadataMap;
 use tonic::service::RoutesBuilder;
 use tonic::{Request, Response, Status};
@@ -47,17 +49,15 @@ pub struct Gateway {
     reads: Projections,
     cycles: Cycles,
     shutdown: Shutdown,
+    /// Room for readers of the log: they stay for longer than the call that started them.
+    readings: Arc<Semaphore>,
 }
 
 impl Gateway {
     /// The services over an engine and its read models.
-    pub const fn new(
-        engine: Engine,
-        reads: Projections,
-        cycles: Cycles,
-        shutdown: Shutdown,
-    ) -> Self {
-        Self { engine, reads, cycles, shutdown }
+    pub fn new(engine: Engine, reads: Projections, cycles: Cycles, shutdown: Shutdown) -> Self {
+        let readings = Arc::new(Semaphore::new(audit::READINGS_MAX));
+        Self { engine, reads, cycles, shutdown, readings }
     }
 
     /// All services, ready to be served.
@@ -128,7 +128,7 @@ impl Gateway {
         &self,
         id: &AccountId,
         known_at: Option<Position>,
-    ) -> Result<std::sync::Arc<engine::Folded>, Status> {
+    ) -> Result<Arc<engine::Folded>, Status> {
         let folded = self.engine.account(id, known_at).await.map_err(Failure::from)?;
         folded.ok_or_else(|| Failure::from(engine::EngineError::AccountNotFound(id.clone())).into())
     }
@@ -146,6 +146,12 @@ impl Gateway {
 #[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
 fn read_failed(error: QueryError) -> Status {
     read_failure(&error).into()
+}
+
+/// Why a position that a caller names in `field` is refused: the log does not reach it.
+fn above_head(field: &'static str, position: Position, head: Position) -> FieldError {
+    let error = FieldError::new(field, format!("is above the head of the log, {head}"));
+    error.fact(field, position).fact("head", head)
 }
 
 /// Why a command on an account failed: a refusal names the account as what stood in the way.
@@ -176,12 +182,6 @@ fn respond<M: Respond>(asked: &Asked, answer: &Answer) -> Result<M::Response, St
         Failure::internal_fault().into()
     };
     M::respond(asked, answer).ok_or_else(missing)
-}
-
-/// The refusal of a position that the log has not reached.
-fn above_head(field: &'static str, position: Position, head: Position) -> Status {
-    let error = FieldError::new(field, format!("is above the head of the log, {head}"));
-    error.fact(field, position).fact("head", head).into()
 }
 
 /// Who asks, as the caller says.

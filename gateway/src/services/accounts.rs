@@ -91,7 +91,7 @@ impl AccountService for Gateway {
         let head = self.log_position(request.min_position).await?;
         let known_at = ids::position_if_set(request.known_position);
         if let Some(position) = known_at.filter(|position| *position > head) {
-            return Err(above_head("known_position", position, head));
+            return Err(above_head("known_position", position, head).into());
         }
         let folded = self.account(&id, known_at).await?;
         let open = folded.open().ok_or_else(|| {

@@ -1,6 +1,7 @@
 //! `AuditService`: history as it was recorded.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use ledger::envelope::Position;
 use proto::payledger::v1 as wire;
@@ -13,6 +14,10 @@ use wire::audit_service_server::AuditService;
 use super::events::{MESSAGES_WAITING_MAX, Message, Reading, Wanted, until};
 use super::{Gateway, above_head};
 use crate::status::Failure;
+
+/// How many callers may read the log at once. Each may hold a few messages of 1 MiB in memory, and
+/// a watcher stays for as long as it likes.
+pub(super) const READINGS_MAX: usize = 64;
 
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -27,8 +32,9 @@ impl AuditService for Gateway {
     ) -> Result<Response<Self::ReplayEventsStream>, Status> {
         let request = request.into_inner();
         let wanted = Wanted::read(request.filter.as_ref())?;
+        let from = Position(request.from_position);
         let until = until(request.to_position);
-        let (reading, messages) = self.reading(wanted, request.from_position, until).await?;
+        let (reading, messages) = self.reading(wanted, from, until).await?;
         tokio::spawn(reading.replay());
         let to_wire = |message: Message| wire::ReplayEventsResponse {
             events: message.events,
@@ -44,7 +50,8 @@ impl AuditService for Gateway {
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let request = request.into_inner();
         let wanted = Wanted::read(request.filter.as_ref())?;
-        let (reading, messages) = self.reading(wanted, request.from_position, None).await?;
+        let from = Position(request.from_position);
+        let (reading, messages) = self.reading(wanted, from, None).await?;
         tokio::spawn(reading.watch());
         let to_wire = |message: Message| wire::WatchEventsResponse {
             events: message.events,
@@ -56,26 +63,30 @@ impl AuditService for Gateway {
 }
 
 impl Gateway {
-    /// A reader that knows a later position than the log's last has read another log, or one that
-    /// has lost its end: what comes next would not be what it misses.
+    /// A reading of the log, unless too many are under way. A reader that knows a later position
+    /// than the log's last has read another log, or one that has lost its end: what comes next would
+    /// not be what it misses.
     async fn reading(
         &self,
         wanted: Wanted,
-        from: u64,
+        from: Position,
         until: Option<Position>,
-    ) -> Result<(Reading, ReceiverStream<Result<Message, Status>>), Status> {
-        let head = self.engine.store().head().await.map_err(Failure::from)?;
-        if Position(from) > head {
-            return Err(above_head("from_position", Position(from), head));
+    ) -> Result<(Reading, ReceiverStream<Result<Message, Status>>), Failure> {
+        let head = self.engine.store().head().await?;
+        if from > head {
+            return Err(above_head("from_position", from, head).into());
         }
+        let place = Arc::clone(&self.readings).try_acquire_owned();
+        let place = place.map_err(|_full| Failure::overloaded())?;
         let (out, messages) = mpsc::channel(MESSAGES_WAITING_MAX);
         let reading = Reading {
             engine: self.engine.clone(),
             wanted,
-            after: Position(from),
+            after: from,
             until,
             out,
             shutdown: self.shutdown.clone(),
+            place,
         };
         Ok((reading, ReceiverStream::new(messages)))
     }

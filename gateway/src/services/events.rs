@@ -2,8 +2,8 @@
 
 use ledger::engine::Engine;
 use ledger::envelope::{Position, RecordedEvent, StreamName, Version};
-use proto::payledger::v1 as wire;
-use tokio::sync::mpsc;
+use proto::payledger::v1::{self as wire, ErrorReason};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tonic::Status;
 
 use crate::convert::ids::{account_id, stream_name};
@@ -69,6 +69,8 @@ pub(super) struct Reading {
     pub(super) until: Option<Position>,
     pub(super) out: mpsc::Sender<Result<Message, Status>>,
     pub(super) shutdown: Shutdown,
+    /// Counts the reading among those under way, until it ends.
+    pub(super) place: OwnedSemaphorePermit,
 }
 
 /// The reader has gone, or was told why there is no more.
@@ -77,23 +79,33 @@ struct Ended;
 impl Reading {
     /// Sends what the log holds up to where it ends now, or to `until`, and then says that it has
     /// caught up.
-    pub(super) async fn replay(mut self) {
-        let _ = self.catch_up().await;
+    pub(super) async fn replay(self) {
+        self.read(false).await;
     }
 
-    /// The same, and then what comes, until the reader goes or the server stops.
-    pub(super) async fn watch(mut self) {
-        if self.catch_up().await.is_err() {
-            return;
-        }
-        let shutdown = self.shutdown.clone();
+    /// The same, and then what comes.
+    pub(super) async fn watch(self) {
+        self.read(true).await;
+    }
+
+    /// Reads until the reader goes or the server stops, should it still be catching up then.
+    async fn read(mut self, stays: bool) {
+        let (shutdown, out) = (self.shutdown.clone(), self.out.clone());
+        let reading = async {
+            self.catch_up().await?;
+            if stays { self.follow().await } else { Ok(()) }
+        };
         tokio::select! {
-            _ = self.follow() => {}
+            biased;
             () = shutdown.streams_end() => {
                 let last = Failure::shutting_down(Some(self.after));
                 let _ = self.out.send(Err(last.into())).await;
             }
+            // A quiet log would not show that the reader has gone.
+            () = out.closed() => {}
+            _ = reading => {}
         }
+        drop(self.place);
     }
 
     async fn catch_up(&mut self) -> Result<(), Ended> {
@@ -189,7 +201,12 @@ impl Reading {
         Ok(())
     }
 
+    /// Tells why there is no more, and where to go on; where the log is damaged says more than that.
     async fn fail(&self, failure: Failure) -> Result<(), Ended> {
+        let failure = match failure.reason() {
+            ErrorReason::LogDamaged => failure,
+            _ => failure.fact("position", self.after),
+        };
         let _ = self.out.send(Err(failure.into())).await;
         Err(Ended)
     }

@@ -18,7 +18,8 @@ pub(super) struct Rows<T> {
 
 impl Gateway {
     /// Asks for the page that `request` wants. Rows are ordered by a position, which is what tokens
-    /// go on from; what was added after the first page was read is left out of the later ones.
+    /// go on from. Later pages leave out what was created after the first one was read; the rows
+    /// themselves are as they are when their page is read, which may be later, and never earlier.
     pub(super) async fn list<R, T, F>(
         &self,
         request: &R,
@@ -31,10 +32,11 @@ impl Gateway {
         T: Send + 'static,
         F: FnOnce(&Reader<'_>, Page) -> Asked<Listed<T>> + Send + 'static,
     {
-        self.wait_for(min_position).await?;
         let start = asked
             .resume
             .map(|resume| PageStart { snapshot: resume.position, after: Position(resume.after) });
+        let first = start.map_or(Position::START, |start| start.snapshot);
+        self.wait_for(min_position.max(first.0)).await?;
         let page = Page { size: asked.size, start };
         let answer =
             self.reads.read(None, move |reader| ask(reader, page)).await.map_err(read_failed)?;
@@ -42,7 +44,7 @@ impl Gateway {
             .value
             .next
             .map_or_else(String::new, |next| page::next(request, next.snapshot, &next.after.0));
-        let read_position = start.map_or(answer.read_position, |start| start.snapshot);
+        let read_position = answer.read_position;
         Ok(Rows { found: answer.value.rows, next_page_token, read_position })
     }
 }

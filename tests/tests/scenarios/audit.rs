@@ -9,7 +9,7 @@ use proto::payledger::v1::{
     Channel, EventFilter, RecordedEvent, ReplayEventsRequest, WatchEventsRequest,
 };
 use tests::client::Client;
-use tests::refusals::{Refused, field};
+use tests::refusals::{Refused, field, refused};
 use tests::requests::auto_loan;
 use tests::server::Town;
 
@@ -131,6 +131,34 @@ async fn a_range_is_read_and_a_reader_that_was_cut_off_goes_on_from_its_checkpoi
     assert_eq!(seen, positions(&town.replay_of(whole).await.unwrap()));
 }
 
+#[tokio::test]
+async fn a_watcher_that_is_ahead_of_the_log_is_told_so() {
+    let town = Town::at("2026-04-01T09:00:00-04:00").await;
+    town.open(auto_loan("a-1")).await.unwrap();
+    let head = town.head().await.unwrap();
+    let request = WatchEventsRequest { from_position: head + 1, filter: None };
+    let told = field(town.audit().watch_events(request).await);
+    assert_eq!(told, ("INVALID_FIELD".to_owned(), "from_position".to_owned()));
+    let mut messages = watch(&town, head, None).await;
+    assert_eq!(watched(&mut messages, head).await, []);
+}
+
+#[tokio::test]
+async fn readers_beyond_the_limit_are_refused_until_one_leaves() {
+    let town = Town::at("2026-04-01T09:00:00-04:00").await;
+    let mut watchers = Vec::new();
+    for _ in 0..64 {
+        let mut messages = watch(&town, 0, None).await;
+        messages.message().await.unwrap().unwrap();
+        watchers.push(messages);
+    }
+    let refused = refused(town.replay().await);
+    assert_eq!((refused.reason.as_str(), refused.retry_info), ("OVERLOADED", true));
+    // Nothing happens that would make the service look whether it is still there.
+    watchers.pop();
+    town.until(async |town| town.replay().await.is_ok()).await;
+}
+
 /// Reads a watch until it has caught up at `head`.
 async fn watched(
     messages: &mut tonic::Streaming<proto::payledger::v1::WatchEventsResponse>,
@@ -199,6 +227,33 @@ async fn a_service_that_stops_tells_its_watchers_where_they_are() {
     assert_eq!(last.fact("position"), head.to_string());
     assert!(last.retry_info);
     drop(messages);
+    town.stop().await;
+}
+
+#[tokio::test]
+async fn a_replay_under_way_is_cut_off_by_a_stop_and_says_where() {
+    let town = Town::at("2026-04-01T09:00:00-04:00").await;
+    let open = |n| Command::OpenAccount(Box::new(auto_loan(&format!("a-{n}"))));
+    town.batch((0..8000_u32).map(open).collect()).await.unwrap();
+    let head = town.head().await.unwrap();
+    let request = ReplayEventsRequest::default();
+    let mut messages = town.audit().replay_events(request).await.unwrap().into_inner();
+    let mut seen = messages.message().await.unwrap().unwrap().checkpoint_position;
+    let other = town.another_client().await;
+    let mut told = watch(&other, head, None).await;
+    watched(&mut told, head).await;
+    town.ask_to_stop();
+    assert_eq!(Refused::read(&told.message().await.unwrap_err()).reason, "SHUTTING_DOWN");
+    let last = loop {
+        match messages.message().await {
+            Ok(message) => seen = message.unwrap().checkpoint_position,
+            Err(status) => break Refused::read(&status),
+        }
+    };
+    assert_eq!(last.reason, "SHUTTING_DOWN");
+    assert_eq!(last.fact("position"), seen.to_string());
+    assert!(seen < head, "{seen}");
+    drop((messages, told, other));
     town.stop().await;
 }
 
