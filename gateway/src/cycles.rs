@@ -108,10 +108,12 @@ impl Cycles {
             after = last.first_position;
             self.apply(key, due).await?;
         }
+        // Counted before the read models catch up, so that they know every seal that counts.
+        let sealed_before = self.engine.window_seals(&key).await?.len();
         self.catch_up().await?;
         let items = self.ask(move |reader| reader.unsealed_items(&key)).await?;
-        let sealed_before = self.engine.window_seals(&key).await?.len();
-        let (_, position) = self.engine.seal_window(key, items).await?;
+        let count = u32::try_from(sealed_before).unwrap_or(u32::MAX);
+        let (_, position) = self.engine.seal_window(key, count, items).await?;
         let seals = self.engine.window_seals(&key).await?;
         let nothing_new = seals.len() == sealed_before;
         Ok(WindowRun { key, seals, position, nothing_new })
