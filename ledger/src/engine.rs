@@ -17,6 +17,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
+pub use batch::ROUND_COMMANDS;
 pub use error::EngineError;
 pub use fold::{Folded, Outcome};
 pub use receipts::Receipt;
@@ -31,7 +32,7 @@ use crate::domain::rulebook::Rulebook;
 use crate::envelope::{Metadata, Position, RecordedEvent, Version};
 use crate::hex;
 use crate::ids::{AccountId, Actor, RequestId};
-use crate::store::{Append, AppendError, BoxError, EventStore, Expected};
+use crate::store::{Append, AppendError, EventStore, Expected};
 use crate::streams;
 use fold::fold_stream;
 use lanes::Lanes;
@@ -143,6 +144,12 @@ impl Engine {
         self.0.receipts.take(self.0.clock.now())
     }
 
+    /// Is the clock where it can be trusted with cut-offs: not behind the last receipt by more than
+    /// a moment? While it is not, nothing is received.
+    pub fn clock_is_right(&self) -> bool {
+        self.0.receipts.allow(self.0.clock.now())
+    }
+
     /// Waits until every request received before `instant` is settled.
     pub async fn settled_before(&self, instant: DateTime<Utc>) {
         self.0.receipts.settled_before(instant).await;
@@ -154,19 +161,6 @@ impl Engine {
         tokio::spawn(async move { inner.carry_out(&request).await })
             .await
             .unwrap_or_else(|failure| Err(EngineError::Indeterminate(failure.into())))
-    }
-
-    /// Carries out many commands, each for itself, sharing durable commits. Commands on one account
-    /// are carried out in the order given.
-    pub async fn execute_batch(&self, requests: Vec<Request>) -> Vec<Result<Answer, EngineError>> {
-        let inner = Arc::clone(&self.0);
-        let count = requests.len();
-        tokio::spawn(async move { inner.carry_out_batch(requests).await }).await.unwrap_or_else(
-            |failure| {
-                let cause = failure.to_string();
-                (0..count).map(|_| Err(EngineError::Indeterminate(cause.clone().into()))).collect()
-            },
-        )
     }
 
     /// What `command` would cause if it were received at `at`. Nothing is written.
@@ -249,25 +243,30 @@ impl Inner {
                 // stream holds now decides.
                 Err(AppendError::Conflict { .. }) => {}
                 Err(AppendError::Unavailable(cause)) => {
-                    return Err(EngineError::Unavailable(cause));
+                    *cached = Some(folded);
+                    return Err(EngineError::not_written(cause));
                 }
                 Err(AppendError::Indeterminate(cause)) => {
-                    return self.settle(request, cause).await;
+                    return self.recall(request, EngineError::Indeterminate(cause)).await;
                 }
             }
         }
         Err(EngineError::Contended)
     }
 
-    /// Finds out what came of an append that answered nothing.
-    async fn settle(&self, request: &Request, cause: BoxError) -> Result<Answer, EngineError> {
+    /// What came of a request if the stream has it, or else `otherwise`.
+    async fn recall(
+        &self,
+        request: &Request,
+        otherwise: EngineError,
+    ) -> Result<Answer, EngineError> {
         let stream = streams::of_account(&request.account);
         let Ok(folded) = fold_stream(self.store.as_ref(), &stream, |_| true).await else {
-            return Err(EngineError::Indeterminate(cause));
+            return Err(otherwise);
         };
         match folded.requests.get(&request.request_id) {
             Some(outcome) => self.first_answer(request, outcome).await,
-            None => Err(EngineError::Indeterminate(cause)),
+            None => Err(otherwise),
         }
     }
 

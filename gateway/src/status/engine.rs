@@ -35,6 +35,7 @@ impl From<&EngineError> for Failure {
             EngineError::Stale { .. } => Self::stale_request(),
             EngineError::ClockBehind { now, last } => Self::clock_behind(*now, *last),
             EngineError::Contended => Self::version_conflict(),
+            EngineError::Overloaded => Self::overloaded(),
             EngineError::Unavailable(_) => Self::store_unavailable(),
             EngineError::Indeterminate(_) => Self::outcome_unknown(),
             EngineError::Damaged { position, .. } => Self::log_damaged(*position),
@@ -121,7 +122,8 @@ impl From<EngineError> for Failure {
             | EngineError::FeeNotFound(_)
             | EngineError::Terms(_)
             | EngineError::Stale { .. }
-            | EngineError::Contended => {}
+            | EngineError::Contended
+            | EngineError::Overloaded => {}
         }
         Self::from(&error)
     }

@@ -1,119 +1,238 @@
 //! Many commands in as few durable commits as they can share.
 
-use std::collections::BTreeMap;
+mod round;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::OwnedMutexGuard;
+use tokio::task::JoinSet;
 
-use super::{Answer, EngineError, Folded, Inner, Request, Step, conclude, digest_of};
-use crate::domain::account::events::Event;
-use crate::envelope::Position;
-use crate::ids::{AccountId, RequestId};
-use crate::store::Append;
+use super::fold::fold_stream;
+use super::{Answer, Engine, EngineError, Folded, Inner, Request};
+use crate::envelope::Version;
+use crate::ids::AccountId;
+use crate::store::BoxError;
+use crate::streams;
+use round::Pending;
 
-/// The lanes of a batch, held, by account.
-type Held = BTreeMap<AccountId, OwnedMutexGuard<Option<Arc<Folded>>>>;
+/// How many commands on one account are decided before they are written. Each of them keeps a copy
+/// of the account until then.
+pub const ROUND_COMMANDS: usize = 32;
+
+/// How many accounts that are not in memory are read at one time.
+const LOADS_MAX: usize = 8;
 
 type Outcome = Result<Answer, EngineError>;
 
-/// What was decided about a batch, by place in it.
-#[derive(Default)]
-struct Plan {
-    /// Not to be written.
-    done: BTreeMap<usize, Outcome>,
-    /// To be carried out by itself, behind the batch: what an earlier request of it may answer.
-    alone: Vec<usize>,
-    /// To be written, all at once.
-    appends: Vec<Append>,
-    /// What each append writes, and the account after it.
-    pending: Vec<(usize, Vec<Event>, Arc<Folded>)>,
+/// One account of a batch.
+struct Work {
+    /// Its lane, held.
+    lane: OwnedMutexGuard<Option<Arc<Folded>>>,
+    /// The requests that are not decided yet, by place in the batch.
+    waiting: VecDeque<usize>,
+    /// What was decided in this round, and is to be written.
+    pending: Vec<Pending>,
+    /// What the shared commits did not answer, in order.
+    behind: Vec<Behind>,
+    /// Why nothing more is tried on this account.
+    stopped: Option<EngineError>,
+}
+
+/// A request that is taken up again behind the shared commits.
+enum Behind {
+    /// Another writer came first, for this one or for one before it.
+    Alone(usize),
+    /// What an earlier request with its id came to answers it.
+    Repeat(usize),
+    /// Its answer was lost; it expected so many events in the stream.
+    Lost(usize, Version, BoxError),
+}
+
+/// Where the outcomes go: each is told once, as soon as it is known.
+struct Told<T, F> {
+    tell: F,
+    by_place: BTreeMap<usize, T>,
+}
+
+impl<T, F: FnMut(usize, Outcome) -> T> Told<T, F> {
+    fn tell(&mut self, place: usize, outcome: Outcome) {
+        let told = (self.tell)(place, outcome);
+        self.by_place.insert(place, told);
+    }
+}
+
+impl Engine {
+    /// Carries out many commands, each for itself, sharing durable commits. Commands on one account
+    /// are carried out in the order given. The work goes on if the caller's future is dropped.
+    pub async fn execute_batch(&self, requests: Vec<Request>) -> Vec<Result<Answer, EngineError>> {
+        let count = requests.len();
+        self.execute_batch_with(requests, |_, outcome| outcome).await.unwrap_or_else(|failure| {
+            let unknown = || Err(EngineError::Indeterminate(failure.to_string().into()));
+            (0..count).map(|_| unknown()).collect()
+        })
+    }
+
+    /// The same, and keeps of each outcome what `tell` makes of it and of its place in the batch:
+    /// an answer holds the whole account as it was then, which is too much to keep for thousands
+    /// of commands on one. Fails, with every outcome unknown, only if the work broke off.
+    pub async fn execute_batch_with<T, F>(
+        &self,
+        requests: Vec<Request>,
+        tell: F,
+    ) -> Result<Vec<T>, EngineError>
+    where
+        T: Send + 'static,
+        F: FnMut(usize, Result<Answer, EngineError>) -> T + Send + 'static,
+    {
+        let inner = Arc::clone(&self.0);
+        tokio::spawn(async move { inner.carry_out_batch(requests, tell).await })
+            .await
+            .map_err(|failure| EngineError::Indeterminate(failure.into()))
+    }
 }
 
 impl Inner {
     /// Locks the lanes of all accounts in order of id, so that two batches cannot wait for each
-    /// other; decides each account's requests on what the earlier ones leave behind; appends all at
-    /// once. What did not go through, another gateway having been first, is carried out one by one.
-    pub(super) async fn carry_out_batch(&self, requests: Vec<Request>) -> Vec<Outcome> {
-        let mut by_account: BTreeMap<&AccountId, Vec<usize>> = BTreeMap::new();
-        for (index, request) in requests.iter().enumerate() {
-            by_account.entry(&request.account).or_default().push(index);
+    /// other. Then, round by round, decides each account's requests on what the earlier ones leave
+    /// behind and appends all at once. What another writer came before is carried out by itself.
+    async fn carry_out_batch<T, F>(&self, requests: Vec<Request>, tell: F) -> Vec<T>
+    where
+        T: Send,
+        F: FnMut(usize, Outcome) -> T + Send,
+    {
+        let mut told = Told { tell, by_place: BTreeMap::new() };
+        let mut works = self.hold(&requests).await;
+        self.warm(&mut works, &mut told).await;
+        while works.values().any(|work| !work.waiting.is_empty()) {
+            self.round(&requests, &mut works, &mut told).await;
+            tokio::task::yield_now().await;
         }
-        let mut held = Held::new();
-        for account in by_account.keys() {
-            held.insert((*account).clone(), self.lanes.of(account).lock_owned().await);
+        // The lanes are let go before anything is carried out by itself, which takes them again.
+        let behind: Vec<_> = works.into_values().map(|work| (work.behind, work.stopped)).collect();
+        for (behind, stopped) in behind {
+            self.take_up(&requests, behind, stopped, &mut told).await;
         }
-        let mut plan = Plan::default();
-        for (account, indices) in &by_account {
-            self.decide_on(account, indices, &requests, &mut held, &mut plan).await;
-        }
-        let Plan { mut done, mut alone, appends, pending } = plan;
-        // From here until the appends are known, no cache is right.
-        for cached in held.values_mut() {
-            **cached = None;
-        }
-        let appended = self.store.append_many(appends).await;
-        let mut positions: BTreeMap<&AccountId, Vec<(RequestId, Position)>> = BTreeMap::new();
-        for ((index, events, mut after), outcome) in pending.into_iter().zip(appended) {
-            let (Ok(appended), Some(request)) = (outcome, requests.get(index)) else {
-                alone.push(index);
-                continue;
-            };
-            let settled: &mut Vec<_> = positions.entry(&request.account).or_default();
-            settled.push((request.request_id, appended.position));
-            Arc::make_mut(&mut after).settle_positions(settled);
-            if let Some(cached) = held.get_mut(&request.account) {
-                **cached = Some(Arc::clone(&after));
-            }
-            done.insert(index, conclude(after, events, appended.position, false));
-        }
-        drop(held);
-        alone.sort_unstable();
-        for index in alone {
-            if let Some(request) = requests.get(index) {
-                done.insert(index, self.carry_out(request).await);
-            }
-        }
-        done.into_values().collect()
+        told.by_place.into_values().collect()
     }
 
-    /// Decides the requests on one account, in order.
-    async fn decide_on(
-        &self,
-        account: &AccountId,
-        indices: &[usize],
-        requests: &[Request],
-        held: &mut Held,
-        plan: &mut Plan,
-    ) {
-        let Some(cached) = held.get_mut(account) else { return };
-        let Ok(mut folded) = self.load(account, cached).await else {
-            plan.alone.extend(indices);
-            return;
-        };
-        for &index in indices {
-            let Some(request) = requests.get(index) else { continue };
-            let events = match self.step(&folded, request) {
-                Ok(Step::Record(events)) => events,
-                Ok(Step::Repeat(_)) => {
-                    plan.alone.push(index);
-                    continue;
-                }
-                Err(error) => {
-                    plan.done.insert(index, Err(error));
-                    continue;
-                }
-            };
-            match self.append_of(request, folded.version, &events) {
-                Err(error) => {
-                    plan.done.insert(index, Err(error));
-                }
-                Ok(append) => {
-                    let position = folded.position;
-                    folded = folded.after(&events, request, &digest_of(request), position);
-                    plan.appends.push(append);
-                    plan.pending.push((index, events, Arc::clone(&folded)));
-                }
+    async fn hold(&self, requests: &[Request]) -> BTreeMap<AccountId, Work> {
+        let mut by_account: BTreeMap<&AccountId, VecDeque<usize>> = BTreeMap::new();
+        for (place, request) in requests.iter().enumerate() {
+            by_account.entry(&request.account).or_default().push_back(place);
+        }
+        let mut works = BTreeMap::new();
+        for (account, waiting) in by_account {
+            let lane = self.lanes.of(account).lock_owned().await;
+            let (pending, behind) = (Vec::new(), Vec::new());
+            let work = Work { lane, waiting, pending, behind, stopped: None };
+            works.insert(account.clone(), work);
+        }
+        works
+    }
+
+    /// Reads the accounts that are not in memory, a few at a time, since all lanes are held
+    /// meanwhile. What cannot be read is told so.
+    async fn warm<T, F>(&self, works: &mut BTreeMap<AccountId, Work>, told: &mut Told<T, F>)
+    where
+        F: FnMut(usize, Outcome) -> T,
+    {
+        let cold = works.iter().filter(|(_, work)| work.lane.is_none());
+        let mut cold: VecDeque<AccountId> = cold.map(|(account, _)| account.clone()).collect();
+        let mut loading = JoinSet::new();
+        loop {
+            while loading.len() < LOADS_MAX
+                && let Some(account) = cold.pop_front()
+            {
+                let store = Arc::clone(&self.store);
+                loading.spawn(async move {
+                    let stream = streams::of_account(&account);
+                    let folded = fold_stream(store.as_ref(), &stream, |_| true).await;
+                    (account, folded)
+                });
             }
+            let Some(loaded) = loading.join_next().await else { break };
+            let Ok((account, folded)) = loaded else { continue };
+            let Some(work) = works.get_mut(&account) else { continue };
+            match folded {
+                Ok(folded) => *work.lane = Some(Arc::new(folded)),
+                Err(error) => work.stop(error, told),
+            }
+        }
+        for work in works.values_mut().filter(|work| work.lane.is_none()) {
+            work.stop(EngineError::Unavailable("reading the account broke off".into()), told);
+        }
+    }
+
+    /// Carries out what the shared commits left of one account's requests, in order.
+    async fn take_up<T, F>(
+        &self,
+        requests: &[Request],
+        behind: Vec<Behind>,
+        mut stopped: Option<EngineError>,
+        told: &mut Told<T, F>,
+    ) where
+        F: FnMut(usize, Outcome) -> T,
+    {
+        for left in behind {
+            let place = left.place();
+            let Some(request) = requests.get(place) else { continue };
+            let echo = stopped.as_ref().and_then(EngineError::of_the_store);
+            let outcome = match (left, echo) {
+                (Behind::Lost(_, expected, cause), _) => {
+                    self.settle_lost(request, expected, cause).await
+                }
+                (Behind::Alone(_) | Behind::Repeat(_), None) => self.carry_out(request).await,
+                (Behind::Repeat(_), Some(error)) => self.recall(request, error).await,
+                (Behind::Alone(_), Some(error)) => Err(error),
+            };
+            if stopped.is_none()
+                && let Err(error) = &outcome
+            {
+                stopped = error.of_the_store();
+            }
+            told.tell(place, outcome);
+        }
+    }
+
+    /// Finds out what came of an append that answered nothing and expected `expected` events. If
+    /// the stream went on without it, it can come no more, and the request is decided again.
+    async fn settle_lost(
+        &self,
+        request: &Request,
+        expected: Version,
+        cause: BoxError,
+    ) -> Result<Answer, EngineError> {
+        let stream = streams::of_account(&request.account);
+        let Ok(folded) = fold_stream(self.store.as_ref(), &stream, |_| true).await else {
+            return Err(EngineError::Indeterminate(cause));
+        };
+        match folded.requests.get(&request.request_id) {
+            Some(outcome) => self.first_answer(request, outcome).await,
+            None if folded.version > expected => self.carry_out(request).await,
+            None => Err(EngineError::Indeterminate(cause)),
+        }
+    }
+}
+
+impl Work {
+    /// Nothing more is tried on this account: what waits is told `error`.
+    fn stop<T, F>(&mut self, error: EngineError, told: &mut Told<T, F>)
+    where
+        F: FnMut(usize, Outcome) -> T,
+    {
+        for place in self.waiting.drain(..) {
+            let echo = error.of_the_store().unwrap_or(EngineError::Contended);
+            told.tell(place, Err(echo));
+        }
+        self.stopped = Some(error);
+    }
+}
+
+impl Behind {
+    fn place(&self) -> usize {
+        match self {
+            Self::Alone(place) | Self::Repeat(place) | Self::Lost(place, _, _) => *place,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::account::refusal::Refusal;
 use crate::domain::account::terms::TermsError;
 use crate::envelope::Position;
 use crate::ids::{AccountId, FeeId, PaymentId, RequestId};
-use crate::store::{BoxError, ReadError};
+use crate::store::{BoxError, QueueFull, ReadError};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,9 @@ pub enum EngineError {
     /// Other writers came first, again and again. Nothing was written.
     #[error("the account is contended")]
     Contended,
+    /// Too much waits to be written already. Nothing was written; a retry may work a little later.
+    #[error("too much is waiting to be written")]
+    Overloaded,
     /// Nothing was written, and a retry may work.
     #[error("the event store is unavailable")]
     Unavailable(#[source] BoxError),
@@ -84,6 +87,34 @@ impl From<ReadError> for EngineError {
 }
 
 impl EngineError {
+    /// What it means that the store did not take an append, for `cause`.
+    pub(super) fn not_written(cause: BoxError) -> Self {
+        if cause.is::<QueueFull>() { Self::Overloaded } else { Self::Unavailable(cause) }
+    }
+
+    /// The same failure for a request that it stops too: one of the store, which another request
+    /// would meet as well. None if it concerns its own request alone.
+    pub(super) fn of_the_store(&self) -> Option<Self> {
+        match self {
+            Self::Overloaded => Some(Self::Overloaded),
+            Self::Unavailable(cause) => Some(Self::Unavailable(cause.to_string().into())),
+            Self::Indeterminate(cause) => Some(Self::Indeterminate(cause.to_string().into())),
+            Self::Damaged { position, cause } => {
+                let cause = cause.to_string().into();
+                Some(Self::Damaged { position: *position, cause })
+            }
+            Self::Refused { .. }
+            | Self::RequestIdReused(_)
+            | Self::AccountNotFound(_)
+            | Self::PaymentNotFound(_)
+            | Self::FeeNotFound(_)
+            | Self::Terms(_)
+            | Self::Stale { .. }
+            | Self::ClockBehind { .. }
+            | Self::Contended => None,
+        }
+    }
+
     /// What `denial` means for a request on `account`, which is at `position`.
     pub(super) fn denied(denial: Denial, account: &AccountId, position: Position) -> Self {
         match denial {

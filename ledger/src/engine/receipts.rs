@@ -88,6 +88,12 @@ impl Receipts {
         Ok(Receipt(Arc::new(Held { at, flights: Arc::clone(&self.0) })))
     }
 
+    /// Would a receipt be given at `now`?
+    pub(super) fn allow(&self, now: DateTime<Utc>) -> bool {
+        let state = self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        state.last.signed_duration_since(now) <= CLOCK_SKEW_MAX
+    }
+
     /// Waits until nothing received before `instant` is under way.
     pub(super) async fn settled_before(&self, instant: DateTime<Utc>) {
         let mut landed = self.0.landed.subscribe();
@@ -120,6 +126,8 @@ mod tests {
         let receipts = Receipts::new(at("2026-03-03T20:00:00Z"));
         let late = receipts.take(at("2026-03-03T19:59:59.5Z")).unwrap();
         assert_eq!(late.at(), at("2026-03-03T20:00:00Z"));
+        assert!(receipts.allow(at("2026-03-03T19:59:59.5Z")));
+        assert!(!receipts.allow(at("2026-03-03T19:59:58Z")));
         let behind = receipts.take(at("2026-03-03T19:59:58Z"));
         assert!(matches!(behind, Err(EngineError::ClockBehind { .. })));
     }

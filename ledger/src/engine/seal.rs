@@ -5,48 +5,52 @@ use sha2::{Digest, Sha256};
 use super::{Engine, EngineError, new_events};
 use crate::codec::{self, Fact};
 use crate::cycles::cutoff::{RunItem, WindowKey, WindowSealed};
-use crate::envelope::{Metadata, Position, Version};
+use crate::envelope::{Metadata, Position, RecordedEvent, Version};
 use crate::hex;
 use crate::ids::{Actor, RequestId};
 use crate::store::{Append, AppendError, Expected};
 use crate::streams;
 
 impl Engine {
-    /// Seals what became of payments of a window that no seal covers yet. Without any, nothing is
-    /// written if there is a seal. Answers with the last seal and its place.
+    /// Seals what became of payments of a window that no seal covers yet: `items`, as they were
+    /// when the window had `seals` seals. Without any, nothing is written if there is a seal.
+    /// Answers with the last seal and its place.
+    ///
+    /// [`EngineError::Contended`] if the window was sealed since: the items may be covered by now,
+    /// and must be read anew.
     pub async fn seal_window(
         &self,
         window: WindowKey,
+        seals: u32,
         items: Vec<RunItem>,
     ) -> Result<(WindowSealed, Position), EngineError> {
         let inner = &self.0;
         let stream = streams::of_window(&window);
-        let recorded = inner.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
-        let supplement = u32::try_from(recorded.len()).unwrap_or(u32::MAX);
-        if let (Some(last), true) = (recorded.last(), items.is_empty())
-            && let Ok(Fact::WindowSealed(earlier)) = codec::decode(&last.kind, &last.data)
-        {
-            return Ok((earlier, last.position));
+        if items.is_empty() {
+            let recorded = inner.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
+            if let Some(last) = recorded.last() {
+                return Ok((seal_of(last)?, last.position));
+            }
         }
-        let sealed = WindowSealed::of(window, supplement, items);
+        let sealed = WindowSealed::of(window, seals, items);
         let receipt = self.receive()?;
         let cause = stream.to_string();
         let metadata = Metadata {
             received_at: receipt.at(),
-            request_id: RequestId::derived(&cause, &format!("seal-{supplement}")),
+            request_id: RequestId::derived(&cause, &format!("seal-{seals}")),
             digest: hex::lower(Sha256::digest(sealed.root.as_bytes())).chars().take(32).collect(),
             actor: Actor::runner(),
             rules: inner.rules.version().to_owned(),
         };
         let fact = Fact::WindowSealed(sealed.clone());
         let events = new_events(&stream, std::iter::once(fact), &metadata)?;
-        let expected = Expected::after(Version(u64::from(supplement)));
+        let expected = Expected::after(Version(u64::from(seals)));
         let append = Append::new(stream, expected, events)
             .map_err(|cause| EngineError::Unavailable(cause.into()))?;
         match inner.store.append(append).await {
             Ok(appended) => Ok((sealed, appended.position)),
             Err(AppendError::Conflict { .. }) => Err(EngineError::Contended),
-            Err(AppendError::Unavailable(cause)) => Err(EngineError::Unavailable(cause)),
+            Err(AppendError::Unavailable(cause)) => Err(EngineError::not_written(cause)),
             Err(AppendError::Indeterminate(cause)) => Err(EngineError::Indeterminate(cause)),
         }
     }
@@ -55,15 +59,17 @@ impl Engine {
     pub async fn window_seals(&self, window: &WindowKey) -> Result<Vec<WindowSealed>, EngineError> {
         let stream = streams::of_window(window);
         let recorded = self.0.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
-        recorded
-            .iter()
-            .map(|event| match codec::decode(&event.kind, &event.data) {
-                Ok(Fact::WindowSealed(sealed)) => Ok(sealed),
-                Ok(Fact::Account(_) | Fact::RulebookAdopted(_)) | Err(_) => {
-                    let cause = format!("a {} in a window's stream", event.kind).into();
-                    Err(EngineError::Damaged { position: event.position, cause })
-                }
-            })
-            .collect()
+        recorded.iter().map(seal_of).collect()
+    }
+}
+
+/// The seal that an event of a window's stream is.
+fn seal_of(event: &RecordedEvent) -> Result<WindowSealed, EngineError> {
+    match codec::decode(&event.kind, &event.data) {
+        Ok(Fact::WindowSealed(sealed)) => Ok(sealed),
+        Ok(Fact::Account(_) | Fact::RulebookAdopted(_)) | Err(_) => {
+            let cause = format!("a {} in a window's stream", event.kind).into();
+            Err(EngineError::Damaged { position: event.position, cause })
+        }
     }
 }

@@ -2,83 +2,22 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Duration, Utc};
-use gateway::convert::commands::Mutation as _;
+use chrono::Duration;
 use gateway::cycles::Cycles;
-use ledger::clock::Clock;
-use ledger::cycles::cutoff::WindowKey;
+use ledger::cycles::cutoff::{RunItem, RunOutcome, WindowKey};
 use ledger::domain::account::commands::Command;
 use ledger::domain::product::Product;
-use ledger::domain::rulebook::Rulebook;
-use ledger::engine::{Answer, Engine, EngineError, Request};
+use ledger::engine::EngineError;
 use ledger::envelope::Position;
-use ledger::ids::{Actor, PaymentId, RequestId};
 use ledger::store::EventStore;
 use projections::{Options, Projections};
-use tests::requests::{auto_loan, instant};
+use tests::requests::instant;
 
-use crate::faults::{Fault, Faulty};
+use crate::desk::{Desk, asked, engine_on, pay, payment_of};
+use crate::faults::Fault;
 
 const BEFORE: &str = "2026-03-03T14:59:59.900-05:00";
 const STARTS: &str = "2026-03-03T15:00:06-05:00";
-
-/// An engine on a faulty store, with an account "a-1".
-struct Desk {
-    store: Arc<Faulty>,
-    engine: Engine,
-}
-
-async fn engine_on(store: &Arc<Faulty>, at: DateTime<Utc>) -> Engine {
-    let port: Arc<dyn EventStore> = store.clone();
-    Engine::start(port, Arc::new(Clock::set_to(at)), Rulebook::built_in()).await.unwrap()
-}
-
-fn asked(engine: &Engine, name: &str, command: Command) -> Request {
-    Request {
-        account: "a-1".parse().unwrap(),
-        request_id: RequestId::derived("a test", name),
-        actor: Actor::unnamed(),
-        receipt: engine.receive().unwrap(),
-        command,
-    }
-}
-
-fn pay(amount: &str) -> Command {
-    Command::SchedulePayment {
-        amount: amount.parse().unwrap(),
-        payment_date: "2026-03-03".parse().unwrap(),
-        funding: None,
-        allow_duplicate: true,
-    }
-}
-
-fn payment_of(answer: &Answer) -> PaymentId {
-    let mut payments = answer.account.open().unwrap().payments.keys().copied();
-    payments.next_back().unwrap()
-}
-
-impl Desk {
-    async fn new() -> Self {
-        let store = Arc::new(Faulty::new());
-        let engine = engine_on(&store, instant("2026-03-03T09:00:00-05:00")).await;
-        let open = auto_loan("a-1").asked().unwrap().command;
-        engine.execute(asked(&engine, "open", open)).await.unwrap();
-        Self { store, engine }
-    }
-
-    async fn execute(&self, name: &str, command: Command) -> Result<Answer, EngineError> {
-        self.engine.execute(asked(&self.engine, name, command)).await
-    }
-
-    async fn head(&self) -> Position {
-        self.store.head().await.unwrap()
-    }
-
-    async fn count(&self, kind: &str) -> usize {
-        let events = self.store.read_all(Position::START, usize::MAX).await.unwrap();
-        events.iter().filter(|event| event.kind == kind).count()
-    }
-}
 
 #[tokio::test]
 async fn a_cancel_in_time_wins_over_the_run_however_late_it_commits() {
@@ -175,16 +114,6 @@ async fn a_write_that_was_lost_is_unknown_and_its_retry_writes_it_once() {
     assert_eq!(desk.count("PaymentScheduled").await, 1);
 }
 
-#[tokio::test]
-async fn a_batch_whose_answers_are_lost_is_settled_command_by_command() {
-    let desk = Desk::new().await;
-    desk.store.plan("PaymentScheduled", Fault::AnswerLost);
-    let requests = (0..5).map(|n| asked(&desk.engine, &format!("pay {n}"), pay("310.00")));
-    let answers = desk.engine.execute_batch(requests.collect()).await;
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    assert_eq!(desk.count("PaymentScheduled").await, 5);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_gateways_on_one_log_never_write_past_each_other() {
     let desk = Desk::new().await;
@@ -213,4 +142,35 @@ async fn two_gateways_on_one_log_never_write_past_each_other() {
     let fresh = engine_on(&desk.store, desk.engine.clock().now()).await;
     let account = fresh.account(&"a-1".parse().unwrap(), None).await.unwrap().unwrap();
     assert_eq!(account.open().unwrap().payments.len(), 120);
+}
+
+#[tokio::test]
+async fn a_window_is_not_sealed_again_over_items_read_before_its_last_seal() {
+    let desk = Desk::new().await;
+    let (product, date) = (Product::AutoLoan, "2026-03-03".parse().unwrap());
+    let key = WindowKey { product, date, window: "15:00".parse().unwrap() };
+    let item = RunItem {
+        payment: "5b0f7d8e-6f5c-5a39-9d0c-0f1a2b3c4d5e".parse().unwrap(),
+        outcome: RunOutcome::Applied,
+        amount: "310.00".parse().unwrap(),
+    };
+    let (first, position) = desk.engine.seal_window(key, 0, vec![item]).await.unwrap();
+    let again = desk.engine.seal_window(key, 0, vec![item]).await;
+    assert!(matches!(again, Err(EngineError::Contended)), "{again:?}");
+    let unchanged = desk.engine.seal_window(key, 1, Vec::new()).await.unwrap();
+    assert_eq!(unchanged, (first.clone(), position));
+    assert_eq!(desk.engine.window_seals(&key).await.unwrap(), [first]);
+}
+
+#[tokio::test]
+async fn a_full_queue_is_told_as_such_and_costs_no_new_reading() {
+    let desk = Desk::new().await;
+    desk.store.plan("PaymentScheduled", Fault::QueueFull);
+    let reads = desk.store.stream_reads();
+    let head = desk.head().await;
+    let refused = desk.execute("pay", pay("310.00")).await;
+    assert!(matches!(refused, Err(EngineError::Overloaded)), "{refused:?}");
+    assert_eq!(desk.head().await, head);
+    assert!(!desk.execute("pay", pay("310.00")).await.unwrap().replayed);
+    assert_eq!((desk.store.stream_reads(), desk.count("PaymentScheduled").await), (reads, 1));
 }

@@ -1,0 +1,144 @@
+//! One round of a batch: a few commands an account are decided, and written in one go.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Behind, Outcome, ROUND_COMMANDS, Told, Work};
+use crate::domain::account::events::Event;
+use crate::engine::{EngineError, Folded, Inner, Request, Step, conclude, digest_of};
+use crate::envelope::Version;
+use crate::ids::AccountId;
+use crate::store::{Append, AppendError, Appended};
+
+/// A command that was decided and is to be written.
+pub(super) struct Pending {
+    place: usize,
+    /// How many events its append expects.
+    expected: Version,
+    events: Vec<Event>,
+    /// The account after it.
+    after: Arc<Folded>,
+}
+
+impl Inner {
+    /// Decides some requests of every account and appends what they cause.
+    pub(super) async fn round<T, F>(
+        &self,
+        requests: &[Request],
+        works: &mut BTreeMap<AccountId, Work>,
+        told: &mut Told<T, F>,
+    ) where
+        F: FnMut(usize, Outcome) -> T,
+    {
+        let mut appends = Vec::new();
+        let mut before = Vec::new();
+        for work in works.values_mut() {
+            self.decide_some(requests, work, &mut appends, told);
+            // From here until the appends are known, no cache is right.
+            before.push(work.lane.take());
+        }
+        let appended =
+            if appends.is_empty() { Vec::new() } else { self.store.append_many(appends).await };
+        let mut appended = appended.into_iter();
+        for (work, before) in works.values_mut().zip(before) {
+            work.conclude_round(requests, before, &mut appended, told);
+        }
+    }
+
+    /// Decides at most [`ROUND_COMMANDS`] of the requests that wait for one account, in order.
+    fn decide_some<T, F>(
+        &self,
+        requests: &[Request],
+        work: &mut Work,
+        appends: &mut Vec<Append>,
+        told: &mut Told<T, F>,
+    ) where
+        F: FnMut(usize, Outcome) -> T,
+    {
+        let Some(mut folded) = work.lane.clone() else { return };
+        let some = work.waiting.len().min(ROUND_COMMANDS);
+        for place in work.waiting.drain(..some) {
+            let Some(request) = requests.get(place) else { continue };
+            let events = match self.step(&folded, request) {
+                Ok(Step::Record(events)) => events,
+                // The earlier request may be one of this round, and come to nothing.
+                Ok(Step::Repeat(_)) | Err(EngineError::RequestIdReused(_)) => {
+                    work.behind.push(Behind::Repeat(place));
+                    continue;
+                }
+                Err(error) => {
+                    told.tell(place, Err(error));
+                    continue;
+                }
+            };
+            let expected = folded.version;
+            match self.append_of(request, expected, &events) {
+                Err(error) => told.tell(place, Err(error)),
+                Ok(append) => {
+                    let position = folded.position;
+                    folded = folded.after(&events, request, &digest_of(request), position);
+                    appends.push(append);
+                    let after = Arc::clone(&folded);
+                    work.pending.push(Pending { place, expected, events, after });
+                }
+            }
+        }
+    }
+}
+
+impl Work {
+    /// Tells what came of the round's appends, and keeps the account as it is then if that is
+    /// known. Commands stay in order: what follows one that was not written is not written before
+    /// it.
+    fn conclude_round<T, F>(
+        &mut self,
+        requests: &[Request],
+        before: Option<Arc<Folded>>,
+        appended: &mut impl Iterator<Item = Result<Appended, AppendError>>,
+        told: &mut Told<T, F>,
+    ) where
+        F: FnMut(usize, Outcome) -> T,
+    {
+        let mut known = before;
+        let mut settled = Vec::new();
+        let mut refusal: Option<EngineError> = None;
+        for Pending { place, expected, events, mut after } in std::mem::take(&mut self.pending) {
+            let Some(request) = requests.get(place) else { continue };
+            let unanswered = || Err(AppendError::Indeterminate("no answer".into()));
+            let follows = refusal.as_ref().and_then(EngineError::of_the_store);
+            match (appended.next().unwrap_or_else(unanswered), follows) {
+                (Ok(appended), _) => {
+                    settled.push((request.request_id, appended.position));
+                    Arc::make_mut(&mut after).settle_positions(&settled);
+                    known = Some(Arc::clone(&after));
+                    told.tell(place, conclude(after, events, appended.position, false));
+                }
+                // It follows one that was refused.
+                (Err(AppendError::Conflict { .. }), Some(error)) => {
+                    told.tell(place, Err(error));
+                }
+                (Err(AppendError::Conflict { .. }), None) => {
+                    known = None;
+                    self.behind.push(Behind::Alone(place));
+                }
+                (Err(AppendError::Unavailable(cause)), _) => {
+                    let error = EngineError::not_written(cause);
+                    refusal = error.of_the_store();
+                    told.tell(place, Err(error));
+                }
+                (Err(AppendError::Indeterminate(cause)), _) => {
+                    known = None;
+                    self.behind.push(Behind::Lost(place, expected, cause));
+                }
+            }
+        }
+        if known.is_none() {
+            let waiting = std::mem::take(&mut self.waiting);
+            self.behind.extend(waiting.into_iter().map(Behind::Alone));
+        }
+        *self.lane = known;
+        if let Some(error) = refusal {
+            self.stop(error, told);
+        }
+    }
+}
