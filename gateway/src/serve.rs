@@ -143,8 +143,9 @@ impl Service {
         let ended = until_ended(serving, self.store.stopped(), runner, &self.shutdown).await;
         watch.abort();
         let closed = self.reads.shutdown().await;
-        if ended.writer_stopped {
-            let said = self.store.failure().map(|failure| chain(failure));
+        let failure = self.store.failure();
+        if ended.writer_stopped || failure.is_some() {
+            let said = failure.map(|failure| chain(failure));
             let cause = said.unwrap_or_else(|| "it ended without saying why".to_owned());
             return Err(ServiceError::Writer(cause));
         }

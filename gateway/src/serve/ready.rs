@@ -16,24 +16,24 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Says whether the service is ready, for as long as it runs. It is not before the read models hold
 /// what the log held at the start.
-pub(super) async fn keep_readiness(engine: Engine, reads: Projections, readiness: Readiness) {
+pub(super) async fn keep_readiness(engine: Engine, models: Projections, health: Readiness) {
     if let Ok(head) = engine.store().head().await {
         // A feed that has stopped is seen below.
-        let _ = reads.wait_for(head).await;
+        let _ = models.wait_for(head).await;
     }
     let mut looks = tokio::time::interval(LOOK_EVERY);
-    let mut was_ready = false;
+    let mut last_said = false;
     loop {
         looks.tick().await;
         let ready = match engine.store().head().await {
-            Ok(head) => is_ready(&reads.progress(), head, clock_is_right(&engine)),
+            Ok(head) => is_ready(&models.progress(), head, clock_is_right(&engine)),
             Err(_) => false,
         };
-        if ready != was_ready {
+        if ready != last_said {
             tracing::info!(ready, "whether the service is ready has changed");
-            was_ready = ready;
+            last_said = ready;
         }
-        readiness.set(ready).await;
+        health.set(ready).await;
     }
 }
 
