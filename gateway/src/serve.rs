@@ -1,8 +1,11 @@
 //! The service as a whole: log, read models, engine, runner and server, started and stopped in
 //! order.
 
+mod ready;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -14,11 +17,13 @@ use ledger::store::EventStore;
 use ledger::store::embedded::{Embedded, OpenError, Options, Witness};
 use projections::error::ProjectionError;
 use projections::{LogWitness, Projections};
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::cycles::Cycles;
 use crate::server::{Bound, Drained, Readiness, ServeError, Settings, Shutdown};
 use crate::services::Gateway;
 use crate::status::chain;
+use ready::keep_readiness;
 
 /// How the service is to be.
 #[derive(Debug, Clone)]
@@ -69,6 +74,7 @@ pub struct Service {
     store: Arc<Embedded>,
     reads: Projections,
     cycles: Cycles,
+    engine: Engine,
     gateway: Gateway,
     shutdown: Shutdown,
     runner: bool,
@@ -92,8 +98,8 @@ impl Service {
         let reads = Projections::open(&data_dir, port, options).await?;
         let shutdown = Shutdown::default();
         let cycles = Cycles::new(engine.clone(), reads.clone());
-        let gateway = Gateway::new(engine, reads.clone(), cycles.clone(), shutdown.clone());
-        Ok(Self { bound, store, reads, cycles, gateway, shutdown, runner: settings.runner })
+        let gateway = Gateway::new(engine.clone(), reads.clone(), cycles.clone(), shutdown.clone());
+        Ok(Self { bound, store, reads, cycles, engine, gateway, shutdown, runner: settings.runner })
     }
 
     /// The address that was taken.
@@ -118,36 +124,68 @@ impl Service {
         reached.map(|_| ()).map_err(|error| ServiceError::Task(chain(&error)))
     }
 
-    /// Answers until the service is told to stop, or the log's writer fails.
+    /// Answers until the service is told to stop, or something fails that it cannot do without: the
+    /// log's writer, or the runner.
     pub async fn run(self) -> Result<Drained, ServiceError> {
         let readiness = Readiness::new().await;
-        let runner =
-            self.runner.then(|| tokio::spawn(self.cycles.clone().run_until(self.shutdown.clone())));
-        let watch = tokio::spawn(ready_once_caught_up(
-            Arc::clone(&self.store),
+        let runner = if self.runner {
+            tokio::spawn(self.cycles.clone().run_until(self.shutdown.clone()))
+        } else {
+            let shutdown = self.shutdown.clone();
+            tokio::spawn(async move { shutdown.asked().await })
+        };
+        let watch = tokio::spawn(keep_readiness(
+            self.engine.clone(),
             self.reads.clone(),
             readiness.clone(),
         ));
-        let routes = self.gateway.routes();
-        let serving = self.bound.serve(routes, readiness.clone(), self.shutdown.clone());
-        let mut serving = std::pin::pin!(serving);
-        let drained = tokio::select! {
-            drained = &mut serving => drained?,
-            () = self.store.stopped() => {
-                self.shutdown.ask();
-                serving.await?
-            }
-        };
+        let serving = self.bound.serve(self.gateway.routes(), readiness, self.shutdown.clone());
+        let ended = until_ended(serving, self.store.stopped(), runner, &self.shutdown).await;
         watch.abort();
-        if let Some(runner) = runner {
-            runner.await.map_err(|fault| ServiceError::Task(fault.to_string()))?;
+        let closed = self.reads.shutdown().await;
+        let failure = self.store.failure();
+        if ended.writer_stopped || failure.is_some() {
+            let said = failure.map(|failure| chain(failure));
+            let cause = said.unwrap_or_else(|| "it ended without saying why".to_owned());
+            return Err(ServiceError::Writer(cause));
         }
-        self.reads.shutdown().await?;
-        match self.store.failure() {
-            Some(failure) => Err(ServiceError::Writer(chain(failure))),
-            None => Ok(drained),
-        }
+        ended.runner.map_err(|fault| ServiceError::Task(format!("the runner: {fault}")))?;
+        let drained = ended.drained?;
+        closed?;
+        Ok(drained)
     }
+}
+
+/// How the parts of the service ended.
+struct Ended {
+    drained: Result<Drained, ServeError>,
+    writer_stopped: bool,
+    runner: Result<(), JoinError>,
+}
+
+/// Waits until the server and the runner have ended. Whatever ends first takes the others along.
+async fn until_ended(
+    serving: impl Future<Output = Result<Drained, ServeError>>,
+    writer_stopped: impl Future<Output = ()>,
+    mut runner: JoinHandle<()>,
+    shutdown: &Shutdown,
+) -> Ended {
+    let (mut serving, mut stopped) = (pin!(serving), pin!(writer_stopped));
+    let (mut writer_stopped, mut runner_ended) = (false, None);
+    let drained = loop {
+        tokio::select! {
+            drained = &mut serving => break drained,
+            () = &mut stopped, if !writer_stopped => writer_stopped = true,
+            ended = &mut runner, if runner_ended.is_none() => runner_ended = Some(ended),
+        }
+        shutdown.ask();
+    };
+    shutdown.ask();
+    let runner = match runner_ended {
+        Some(ended) => ended,
+        None => runner.await,
+    };
+    Ended { drained, writer_stopped, runner }
 }
 
 async fn open_log(data_dir: PathBuf) -> Result<Arc<Embedded>, ServiceError> {
@@ -156,14 +194,6 @@ async fn open_log(data_dir: PathBuf) -> Result<Arc<Embedded>, ServiceError> {
     let opened = tokio::task::spawn_blocking(opening).await;
     let opened = opened.map_err(|fault| ServiceError::Task(fault.to_string()))?;
     Ok(Arc::new(opened.map_err(|cause| ServiceError::Log { data_dir, cause })?))
-}
-
-/// Says that the service is ready once the read models hold what the log held at the start.
-async fn ready_once_caught_up(store: Arc<Embedded>, reads: Projections, readiness: Readiness) {
-    let Ok(head) = store.head().await else { return };
-    if reads.wait_for(head).await.is_ok() {
-        readiness.set(true).await;
-    }
 }
 
 /// The log's chain of hashes, by which a read model knows that it belongs to this log.
@@ -179,5 +209,49 @@ impl LogWitness for ChainWitness {
     fn confirm(&self, _: Position, witness: &str) -> Result<(), String> {
         let witness: Witness = serde_json::from_str(witness).map_err(|error| error.to_string())?;
         self.0.confirm(&witness).map_err(|error| chain(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn serving(shutdown: Shutdown) -> Result<Drained, ServeError> {
+        shutdown.asked().await;
+        Ok(Drained::Fully)
+    }
+
+    #[tokio::test]
+    async fn a_runner_that_dies_stops_the_service_and_is_told() {
+        let shutdown = Shutdown::default();
+        let runner = tokio::spawn(async { panic!("a fault in the runner") });
+        let stopped = std::future::pending();
+        let ended = until_ended(serving(shutdown.clone()), stopped, runner, &shutdown).await;
+        assert!(ended.runner.unwrap_err().is_panic());
+        assert!(!ended.writer_stopped);
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_stops_for_no_known_reason_stops_the_service_and_is_told() {
+        let shutdown = Shutdown::default();
+        let order = shutdown.clone();
+        let runner = tokio::spawn(async move { order.asked().await });
+        let stopped = std::future::ready(());
+        let ended = until_ended(serving(shutdown.clone()), stopped, runner, &shutdown).await;
+        assert!(ended.writer_stopped);
+        ended.runner.unwrap();
+        assert_eq!(ended.drained.unwrap(), Drained::Fully);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_fails_takes_the_runner_along() {
+        let shutdown = Shutdown::default();
+        let order = shutdown.clone();
+        let runner = tokio::spawn(async move { order.asked().await });
+        let address = ([127, 0, 0, 1], 0).into();
+        let fails = std::future::ready(Err(ServeError::PlaintextBeyondLoopback(address)));
+        let ended = until_ended(fails, std::future::pending(), runner, &shutdown).await;
+        assert!(ended.drained.is_err());
+        ended.runner.unwrap();
     }
 }

@@ -98,7 +98,12 @@ impl Town {
     /// Stops the service and starts it again on the same files, its clock where it stood.
     pub async fn restart(self) -> Self {
         let now = self.client.now().await;
+        self.restart_at(now).await
+    }
+
+    /// The same, with its clock at another instant.
+    pub async fn restart_at(self, at: DateTime<Utc>) -> Self {
         let data_dir = self.stop().await;
-        Self::start(data_dir, now, false).await
+        Self::start(data_dir, at, false).await
     }
 }

@@ -203,9 +203,10 @@ impl Reading {
 
     /// Tells why there is no more, and where to go on; where the log is damaged says more than that.
     async fn fail(&self, failure: Failure) -> Result<(), Ended> {
-        let failure = match failure.reason() {
-            ErrorReason::LogDamaged => failure,
-            _ => failure.fact("position", self.after),
+        let failure = if failure.reason() == ErrorReason::LogDamaged {
+            failure
+        } else {
+            failure.fact("position", self.after)
         };
         let _ = self.out.send(Err(failure.into())).await;
         Err(Ended)

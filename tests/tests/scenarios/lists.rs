@@ -43,10 +43,10 @@ async fn pages_neither_repeat_nor_miss_a_row_while_others_write() {
     let (whole, last, _) = payments_page(&town, &whole).await;
     assert_eq!((whole.len(), last.as_str()), (120, ""));
     let mut request = ListPaymentsRequest { page_size: 7, ..ListPaymentsRequest::default() };
-    let (mut seen, mut next, mut least) = (Vec::new(), 60, head);
+    let (mut seen, mut next, mut wanted) = (Vec::new(), 60, head);
     loop {
         let (ids, token, read_position) = payments_page(&town, &request).await;
-        assert!(read_position >= least, "{read_position}, after {least} was asked for");
+        assert!(read_position >= wanted, "{read_position}, after {wanted} was asked for");
         seen.extend(ids);
         if token.is_empty() {
             break;
@@ -54,8 +54,8 @@ async fn pages_neither_repeat_nor_miss_a_row_while_others_write() {
         request.page_token = token;
         many(&town, next, next + 1).await;
         next += 1;
-        least = town.head().await.unwrap();
-        request.min_position = least;
+        wanted = town.head().await.unwrap();
+        request.min_position = wanted;
     }
     assert_eq!(seen, whole);
 }

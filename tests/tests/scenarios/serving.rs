@@ -5,7 +5,8 @@ use std::time::Duration;
 use gateway::serve::{Service, ServiceError, ServiceSettings};
 use gateway::server::{ServeError, Settings};
 use proto::payledger::v1::GetProjectionStatusRequest;
-use tests::refusals::field;
+use tests::client::Client;
+use tests::refusals::{field, reason};
 use tests::requests::{auto_loan, instant};
 use tests::server::{Town, server_settings, settings};
 use tonic::Request;
@@ -39,6 +40,22 @@ async fn health_is_told_for_the_server_and_for_every_service() {
     let unknown = HealthCheckRequest { service: "payledger.v1.Nothing".to_owned() };
     let answer = HealthClient::new(town.channel()).check(unknown).await;
     assert_eq!(answer.unwrap_err().code(), tonic::Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_service_whose_clock_is_behind_its_log_is_ready_once_the_clock_is_set() {
+    let town = Town::at("2026-03-03T09:00:00-05:00").await;
+    town.open(auto_loan("a-1")).await.unwrap();
+    let town = town.restart_at(instant("2026-03-02T09:00:00-05:00")).await;
+    let status = async |town: &Client| {
+        let request = HealthCheckRequest::default();
+        HealthClient::new(town.channel()).check(request).await.unwrap().into_inner().status()
+    };
+    assert_eq!(reason(town.open(auto_loan("a-2")).await), "CLOCK_BEHIND");
+    assert_eq!(status(&town).await, ServingStatus::NotServing);
+    town.clock("2026-03-03T09:00:00-05:00").await;
+    town.until(async |town| status(town).await == ServingStatus::Serving).await;
+    town.open(auto_loan("a-2")).await.unwrap();
 }
 
 #[tokio::test]
