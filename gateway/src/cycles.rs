@@ -95,8 +95,8 @@ impl Cycles {
         self.release_liens().await
     }
 
-    /// Runs one window: applies what is pending in it, and seals what no seal covers yet. Goes on if
-    /// the caller's future is dropped.
+    /// Runs one window: applies what is pending in it, and seals what no seal covers yet. Goes on
+    /// if the caller's future is dropped.
     pub async fn run_window(&self, key: WindowKey) -> Result<WindowRun, Failure> {
         let cycles = self.clone();
         let run = tokio::spawn(async move { cycles.carry_out(key).await });

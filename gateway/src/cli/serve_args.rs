@@ -13,7 +13,7 @@ pub(crate) const EXAMPLES: &str = "Examples:
   payledger serve --data-dir ./rehearsal --set-clock 2026-03-03T14:59:00-05:00
   payledger serve --data-dir ./data --listen 0.0.0.0:7400 --tls-cert server.pem --tls-key server.key
 
-A certificate that is its own authority is refused by clients: make an authority, and sign with it.";
+A certificate that is its own authority is refused by clients: make an authority, sign with it.";
 
 /// Serves the ledger in a data directory, until it is told to stop.
 #[derive(Debug, Clone, clap::Args)]

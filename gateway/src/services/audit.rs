@@ -64,8 +64,8 @@ impl AuditService for Gateway {
 
 impl Gateway {
     /// A reading of the log, unless too many are under way. A reader that knows a later position
-    /// than the log's last has read another log, or one that has lost its end: what comes next would
-    /// not be what it misses.
+    /// than the log's last has read another log, or one that has lost its end: what comes next
+    /// would not be what it misses.
     async fn reading(
         &self,
         wanted: Wanted,

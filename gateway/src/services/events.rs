@@ -201,7 +201,7 @@ impl Reading {
         Ok(())
     }
 
-    /// Tells why there is no more, and where to go on; where the log is damaged says more than that.
+    /// Tells why there is no more, and where to go on; a damaged log says where the damage is.
     async fn fail(&self, failure: Failure) -> Result<(), Ended> {
         let failure = if failure.reason() == ErrorReason::LogDamaged {
             failure

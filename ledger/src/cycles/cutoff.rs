@@ -73,8 +73,8 @@ impl WindowKey {
         self.cutoff_at().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// Has the product such a window on that date, by the rules in force? A window that has payments
-    /// is run whatever the rules say now.
+    /// Has the product such a window on that date, by the rules in force? A window that has
+    /// payments is run whatever the rules say now.
     pub fn check_known(&self, rules: &Rulebook) -> Result<(), RunRefusal> {
         let (product, date, window) = (self.product, self.date, self.window);
         let windows = windows_of(rules.cutoff_policy(product, date), rules.calendar(), date);

@@ -41,8 +41,8 @@ const fn nth(n: u8, weekday: Weekday, month: u32) -> When {
 }
 
 /// In the order of the year. Juneteenth is a holiday since 2021 (Pub. L. 117-17); the other rules
-/// are taken to have been always as they are, so that years before 1986, in which no account of ours
-/// was open, are answered by today's rules and not by history.
+/// are taken to have been always as they are, so that years before 1986, in which no account of
+/// ours was open, are answered by today's rules and not by history.
 const RULES: &[Rule] = &[
     rule("New Year's Day", fixed(1, 1)),
     rule("Birthday of Martin Luther King, Jr.", nth(3, Weekday::Mon, 1)),

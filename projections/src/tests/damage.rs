@@ -1,4 +1,4 @@
-//! Read models that cannot be read are built anew; what else is wrong is told, and holds nothing up.
+//! Read models that cannot be read are built anew; what else is wrong is told.
 
 use std::path::Path;
 use std::sync::Arc;
