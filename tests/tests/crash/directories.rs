@@ -98,10 +98,10 @@ async fn read_models_that_cannot_be_read_are_built_anew() {
     assert!(Process::start(folder.path(), CLOCK).unwrap().stop().status.success());
     std::fs::write(folder.path().join("read/CURRENT"), b"rubbish").unwrap();
     assert!(Process::start(folder.path(), CLOCK).unwrap().stop().status.success());
-    offline_finds_nothing_wrong(folder.path());
+    offline_finds_nothing_wrong(&["verify"], folder.path());
     std::fs::remove_dir_all(folder.path().join("read")).unwrap();
     assert!(Process::start(folder.path(), CLOCK).unwrap().stop().status.success());
-    offline_finds_nothing_wrong(folder.path());
+    offline_finds_nothing_wrong(&["verify"], folder.path());
 }
 
 #[tokio::test]
