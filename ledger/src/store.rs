@@ -7,6 +7,8 @@
 
 pub mod embedded;
 pub mod memory;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -134,6 +136,25 @@ impl Append {
     }
 }
 
+/// Which streams an append of the same request failed on: what builds on it was decided on events
+/// that are not there.
+#[derive(Debug, Default)]
+struct Failed<'a>(std::collections::BTreeMap<&'a StreamName, Version>);
+
+impl<'a> Failed<'a> {
+    /// Notes that `append` failed.
+    fn note(&mut self, append: &'a Append) {
+        let expected = append.expected.version();
+        let first = self.0.entry(&append.stream).or_insert(expected);
+        *first = expected.min(*first);
+    }
+
+    /// Does `append` expect what a failed one would have left behind?
+    fn precede(&self, append: &Append) -> bool {
+        self.0.get(&append.stream).is_some_and(|first| append.expected.version() > *first)
+    }
+}
+
 /// Where the events of an append are now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
@@ -194,7 +215,7 @@ pub trait EventStore: Send + Sync + std::fmt::Debug + 'static {
 
     /// Adds to several streams, each append for itself, in order; they may share one durable
     /// commit. A later append to the same stream expects what the earlier one leaves behind, and
-    /// conflicts if that one failed.
+    /// conflicts if that one failed, even where another writer left just as many events.
     fn append_many(
         &self,
         appends: Vec<Append>,

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::{Append, AppendError, Appended, BoxFuture, EventStore, ReadError};
+use super::{Append, AppendError, Appended, BoxFuture, EventStore, Failed, ReadError};
 use crate::envelope::{Position, RecordedEvent, StreamName, Version};
 
 /// Keeps events for as long as the process runs.
@@ -41,10 +41,23 @@ impl Default for Memory {
 }
 
 impl Log {
-    fn append(&mut self, append: &Append) -> Result<Appended, AppendError> {
+    /// Every append in order, each against what the earlier ones left behind.
+    fn append_all(&mut self, appends: &[Append]) -> Vec<Result<Appended, AppendError>> {
+        let mut failed = Failed::default();
+        let one = |append| {
+            let outcome = self.append(append, failed.precede(append));
+            if outcome.is_err() {
+                failed.note(append);
+            }
+            outcome
+        };
+        appends.iter().map(one).collect()
+    }
+
+    fn append(&mut self, append: &Append, orphan: bool) -> Result<Appended, AppendError> {
         let events = self.streams.get(append.stream()).map_or(0, Vec::len);
         let mut version = Version(u64::try_from(events).unwrap_or(u64::MAX));
-        if append.expected().version() != version {
+        if orphan || append.expected().version() != version {
             return Err(AppendError::Conflict {
                 stream: append.stream().clone(),
                 expected: append.expected(),
@@ -88,7 +101,7 @@ impl Log {
 impl EventStore for Memory {
     fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
         let mut log = self.log();
-        let answer = log.append(&append);
+        let answer = log.append(&append, false);
         self.head.send_replace(log.head());
         drop(log);
         Box::pin(async { answer })
@@ -99,7 +112,7 @@ impl EventStore for Memory {
         appends: Vec<Append>,
     ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
         let mut log = self.log();
-        let answers = appends.iter().map(|append| log.append(append)).collect();
+        let answers = log.append_all(&appends);
         self.head.send_replace(log.head());
         drop(log);
         Box::pin(async { answers })

@@ -9,7 +9,7 @@ use super::chain::{Head, checksum};
 use super::index::Index;
 use super::writer::{Answers, Job};
 use crate::envelope::{NewEvent, Position, StreamName, Version};
-use crate::store::{Append, AppendError, Appended};
+use crate::store::{Append, AppendError, Appended, Failed};
 
 /// The events of one commit, in the order in which they will stand in the log.
 pub(super) struct Group<'a> {
@@ -43,24 +43,34 @@ impl<'a> Group<'a> {
         let answers = jobs
             .iter()
             .map(|job| {
-                let appends = job.appends.iter();
-                appends.map(|append| group.take(append, index, &mut versions, &mut last)).collect()
+                let mut failed = Failed::default();
+                let one = |append: &'a Append| {
+                    let version = versions.entry(append.stream());
+                    let version =
+                        version.or_insert_with(|| index.version(append.stream().as_str()));
+                    let answer = group.take(append, failed.precede(append), version, &mut last);
+                    if answer.is_err() {
+                        failed.note(append);
+                    }
+                    answer
+                };
+                job.appends.iter().map(one).collect()
             })
             .collect();
         group.build_blocks();
         (group, answers)
     }
 
+    /// Takes an append in, unless it conflicts. An orphan builds on one that failed.
     fn take(
         &mut self,
         append: &'a Append,
-        index: &Index,
-        versions: &mut BTreeMap<&'a StreamName, Version>,
+        orphan: bool,
+        version: &mut Version,
         last: &mut Position,
     ) -> Result<Appended, AppendError> {
         let stream = append.stream();
-        let version = versions.entry(stream).or_insert_with(|| index.version(stream.as_str()));
-        if append.expected().version() != *version {
+        if orphan || append.expected().version() != *version {
             return Err(AppendError::Conflict {
                 stream: stream.clone(),
                 expected: append.expected(),
