@@ -26,7 +26,7 @@ pub(super) async fn keep_readiness(engine: Engine, models: Projections, health: 
     loop {
         looks.tick().await;
         let ready = match engine.store().head().await {
-            Ok(head) => is_ready(&models.progress(), head, clock_is_right(&engine)),
+            Ok(head) => is_ready(&models.progress(), head, engine.clock_is_right()),
             Err(_) => false,
         };
         if ready != last_said {
@@ -35,11 +35,6 @@ pub(super) async fn keep_readiness(engine: Engine, models: Projections, health: 
         }
         health.set(ready).await;
     }
-}
-
-/// Would a command that came now be dated? The receipt is given back at once.
-fn clock_is_right(engine: &Engine) -> bool {
-    engine.receive().is_ok()
 }
 
 fn is_ready(reads: &Progress, head: Position, clock_is_right: bool) -> bool {
