@@ -66,26 +66,39 @@ impl Gateway {
         }
         let receipt = self.engine.receive().map_err(Failure::from)?;
         let read: Vec<_> = commands.iter().map(read).collect();
-        let requests = read.iter().flatten();
-        let requests = requests.map(|(asked, _)| to_engine(asked, &actor, &receipt)).collect();
+        let to_engine = |(asked, _): &(Asked, Conclude)| to_engine(asked, &actor, &receipt);
+        let requests = read.iter().flatten().map(to_engine).collect();
         drop(receipt);
-        let mut answers = self.engine.execute_batch(requests).await.into_iter();
-        let mut position = Position::START.0;
+        let asked_for: Vec<_> = read.iter().flatten().cloned().collect();
+        // Each answer is turned into its result at once: it holds the whole account.
+        let tell = move |place: usize, answer: Result<Answer, engine::EngineError>| {
+            let recorded = recorded_at(&answer);
+            let outcome = asked_for
+                .get(place)
+                .ok_or_else(|| Status::from(Failure::internal_fault()))
+                .and_then(|(asked, conclude)| {
+                    let answer = answer.map_err(|error| failed_on(&asked.account, error))?;
+                    conclude(asked, &answer)
+                });
+            (recorded, outcome)
+        };
+        let told = self.engine.execute_batch_with(requests, tell).await;
+        let mut told = told.map_err(Failure::from)?.into_iter();
+        let mut position = Position::START;
         let results = read
             .into_iter()
             .map(|read| {
-                let outcome = read.map_err(Status::from).and_then(|(asked, conclude)| {
-                    let answer = answers.next().unwrap_or_else(|| {
-                        Err(engine::EngineError::Indeterminate("no answer".into()))
-                    });
-                    position = position.max(recorded_at(&answer).0);
-                    let answer = answer.map_err(|error| failed_on(&asked.account, error))?;
-                    conclude(&asked, &answer)
+                let outcome = read.map_err(Status::from).and_then(|_| {
+                    let missing = || (position, Err(Failure::internal_fault().into()));
+                    let (recorded, outcome) = told.next().unwrap_or_else(missing);
+                    position = position.max(recorded);
+                    outcome
                 });
                 let outcome = outcome.unwrap_or_else(|status| Outcome::Error(to_message(&status)));
                 wire::BatchResult { outcome: Some(outcome) }
             })
             .collect();
+        let position = position.0;
         Ok(Response::new(wire::ExecuteBatchResponse { results, position }))
     }
 }
