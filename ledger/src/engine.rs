@@ -15,7 +15,6 @@ mod write;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sha2::{Digest, Sha256};
 
 pub use batch::ROUND_COMMANDS;
 pub use error::EngineError;
@@ -30,14 +29,13 @@ use crate::domain::account::events::{Event, NothingChanged, RequestRefused};
 use crate::domain::account::{Context, Denial, decide};
 use crate::domain::rulebook::Rulebook;
 use crate::envelope::{Metadata, Position, RecordedEvent, Version};
-use crate::hex;
 use crate::ids::{AccountId, Actor, RequestId};
 use crate::store::{Append, AppendError, EventStore, Expected};
 use crate::streams;
 use fold::fold_stream;
 use lanes::Lanes;
 use receipts::Receipts;
-use write::new_events;
+use write::{content_digest, new_events};
 
 /// How often a command is decided again because another writer came first.
 pub const ATTEMPTS_MAX: u32 = 16;
@@ -364,5 +362,5 @@ fn conclude(
 fn digest_of(request: &Request) -> String {
     // A command is plain data, which always has a JSON form.
     let content = serde_json::to_vec(&request.command).unwrap_or_default();
-    hex::lower(Sha256::digest(&content).as_slice().get(..16).unwrap_or_default())
+    content_digest(&content)
 }

@@ -1,6 +1,5 @@
 //! Why a verb has no answer, and the exit code that says so to programs.
 
-use std::error::Error;
 use std::io;
 
 use ledger::store::embedded::{BackupError, OpenError};
@@ -10,6 +9,7 @@ use super::client::failure::CallFailure;
 use super::render::document::Document;
 use crate::demo::DemoError;
 use crate::serve::ServiceError;
+use crate::status::chain;
 
 /// Why a verb has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -47,10 +47,10 @@ pub enum CliError {
         exit_code: u8,
     },
     /// The log cannot be opened, or is not what it was.
-    #[error("{}", with_causes(.0))]
+    #[error("{}", chain(.0))]
     Log(#[from] OpenError),
     /// The log could not be backed up.
-    #[error("{}", with_causes(.0))]
+    #[error("{}", chain(.0))]
     Backup(#[from] BackupError),
     /// What is recorded breaks a promise of the ledger.
     #[error("{0}")]
@@ -59,30 +59,14 @@ pub enum CliError {
     #[error("{0}")]
     NotFound(String),
     /// The service could not start, or could not go on.
-    #[error("{}", with_causes(.0))]
+    #[error("{}", chain(.0))]
     Service(Box<ServiceError>),
     /// The demo met something that it does not promise.
-    #[error("{}", with_causes(.0))]
+    #[error("{}", chain(.0))]
     Demo(#[from] DemoError),
     /// There is something at the target already.
     #[error("{0} exists already")]
     TargetExists(String),
-}
-
-/// An error with all that caused it, outermost first.
-pub fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        // Some libraries repeat their cause in their own words.
-        if !text.contains(&inner_text) {
-            text.push_str(": ");
-            text.push_str(&inner_text);
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 impl CliError {

@@ -47,7 +47,7 @@ fn decoded(event: &RecordedEvent) -> Result<(Metadata, Fact), CliError> {
     };
     let metadata = serde_json::from_slice(&event.metadata).map_err(|error| broken(&error))?;
     let fact = codec::decode(&event.kind, &event.data)
-        .map_err(|error| broken(&super::error::with_causes(&error)))?;
+        .map_err(|error| broken(&crate::status::chain(&error)))?;
     Ok((metadata, fact))
 }
 

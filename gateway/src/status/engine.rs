@@ -170,14 +170,18 @@ pub fn read_failure(error: &QueryError) -> Failure {
     }
 }
 
-/// An error with its causes, for the log.
+/// An error with all that caused it, outermost first.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        // Some libraries repeat their cause in their own words.
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
     }
     text
 }

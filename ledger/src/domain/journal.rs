@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::money::{Amount, Money, total};
+use super::money::{Money, total};
 use super::product::Channel;
 use super::words::words;
 
@@ -218,11 +218,6 @@ impl Journal {
 /// read from a log.
 pub fn is_balanced(lines: &[Line]) -> bool {
     total(lines.iter().map(|line| line.amount)).is_zero()
-}
-
-/// An amount as the two sides of a report: debit, credit.
-pub fn sides(amount: Money) -> (Option<Amount>, Option<Amount>) {
-    (amount.amount(), (-amount).amount())
 }
 
 #[cfg(test)]

@@ -1,12 +1,9 @@
 //! The seal that a window's run leaves behind.
 
-use sha2::{Digest, Sha256};
-
-use super::{Engine, EngineError, new_events};
+use super::{Engine, EngineError, new_events, write::content_digest};
 use crate::codec::{self, Fact};
 use crate::cycles::cutoff::{RunItem, WindowKey, WindowSealed};
 use crate::envelope::{Metadata, Position, RecordedEvent, Version};
-use crate::hex;
 use crate::ids::{Actor, RequestId};
 use crate::store::{Append, AppendError, Expected};
 use crate::streams;
@@ -38,7 +35,7 @@ impl Engine {
         let metadata = Metadata {
             received_at: receipt.at(),
             request_id: RequestId::derived(&cause, &format!("seal-{seals}")),
-            digest: hex::lower(Sha256::digest(sealed.root.as_bytes())).chars().take(32).collect(),
+            digest: content_digest(sealed.root.as_bytes()),
             actor: Actor::runner(),
             rules: inner.rules.version().to_owned(),
         };

@@ -25,7 +25,7 @@ impl Inner {
         }
         let version = Version(u64::try_from(recorded.len()).unwrap_or(u64::MAX));
         let receipt = self.receipts.take(self.clock.now())?;
-        let digest = hex::lower(Sha256::digest(&document)).chars().take(32).collect();
+        let digest = content_digest(&document);
         let metadata = Metadata {
             received_at: receipt.at(),
             request_id: RequestId::derived("rulebook", &version.to_string()),
@@ -43,6 +43,11 @@ impl Inner {
             Err(AppendError::Indeterminate(cause)) => Err(EngineError::Indeterminate(cause)),
         }
     }
+}
+
+/// What tells a repeat from a reuse: SHA-256 over the content, the first 16 bytes in hex.
+pub(super) fn content_digest(content: &[u8]) -> String {
+    hex::lower(Sha256::digest(content).as_slice().get(..16).unwrap_or_default())
 }
 
 /// Events ready for the store: ids derived, documents written, metadata shared.

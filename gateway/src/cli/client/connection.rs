@@ -13,7 +13,7 @@ use tonic::{Request, Status, Streaming};
 
 use super::raw::RawCodec;
 use crate::cli::CliError;
-use crate::cli::error::with_causes;
+use crate::status::chain;
 
 /// The header that names who asks; it is recorded in every event.
 pub const ACTOR_HEADER: &str = "payledger-actor";
@@ -73,7 +73,7 @@ impl Connection {
     /// Connects.
     pub async fn connect(&self) -> Result<Client, CliError> {
         let usage = |error: &tonic::transport::Error| {
-            CliError::Usage(format!("--server {}: {}", self.server, with_causes(error)))
+            CliError::Usage(format!("--server {}: {}", self.server, chain(error)))
         };
         let endpoint = Endpoint::from_shared(self.server.clone()).map_err(|error| usage(&error))?;
         let mut endpoint = endpoint.connect_timeout(self.timeout()).tcp_nodelay(true);
@@ -82,7 +82,7 @@ impl Connection {
         }
         let channel = endpoint.connect().await.map_err(|error| CliError::Unreachable {
             server: self.server.clone(),
-            cause: with_causes(&error),
+            cause: chain(&error),
         })?;
         // Our own server's answers are as large as what was asked for.
         Ok(Client(Grpc::new(channel).max_decoding_message_size(usize::MAX)))
@@ -140,7 +140,7 @@ impl Client {
     }
 
     async fn ready(&mut self, path: &str) -> Result<PathAndQuery, Status> {
-        self.0.ready().await.map_err(|error| Status::unavailable(with_causes(&error)))?;
+        self.0.ready().await.map_err(|error| Status::unavailable(chain(&error)))?;
         path.parse().map_err(|_| Status::internal(format!("{path} is no path of a method")))
     }
 }
