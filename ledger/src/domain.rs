@@ -1,6 +1,7 @@
 //! The pure core: synchronous, total, without clock, id source, store or log.
 
 pub mod account;
+pub mod books;
 pub mod calendar;
 pub mod cutoff;
 pub mod interest;

@@ -27,6 +27,8 @@ use crate::cycles::cutoff::RECEIPT_AGE_MAX;
 use crate::domain::account::commands::Command;
 use crate::domain::account::events::{Event, NothingChanged, RequestRefused};
 use crate::domain::account::{Context, Denial, decide};
+use crate::domain::books::AccountingDays;
+use crate::domain::cutoff::eastern_date;
 use crate::domain::rulebook::Rulebook;
 use crate::envelope::{Metadata, Position, RecordedEvent, Version};
 use crate::ids::{AccountId, Actor, RequestId};
@@ -170,7 +172,8 @@ impl Engine {
     ) -> Result<Vec<Event>, EngineError> {
         let folded = self.0.current(account).await?;
         let request = RequestId::derived("preview", account.as_str());
-        let context = Context { account, request, received_at: at, rules: &self.0.rules };
+        let days = AccountingDays::of_calendar(eastern_date(at));
+        let context = Context { account, request, received_at: at, rules: &self.0.rules, days };
         let position = folded.position;
         decide(&folded.account, command, &context)
             .map_err(|denial| EngineError::denied(denial, account, position))
@@ -286,6 +289,7 @@ impl Inner {
             request: request.request_id,
             received_at,
             rules: &self.rules,
+            days: AccountingDays::of_calendar(eastern_date(received_at)),
         };
         let command = request.command.name().to_owned();
         match decide(&folded.account, &request.command, &context) {

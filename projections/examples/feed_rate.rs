@@ -14,6 +14,8 @@ use ledger::domain::account::events::Event;
 use ledger::domain::account::state::Account;
 use ledger::domain::account::terms::{InstalmentPlan, Terms};
 use ledger::domain::account::{Context, decide, evolve};
+use ledger::domain::books::AccountingDays;
+use ledger::domain::cutoff::eastern_date;
 use ledger::domain::interest::DayCount;
 use ledger::domain::money::{Currency, Money};
 use ledger::domain::product::Product;
@@ -67,7 +69,8 @@ async fn carry_out(
     rules: &Rulebook,
 ) -> Vec<Event> {
     let request = RequestId::derived(borrower.id.as_str(), &format!("{}", borrower.version));
-    let context = Context { account: &borrower.id, request, received_at, rules };
+    let days = AccountingDays::of_calendar(eastern_date(received_at));
+    let context = Context { account: &borrower.id, request, received_at, rules, days };
     let events = decide(&borrower.account, command, &context).unwrap();
     let metadata = Metadata {
         received_at,

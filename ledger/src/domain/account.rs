@@ -23,6 +23,7 @@ use refusal::Refusal;
 use state::{Account, OpenAccount};
 use terms::TermsError;
 
+use super::books::AccountingDays;
 use super::cutoff::{Window, eastern_date};
 use super::rulebook::Rulebook;
 use crate::ids::{AccountId, FeeId, PaymentId, RequestId};
@@ -38,6 +39,8 @@ pub struct Context<'a> {
     pub received_at: DateTime<Utc>,
     /// The rules in force.
     pub rules: &'a Rulebook,
+    /// The accounting days that are open.
+    pub days: AccountingDays,
 }
 
 impl Context<'_> {
@@ -46,12 +49,17 @@ impl Context<'_> {
         eastern_date(self.received_at)
     }
 
+    /// The accounting day that a posting goes to.
+    pub const fn gl_date(&self) -> NaiveDate {
+        self.days.current
+    }
+
     /// The accounting day on which the run of `window` books payments effective on `effective`:
-    /// the 24:00 run starts after midnight and books to the day that it ends, any other to today.
+    /// the 24:00 run starts after midnight and books to the day that it ends while that is open,
+    /// any other to the current day.
     fn run_gl_date(&self, window: Window, effective: NaiveDate) -> NaiveDate {
-        let today = self.today();
-        let ends_the_day = window == Window::END_OF_DAY && effective.succ_opt() == Some(today);
-        if ends_the_day { effective } else { today }
+        let ends_the_day = window == Window::END_OF_DAY && self.days.closing == Some(effective);
+        if ends_the_day { effective } else { self.days.current }
     }
 }
 

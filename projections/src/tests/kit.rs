@@ -10,6 +10,8 @@ use ledger::domain::account::events::{Event, FeeKind, NothingChanged, RequestRef
 use ledger::domain::account::state::{Account, Progress};
 use ledger::domain::account::terms::{InstalmentPlan, Terms};
 use ledger::domain::account::{Context, Denial, decide, evolve};
+use ledger::domain::books::AccountingDays;
+use ledger::domain::cutoff::eastern_date;
 use ledger::domain::money::Money;
 use ledger::domain::product::{Channel, Product};
 use ledger::domain::rulebook::Rulebook;
@@ -117,7 +119,9 @@ impl Bank {
     pub(super) async fn command(&mut self, account: &AccountId, command: Command) -> Vec<Event> {
         let request = self.request();
         let rules = Arc::clone(&self.rules);
-        let context = Context { account, request, received_at: self.now, rules: &rules };
+        let (received_at, rules) = (self.now, rules.as_ref());
+        let days = AccountingDays::of_calendar(eastern_date(received_at));
+        let context = Context { account, request, received_at, rules, days };
         let state = self.accounts.remove(account).unwrap_or_default();
         let name = command.name().to_owned();
         let events = match decide(&state, &command, &context) {

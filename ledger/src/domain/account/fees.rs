@@ -44,7 +44,7 @@ pub(super) fn charge(
         subject: Subject::FeeCharged(kind, amount.money()),
         entries,
         effective: today,
-        gl_date: today,
+        gl_date: context.gl_date(),
     };
     let posting = restate(&open.book, change, context).posting;
     Event::FeeAssessed(FeeAssessed { fee, kind, amount, effective_date: today, payment, posting })
@@ -77,7 +77,7 @@ pub(super) fn take_back(
         subject: Subject::FeeTakenBack(charged.kind, charged.amount.money()),
         entries: open.book.entries().iter().filter(|entry| !is_it(&entry.what)).cloned().collect(),
         effective: charged.effective_date,
-        gl_date: context.today(),
+        gl_date: context.gl_date(),
     };
     let effective_date = charged.effective_date;
     let posting = restate(&open.book, change, context).posting;

@@ -39,7 +39,9 @@ pub(super) fn open(terms: &Terms, lien: Option<&Lien>, context: &Context<'_>) ->
         }
         Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {}
     }
-    let posting = Posting { gl_date: None, lines: journal.finish(), reallocated: Vec::new() };
+    let gl_date = context.gl_date();
+    let gl_date = (gl_date != on).then_some(gl_date);
+    let posting = Posting { gl_date, lines: journal.finish(), reallocated: Vec::new() };
     let opened = Event::AccountOpened(AccountOpened { terms: terms.clone(), posting });
     let recorded = lien.map(|lien| Event::LienRecorded(recorded(lien)));
     Ok(std::iter::once(opened).chain(recorded).collect())

@@ -165,7 +165,7 @@ pub(super) fn receive(open: &OpenAccount, receipt: Receipt, context: &Context<'_
     let id = PaymentId::derived(context.account, context.request, 0);
     let (channel, amount) = (receipt.channel, receipt.amount);
     let arrival = Arrival { id, channel, amount, effective: received_date };
-    let restated = restate(&open.book, arrival.change(open, today), context);
+    let restated = restate(&open.book, arrival.change(open, context.gl_date()), context);
     let payoff = payoff_change(open, &restated.after, Some(id), context);
     let received = Event::PaymentReceived(PaymentReceived {
         payment: id,

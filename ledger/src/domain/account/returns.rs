@@ -47,7 +47,7 @@ pub(super) fn take_back(
         subject: Subject::Out(payment.channel, paid),
         entries,
         effective: payment.effective_date,
-        gl_date: context.today(),
+        gl_date: context.gl_date(),
     };
     let restated = restate(&open.book, change, context);
     let mut draft = Draft::new(open, context.received_at);
@@ -96,7 +96,7 @@ pub(super) fn reinstate(open: &OpenAccount, id: PaymentId, context: &Context<'_>
         subject: Subject::In(id, payment.channel),
         entries,
         effective: payment.effective_date,
-        gl_date: context.today(),
+        gl_date: context.gl_date(),
     };
     let restated = restate(&draft.account.book, change, context);
     draft.push(Event::PaymentReinstated(PaymentReinstated {

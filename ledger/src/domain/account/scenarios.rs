@@ -29,6 +29,8 @@ use super::events::{Event, FeeKind, Funding, Split};
 use super::state::{Account, OpenAccount};
 use super::terms::{InstalmentPlan, Terms};
 use super::{Context, Decision, Denial, Refusal, decide, evolve};
+use crate::domain::books::AccountingDays;
+use crate::domain::cutoff::eastern_date;
 use crate::domain::interest::DayCount;
 use crate::domain::journal::{LedgerAccount, is_balanced};
 use crate::domain::money::{Amount, Currency, Money, Rate};
@@ -244,7 +246,9 @@ impl Moment {
     fn when(&self, command: Command) -> Outcome {
         let request = RequestId::derived("scenario", &self.history.requests.to_string());
         let account = account_id();
-        let context = Context { account: &account, request, received_at: self.at, rules: &RULES };
+        let (received_at, rules) = (self.at, RULES.as_ref());
+        let days = AccountingDays::of_calendar(eastern_date(received_at));
+        let context = Context { account: &account, request, received_at, rules, days };
         let decision = decide(&self.history.account, &command, &context);
         assert_eq!(decision, decide(&self.history.account, &command, &context), "not repeatable");
         let mut after = self.history.clone();
