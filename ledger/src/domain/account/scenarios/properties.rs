@@ -206,7 +206,7 @@ fn life(terms: Terms, steps: &[Step]) -> (History, DateTime<Utc>) {
     let mut history = opened_with(terms, with_title.then(|| lien("TX")));
     for step in steps {
         at += Duration::minutes(step.minutes_later);
-        let today = crate::domain::cutoff::eastern_date(at);
+        let today = eastern_date(at);
         let Some(command) = step.ask.command(history.open(), today) else { continue };
         history = history.at_instant(at).when(command).after;
         audit(history.open());
@@ -245,7 +245,7 @@ proptest! {
         audit(returned.open());
         let after = returned.at_instant(at + Duration::days(3)).when(reinstate(payment)).done();
         audit(after.open());
-        let today = crate::domain::cutoff::eastern_date(at);
+        let today = eastern_date(at);
         for days in [-90, -30, -1, 0, 3, 60] {
             let on = today + Duration::days(days);
             prop_assert_eq!(after.open().standing(on), before.open().standing(on));
@@ -335,7 +335,7 @@ fn the_ends_of_time_and_money_are_answered() {
                     }
                 }
                 moment.when(assess(most));
-                history.open().standing(crate::domain::cutoff::eastern_date(at));
+                history.open().standing(eastern_date(at));
             }
         }
     }
