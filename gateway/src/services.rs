@@ -129,7 +129,7 @@ impl Gateway {
         id: &AccountId,
         known_at: Option<Position>,
     ) -> Result<Arc<engine::Folded>, Status> {
-        let folded = self.engine.account(id, known_at).await.map_err(Failure::from)?;
+        let folded = self.engine.account(id, known_at.map(engine::KnownAt::Position)).await.map_err(Failure::from)?;
         folded.ok_or_else(|| Failure::from(engine::EngineError::AccountNotFound(id.clone())).into())
     }
 
