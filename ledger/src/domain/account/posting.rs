@@ -86,6 +86,8 @@ pub(super) struct Restated {
     pub(super) taken: ChargedOff,
     /// What to record.
     pub(super) posting: Posting,
+    /// The book with the change on its timeline, nothing of it posted.
+    pub(super) after: Book,
 }
 
 /// What was recorded of a payment, or a charge-off, on or after a day.
@@ -193,7 +195,7 @@ pub(super) fn restate(book: &Book, change: Change, context: &Context<'_>) -> Res
         billed: (billed != book.billed()).then_some(billed),
         ..posting
     };
-    Restated { split, taken, posting }
+    Restated { split, taken, posting, after }
 }
 
 fn subject_lines(
