@@ -284,7 +284,13 @@ impl Book {
     #[must_use]
     pub fn with_entries(&self, mut entries: Vec<Entry>) -> Self {
         entries.sort_by_key(|entry| (entry.effective, entry.order));
-        Self { entries, ..self.clone() }
+        Self {
+            entries,
+            terms: self.terms.clone(),
+            instalments: self.instalments.clone(),
+            ledger: self.ledger.clone(),
+            ..*self
+        }
     }
 
     /// Works out what each payment effective on or after `from` pays, and each charge-off takes, in
