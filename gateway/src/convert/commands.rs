@@ -92,13 +92,7 @@ fn loan_terms(terms: &mut Terms, loan: &wire::LoanTerms) -> Field<()> {
     if let Some(date) = time::date_if_set("loan.interest_paid_through_date", paid_through)? {
         terms.interest_paid_through = date;
     }
-    terms.day_count = match enums::member("loan.day_count_basis", loan.day_count_basis)? {
-        wire::DayCountBasis::Unspecified | wire::DayCountBasis::Actual365366 => {
-            DayCount::Actual365Or366
-        }
-        wire::DayCountBasis::Actual365 => DayCount::Actual365,
-        wire::DayCountBasis::Actual360 => DayCount::Actual360,
-    };
+    terms.day_count = enums::day_count("loan.day_count_basis", loan.day_count_basis)?;
     Ok(())
 }
 
