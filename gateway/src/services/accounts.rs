@@ -8,7 +8,7 @@ use wire::account_service_server::AccountService;
 
 use super::Gateway;
 use super::servicing::{Known, open, since_opening};
-use crate::convert::{answers, enums, ids, time};
+use crate::convert::{answers, enums, ids, schedule, time};
 use crate::page;
 
 #[tonic::async_trait]
@@ -32,6 +32,13 @@ impl AccountService for Gateway {
         request: Request<wire::WaiveFeeRequest>,
     ) -> Result<Response<wire::WaiveFeeResponse>, Status> {
         self.mutate(request).await
+    }
+
+    async fn quote_schedule(
+        &self,
+        request: Request<wire::QuoteScheduleRequest>,
+    ) -> Result<Response<wire::QuoteScheduleResponse>, Status> {
+        Ok(Response::new(schedule::answer(request.get_ref())?))
     }
 
     async fn change_rate(
