@@ -109,6 +109,19 @@ fn the_schemas_beside_the_crate_are_those_of_the_types() {
     assert_eq!(files, named, "a schema of a name that is not stored");
 }
 
+/// An alternative together with the fields that stand beside all of them.
+fn flattened(outer: &Value, alternative: &Value) -> Value {
+    let mut whole = alternative.clone();
+    for (name, field) in outer["properties"].as_object().into_iter().flatten() {
+        whole["properties"][name] = field.clone();
+    }
+    if let Some(required) = outer["required"].as_array() {
+        let own = whole["required"].as_array().cloned().unwrap_or_default();
+        whole["required"] = own.iter().chain(required).cloned().collect();
+    }
+    whole
+}
+
 /// The part of JSON Schema that the generated schemas use, with every field of a document known.
 fn fits(value: &Value, schema: &Value, root: &Value) -> bool {
     if let Some(reference) = schema["$ref"].as_str() {
@@ -117,7 +130,7 @@ fn fits(value: &Value, schema: &Value, root: &Value) -> bool {
     }
     for alternatives in ["oneOf", "anyOf"] {
         if let Some(schemas) = schema[alternatives].as_array() {
-            return schemas.iter().any(|schema| fits(value, schema, root));
+            return schemas.iter().any(|one| fits(value, &flattened(schema, one), root));
         }
     }
     if let Some(only) = schema.get("const") {
@@ -189,9 +202,12 @@ fn money_that_nobody_could_have_posted_is_malformed() {
 
 #[test]
 fn an_applied_payment_stays_small() {
-    let golden = corpus().find(|golden| golden.kind == "PaymentApplied").unwrap();
+    // As it is recorded now, it also says what payments have satisfied of the instalments in all,
+    // so that nobody who follows the log needs to walk an account's timeline for it.
+    let golden = corpus().filter(|golden| golden.kind == "PaymentApplied").last().unwrap();
+    assert!(golden.data.get().contains(r#""billed":"310.00""#), "{}", golden.data);
     let bytes = golden.data.get().len() + golden.metadata.get().len();
-    assert!(bytes <= 430, "{bytes} bytes of data and metadata");
+    assert!(bytes <= 450, "{bytes} bytes of data and metadata");
 }
 
 fn assert_survives(event: Event) {
