@@ -207,7 +207,7 @@ fn an_applied_payment_stays_small() {
     let golden = corpus().filter(|golden| golden.kind == "PaymentApplied").last().unwrap();
     assert!(golden.data.get().contains(r#""billed":"310.00""#), "{}", golden.data);
     let bytes = golden.data.get().len() + golden.metadata.get().len();
-    assert!(bytes <= 450, "{bytes} bytes of data and metadata");
+    assert!(bytes <= 440, "{bytes} bytes of data and metadata");
 }
 
 fn assert_survives(event: Event) {
