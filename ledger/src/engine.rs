@@ -5,7 +5,9 @@
 //! own, so that a caller who hangs up cannot leave half of it.
 
 mod batch;
+mod books;
 mod error;
+mod flights;
 mod fold;
 mod lanes;
 mod receipts;
@@ -17,6 +19,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use batch::ROUND_COMMANDS;
+pub use books::{
+    AccountPages, BooksAnswer, BooksAudit, BooksMode, BooksRequest, COPY_AGE_MAX, Difference,
+    FoldedBooks, RestatementRow, audit as audit_books,
+};
 pub use error::EngineError;
 pub use fold::{Folded, Outcome};
 pub use receipts::Receipt;
@@ -28,12 +34,12 @@ use crate::domain::account::commands::Command;
 use crate::domain::account::events::{Event, NothingChanged, RequestRefused};
 use crate::domain::account::{Context, Denial, decide};
 use crate::domain::books::AccountingDays;
-use crate::domain::cutoff::eastern_date;
 use crate::domain::rulebook::Rulebook;
 use crate::envelope::{Metadata, Position, RecordedEvent, Version};
 use crate::ids::{AccountId, Actor, RequestId};
 use crate::store::{Append, AppendError, EventStore, Expected};
 use crate::streams;
+use books::Calendar;
 use fold::fold_stream;
 use lanes::Lanes;
 use receipts::Receipts;
@@ -87,6 +93,7 @@ struct Inner {
     rules: Arc<Rulebook>,
     lanes: Lanes,
     receipts: Receipts,
+    calendar: Calendar,
 }
 
 /// What is to be done about a request.
@@ -98,12 +105,23 @@ enum Step {
 }
 
 impl Engine {
-    /// Starts on `store`: learns the last receipt from its head, and records the adoption of
-    /// `rules` if they are not in force yet.
+    /// Starts on `store`: learns the last receipt from its head, records the adoption of `rules`
+    /// if they are not in force yet, and opens the first accounting day of a log that has none.
+    /// Later days are opened as commands come.
     pub async fn start(
         store: Arc<dyn EventStore>,
         clock: Arc<Clock>,
         rules: Arc<Rulebook>,
+    ) -> Result<Self, EngineError> {
+        Self::start_with(store, clock, rules, BooksMode::default()).await
+    }
+
+    /// The same, with the say who opens accounting days.
+    pub async fn start_with(
+        store: Arc<dyn EventStore>,
+        clock: Arc<Clock>,
+        rules: Arc<Rulebook>,
+        mode: BooksMode,
     ) -> Result<Self, EngineError> {
         let head = store.head().await?;
         // Events are not recorded in the order of their receipts, but not far from it.
@@ -118,8 +136,10 @@ impl Engine {
             rules,
             lanes: Lanes::new(ACCOUNTS_CACHED_MAX),
             receipts: Receipts::new(last_receipt),
+            calendar: Calendar::new(mode),
         };
         inner.adopt_rules().await?;
+        inner.open_first_day().await?;
         Ok(Self(Arc::new(inner)))
     }
 
@@ -172,7 +192,7 @@ impl Engine {
     ) -> Result<Vec<Event>, EngineError> {
         let folded = self.0.current(account).await?;
         let request = RequestId::derived("preview", account.as_str());
-        let days = AccountingDays::of_calendar(eastern_date(at));
+        let days = self.0.days_at(at).await?;
         let context = Context { account, request, received_at: at, rules: &self.0.rules, days };
         let position = folded.position;
         decide(&folded.account, command, &context)
@@ -225,7 +245,9 @@ impl Inner {
         let mut cached = lane.lock().await;
         for _ in 0..ATTEMPTS_MAX {
             let folded = self.load(&request.account, &mut cached).await?;
-            let events = match self.step(&folded, request)? {
+            // Held until the append is settled: no day is closed under it.
+            let held = self.days(request.receipt.at()).await?;
+            let events = match self.step(&folded, request, held.days)? {
                 Step::Repeat(outcome) => return self.first_answer(request, &outcome).await,
                 Step::Record(events) => events,
             };
@@ -272,7 +294,12 @@ impl Inner {
     }
 
     /// What is to be done about `request` on an account as it is.
-    fn step(&self, folded: &Folded, request: &Request) -> Result<Step, EngineError> {
+    fn step(
+        &self,
+        folded: &Folded,
+        request: &Request,
+        days: AccountingDays,
+    ) -> Result<Step, EngineError> {
         if let Some(outcome) = folded.requests.get(&request.request_id) {
             if outcome.digest == digest_of(request) {
                 return Ok(Step::Repeat(outcome.clone()));
@@ -289,7 +316,7 @@ impl Inner {
             request: request.request_id,
             received_at,
             rules: &self.rules,
-            days: AccountingDays::of_calendar(eastern_date(received_at)),
+            days,
         };
         let command = request.command.name().to_owned();
         match decide(&folded.account, &request.command, &context) {

@@ -130,7 +130,7 @@ pub(super) async fn fold_with(
                     folded.follow(recorded, &metadata, &event);
                     see(&metadata, &event);
                 }
-                Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_)) => {
+                Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_)) => {
                     let kind = &recorded.kind;
                     return Err(damaged(format!("a {kind} in an account's stream").into()));
                 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Behind, Outcome, ROUND_COMMANDS, Told, Work};
 use crate::domain::account::events::Event;
+use crate::domain::books::AccountingDays;
 use crate::engine::{EngineError, Folded, Inner, Request, Step, conclude, digest_of};
 use crate::envelope::Version;
 use crate::ids::AccountId;
@@ -30,10 +31,23 @@ impl Inner {
     ) where
         F: FnMut(usize, Outcome) -> T,
     {
+        // Held until the appends are settled: no day is closed under them.
+        let waiting = works.values().flat_map(|work| &work.waiting);
+        let received = waiting.filter_map(|place| Some(requests.get(*place)?.receipt.at()));
+        let held = match self.days(received.max().unwrap_or_else(|| self.clock.now())).await {
+            Ok(held) => held,
+            Err(error) => {
+                for work in works.values_mut() {
+                    let echo = error.of_the_store().unwrap_or(EngineError::Contended);
+                    work.stop(echo, told);
+                }
+                return;
+            }
+        };
         let mut appends = Vec::new();
         let mut before = Vec::new();
         for work in works.values_mut() {
-            self.decide_some(requests, work, &mut appends, told);
+            self.decide_some(requests, work, held.days, &mut appends, told);
             // From here until the appends are known, no cache is right.
             before.push(work.lane.take());
         }
@@ -50,6 +64,7 @@ impl Inner {
         &self,
         requests: &[Request],
         work: &mut Work,
+        days: AccountingDays,
         appends: &mut Vec<Append>,
         told: &mut Told<T, F>,
     ) where
@@ -59,7 +74,7 @@ impl Inner {
         let some = work.waiting.len().min(ROUND_COMMANDS);
         for place in work.waiting.drain(..some) {
             let Some(request) = requests.get(place) else { continue };
-            let events = match self.step(&folded, request) {
+            let events = match self.step(&folded, request, days) {
                 Ok(Step::Record(events)) => events,
                 // The earlier request may be one of this round, and come to nothing.
                 Ok(Step::Repeat(_)) | Err(EngineError::RequestIdReused(_)) => {
