@@ -36,6 +36,9 @@ pub enum Poison {
     /// Something happened to a payment that was never made.
     #[error("payment {0} was never scheduled nor received")]
     PaymentUnknown(PaymentId),
+    /// A day was closed that was never opened.
+    #[error("{0} is no accounting day that could be closed")]
+    DayUnknown(chrono::NaiveDate),
     /// A lien was released that was never recorded.
     #[error("account {0} has no lien to release")]
     LienUnknown(AccountId),

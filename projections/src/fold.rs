@@ -5,6 +5,7 @@
 
 mod accounts;
 mod batch;
+mod books;
 mod ledger_days;
 mod payments;
 mod titles;
@@ -57,6 +58,39 @@ struct At {
     nanos: i64,
 }
 
+/// A refusal, of an account or of the books.
+struct Refused<'a> {
+    account: Option<&'a AccountId>,
+    command: &'a str,
+    reason: &'a str,
+    facts: Vec<(String, String)>,
+}
+
+impl Refused<'_> {
+    fn write(
+        self,
+        database: &Connection,
+        metadata: &Metadata,
+        at: At,
+    ) -> Result<(), rusqlite::Error> {
+        let facts = self.facts.into_iter().map(|(name, fact)| (name, fact.into()));
+        let facts = serde_json::Value::Object(facts.collect()).to_string();
+        database
+            .prepare_cached("INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+            .execute(params![
+                at.position,
+                self.account.map(AccountId::as_str),
+                self.command,
+                self.reason,
+                facts,
+                at.nanos,
+                metadata.request_id.to_string(),
+                metadata.actor.as_str(),
+            ])?;
+        Ok(())
+    }
+}
+
 /// The fold of one transaction.
 #[derive(Debug)]
 pub(crate) struct Fold<'a> {
@@ -87,10 +121,16 @@ impl<'a> Fold<'a> {
                 self.windows.sealed(self.database, sealed, at)
             }
             (Stream::Rulebook, Fact::RulebookAdopted(_)) => Ok(()),
+            (Stream::Books, Fact::Books(event)) => {
+                books::follow(self.database, &mut self.ledger_days, event, metadata, at)
+            }
             (Stream::Unknown, _) => Err(Poison::StreamUnknown(recorded.stream.clone()).into()),
             (
-                Stream::Account(_) | Stream::Cutoff(_) | Stream::Rulebook,
-                Fact::Account(_) | Fact::WindowSealed(_) | Fact::RulebookAdopted(_),
+                Stream::Account(_) | Stream::Cutoff(_) | Stream::Rulebook | Stream::Books,
+                Fact::Account(_)
+                | Fact::WindowSealed(_)
+                | Fact::RulebookAdopted(_)
+                | Fact::Books(_),
             ) => {
                 let (kind, stream) = (recorded.kind.clone(), recorded.stream.clone());
                 Err(Poison::WrongStream { kind, stream }.into())
@@ -109,25 +149,13 @@ impl<'a> Fold<'a> {
         let database = self.database;
         match event {
             Event::RequestRefused(refused) => {
-                let facts: serde_json::Map<_, _> = refused
-                    .refusal
-                    .facts()
-                    .into_iter()
-                    .map(|(name, fact)| (name, fact.into()))
-                    .collect();
-                let facts = serde_json::Value::Object(facts).to_string();
-                database
-                    .prepare_cached("INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
-                    .execute(params![
-                        at.position,
-                        id.as_str(),
-                        refused.command,
-                        refused.refusal.reason(),
-                        facts,
-                        at.nanos,
-                        metadata.request_id.to_string(),
-                        metadata.actor.as_str(),
-                    ])?;
+                let refusal = Refused {
+                    account: Some(id),
+                    command: &refused.command,
+                    reason: refused.refusal.reason(),
+                    facts: refused.refusal.facts(),
+                };
+                refusal.write(database, metadata, at)?;
                 return Ok(());
             }
             Event::NothingChanged(_) => return Ok(()),
@@ -151,7 +179,8 @@ impl<'a> Fold<'a> {
         titles::follow(database, id, account, event, at)?;
         if let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) {
             payments::reallocate(database, &posting.reallocated, at)?;
-            self.ledger_days.post(database, (account, &recorded.kind), posting, effective, at)?;
+            let of = (account, product, recorded.kind.as_str());
+            self.ledger_days.post(database, of, posting, effective, at)?;
         }
         self.accounts.follow(database, id, event, at)
     }
