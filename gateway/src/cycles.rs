@@ -1,7 +1,10 @@
-//! What time drives: windows are run once they are closed, liens released once funds are good.
+//! What time drives: windows are run once they are closed, liens released once funds are good, and
+//! the books kept.
 //!
 //! Every step is a command with a derived request id, so that running it twice, or crashing
 //! anywhere, changes nothing.
+
+mod books;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +38,7 @@ pub struct Cycles {
     reads: Projections,
     turn: Arc<Mutex<()>>,
     woken: Arc<Notify>,
+    books_woken: Arc<Notify>,
 }
 
 /// A window after its run.
@@ -53,16 +57,24 @@ pub struct WindowRun {
 impl Cycles {
     /// A runner over an engine and its read models.
     pub fn new(engine: Engine, reads: Projections) -> Self {
-        Self { engine, reads, turn: Arc::default(), woken: Arc::default() }
+        let (turn, woken, books_woken) = (Arc::default(), Arc::default(), Arc::default());
+        Self { engine, reads, turn, woken, books_woken }
     }
 
     /// Makes the runner look now, since the clock was set.
     pub fn wake(&self) {
         self.woken.notify_one();
+        self.books_woken.notify_one();
     }
 
-    /// Runs what is due, and again whenever time has passed, until the server stops.
+    /// Runs what is due, and again whenever time has passed, until the server stops. The books are
+    /// kept beside the windows: a close that reads every account holds up no run.
     pub async fn run_until(self, shutdown: Shutdown) {
+        let books = self.clone().keep_books_until(shutdown.clone());
+        tokio::join!(self.run_windows_until(shutdown), books);
+    }
+
+    async fn run_windows_until(self, shutdown: Shutdown) {
         loop {
             if let Err(failure) = self.run_due().await {
                 tracing::warn!(%failure, "a run did not come to its end and is tried again");

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledger::envelope::Position;
 use prost::Message;
 use proto::payledger::v1::{
-    ErrorReason, ListAccountsRequest, ListPaymentsRequest, ListPendingPaymentsRequest,
-    ListTitlesRequest,
+    ErrorReason, ListAccountingDaysRequest, ListAccountsRequest, ListPaymentsRequest,
+    ListPendingPaymentsRequest, ListRestatementsRequest, ListTitlesRequest,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,8 @@ list_request! {
     ListPaymentsRequest => "payments",
     ListPendingPaymentsRequest => "pending_payments",
     ListTitlesRequest => "titles",
+    ListAccountingDaysRequest => "accounting_days",
+    ListRestatementsRequest => "restatements",
 }
 
 /// Where the page before ended.

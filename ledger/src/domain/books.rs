@@ -189,6 +189,12 @@ impl Books {
         self.months.get(&month)?.closed
     }
 
+    /// The last month that was closed.
+    pub fn last_closed_month(&self) -> Option<Month> {
+        let closed = self.months.iter().rfind(|(_, so_far)| so_far.closed.is_some());
+        closed.map(|(month, _)| *month)
+    }
+
     /// What belongs to `gl_date` once the log is read up to `sealed`. None of a day that was never
     /// opened, or is the last.
     pub fn scope(&self, gl_date: NaiveDate, sealed: Position) -> Option<DayScope> {

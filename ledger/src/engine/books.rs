@@ -165,6 +165,11 @@ impl Engine {
         Ok(self.0.calendar.folded())
     }
 
+    /// Who opens accounting days.
+    pub fn books_mode(&self) -> BooksMode {
+        self.0.calendar.mode
+    }
+
     /// Opens today's accounting day if the engine is to open days and has not: what the first
     /// command of the day does otherwise.
     pub async fn open_today(&self) -> Result<(), EngineError> {
