@@ -96,14 +96,6 @@ struct Inner {
     calendar: Calendar,
 }
 
-/// What is to be done about a request.
-enum Step {
-    /// It was carried out, or refused, before.
-    Repeat(Outcome),
-    /// These events are to be recorded.
-    Record(Vec<Event>),
-}
-
 impl Engine {
     /// Starts on `store`: learns the last receipt from its head, records the adoption of `rules`
     /// if they are not in force yet, and opens the first accounting day of a log that has none.
@@ -245,12 +237,12 @@ impl Inner {
         let mut cached = lane.lock().await;
         for _ in 0..ATTEMPTS_MAX {
             let folded = self.load(&request.account, &mut cached).await?;
+            if let Some(outcome) = repeats(&folded, request)? {
+                return self.first_answer(request, outcome).await;
+            }
             // Held until the append is settled: no day is closed under it.
             let held = self.days(request.receipt.at()).await?;
-            let events = match self.step(&folded, request, held.days)? {
-                Step::Repeat(outcome) => return self.first_answer(request, &outcome).await,
-                Step::Record(events) => events,
-            };
+            let events = self.decide_now(&folded, request, held.days)?;
             let append = self.append_of(request, folded.version, &events)?;
             // What is cached is one event behind until the append is known; a lost answer must
             // not leave it there.
@@ -293,19 +285,13 @@ impl Inner {
         }
     }
 
-    /// What is to be done about `request` on an account as it is.
-    fn step(
+    /// What `request`, which is no repeat, causes on an account as it is: at least one event.
+    fn decide_now(
         &self,
         folded: &Folded,
         request: &Request,
         days: AccountingDays,
-    ) -> Result<Step, EngineError> {
-        if let Some(outcome) = folded.requests.get(&request.request_id) {
-            if outcome.digest == digest_of(request) {
-                return Ok(Step::Repeat(outcome.clone()));
-            }
-            return Err(EngineError::RequestIdReused(request.request_id));
-        }
+    ) -> Result<Vec<Event>, EngineError> {
         let received_at = request.receipt.at();
         let age = self.clock.now().signed_duration_since(received_at);
         if age > RECEIPT_AGE_MAX {
@@ -322,11 +308,11 @@ impl Inner {
         match decide(&folded.account, &request.command, &context) {
             Ok(events) if events.is_empty() => {
                 let payment = request.command.payment();
-                Ok(Step::Record(vec![Event::NothingChanged(NothingChanged { command, payment })]))
+                Ok(vec![Event::NothingChanged(NothingChanged { command, payment })])
             }
-            Ok(events) => Ok(Step::Record(events)),
+            Ok(events) => Ok(events),
             Err(Denial::Refused(refusal)) => {
-                Ok(Step::Record(vec![Event::RequestRefused(RequestRefused { command, refusal })]))
+                Ok(vec![Event::RequestRefused(RequestRefused { command, refusal })])
             }
             Err(denial) => Err(EngineError::denied(denial, &request.account, folded.position)),
         }
@@ -372,6 +358,15 @@ impl Inner {
         })
         .await?;
         conclude(Arc::new(folded), events, outcome.position, true)
+    }
+}
+
+/// What came of `request` before, if it is a repeat: it is decided no more, and opens no day.
+fn repeats<'a>(folded: &'a Folded, request: &Request) -> Result<Option<&'a Outcome>, EngineError> {
+    match folded.requests.get(&request.request_id) {
+        None => Ok(None),
+        Some(outcome) if outcome.digest == digest_of(request) => Ok(Some(outcome)),
+        Some(_) => Err(EngineError::RequestIdReused(request.request_id)),
     }
 }
 
