@@ -28,48 +28,6 @@ pub struct Past {
     pub event: Event,
 }
 
-/// What is earned on one receivable and not in the general ledger, in dollars, exact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unbooked {
-    /// The receivable, debited.
-    pub receivable: LedgerAccount,
-    /// The income or liability, credited.
-    pub income: LedgerAccount,
-    /// How much; below zero if more is booked than earned.
-    pub exact: Decimal,
-}
-
-/// What `book` has earned by the close of `as_of` that is not in the general ledger. A book whose
-/// own events have brought it further is taken as of there: income is not taken back because the
-/// accounting day lags behind.
-fn unbooked(book: &Book, as_of: NaiveDate) -> Vec<Unbooked> {
-    let as_of = as_of.max(book.accrued_through());
-    match book.terms.product {
-        Product::Lease => {
-            let plan = &book.terms.instalments;
-            let billed = plan.total_of(plan.due_count(book.accrued_through()));
-            let due = plan.total_of(plan.due_count(as_of));
-            let tax = plan.tax_between(billed, due);
-            let parts = [
-                (LedgerAccount::RentalsReceivable, LedgerAccount::LeaseIncome, due - billed - tax),
-                (LedgerAccount::LeaseTaxReceivable, LedgerAccount::TaxPayable, tax),
-            ];
-            let exact = parts.map(|(receivable, income, part)| Unbooked {
-                receivable,
-                income,
-                exact: part.decimal(),
-            });
-            exact.to_vec()
-        }
-        Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
-            let receivable = LedgerAccount::AccruedInterest;
-            let missing = book.standing(as_of).interest_due - book.ledger_balance(receivable);
-            let income = LedgerAccount::InterestIncome;
-            vec![Unbooked { receivable, income, exact: missing.decimal() }]
-        }
-    }
-}
-
 /// The earnings of many accounts as of one day.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Earnings {
@@ -92,9 +50,12 @@ impl Earnings {
         let product = book.terms.product;
         let accounts = self.accounts.entry(product).or_default();
         *accounts = accounts.saturating_add(1);
-        for part in unbooked(book, as_of) {
-            let sum = self.unbooked.entry((product, part.receivable, part.income)).or_default();
-            *sum = sum.saturating_add(part.exact);
+        // A book whose own events have brought it further is taken as of there: income is not taken
+        // back because the accounting day lags behind.
+        let as_of = as_of.max(book.accrued_through());
+        for (receivable, income, exact) in book.unbooked(as_of) {
+            let sum = self.unbooked.entry((product, receivable, income)).or_default();
+            *sum = sum.saturating_add(exact);
         }
     }
 

@@ -179,7 +179,7 @@ fn opened(principal: &str, on: &str) -> Account {
     let mut journal = Journal::new(terms.opened_date);
     let (principal, cash) = (LedgerAccount::Principal, LedgerAccount::Cash);
     journal.transfer(principal, cash, terms.principal, terms.opened_date);
-    let posting = Posting { gl_date: None, lines: journal.finish(), reallocated: Vec::new() };
+    let posting = Posting { lines: journal.finish(), ..Posting::default() };
     Account::AccountOpened(AccountOpened { terms, posting })
 }
 
