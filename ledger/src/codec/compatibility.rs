@@ -84,6 +84,26 @@ fn every_stored_name_and_every_reason_of_a_refusal_is_in_the_corpus() {
 }
 
 #[test]
+fn every_reason_of_a_refusal_by_the_books_is_in_the_corpus() {
+    let mut found = BTreeSet::new();
+    for golden in corpus().filter(|golden| golden.kind == "BooksRequestRefused") {
+        let fact = decode(golden.kind, golden.data.get().as_bytes()).unwrap();
+        let Fact::Books(books::Event::BooksRequestRefused(refused)) = fact else {
+            panic!("{fact:?}")
+        };
+        let document: Value = serde_json::from_str(golden.data.get()).unwrap();
+        assert_eq!(document["refusal"]["reason"], refused.refusal.reason());
+        let facts = refused.refusal.facts();
+        assert!(facts.iter().all(|(name, fact)| name != "reason" && !fact.is_empty()));
+        found.insert(refused.refusal.reason().to_owned());
+    }
+    let schema = stored_schema("BooksRequestRefused");
+    let variants = schema["$defs"]["BooksRefusal"]["oneOf"].as_array().unwrap();
+    let named = variants.iter().map(|one| one["properties"]["reason"]["const"].as_str().unwrap());
+    assert_eq!(found, named.map(str::to_owned).collect());
+}
+
+#[test]
 fn the_schemas_beside_the_crate_are_those_of_the_types() {
     let fresh = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/schemas");
     let mut stale = Vec::new();
