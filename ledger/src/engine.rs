@@ -8,6 +8,7 @@ mod batch;
 mod error;
 mod fold;
 mod lanes;
+mod preview;
 mod receipts;
 mod seal;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use chrono::{DateTime, Utc};
 pub use batch::ROUND_COMMANDS;
 pub use error::EngineError;
 pub use fold::{Folded, KnownAt, Outcome};
+pub use preview::Preview;
 pub use receipts::Receipt;
 
 use crate::clock::Clock;
@@ -28,9 +30,8 @@ use crate::codec::Fact;
 use crate::cycles::cutoff::RECEIPT_AGE_MAX;
 use crate::domain::account::commands::Command;
 use crate::domain::account::events::{Event, NothingChanged, RequestRefused};
-use crate::domain::account::{Context, Denial, decide};
-use crate::domain::books::AccountingDays;
-use crate::domain::cutoff::eastern_date;
+use crate::domain::account::refusal::Refusal;
+use crate::domain::account::{Denial, decide};
 use crate::domain::rulebook::Rulebook;
 use crate::envelope::{Metadata, Position, Version};
 use crate::ids::{AccountId, Actor, RequestId};
@@ -174,8 +175,7 @@ impl Engine {
     ) -> Result<Vec<Event>, EngineError> {
         let folded = self.0.current(account).await?;
         let request = RequestId::derived("preview", account.as_str());
-        let days = AccountingDays::of_calendar(eastern_date(at));
-        let context = Context { account, request, received_at: at, rules: &self.0.rules, days };
+        let context = self.0.context(account, request, at);
         let position = folded.position;
         decide(&folded.account, command, &context)
             .map_err(|denial| EngineError::denied(denial, account, position))
@@ -285,14 +285,16 @@ impl Inner {
         if age > RECEIPT_AGE_MAX {
             return Err(EngineError::Stale { received_at });
         }
-        let context = Context {
-            account: &request.account,
-            request: request.request_id,
-            received_at,
-            rules: &self.rules,
-            days: AccountingDays::of_calendar(eastern_date(received_at)),
-        };
+        let account = &request.account;
         let command = request.command.name().to_owned();
+        if let Some(current) = self.outdated(folded, account, &request.command, received_at) {
+            let refusal = Refusal::PreviewOutdated { current };
+            return Ok(Step::Record(vec![Event::RequestRefused(RequestRefused {
+                command,
+                refusal,
+            })]));
+        }
+        let context = self.context(account, request.request_id, received_at);
         match decide(&folded.account, &request.command, &context) {
             Ok(events) if events.is_empty() => {
                 let payment = request.command.payment();

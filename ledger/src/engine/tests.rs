@@ -1,6 +1,7 @@
 //! The engine on a store in memory and a clock that is set.
 
 mod known;
+mod previews;
 
 use std::sync::Arc;
 
