@@ -143,7 +143,17 @@ impl<'a> Fold<'a> {
             | Event::LienRecorded(_)
             | Event::AccountPaidOff(_)
             | Event::PayoffReversed(_)
-            | Event::LienReleased(_) => {}
+            | Event::LienReleased(_)
+            | Event::RateChanged(_)
+            | Event::PrincipalAdjusted(_)
+            | Event::ExtensionGranted(_)
+            | Event::DueDateChanged(_)
+            | Event::AccountChargedOff(_)
+            | Event::NonAccrualStarted(_)
+            | Event::AccrualResumed(_)
+            | Event::PayoffQuoted(_)
+            | Event::CreditRefunded(_)
+            | Event::RefundReturned(_) => {}
         }
         let row = self.accounts.row(database, id)?;
         let (account, product) = (row.key(), row.product());

@@ -130,6 +130,16 @@ impl AccountRow {
             | Event::LienRecorded(_)
             | Event::LienReleased(_)
             | Event::RequestRefused(_)
+            | Event::RateChanged(_)
+            | Event::PrincipalAdjusted(_)
+            | Event::ExtensionGranted(_)
+            | Event::DueDateChanged(_)
+            | Event::AccountChargedOff(_)
+            | Event::NonAccrualStarted(_)
+            | Event::AccrualResumed(_)
+            | Event::PayoffQuoted(_)
+            | Event::CreditRefunded(_)
+            | Event::RefundReturned(_)
             | Event::NothingChanged(_) => {}
         }
         self.last_position = at.position;

@@ -51,6 +51,16 @@ pub(super) fn follow(
         | Event::PayoffReversed(_)
         | Event::LienReleased(_)
         | Event::RequestRefused(_)
+        | Event::RateChanged(_)
+        | Event::PrincipalAdjusted(_)
+        | Event::ExtensionGranted(_)
+        | Event::DueDateChanged(_)
+        | Event::AccountChargedOff(_)
+        | Event::NonAccrualStarted(_)
+        | Event::AccrualResumed(_)
+        | Event::PayoffQuoted(_)
+        | Event::CreditRefunded(_)
+        | Event::RefundReturned(_)
         | Event::NothingChanged(_) => Ok(()),
     }
 }
@@ -87,23 +97,52 @@ fn insert_scheduled(
     Ok(())
 }
 
+/// The columns of a split, in the order of [`parts`], each with `$after`.
+macro_rules! split_columns {
+    ($after:literal) => {
+        concat!(
+            "interest_cents",
+            $after,
+            ", principal_cents",
+            $after,
+            ", fees_cents",
+            $after,
+            ", rentals_cents",
+            $after,
+            ", tax_cents",
+            $after,
+            ", recovery_cents",
+            $after,
+            ", credit_cents",
+            $after,
+            ", written_off_interest_cents",
+            $after,
+            ", written_off_principal_cents",
+            $after,
+            ", written_off_fees_cents",
+            $after
+        )
+    };
+}
+
 fn insert_received(
     database: &Connection,
     (account, product): (i64, Product),
     received: &PaymentReceived,
     at: At,
 ) -> Result<(), FoldError> {
-    let [interest, principal, fees, rentals, tax, credit] = parts(&received.split);
-    database
-        .prepare_cached(
-            "INSERT INTO payment (payment_key, payment_id, account_key, product, channel, state, \
-             amount_cents, effective_day, applied_nanos, reference, third_party_fee_cents, \
-             interest_cents, principal_cents, fees_cents, rentals_cents, tax_cents, \
-             credit_cents, last_position) \
-             VALUES (?1, ?2, ?3, ?4, ?5, 'applied', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
-             ?15, ?16, ?1)",
-        )?
-        .execute(params![
+    let sql = concat!(
+        "INSERT INTO payment (payment_key, last_position, payment_id, account_key, product, \
+         channel, state, amount_cents, effective_day, applied_nanos, reference, \
+         third_party_fee_cents, ",
+        split_columns!(""),
+        ") VALUES (?1, ?1, ?2, ?3, ?4, ?5, 'applied', ?6, ?7, ?8, ?9, ?10, \
+         ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    );
+    let parts = parts(&received.split);
+    let mut insert = database.prepare_cached(sql)?;
+    insert.execute(&*with(
+        params![
             at.position,
             received.payment.uuid().as_bytes(),
             account,
@@ -114,13 +153,9 @@ fn insert_received(
             at.nanos,
             received.reference,
             cents(received.third_party_fee),
-            interest,
-            principal,
-            fees,
-            rentals,
-            tax,
-            credit,
-        ])?;
+        ],
+        &parts,
+    ))?;
     Ok(())
 }
 
@@ -146,27 +181,18 @@ fn apply(
     applied: &PaymentApplied,
     at: At,
 ) -> Result<WindowDay, FoldError> {
-    let sql = "UPDATE payment SET state = 'applied', applied_nanos = ?2, \
-               settled_position = ?3, last_position = ?3, \
-               interest_cents = ?4, principal_cents = ?5, fees_cents = ?6, rentals_cents = ?7, \
-               tax_cents = ?8, credit_cents = ?9 \
-               WHERE payment_id = ?1 AND window_minutes IS NOT NULL \
-               RETURNING effective_day, window_minutes";
-    let (id, split) = (applied.payment, &applied.split);
+    let sql = concat!(
+        "UPDATE payment SET state = 'applied', applied_nanos = ?2, settled_position = ?3, \
+         last_position = ?3, ",
+        split_columns!(" = ?"),
+        " WHERE payment_id = ?1 AND window_minutes IS NOT NULL \
+         RETURNING effective_day, window_minutes"
+    );
+    let (id, parts) = (applied.payment, parts(&applied.split));
     let uuid = id.uuid();
-    let [interest, principal, fees, rentals, tax, credit] = parts(split);
-    let values = params![
-        uuid.as_bytes(),
-        at.nanos,
-        at.position,
-        interest,
-        principal,
-        fees,
-        rentals,
-        tax,
-        credit
-    ];
-    settle(database, sql, product, id, values)
+    let uuid = uuid.as_bytes();
+    let values = with(params![uuid, at.nanos, at.position], &parts);
+    settle(database, sql, product, id, &values)
 }
 
 /// Ends the wait of a scheduled payment, and says in which window it was.
@@ -231,30 +257,41 @@ fn set_split(
     split: &Split,
     at: At,
 ) -> Result<(), FoldError> {
-    let [interest, principal, fees, rentals, tax, credit] = parts(split);
-    let changed = database
-        .prepare_cached(
-            "UPDATE payment SET interest_cents = ?2, principal_cents = ?3, fees_cents = ?4, \
-             rentals_cents = ?5, tax_cents = ?6, credit_cents = ?7, last_position = ?8 \
-             WHERE payment_id = ?1",
-        )?
-        .execute(params![
-            payment.uuid().as_bytes(),
-            interest,
-            principal,
-            fees,
-            rentals,
-            tax,
-            credit,
-            at.position,
-        ])?;
+    let sql = concat!(
+        "UPDATE payment SET last_position = ?2, ",
+        split_columns!(" = ?"),
+        " WHERE payment_id = ?1"
+    );
+    let (uuid, parts) = (payment.uuid(), parts(split));
+    let uuid = uuid.as_bytes();
+    let values = with(params![uuid, at.position], &parts);
+    let changed = database.prepare_cached(sql)?.execute(&*values)?;
     known(changed, payment)
 }
 
+/// The values of a statement that ends with a split's parts.
+fn with<'a>(first: &[&'a dyn ToSql], parts: &'a [i64; 10]) -> Vec<&'a dyn ToSql> {
+    let parts = parts.iter().map(|part| -> &dyn ToSql { part });
+    first.iter().copied().chain(parts).collect()
+}
+
 /// A split's parts in the order of their columns.
-fn parts(split: &Split) -> [i64; 6] {
-    let Split { interest, principal, fees, rentals, tax, credit } = *split;
-    [interest, principal, fees, rentals, tax, credit].map(Money::cents)
+fn parts(split: &Split) -> [i64; 10] {
+    let Split { interest, principal, fees, rentals, tax, recovery, credit, write_off } = *split;
+    let lost = write_off.unwrap_or_default();
+    [
+        interest,
+        principal,
+        fees,
+        rentals,
+        tax,
+        recovery,
+        credit,
+        lost.interest,
+        lost.principal,
+        lost.fees,
+    ]
+    .map(Money::cents)
 }
 
 fn known(changed: usize, payment: PaymentId) -> Result<(), FoldError> {

@@ -52,6 +52,16 @@ pub(super) fn follow(
         | Event::AccountPaidOff(_)
         | Event::PayoffReversed(_)
         | Event::RequestRefused(_)
+        | Event::RateChanged(_)
+        | Event::PrincipalAdjusted(_)
+        | Event::ExtensionGranted(_)
+        | Event::DueDateChanged(_)
+        | Event::AccountChargedOff(_)
+        | Event::NonAccrualStarted(_)
+        | Event::AccrualResumed(_)
+        | Event::PayoffQuoted(_)
+        | Event::CreditRefunded(_)
+        | Event::RefundReturned(_)
         | Event::NothingChanged(_) => Ok(()),
     }
 }

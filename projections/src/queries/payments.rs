@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::cycles::cutoff::WindowKey;
-use ledger::domain::account::events::{CancelReason, Funding, Split};
+use ledger::domain::account::events::{CancelReason, Funding, Split, WriteOff};
 use ledger::domain::cutoff::Window;
 use ledger::domain::money::Amount;
 use ledger::domain::product::{Channel, Product};
@@ -152,7 +152,9 @@ macro_rules! select_payments {
             "scheduled_nanos, funding_token, funding_last_four, reference, ",
             "third_party_fee_cents, cancelled_nanos, cancel_reason, applied_nanos, ",
             "returned_nanos, return_code, reinstated_nanos, interest_cents, principal_cents, ",
-            "fees_cents, rentals_cents, tax_cents, credit_cents, payment.last_position ",
+            "fees_cents, rentals_cents, tax_cents, recovery_cents, credit_cents, ",
+            "written_off_interest_cents, written_off_principal_cents, written_off_fees_cents, ",
+            "payment.last_position ",
             "FROM payment",
             $rest
         )
@@ -309,12 +311,19 @@ fn read(row: &Row<'_>) -> Found<PaymentRow> {
 fn split(row: &Row<'_>) -> Found<Option<Split>> {
     let Some(interest) = maybe_money(row, "interest_cents")? else { return Ok(None) };
     let part = |column| maybe_money(row, column).map(Option::unwrap_or_default);
+    let write_off = WriteOff {
+        interest: part("written_off_interest_cents")?,
+        principal: part("written_off_principal_cents")?,
+        fees: part("written_off_fees_cents")?,
+    };
     Ok(Some(Split {
         interest,
         principal: part("principal_cents")?,
         fees: part("fees_cents")?,
         rentals: part("rentals_cents")?,
         tax: part("tax_cents")?,
+        recovery: part("recovery_cents")?,
         credit: part("credit_cents")?,
+        write_off: (write_off != WriteOff::default()).then_some(write_off),
     }))
 }

@@ -60,7 +60,11 @@ CREATE TABLE payment (
     fees_cents INTEGER,
     rentals_cents INTEGER,
     tax_cents INTEGER,
+    recovery_cents INTEGER,
     credit_cents INTEGER,
+    written_off_interest_cents INTEGER,
+    written_off_principal_cents INTEGER,
+    written_off_fees_cents INTEGER,
     settled_position INTEGER,
     last_position INTEGER NOT NULL
 );

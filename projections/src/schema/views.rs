@@ -162,7 +162,11 @@ fn payments() -> String {
         money("fees_cents", "fees"),
         money("rentals_cents", "rentals"),
         money("tax_cents", "tax"),
+        money("recovery_cents", "recovery"),
         money("credit_cents", "credit"),
+        money("written_off_interest_cents", "written_off_interest"),
+        money("written_off_principal_cents", "written_off_principal"),
+        money("written_off_fees_cents", "written_off_fees"),
         plain("payment_key AS first_position"),
         plain("payment.last_position AS last_position"),
     ];

@@ -12,7 +12,7 @@ use ledger::domain::account::terms::{InstalmentPlan, Terms};
 use ledger::domain::account::{Context, Denial, decide, evolve};
 use ledger::domain::books::AccountingDays;
 use ledger::domain::cutoff::eastern_date;
-use ledger::domain::money::Money;
+use ledger::domain::money::{Carry, Money};
 use ledger::domain::product::{Channel, Product};
 use ledger::domain::rulebook::Rulebook;
 use ledger::envelope::{Metadata, NewEvent, Position, StreamName, Version};
@@ -164,6 +164,10 @@ impl Bank {
                 first_amount_due: "110.00".parse().ok(),
             },
             returned_item_fee: "25.00".parse().ok(),
+            late_fee: None,
+            shortfall_tolerance: None,
+            interest_carry: Carry::default(),
+            governing_state: None,
         };
         let lien = Lien {
             title_state: "CA".to_owned(),
@@ -185,6 +189,7 @@ impl Bank {
             payment_date: date,
             funding: None,
             allow_duplicate: true,
+            payoff_quote: None,
         };
         let events = self.command(account, command).await;
         events.iter().find_map(|event| match event {
@@ -198,7 +203,7 @@ impl Bank {
         let Account::Open(open) = &self.accounts[account] else { return };
         let payments: Vec<_> = open.payments.values().cloned().collect();
         let some_fee = open.fees.keys().next().copied();
-        let today = ledger::domain::cutoff::eastern_date(self.now);
+        let today = eastern_date(self.now);
         let days = Days::new(dice.roll(20));
         let cents = i64::try_from(1 + dice.roll(90_000)).unwrap();
         let amount = Money::from_cents(cents).amount().unwrap();
@@ -217,10 +222,13 @@ impl Bank {
                 payment_date: today.checked_add_days(days).unwrap(),
                 funding: None,
                 allow_duplicate: true,
+                payoff_quote: None,
             },
             (2, Some(payment)) => Command::CancelPayment { payment },
-            (3, Some(payment)) => Command::ReturnPayment { payment, return_code: "R01".to_owned() },
-            (4, Some(payment)) => Command::ReinstatePayment { payment },
+            (3, Some(payment)) => {
+                Command::ReturnPayment { payment, return_code: "R01".to_owned(), preview: None }
+            }
+            (4, Some(payment)) => Command::ReinstatePayment { payment, preview: None },
             (5, _) => Command::AssessFee { kind: FeeKind::Late, amount: "15.00".parse().unwrap() },
             (6, _) if some_fee.is_some() => Command::WaiveFee { fee: some_fee.unwrap() },
             (7, _) if due.is_some() => Command::ApplyPayment { payment: due.unwrap().id },
@@ -235,6 +243,8 @@ impl Bank {
                 reference: None,
                 third_party_fee: "1.99".parse().ok(),
                 allow_duplicate: true,
+                payoff_quote: None,
+                preview: None,
             },
         };
         self.command(account, command).await;
