@@ -3,26 +3,27 @@
 
 use chrono::{Days, NaiveDate};
 
+use super::Context;
+use super::book::{Book, Movement};
 use super::draft::Draft;
 use super::events::{Event, FeeKind, NonAccrualStarted, Reopened, WaiveReason};
 use super::fees::{self, Charge};
 use super::instalments::Instalments;
 use super::state::{Fee, FeeState, OpenAccount};
-use super::{Context, Decision};
 use crate::domain::money::{Amount, Money};
 use crate::ids::FeeId;
 
 /// Assesses the late fees that are due by today, and stops or resumes interest income. Nothing to do
 /// for an account that is paid off or charged off.
-pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Decision {
+pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Vec<Event> {
     if open.paid_off.is_some() || open.charged_off.is_some() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let today = context.today();
     let mut draft = Draft::new(open, context);
     for (index, late) in late_fees(open, today) {
         let number = index.saturating_add(1);
-        let charge = Charge {
+        let owed = Charge {
             fee: FeeId::of_instalment(context.account, context.request, number),
             kind: FeeKind::Late,
             amount: late.amount,
@@ -30,7 +31,7 @@ pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Decision {
             payment: None,
             instalment: Some(number),
         };
-        let charged = fees::charge(&draft.account, charge, context);
+        let charged = fees::charge(&draft.account, owed, context);
         draft.push(charged);
     }
     let days = open.standing(today).days_past_due();
@@ -39,7 +40,7 @@ pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Decision {
         let days_past_due = u32::try_from(days).unwrap_or(u32::MAX);
         draft.push(Event::NonAccrualStarted(NonAccrualStarted { as_of: today, days_past_due }));
     }
-    Ok(draft.conclude(None))
+    draft.conclude(None)
 }
 
 /// Is nothing past due at the close of `today`?
@@ -125,16 +126,32 @@ pub(super) fn wrongly_late(open: &OpenAccount) -> Vec<FeeId> {
     open.fees.iter().filter(|(_, fee)| in_time(fee)).map(|(id, _)| *id).collect()
 }
 
-/// The instalments that were met before a payment came back, and are not any more. Their grace
-/// starts anew on `grace_from`; without it, the customer is not to blame, and they never cost a late
-/// fee.
+/// The instalments that a payment's return opens again, or leaves met by later money only. Their
+/// grace starts anew on `grace_from`; without it, the customer is not to blame, and they never cost
+/// a late fee.
 pub(super) fn reopened(
-    open: &OpenAccount,
-    billed_after: Money,
+    before: &Book,
+    after: &Book,
     grace_from: Option<NaiveDate>,
 ) -> Vec<Reopened> {
-    let instalments = open.book.instalments();
-    let covered = |billed| instalments.covered_count(billed);
-    let numbers = covered(billed_after)..covered(open.book.billed());
-    numbers.map(|index| Reopened { instalment: index.saturating_add(1), grace_from }).collect()
+    let (met_before, met_after) = (met_on(before), met_on(after));
+    let numbers = (1_u32..).zip(&met_before).enumerate();
+    numbers
+        .filter(|(at, (_, met))| met_after.get(*at).is_none_or(|after| after > *met))
+        .map(|(_, (instalment, _))| Reopened { instalment, grace_from })
+        .collect()
+}
+
+/// The day on which each instalment was met, oldest first, as far as they are.
+fn met_on(book: &Book) -> Vec<NaiveDate> {
+    let mut met = Vec::new();
+    let mut billed = Money::ZERO;
+    for entry in book.entries() {
+        let Movement::Payment { amount, split, .. } = &entry.what else { continue };
+        billed += split.billed(*amount);
+        let covered = book.instalments().covered_count(billed);
+        let covered = usize::try_from(covered).unwrap_or(usize::MAX);
+        met.resize(covered.max(met.len()), entry.effective);
+    }
+    met
 }

@@ -47,20 +47,19 @@ pub(super) fn take_back(
     let paid = payment.split.unwrap_or_default();
     let dates = (payment.effective_date, context.gl_date());
     let change = Change::without(&open.book, Subject::Out(payment.channel, paid), is_it, dates);
-    let posting = restate(&open.book, change, context).posting;
+    let restated = restate(&open.book, change, context);
     let grace_from = (!action.excuses_lateness()).then(|| context.today());
-    let billed_after = posting.billed.unwrap_or_else(|| open.book.billed());
     let mut draft = Draft::new(open, context);
     draft.push(Event::PaymentReturned(PaymentReturned {
         payment: id,
         return_code: return_code.to_owned(),
         effective_date: payment.effective_date,
-        reopened: reopened(open, billed_after, grace_from),
-        posting,
+        reopened: reopened(&open.book, &restated.after, grace_from),
+        posting: restated.posting,
     }));
     draft.settle_payoff(Some(id));
     if let Some(amount) = returned_item_fee(open, payment, action, context) {
-        let charge = Charge {
+        let owed = Charge {
             fee: FeeId::derived(context.account, context.request),
             kind: FeeKind::ReturnedItem,
             amount,
@@ -68,7 +67,7 @@ pub(super) fn take_back(
             payment: Some(id),
             instalment: None,
         };
-        let charged = fees::charge(&draft.account, charge, context);
+        let charged = fees::charge(&draft.account, owed, context);
         draft.push(charged);
     }
     // A credit balance may have kept the account paid off, and may not cover the fee too.

@@ -12,11 +12,14 @@
 mod allocation;
 mod cutoffs;
 mod fees;
+mod late_fees;
 mod leases;
+mod losses;
 mod payoffs;
 pub(crate) mod properties;
 mod refusals;
 mod returns;
+mod servicing;
 mod title;
 
 use std::sync::{Arc, LazyLock};
