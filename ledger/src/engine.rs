@@ -6,6 +6,7 @@
 
 mod batch;
 mod error;
+mod explain;
 mod fold;
 mod lanes;
 mod preview;
@@ -21,6 +22,7 @@ use chrono::{DateTime, Utc};
 
 pub use batch::ROUND_COMMANDS;
 pub use error::EngineError;
+pub use explain::{Explained, ExplainedLine, History, Source};
 pub use fold::{Folded, KnownAt, Outcome};
 pub use preview::Preview;
 pub use receipts::Receipt;

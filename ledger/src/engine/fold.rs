@@ -155,10 +155,12 @@ pub(super) async fn fold_stream(
     fold_with(store, stream, counted, |_| {}).await
 }
 
-/// An event that was folded.
+/// An event that was folded, and the account after it.
 pub(super) struct Seen<'a> {
+    pub(super) recorded: &'a RecordedEvent,
     pub(super) metadata: &'a Metadata,
     pub(super) event: &'a Event,
+    pub(super) after: &'a Folded,
 }
 
 /// The same, and shows each event to `see`.
@@ -188,7 +190,8 @@ pub(super) async fn fold_with(
             match codec::decode(&recorded.kind, &recorded.data) {
                 Ok(Fact::Account(event)) => {
                     folded.follow(recorded, &metadata, &event);
-                    see(Seen { metadata: &metadata, event: &event });
+                    let (metadata, event) = (&metadata, &event);
+                    see(Seen { recorded, metadata, event, after: &folded });
                 }
                 Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_)) => {
                     let kind = &recorded.kind;

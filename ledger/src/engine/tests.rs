@@ -1,5 +1,6 @@
 //! The engine on a store in memory and a clock that is set.
 
+mod explain;
 mod known;
 mod previews;
 

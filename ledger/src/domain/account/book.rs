@@ -4,6 +4,7 @@
 //! out, [`Book::reallocate`] works out anew what every later payment pays; the decision records the
 //! result, and replay only writes it down.
 
+pub mod explain;
 mod running;
 
 use std::collections::BTreeMap;
