@@ -89,7 +89,7 @@ impl PaymentService for Gateway {
         let folded = self.account(&account, None).await?;
         let found = folded.open().and_then(|open| {
             let payment = open.payments.get(&id)?;
-            Some(answers::payment(&account, open.terms().product, payment))
+            Some(answers::payment(&account, open, payment))
         });
         let payment = found.ok_or_else(|| Failure::from(EngineError::PaymentNotFound(id)))?;
         Ok(Response::new(wire::GetPaymentResponse {
@@ -169,9 +169,13 @@ impl Gateway {
                 // Without an amount, only the date is asked about.
                 let allow_duplicate = amount.is_none();
                 let amount = amount.map_or_else(a_cent, Ok)?;
-                let funding = None;
-                let command =
-                    Command::SchedulePayment { amount, payment_date, funding, allow_duplicate };
+                let command = Command::SchedulePayment {
+                    amount,
+                    payment_date,
+                    funding: None,
+                    allow_duplicate,
+                    payoff_quote: None,
+                };
                 match self.engine.preview(&account, &command, at).await {
                     Ok(events) => accepted(&events),
                     Err(EngineError::Refused { refusal, .. }) => Ok(refused(&refusal)),

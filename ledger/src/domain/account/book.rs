@@ -4,8 +4,10 @@
 //! out, [`Book::reallocate`] works out anew what every later payment pays; the decision records the
 //! result, and replay only writes it down.
 
+mod billing;
 pub mod explain;
 mod running;
+mod standing;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +22,9 @@ use crate::domain::money::{Amount, Money, Rate};
 use crate::domain::product::{Channel, Product};
 use crate::domain::rulebook::Rulebook;
 use crate::ids::{AdjustmentId, ChargeOffId, FeeId, PaymentId, RefundId};
+pub use billing::{Billing, Satisfied};
 use running::{Paying, Running, month_of};
+pub use standing::InstalmentStanding;
 
 /// One movement on the timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -409,20 +413,4 @@ fn month_start<'a>(terms: &'a Terms, before: &[Entry], on: NaiveDate) -> Running
         running.follow(entry);
     }
     running.to(start)
-}
-
-impl Standing {
-    /// What pays everything on this day: principal, interest, fees, for a lease the rentals that
-    /// remain, and what was charged off, less the credit balance.
-    pub fn payoff(&self) -> Money {
-        self.principal + self.interest_due + self.fees_due + self.rentals_due + self.charged_off
-            - self.credit
-    }
-
-    /// Days past due: since the due date of the oldest unpaid instalment, 0 on the due date and
-    /// when nothing is unpaid.
-    pub fn days_past_due(&self) -> i64 {
-        let since = |due| self.as_of.signed_duration_since(due).num_days();
-        self.oldest_unpaid_due_date.map_or(0, |due| since(due).max(0))
-    }
 }
