@@ -5,9 +5,8 @@
 
 use chrono::NaiveDate;
 
-use super::book::{Movement, Standing};
+use super::book::{InstalmentStanding, Movement, Standing};
 use super::events::{AccountPaidOff, ChargedOff, Event, Split};
-use super::instalments::Instalments;
 use super::state::{Fee, OpenAccount, TitleState};
 use crate::domain::journal::LedgerAccount;
 use crate::domain::money::{Amount, Money, Rate};
@@ -65,25 +64,13 @@ pub struct ChargeOffChange {
     pub after: ChargedOff,
 }
 
-/// An instalment that is met now and was not, or the other way round, or that falls due on another
-/// day.
+/// An instalment that stands otherwise: met or open, due on another day, paid in another part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InstalmentChange {
-    /// The instalment, from 1.
-    pub number: u32,
-    /// Before.
-    pub before: Instalment,
-    /// After.
-    pub after: Instalment,
-}
-
-/// Where an instalment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instalment {
-    /// When it falls due.
-    pub due_date: NaiveDate,
-    /// Is it met, or short of it by no more than the contract's tolerance?
-    pub met: bool,
+    /// As it stood.
+    pub before: InstalmentStanding,
+    /// As it stands.
+    pub after: InstalmentStanding,
 }
 
 /// A fee that is new, or was taken back.
@@ -231,22 +218,10 @@ fn charge_offs(before: &OpenAccount, after: &OpenAccount) -> Vec<ChargeOffChange
 }
 
 fn instalments(before: &OpenAccount, after: &OpenAccount, on: NaiveDate) -> Vec<InstalmentChange> {
-    let standing = |open: &OpenAccount| {
-        let (instalments, standing) = (open.book.instalments_as_of(on), open.standing(on));
-        let covered = instalments.covered_count(standing.billed);
-        (instalments, if standing.settled { u32::MAX } else { covered })
-    };
-    let (was, is) = (standing(before), standing(after));
-    let at = |(instalments, covered): &(Instalments, u32), index| Instalment {
-        due_date: instalments.due_date(index),
-        met: index < *covered,
-    };
-    (0..before.terms().instalments.count)
-        .map(|index| InstalmentChange {
-            number: index.saturating_add(1),
-            before: at(&was, index),
-            after: at(&is, index),
-        })
+    let standings = |open: &OpenAccount| open.book.instalment_standings(on);
+    let pairs = standings(before).into_iter().zip(standings(after));
+    pairs
+        .map(|(before, after)| InstalmentChange { before, after })
         .filter(|change| change.before != change.after)
         .collect()
 }

@@ -64,8 +64,9 @@ async fn a_preview_lists_what_a_return_means_and_writes_nothing() {
         [split("310.00", "62.00/248.00", "-"), split("150.00", "37.06/112.94", "100.00/50.00")]
     );
     let opened: Vec<_> =
-        all.instalments.iter().map(|it| (it.number, it.before.met, it.after.met)).collect();
-    assert_eq!(opened, [(1, true, false)]);
+        all.instalments.iter().map(|it| (it.after.number, it.before.met, it.after.met)).collect();
+    // The second payment had paid 150.00 of the second one.
+    assert_eq!(opened, [(1, true, false), (2, false, false)]);
     let fees: Vec<_> = all.fees.iter().map(|it| (it.after.kind, it.after.amount)).collect();
     assert_eq!(fees, [(FeeKind::ReturnedItem, "25.00".parse().unwrap())]);
     assert_eq!(all.before.standing.days_past_due(), 0);
