@@ -42,7 +42,7 @@ pub enum Command {
     /// Serves the ledger in a data directory, until it is told to stop.
     #[command(after_help = serve_args::EXAMPLES)]
     Serve(ServeArgs),
-    /// Opens accounts, shows what they owe, charges and waives fees.
+    /// Opens accounts, shows what they owe, charges fees, and carries out what a servicer does.
     Accounts(Service<accounts::Verb>),
     /// Schedules, cancels, receives and returns payments, and looks them up.
     Payments(Service<payments::Verb>),

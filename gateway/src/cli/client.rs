@@ -9,6 +9,7 @@ pub mod failure;
 pub mod operations;
 pub mod payments;
 pub mod raw;
+pub mod servicing;
 pub mod titles;
 pub mod words;
 

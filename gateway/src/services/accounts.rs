@@ -160,12 +160,11 @@ impl AccountService for Gateway {
         request: Request<wire::ListAccountsRequest>,
     ) -> Result<Response<wire::ListAccountsResponse>, Status> {
         let request = request.into_inner();
-        let wanted: wire::AccountState = enums::member("state", request.state)?;
-        let state = match wanted {
+        let state = match enums::member("state", request.state)? {
             wire::AccountState::Unspecified => None,
-            // The read models tell what is charged off as open: its own events tell the rest.
-            wire::AccountState::Open | wire::AccountState::ChargedOff => Some(AccountState::Open),
+            wire::AccountState::Open => Some(AccountState::Open),
             wire::AccountState::PaidOff => Some(AccountState::PaidOff),
+            wire::AccountState::ChargedOff => Some(AccountState::ChargedOff),
         };
         let filter =
             AccountFilter { product: enums::product_if_set("product", request.product)?, state };
@@ -179,8 +178,7 @@ impl AccountService for Gateway {
         for row in listed.found {
             let known_at = KnownAt::Position(listed.read_position);
             let folded = self.account(&row.account, Some(known_at)).await?;
-            let is_wanted = |state| wanted == wire::AccountState::Unspecified || wanted == state;
-            let account = folded.open().filter(|open| is_wanted(answers::account_state(open)));
+            let account = folded.open();
             accounts.extend(account.map(|open| answers::account(&row.account, open, self.today())));
         }
         Ok(Response::new(wire::ListAccountsResponse {

@@ -289,6 +289,7 @@ fn payment(row: PaymentRow) -> wire::Payment {
         cancelled_time: row.cancelled_at.map(instant_to_wire),
         reference: row.reference.unwrap_or_default(),
         third_party_fee: row.third_party_fee.map(money::to_wire),
+        payoff_quote_id: row.payoff_quote.map(|id| id.to_string()).unwrap_or_default(),
         funding: row.funding.map(|funding| wire::Funding {
             token: funding.token,
             last_four: funding.last_four.unwrap_or_default(),

@@ -113,6 +113,28 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["operations", "set-clock"], &["--to", "2026-03-03T15:00:10-05:00"]),
 ];
 
+/// The same of the verbs of servicing, all of which need an account.
+const SERVICING: &[(&str, &str)] = &[
+    ("change-rate", "--annual-rate 0.05 --effective-date 2026-03-03"),
+    ("adjust-principal", "--change -25.00 --reason credit --effective-date 2026-03-03"),
+    ("grant-extension", "--kind deferral --months 2 --effective-date 2026-03-03"),
+    ("change-due-date", "--day-of-month 31 --effective-date 2026-03-03"),
+    ("charge-off", "--reason delinquency --principal 100.00 --effective-date 2026-03-03"),
+    ("quote-payoff", "--good-through-date 2026-03-03"),
+    ("get-payoff-quote", "--quote q-1"),
+    ("payoff-quotes", "--page-size 10"),
+    ("refund-credit", "--amount 8.78"),
+    ("return-refund", "--refund r-1"),
+    ("refunds", ""),
+    ("instalments", "--effective-date 2026-04-03 --known-time 2026-04-03T12:00:00-04:00"),
+    ("age", ""),
+];
+
+fn serviced((verb, flags): &(&str, &str)) -> Cli {
+    let flags: Vec<&str> = ACCOUNT.iter().copied().chain(flags.split_whitespace()).collect();
+    parsed(&["accounts", verb], &flags)
+}
+
 fn parsed(verb: &[&str], flags: &[&str]) -> Cli {
     let words = [&["payledger"], verb, flags].concat();
     Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
@@ -149,6 +171,7 @@ fn the_command_line_is_sound() {
 fn every_method_of_the_contract_has_a_verb() {
     let mut verbs: BTreeSet<String> =
         VERBS.iter().map(|(verb, flags)| call(&parsed(verb, flags)).path()).collect();
+    verbs.extend(SERVICING.iter().map(|said| call(&serviced(said)).path()));
     // Not one call, but as many as its input needs.
     verbs.insert("/payledger.v1.PaymentService/ExecuteBatch".to_owned());
     let services = contract().services();

@@ -200,7 +200,7 @@ impl Book {
         let mut instalments = Instalments::new(&self.terms);
         for entry in self.entries.iter().take_while(|entry| entry.effective <= as_of) {
             if let Movement::Shift(shift) = &entry.what {
-                instalments.shift(*shift);
+                instalments.shift_as_recorded(entry.order, *shift);
             }
         }
         instalments
@@ -373,7 +373,7 @@ impl Book {
     /// Records an entry; keeps the timeline in order.
     pub(super) fn insert(&mut self, entry: Entry) {
         if let Movement::Shift(shift) = &entry.what {
-            self.instalments.shift(*shift);
+            self.instalments.shift_as_recorded(entry.order, *shift);
         }
         let key = (entry.effective, entry.order);
         let at = self.entries.partition_point(|other| (other.effective, other.order) <= key);
