@@ -37,7 +37,7 @@ impl Gateway {
         &self,
         request: &impl Previewed,
         min_position: u64,
-        accepted: fn(wire::ChangePreview) -> O,
+        accepted: fn(Box<wire::ChangePreview>) -> O,
         not_accepted: fn(wire::PreviewRefused) -> O,
     ) -> Result<Told<O>, Status> {
         let asked = request.change()?;
@@ -46,7 +46,7 @@ impl Gateway {
             match self.engine.preview_change(&asked.account, &asked.command).await {
                 Ok(preview) => {
                     let told = answers::preview(&preview).ok_or_else(Failure::internal_fault)?;
-                    (accepted(told), preview.position)
+                    (accepted(Box::new(told)), preview.position)
                 }
                 Err(EngineError::Refused { refusal, position, .. }) => {
                     (not_accepted(refused(&refusal)), position)

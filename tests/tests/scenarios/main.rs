@@ -9,8 +9,10 @@
 mod audit;
 mod cutoffs;
 mod days;
+mod explain;
 mod lists;
 mod payments;
+mod previews;
 mod reads;
 mod retries;
 mod rubbish;
