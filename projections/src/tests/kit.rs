@@ -198,7 +198,7 @@ impl Bank {
         let Account::Open(open) = &self.accounts[account] else { return };
         let payments: Vec<_> = open.payments.values().cloned().collect();
         let some_fee = open.fees.keys().next().copied();
-        let today = ledger::domain::cutoff::eastern_date(self.now);
+        let today = eastern_date(self.now);
         let days = Days::new(dice.roll(20));
         let cents = i64::try_from(1 + dice.roll(90_000)).unwrap();
         let amount = Money::from_cents(cents).amount().unwrap();

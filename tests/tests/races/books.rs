@@ -17,6 +17,7 @@ use ledger::store::embedded::{Embedded, Options};
 use ledger::store::memory::Memory;
 use ledger::store::{BoxError, BoxFuture, EventStore};
 use tests::requests::{auto_loan, instant};
+use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 
 use crate::desk::Desk;
@@ -90,9 +91,10 @@ async fn engine_on(store: &Arc<dyn EventStore>, at: DateTime<Utc>) -> Engine {
 
 /// Writes alone and in batches on `engine` until its clock shows `until`; what was received too
 /// long ago, since the clock was set meanwhile, is received anew. Says how much was written.
-async fn write(engine: Engine, lane: usize, until: DateTime<Utc>) -> usize {
+async fn write(engine: Engine, lane: usize, until: DateTime<Utc>, pace: Pace) -> usize {
     let (mut written, mut n) = (0_usize, 0_usize);
     while engine.clock().now() < until {
+        let _paced = pace.read().await;
         n = n.saturating_add(1);
         let account = accounts().swap_remove(lane % ACCOUNTS);
         let today = eastern_date(engine.clock().now());
@@ -116,48 +118,62 @@ async fn write(engine: Engine, lane: usize, until: DateTime<Utc>) -> usize {
     written
 }
 
-/// Opens and closes days on the first of `engines` while all of them write.
-async fn race(store: Arc<dyn EventStore>, engines: usize) {
-    let start = instant("2026-03-02T23:59:58-05:00");
-    let mut all = Vec::new();
-    for _ in 0..engines {
-        all.push(engine_on(&store, start).await);
+/// Held for reading by who writes, and for writing by who sets the clocks of several gateways:
+/// between those only time keeps a late append from a closed day, and an append that lasts while
+/// hours are skipped would be one that lasts for hours.
+type Pace = Arc<RwLock<()>>;
+
+/// Sets all clocks, none of them back.
+async fn set_clocks(engines: &[Engine], pace: &Pace, at: DateTime<Utc>) {
+    let _paced = if engines.len() > 1 { Some(pace.write().await) } else { None };
+    for engine in engines {
+        engine.clock().set(at.max(engine.clock().now())).unwrap();
     }
-    let engine = all.first().unwrap().clone();
+}
+
+/// Lets the writers go on while midnight passes, then closes the day before.
+async fn turn_the_page(engines: &[Engine], pace: &Pace, start: DateTime<Utc>, day: i64) {
+    let engine = engines.first().unwrap();
+    let before = eastern_date(after(start, Duration::days(day)));
+    for seconds in [1, 2, 3, 9, 20] {
+        let passed = Duration::seconds(seconds).checked_add(&Duration::days(day)).unwrap();
+        set_clocks(engines, pace, after(start, passed)).await;
+        for _ in 0..40 {
+            tokio::task::yield_now().await;
+        }
+    }
+    engine.open_today().await.unwrap();
+    set_clocks(engines, pace, after(engine.clock().now(), Duration::seconds(7))).await;
+    close(engine, before, accounts()).await;
+}
+
+fn after(instant: DateTime<Utc>, passed: Duration) -> DateTime<Utc> {
+    instant.checked_add_signed(passed).unwrap()
+}
+
+/// Opens and closes days on the first of several engines while all of them write.
+async fn race(store: Arc<dyn EventStore>, count: usize) {
+    let start = instant("2026-03-02T23:59:58-05:00");
+    let until = after(start, Duration::days(DAYS));
+    let mut engines = Vec::new();
+    for _ in 0..count {
+        engines.push(engine_on(&store, start).await);
+    }
+    let engine = engines.first().unwrap();
     for account in accounts() {
         let open = auto_loan(account.as_str()).asked().unwrap().command;
-        engine.execute(asked(&engine, &account, "open", open)).await.unwrap();
+        engine.execute(asked(engine, &account, "open", open)).await.unwrap();
     }
-    let days = Duration::days(DAYS);
+    let pace = Pace::default();
     let mut writers = JoinSet::new();
-    for (n, engine) in all.iter().enumerate() {
-        for lane in 0..4_usize {
-            let lane = n.saturating_mul(4).saturating_add(lane);
-            writers.spawn(write(engine.clone(), lane, start + days));
-        }
+    for lane in 0..count.saturating_mul(4) {
+        let engine = engines.get(lane.checked_rem(count).unwrap()).unwrap();
+        writers.spawn(write(engine.clone(), lane, until, Arc::clone(&pace)));
     }
-    let mut first = eastern_date(start);
     for day in 0..DAYS {
-        for seconds in [1, 2, 3, 9, 20] {
-            let now = start + Duration::days(day) + Duration::seconds(seconds);
-            for engine in &all {
-                engine.clock().set(now.max(engine.clock().now())).unwrap();
-            }
-            for _ in 0..40 {
-                tokio::task::yield_now().await;
-            }
-        }
-        engine.open_today().await.unwrap();
-        for engine in &all {
-            let settled = engine.clock().now() + Duration::seconds(7);
-            engine.clock().set(settled).unwrap();
-        }
-        close(&engine, first, accounts()).await;
-        first = first.succ_opt().unwrap();
+        turn_the_page(&engines, &pace, start, day).await;
     }
-    for engine in &all {
-        engine.clock().set((start + days).max(engine.clock().now())).unwrap();
-    }
+    set_clocks(&engines, &pace, until).await;
     let written = writers.join_all().await;
     assert!(written.iter().all(|written| *written > 0), "{written:?}");
     let audit = audit_books(store.as_ref()).await.unwrap();

@@ -107,41 +107,45 @@ fn add(sums: &mut Sums, product: Product, lines: &[LedgerTurnover]) {
 async fn closes_hold(town: &Client) -> Vec<String> {
     let list = ListAccountingDaysRequest::default();
     let days = town.books().list_accounting_days(list).await.unwrap().into_inner().days;
+    let closed = days.iter().rev().filter(|day| day.closed_position > 0);
+    let closed: Vec<_> = closed.map(|day| date_text(day.gl_date.as_ref())).collect();
     let mut through = Sums::new();
-    let mut closed_days = Vec::new();
     let mut ids = BTreeSet::new();
-    for day in days.iter().rev().filter(|day| day.closed_position > 0) {
-        let name = date_text(day.gl_date.as_ref());
-        let request = GetDayCloseRequest { gl_date: day.gl_date, min_position: 0 };
+    for day in &closed {
+        let request = GetDayCloseRequest { gl_date: Some(date(day)), min_position: 0 };
         let close = town.books().get_day_close(request).await.unwrap().into_inner().close.unwrap();
-        let feed = feed(town, &name).await;
+        let feed = feed(town, day).await;
         assert_eq!(feed.total_debits, feed.total_credits);
         assert_eq!(feed.journals.len(), usize::try_from(close.journal_count).unwrap());
         for journal in &feed.journals {
-            let net = journal.lines.iter().fold(0, |sum, line| {
-                sum + cents(line.debits.as_ref()) - cents(line.credits.as_ref())
-            });
-            assert_eq!(net, 0, "{journal:?}");
+            assert_eq!(net(&journal.lines), 0, "{journal:?}");
             assert!(ids.insert(journal.journal_id.clone()), "{journal:?}");
             add(&mut through, journal.product(), &journal.lines);
         }
-        let mut sealed = Sums::new();
-        for of in &close.products {
-            add(&mut sealed, of.product(), &of.trial_balance);
-        }
-        assert_eq!(sealed, through, "{name}: the days' feeds");
-        assert_eq!(sealed, trial_balance(town, &name, 0).await, "{name}: now");
-        let then = trial_balance(town, &name, close.closed_position).await;
-        assert_eq!(sealed, then, "{name}: when it was closed");
-        let restated = restatements(town, &name, 2).await;
-        let seal = close.restatements.unwrap();
-        assert_eq!(
-            (seal.count, seal.root),
-            (i64::try_from(restated.len()).unwrap(), root(&restated))
-        );
-        closed_days.push(name);
+        close_holds(town, day, close, &through).await;
     }
-    closed_days
+    closed
+}
+
+/// Holds one close against the sum of the feeds through its day.
+async fn close_holds(town: &Client, day: &str, close: DayClose, through: &Sums) {
+    let mut sealed = Sums::new();
+    for of in &close.products {
+        add(&mut sealed, of.product(), &of.trial_balance);
+    }
+    assert_eq!(&sealed, through, "{day}: the days' feeds");
+    assert_eq!(sealed, trial_balance(town, day, 0).await, "{day}: now");
+    let then = trial_balance(town, day, close.closed_position).await;
+    assert_eq!(sealed, then, "{day}: when it was closed");
+    let restated = restatements(town, day, 2).await;
+    let seal = close.restatements.unwrap();
+    let count = i64::try_from(restated.len()).unwrap();
+    assert_eq!((seal.count, seal.root), (count, root(&restated)));
+}
+
+fn net(lines: &[LedgerTurnover]) -> i64 {
+    let net = lines.iter().map(|line| cents(line.debits.as_ref()) - cents(line.credits.as_ref()));
+    net.fold(0, |sum, net| sum + net)
 }
 
 fn root(restated: &[Restatement]) -> String {
@@ -156,7 +160,7 @@ fn root(restated: &[Restatement]) -> String {
         let head = format!("{} {} {effective}", one.position, one.account_id);
         hash.update(format!("{head} {} {}\n", owed[0], owed[1]));
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    ledger::hex::lower(hash.finalize())
 }
 
 /// Stops the service and works every close out again from its log.
