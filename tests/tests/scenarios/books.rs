@@ -144,8 +144,9 @@ async fn close_holds(town: &Client, day: &str, close: DayClose, through: &Sums) 
 }
 
 fn net(lines: &[LedgerTurnover]) -> i64 {
-    let net = lines.iter().map(|line| cents(line.debits.as_ref()) - cents(line.credits.as_ref()));
-    net.fold(0, |sum, net| sum + net)
+    lines.iter().fold(0, |sum, line| {
+        sum + cents(line.debits.as_ref()) - cents(line.credits.as_ref())
+    })
 }
 
 fn root(restated: &[Restatement]) -> String {
@@ -247,7 +248,7 @@ async fn what_is_posted_late_is_restated_and_never_on_a_closed_day() {
         format!("{} {effective} {} {} {late:?}", one.event_type, owed[0], owed[1])
     };
     let of_6: Vec<_> = restatements(&town, "2026-04-06", 100).await.iter().map(told).collect();
-    // Boarded with a date in March, then a cheque of 1 April: 62.00 of interest, the rest principal.
+    // Boarded with a date in March; then a cheque of 1 April: 62.00 interest, the rest principal.
     let expected = [
         "AccountOpened 2026-03-01 0.00 10000.00 (0, 5)",
         "PaymentReceived 2026-04-01 10000.00 9752.00 (5, 0)",
