@@ -7,6 +7,7 @@
 )]
 
 mod audit;
+mod books;
 mod cutoffs;
 mod days;
 mod delinquency;
