@@ -8,6 +8,7 @@
 
 mod audit;
 mod cutoffs;
+mod daily;
 mod days;
 mod lists;
 mod payments;
