@@ -117,6 +117,13 @@ impl Town {
         self.restart_at(now).await
     }
 
+    /// The same, with the runner.
+    pub async fn restart_with_runner(self) -> Self {
+        let now = self.client.now().await;
+        let data_dir = self.stop().await;
+        Self::start(data_dir, now, true).await
+    }
+
     /// The same, with its clock at another instant.
     pub async fn restart_at(self, at: DateTime<Utc>) -> Self {
         let data_dir = self.stop().await;

@@ -75,7 +75,7 @@ impl Daily {
     fn end(&mut self) {
         let Some(pass) = self.pass.take() else { return };
         if pass.failed {
-            self.not_before = Some(Instant::now() + RETRY_AFTER);
+            self.not_before = Instant::now().checked_add(RETRY_AFTER);
         } else {
             (self.done, self.not_before) = (Some(pass.day), None);
         }
@@ -98,7 +98,7 @@ impl Cycles {
             .await?;
         pass.failed |= !self.work_on(step, today, &page).await?;
         match (page.last(), step) {
-            (Some(last), _) => pass.after = last.opened_position,
+            (Some(end), _) => pass.after = end.opened_position,
             (None, Step::Age) => (pass.step, pass.after) = (Step::Refund, Position::START),
             (None, Step::Refund) => {
                 daily.end();

@@ -9,6 +9,7 @@
 mod audit;
 mod books;
 mod cutoffs;
+mod daily;
 mod days;
 mod delinquency;
 mod explain;
