@@ -133,6 +133,26 @@ uuid_id! {
 }
 
 uuid_id! {
+    /// Names one payoff quote. Derived from the account and the request that asked for it.
+    QuoteId
+}
+
+uuid_id! {
+    /// Names one refund of a credit balance. Derived from the account and its request.
+    RefundId
+}
+
+uuid_id! {
+    /// Names one charge-off, whole or in part. Derived from the account and its request.
+    ChargeOffId
+}
+
+uuid_id! {
+    /// Names one adjustment of principal. Derived from the account and its request.
+    AdjustmentId
+}
+
+uuid_id! {
     /// Names one event. Derived, so that an append that answered nothing can be asked about again.
     EventId
 }
@@ -156,6 +176,39 @@ impl FeeId {
     /// The id of the fee that `request` charges on `account`.
     pub fn derived(account: &AccountId, request: RequestId) -> Self {
         Self(derive(&["fee", account.as_str(), &request.to_string()]))
+    }
+
+    /// The id of the late fee that `request` charges on `account` for an instalment.
+    pub fn of_instalment(account: &AccountId, request: RequestId, number: u32) -> Self {
+        Self(derive(&["fee", account.as_str(), &request.to_string(), &number.to_string()]))
+    }
+}
+
+impl QuoteId {
+    /// The id of the payoff quote that `request` asks for.
+    pub fn derived(account: &AccountId, request: RequestId) -> Self {
+        Self(derive(&["quote", account.as_str(), &request.to_string()]))
+    }
+}
+
+impl RefundId {
+    /// The id of the refund that `request` makes.
+    pub fn derived(account: &AccountId, request: RequestId) -> Self {
+        Self(derive(&["refund", account.as_str(), &request.to_string()]))
+    }
+}
+
+impl ChargeOffId {
+    /// The id of the charge-off that `request` takes.
+    pub fn derived(account: &AccountId, request: RequestId) -> Self {
+        Self(derive(&["charge-off", account.as_str(), &request.to_string()]))
+    }
+}
+
+impl AdjustmentId {
+    /// The id of the adjustment that `request` makes.
+    pub fn derived(account: &AccountId, request: RequestId) -> Self {
+        Self(derive(&["adjustment", account.as_str(), &request.to_string()]))
     }
 }
 

@@ -2,12 +2,19 @@
 //!
 //! `decide` works everything out and may say no; `evolve` only writes down, and never does.
 
+mod adjustments;
+mod aging;
 pub mod book;
+mod charge_off;
 pub mod commands;
+mod draft;
 pub mod events;
+mod extensions;
 mod fees;
+pub mod instalments;
 mod opening;
 mod payments;
+mod payoff;
 mod posting;
 pub mod refusal;
 mod returns;
@@ -26,7 +33,7 @@ use terms::TermsError;
 use super::books::AccountingDays;
 use super::cutoff::{Window, eastern_date};
 use super::rulebook::Rulebook;
-use crate::ids::{AccountId, FeeId, PaymentId, RequestId};
+use crate::ids::{AccountId, FeeId, PaymentId, QuoteId, RefundId, RequestId};
 
 /// What was read once, at the edge, for one request.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +89,12 @@ pub enum Denial {
     /// The account has no such fee.
     #[error("fee {0} not found")]
     FeeNotFound(FeeId),
+    /// The account has no such payoff quote.
+    #[error("payoff quote {0} not found")]
+    QuoteNotFound(QuoteId),
+    /// The account has no such refund.
+    #[error("refund {0} not found")]
+    RefundNotFound(RefundId),
 }
 
 /// What a decision returns: the events the command causes, in order.
@@ -106,12 +119,19 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
             let opened_date = open.terms().opened_date;
             Err(Refusal::AccountExists { opened_date }.into())
         }
-        Command::SchedulePayment { amount, payment_date, funding, allow_duplicate } => {
+        Command::SchedulePayment {
+            amount,
+            payment_date,
+            funding,
+            allow_duplicate,
+            payoff_quote,
+        } => {
             let order = payments::Order {
                 amount: *amount,
                 payment_date: *payment_date,
                 funding: funding.clone(),
                 allow_duplicate: *allow_duplicate,
+                payoff_quote: *payoff_quote,
             };
             payments::schedule(open, order, context)
         }
@@ -124,6 +144,8 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
             reference,
             third_party_fee,
             allow_duplicate,
+            payoff_quote,
+            preview: _,
         } => {
             let receipt = payments::Receipt {
                 channel: *channel,
@@ -132,13 +154,41 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
                 reference: reference.clone(),
                 third_party_fee: *third_party_fee,
                 allow_duplicate: *allow_duplicate,
+                payoff_quote: *payoff_quote,
             };
             payments::receive(open, receipt, context)
         }
-        Command::ReturnPayment { payment, return_code } => {
+        Command::ReturnPayment { payment, return_code, .. } => {
             returns::take_back(open, *payment, return_code, context)
         }
-        Command::ReinstatePayment { payment } => returns::reinstate(open, *payment, context),
+        Command::ReinstatePayment { payment, .. } => returns::reinstate(open, *payment, context),
+        Command::ChangeRate { annual_rate, effective_date, .. } => {
+            adjustments::change_rate(open, *annual_rate, *effective_date, context)
+        }
+        Command::AdjustPrincipal { change, reason, effective_date, .. } => {
+            adjustments::adjust_principal(open, *change, reason, *effective_date, context)
+        }
+        Command::GrantExtension { kind, months, effective_date, allow_over_limit, .. } => {
+            let asked = extensions::Extension {
+                kind: *kind,
+                months: *months,
+                effective_date: *effective_date,
+                allow_over_limit: *allow_over_limit,
+            };
+            extensions::extend(open, &asked, context)
+        }
+        Command::ChangeDueDate { day_of_month, effective_date, .. } => {
+            extensions::change_due_date(open, *day_of_month, *effective_date, context)
+        }
+        Command::ChargeOff { principal, reason, effective_date, .. } => {
+            charge_off::take(open, *principal, *reason, *effective_date, context)
+        }
+        Command::QuotePayoff { good_through_date } => {
+            payoff::quote(open, *good_through_date, context)
+        }
+        Command::RefundCredit { amount } => payoff::refund(open, *amount, context),
+        Command::ReturnRefund { refund } => payoff::take_refund_back(open, *refund, context),
+        Command::AgeAccount => aging::age(open, context),
         Command::AssessFee { kind, amount } => fees::assess(open, *kind, *amount, context),
         Command::WaiveFee { fee } => fees::waive(open, *fee, context),
         Command::RecordLien { lien } => title::record(open, lien, context),
@@ -150,6 +200,19 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
 fn check_on_books(open: &OpenAccount, date: NaiveDate) -> Result<(), Refusal> {
     let opened_date = open.terms().opened_date;
     if date < opened_date { Err(Refusal::BeforeOpening { date, opened_date }) } else { Ok(()) }
+}
+
+/// Refuses what would count from before the opening, or from tomorrow.
+fn check_effective(
+    open: &OpenAccount,
+    effective_date: NaiveDate,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    let today = context.today();
+    if effective_date > today {
+        return Err(Refusal::EffectiveInFuture { effective_date, today });
+    }
+    check_on_books(open, effective_date)
 }
 
 /// Folds one event, recorded for a request received at `received_at`, into `account`.

@@ -21,6 +21,25 @@ words! {
         Actual365 = "actual/365",
         /// Calendar days over 360.
         Actual360 = "actual/360",
+        /// Months of 30 days over 360: the 30/360 bond basis. Days counted in parts are not always
+        /// the days of the whole.
+        Thirty360 = "30/360",
+    }
+}
+
+impl DayCount {
+    /// The days that earn from `from` to `to`, the last not counted. None if `to` is not after
+    /// `from`.
+    pub fn days(self, from: NaiveDate, to: NaiveDate) -> i64 {
+        if to <= from {
+            return 0;
+        }
+        match self {
+            Self::Actual365Or366 | Self::Actual365 | Self::Actual360 => {
+                to.signed_duration_since(from).num_days()
+            }
+            Self::Thirty360 => thirty_360_days(from, to),
+        }
     }
 }
 
@@ -35,7 +54,10 @@ pub struct Accrual {
 
 impl Accrual {
     /// Adds what `principal` earns at `rate` from the close of `from` to the close of the day
-    /// before `to`: `to - from` days. Nothing if `to` is not after `from`.
+    /// before `to`: `count.days(from, to)` days. Nothing if `to` is not after `from`.
+    ///
+    /// Under 30/360 the parts of a stretch do not add up to it, so that a stretch in which neither
+    /// principal nor rate changes must be added in one call.
     pub fn add(
         &mut self,
         principal: Money,
@@ -44,17 +66,16 @@ impl Accrual {
         from: NaiveDate,
         to: NaiveDate,
     ) {
-        if to <= from {
-            return;
-        }
         let a_day = principal.decimal().saturating_mul(rate.decimal());
         let earned = |days: i64| a_day.saturating_mul(Decimal::from(days));
-        let days = to.signed_duration_since(from).num_days();
+        let days = count.days(from, to);
         match count {
-            DayCount::Actual360 => self.over_360 = self.over_360.saturating_add(earned(days)),
+            DayCount::Actual360 | DayCount::Thirty360 => {
+                self.over_360 = self.over_360.saturating_add(earned(days));
+            }
             DayCount::Actual365 => self.over_365 = self.over_365.saturating_add(earned(days)),
             DayCount::Actual365Or366 => {
-                let leap = leap_days(from, to);
+                let leap = leap_days(from, to.max(from));
                 self.over_365 = self.over_365.saturating_add(earned(days.saturating_sub(leap)));
                 self.over_366 = self.over_366.saturating_add(earned(leap));
             }
@@ -72,6 +93,19 @@ impl Accrual {
             .saturating_add(part(self.over_365, 365))
             .saturating_add(part(self.over_366, 366))
     }
+}
+
+/// The 30/360 bond basis (ISDA 2006, section 4.16(f)): every month has 30 days, a 31st counts as the
+/// 30th, but as the last day only if the first is a 30th or 31st. February's end stays as it is.
+fn thirty_360_days(from: NaiveDate, to: NaiveDate) -> i64 {
+    let first = from.day().min(30);
+    let last = if first == 30 { to.day().min(30) } else { to.day() };
+    let year = |date: NaiveDate| i64::from(date.year()).saturating_mul(360);
+    let month = |date: NaiveDate| i64::from(date.month0()).saturating_mul(30);
+    let number = |date: NaiveDate, day: u32| {
+        year(date).saturating_add(month(date)).saturating_add(i64::from(day))
+    };
+    number(to, last).saturating_sub(number(from, first))
 }
 
 /// How many of the days `from .. to` (the last not counted) fall in leap years.
@@ -123,10 +157,41 @@ mod tests {
             ("12345.67", "0.0649", Actual365Or366, "2026-06-15", "2026-06-30", "32.93"),
             ("2195.32", "0.1449", Actual365Or366, "2017-08-28", "2017-12-15", "94.99"),
             ("10000", "0.073", Actual365Or366, "2026-03-01", "2026-04-01", "62.00"),
+            ("25000", "0.069", Actual365Or366, "2026-01-15", "2026-01-30", "70.89"),
         ];
         for (principal, rate, count, from, to, expected) in cases {
             assert_eq!(interest(principal, rate, count, from, to), expected, "{principal} {from}");
         }
+    }
+
+    #[test]
+    fn months_of_the_bond_basis_have_thirty_days() {
+        let date = |text: &str| text.parse::<NaiveDate>().unwrap();
+        for (from, to, days) in [
+            ("2026-01-31", "2026-02-28", 28),
+            ("2026-02-28", "2026-03-31", 33),
+            ("2026-01-15", "2026-03-01", 46),
+            ("2026-01-30", "2026-03-31", 60),
+            ("2026-01-15", "2026-02-15", 30),
+            ("2026-12-15", "2027-01-15", 30),
+            ("2028-02-29", "2029-02-28", 359),
+            ("2026-01-30", "2026-01-31", 0),
+            ("2026-01-31", "2026-01-30", 0),
+        ] {
+            assert_eq!(DayCount::Thirty360.days(date(from), date(to)), days, "{from} {to}");
+        }
+        assert_eq!(DayCount::Actual360.days(date("2026-01-15"), date("2026-03-01")), 45);
+        let basis = DayCount::Thirty360;
+        assert_eq!(interest("25000", "0.069", basis, "2026-01-15", "2026-02-15"), "143.75");
+        assert_eq!(interest("25000", "0.069", basis, "2026-01-15", "2026-03-01"), "220.42");
+    }
+
+    #[test]
+    fn the_parts_of_a_stretch_are_not_its_whole_on_the_bond_basis() {
+        let date = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let days = |from: &str, to: &str| DayCount::Thirty360.days(date(from), date(to));
+        assert_eq!(days("2026-01-31", "2026-03-31"), 60);
+        assert_eq!(days("2026-01-31", "2026-02-28") + days("2026-02-28", "2026-03-31"), 61);
     }
 
     #[test]

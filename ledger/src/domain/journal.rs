@@ -36,8 +36,12 @@ words! {
         RentalsReceivable = "1130",
         /// Lease tax receivable. Debit balance.
         LeaseTaxReceivable = "1135",
+        /// Allowance for credit losses. Credit balance.
+        LossAllowance = "1190",
         /// Customer credit balances. Credit balance.
         CustomerCredit = "2110",
+        /// Refunds in transit. Credit balance.
+        RefundsInTransit = "2120",
         /// Tax payable. Credit balance.
         TaxPayable = "2140",
         /// Interest income. Credit balance.
@@ -48,6 +52,12 @@ words! {
         ReturnedItemFeeIncome = "4030",
         /// Lease income. Credit balance.
         LeaseIncome = "4040",
+        /// Recoveries of what was charged off. Credit balance.
+        Recoveries = "4060",
+        /// Small balances written off at payoff. Debit balance.
+        SmallBalanceWriteOff = "5020",
+        /// Operational losses, and principal corrected without a payment. Debit balance.
+        OperationalLoss = "5030",
     }
 }
 
@@ -85,6 +95,11 @@ impl LedgerAccount {
             Self::LateFeeIncome => "Late-fee income",
             Self::ReturnedItemFeeIncome => "Returned-item-fee income",
             Self::LeaseIncome => "Lease income",
+            Self::LossAllowance => "Allowance for credit losses",
+            Self::RefundsInTransit => "Refunds in transit",
+            Self::Recoveries => "Recoveries",
+            Self::SmallBalanceWriteOff => "Small-balance write-off",
+            Self::OperationalLoss => "Operational loss",
         }
     }
 }

@@ -24,6 +24,9 @@ pub enum MoneyError {
     /// A rate must be at least zero and below ten (1,000 % a year), with at most six decimals.
     #[error("{0} is not a yearly rate between 0 and 10 with at most six decimals")]
     RateOutOfRange(Decimal),
+    /// A carry is less than a cent either way, with at most eight decimals.
+    #[error("{0} is not a fraction of a cent with at most eight decimals")]
+    CarryOutOfRange(Decimal),
     /// The result does not fit.
     #[error("the result is too large")]
     Overflow,
@@ -161,6 +164,13 @@ impl Money {
         Self(value)
     }
 
+    /// Drops what is less than a cent.
+    pub fn round_down(exact: Decimal) -> Self {
+        let mut value = exact.round_dp_with_strategy(2, RoundingStrategy::ToZero);
+        value.rescale(2);
+        Self(value)
+    }
+
     /// The plain decimal.
     pub const fn decimal(self) -> Decimal {
         self.0
@@ -276,6 +286,29 @@ impl Rate {
     }
 }
 
+/// Less than a cent of interest, with its sign and at most eight decimals: what a former servicer had
+/// accrued and not posted when an account was boarded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Carry(Decimal);
+
+impl Carry {
+    /// Takes a fraction of a cent, in dollars.
+    pub fn new(value: Decimal) -> Result<Self, MoneyError> {
+        let value = value.normalize();
+        let cent = Decimal::new(1, 2);
+        if value.abs() >= cent || value.scale() > 8 {
+            return Err(MoneyError::CarryOutOfRange(value));
+        }
+        Ok(Self(value))
+    }
+
+    /// The plain decimal.
+    pub const fn decimal(self) -> Decimal {
+        self.0
+    }
+}
+
 fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
     let plain = !text.is_empty()
         && text.len() <= 30
@@ -333,6 +366,11 @@ macro_rules! decimal_text {
 decimal_text!(Amount, "US dollars above zero, two decimals", r"^\d+\.\d{2}$");
 decimal_text!(Money, "US dollars with a sign, two decimals", r"^-?\d+\.\d{2}$");
 decimal_text!(Rate, "Yearly rate as a fraction, at most six decimals", r"^\d(\.\d{1,6})?$");
+decimal_text!(
+    Carry,
+    "Less than a cent, in dollars, at most eight decimals",
+    r"^-?0(\.00\d{1,6})?$"
+);
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,7 @@ use crate::domain::product::{Channel, Product};
 use crate::hex;
 
 mod returns;
+mod servicing;
 mod timeline;
 mod title;
 mod waterfall;
@@ -25,6 +26,7 @@ pub use returns::{
     Initiator, RetryRule, ReturnAction, ReturnCode, ReturnCodeError, ReturnLimit, ReturnReview,
     ReturnRule,
 };
+pub use servicing::{DelinquencyPolicy, ExtensionPolicy, FeeCap, PayoffPolicy};
 pub use timeline::{Dated, Period, PeriodUnit, Timeline, TimelineError};
 pub use title::{
     FundsHold, HoldFrom, PayoffFacts, ReleaseCondition, ReleasePlan, ReleaseRule, ReleaseTerm,
@@ -33,7 +35,7 @@ pub use title::{
 pub use waterfall::{Bucket, Waterfall, WaterfallError};
 
 /// The document that this build starts from until another version is adopted.
-const BUILT_IN: &str = include_str!("../../rulebook/2026-11.json");
+const BUILT_IN: &str = include_str!("../../rulebook/2026-11.2.json");
 
 /// How many hexadecimal digits of the document's SHA-256 name it in events.
 const DIGEST_LENGTH: usize = 16;
@@ -136,6 +138,10 @@ struct Rules {
     default_title_holder: Timeline<TitleHolder>,
     waterfalls: PerProduct<Timeline<Waterfall>>,
     limits: Timeline<Limits>,
+    payoff: Timeline<PayoffPolicy>,
+    delinquency: PerProduct<Timeline<DelinquencyPolicy>>,
+    extensions: PerProduct<Timeline<ExtensionPolicy>>,
+    returned_item_fee_caps: BTreeMap<StateCode, Timeline<FeeCap>>,
 }
 
 impl Rules {
@@ -185,7 +191,7 @@ impl Rulebook {
         Ok(Self { rules, calendar, document: json.into(), digest: digest_of(json) })
     }
 
-    /// The version's name, such as "2026-11".
+    /// The version's name, such as "2026-11.2".
     pub fn version(&self) -> &str {
         &self.rules.version
     }
@@ -247,6 +253,31 @@ impl Rulebook {
     /// In which order a payment effective on `date` is taken up.
     pub fn waterfall(&self, product: Product, date: NaiveDate) -> &Waterfall {
         &self.rules.waterfalls.get(product).at(date).rule
+    }
+
+    /// How payoffs are quoted and closed on `date`.
+    pub fn payoff(&self, date: NaiveDate) -> PayoffPolicy {
+        self.rules.payoff.at(date).rule
+    }
+
+    /// How accounts that are past due are treated on `date`.
+    pub fn delinquency(&self, product: Product, date: NaiveDate) -> DelinquencyPolicy {
+        self.rules.delinquency.get(product).at(date).rule
+    }
+
+    /// How far due dates may be moved on `date`.
+    pub fn extensions(&self, product: Product, date: NaiveDate) -> ExtensionPolicy {
+        self.rules.extensions.get(product).at(date).rule
+    }
+
+    /// What `state` lets a returned payment of `amount` cost on `date`; none if no cap is known.
+    pub fn returned_item_fee_cap(
+        &self,
+        state: StateCode,
+        amount: Amount,
+        date: NaiveDate,
+    ) -> Option<Amount> {
+        self.rules.returned_item_fee_caps.get(&state)?.at(date).rule.of(amount)
     }
 
     /// The amounts that bound payments on `date`.

@@ -6,7 +6,7 @@ use crate::domain::account::Denial;
 use crate::domain::account::refusal::Refusal;
 use crate::domain::account::terms::TermsError;
 use crate::envelope::Position;
-use crate::ids::{AccountId, FeeId, PaymentId, RequestId};
+use crate::ids::{AccountId, FeeId, PaymentId, QuoteId, RefundId, RequestId};
 use crate::store::{BoxError, QueueFull, ReadError};
 
 /// Why a command was not carried out.
@@ -35,6 +35,12 @@ pub enum EngineError {
     /// The account has no such fee.
     #[error("fee {0} not found")]
     FeeNotFound(FeeId),
+    /// The account has no such payoff quote.
+    #[error("payoff quote {0} not found")]
+    QuoteNotFound(QuoteId),
+    /// The account has no such refund.
+    #[error("refund {0} not found")]
+    RefundNotFound(RefundId),
     /// The terms of a new account contradict themselves.
     #[error(transparent)]
     Terms(#[from] TermsError),
@@ -108,6 +114,8 @@ impl EngineError {
             | Self::AccountNotFound(_)
             | Self::PaymentNotFound(_)
             | Self::FeeNotFound(_)
+            | Self::QuoteNotFound(_)
+            | Self::RefundNotFound(_)
             | Self::Terms(_)
             | Self::Stale { .. }
             | Self::ClockBehind { .. }
@@ -123,6 +131,8 @@ impl EngineError {
             Denial::AccountNotFound => Self::AccountNotFound(account.clone()),
             Denial::PaymentNotFound(payment) => Self::PaymentNotFound(payment),
             Denial::FeeNotFound(fee) => Self::FeeNotFound(fee),
+            Denial::QuoteNotFound(quote) => Self::QuoteNotFound(quote),
+            Denial::RefundNotFound(refund) => Self::RefundNotFound(refund),
         }
     }
 }

@@ -1,21 +1,25 @@
-//! The money of an account: a timeline of payments and fees by effective date, and what follows.
+//! The money of an account: a timeline of what moved it by effective date, and what follows.
 //!
-//! The splits on the timeline are those that were recorded. Where a payment is inserted or taken
-//! out, [`Book::splits_after`] works out anew what every later payment pays; the decision records
-//! the result, and replay only writes it down.
+//! The splits on the timeline are those that were recorded. Where a movement is inserted or taken
+//! out, [`Book::reallocate`] works out anew what every later payment pays; the decision records the
+//! result, and replay only writes it down.
+
+mod running;
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
-use super::events::{Posting, Split};
+use super::events::{ChargedOff, FeeKind, Posting, Split};
+use super::instalments::{Instalments, Shift};
 use super::terms::Terms;
-use crate::domain::interest::Accrual;
 use crate::domain::journal::LedgerAccount;
-use crate::domain::money::{Amount, Money};
+use crate::domain::money::{Amount, Money, Rate, total};
 use crate::domain::product::{Channel, Product};
-use crate::domain::rulebook::{Bucket, Rulebook};
-use crate::ids::{FeeId, PaymentId};
+use crate::domain::rulebook::Rulebook;
+use crate::ids::{AdjustmentId, ChargeOffId, FeeId, PaymentId, RefundId};
+use running::{Paying, Running, month_of};
 
 /// One movement on the timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +32,7 @@ pub struct Entry {
     pub what: Movement,
 }
 
-/// What moves an account's money.
+/// What moves an account's money, or what is to be paid when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Movement {
     /// Money in.
@@ -39,6 +43,8 @@ pub enum Movement {
         amount: Amount,
         /// By which way it came: where its clearing line goes.
         channel: Channel,
+        /// Does it pay a payoff quote?
+        payoff: bool,
         /// What it pays.
         split: Split,
     },
@@ -46,8 +52,40 @@ pub enum Movement {
     Fee {
         /// The fee.
         id: FeeId,
+        /// What for.
+        kind: FeeKind,
         /// How much.
         amount: Amount,
+    },
+    /// A credit balance sent back.
+    Refund {
+        /// The refund.
+        id: RefundId,
+        /// How much.
+        amount: Amount,
+    },
+    /// Another rate.
+    Rate(Rate),
+    /// Principal corrected.
+    Principal {
+        /// The adjustment.
+        id: AdjustmentId,
+        /// What is added; below zero what is taken off.
+        change: Money,
+        /// What was taken off beyond the principal that there was, since a payment turned out to
+        /// have come before: a credit balance.
+        credited: Money,
+    },
+    /// Due dates moved.
+    Shift(Shift),
+    /// Written off as a loss.
+    ChargeOff {
+        /// The charge-off.
+        id: ChargeOffId,
+        /// So much of the principal only.
+        part: Option<Amount>,
+        /// What it takes.
+        taken: ChargedOff,
     },
 }
 
@@ -57,8 +95,11 @@ pub struct Book {
     /// The contract.
     pub terms: Terms,
     entries: Vec<Entry>,
+    instalments: Instalments,
     ledger: BTreeMap<LedgerAccount, Money>,
     accrued_through: NaiveDate,
+    rentals_billed: u32,
+    non_accrual: bool,
 }
 
 /// Where an account's money stands at the close of a day.
@@ -72,22 +113,56 @@ pub struct Standing {
     pub interest_due: Money,
     /// Fees unpaid.
     pub fees_due: Money,
+    /// Lease rentals that remain, due or not.
+    pub rentals_due: Money,
     /// What payments have satisfied of the instalments.
     pub billed: Money,
-    /// Money above everything that was owed.
+    /// What was charged off and not recovered: owed all the same.
+    pub charged_off: Money,
+    /// Money above everything that was owed; below zero what was refunded too much.
     pub credit: Money,
+    /// Instalments due before this day and not met, fees apart; never more than is owed.
+    pub past_due: Money,
+    /// The due date of the oldest instalment that is not met, whether due yet or not. None once
+    /// nothing is owed.
+    pub oldest_unpaid_due_date: Option<NaiveDate>,
+    /// Is nothing owed any more? A credit balance stands against fees that came after it.
+    pub settled: bool,
+}
+
+/// What payments pay, and charge-offs take, that are effective on or after a day.
+#[derive(Debug, Default)]
+pub(super) struct Reallocated {
+    pub(super) splits: Vec<(PaymentId, Split)>,
+    pub(super) taken: Vec<(ChargeOffId, ChargedOff)>,
+    pub(super) credited: Vec<(AdjustmentId, Money)>,
 }
 
 impl Book {
     /// The book of an account that opens with `terms`.
     pub fn new(terms: Terms) -> Self {
         let accrued_through = terms.opened_date;
-        Self { terms, entries: Vec::new(), ledger: BTreeMap::new(), accrued_through }
+        let instalments = Instalments::new(&terms);
+        let rentals_billed = instalments.due_count(accrued_through);
+        Self {
+            terms,
+            entries: Vec::new(),
+            instalments,
+            ledger: BTreeMap::new(),
+            accrued_through,
+            rentals_billed,
+            non_accrual: false,
+        }
     }
 
     /// The timeline, by effective date and order.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The instalments, as they fall due by everything that is known.
+    pub const fn instalments(&self) -> &Instalments {
+        &self.instalments
     }
 
     /// The balance of a general-ledger account that comes from this account.
@@ -105,19 +180,103 @@ impl Book {
         self.accrued_through
     }
 
-    /// The account's standing at the close of `as_of`, from the recorded splits.
-    pub fn standing(&self, as_of: NaiveDate) -> Standing {
+    /// How many rentals of a lease are in the general ledger.
+    pub(super) const fn rentals_billed(&self) -> u32 {
+        self.rentals_billed
+    }
+
+    /// Is no interest income booked until the account is current again?
+    pub const fn is_non_accrual(&self) -> bool {
+        self.non_accrual
+    }
+
+    /// The instalments as they fall due by what is effective on `as_of`.
+    pub fn instalments_as_of(&self, as_of: NaiveDate) -> Instalments {
+        let mut instalments = Instalments::new(&self.terms);
+        for entry in self.entries.iter().take_while(|entry| entry.effective <= as_of) {
+            if let Movement::Shift(shift) = &entry.what {
+                instalments.shift(*shift);
+            }
+        }
+        instalments
+    }
+
+    /// The yearly rate at which `date` earns.
+    pub fn rate_on(&self, date: NaiveDate) -> Rate {
+        let changes = self.entries.iter().take_while(|entry| entry.effective <= date);
+        let rates = changes.filter_map(|entry| match &entry.what {
+            Movement::Rate(rate) => Some(*rate),
+            _ => None,
+        });
+        rates.last().unwrap_or(self.terms.annual_rate)
+    }
+
+    fn running(&self, as_of: NaiveDate) -> Running<'_> {
         let mut running = Running::new(&self.terms);
         for entry in self.entries.iter().take_while(|entry| entry.effective <= as_of) {
             running.follow(entry);
         }
-        running.standing(as_of)
+        running
+    }
+
+    /// The account's standing at the close of `as_of`, from the recorded splits.
+    pub fn standing(&self, as_of: NaiveDate) -> Standing {
+        self.running(as_of).standing(as_of)
+    }
+
+    /// Interest accrued and unpaid at the close of `as_of`, exactly.
+    pub fn interest_due_exactly(&self, as_of: NaiveDate) -> Decimal {
+        let running = self.running(as_of).to(as_of);
+        running.accrued_exactly().saturating_sub(running.interest_settled().decimal())
+    }
+
+    /// What was earned by `as_of` and is not in the general ledger: the receivable, the income, and
+    /// the exact difference, which is below zero where too much is booked. Nothing while no income
+    /// is booked.
+    pub fn unbooked(&self, as_of: NaiveDate) -> Vec<(LedgerAccount, LedgerAccount, Decimal)> {
+        let booked = |account| self.ledger_balance(account).decimal();
+        match self.terms.product {
+            Product::Lease => {
+                let plan = self.instalments.plan();
+                let from = self.rentals_billed;
+                let to = self.instalments.due_count(as_of).max(from);
+                let (start, end) = (plan.total_of(from), plan.total_of(to));
+                let tax = plan.tax_between(start, end);
+                let base = end - start - tax;
+                vec![
+                    (LedgerAccount::RentalsReceivable, LedgerAccount::LeaseIncome, base.decimal()),
+                    (LedgerAccount::LeaseTaxReceivable, LedgerAccount::TaxPayable, tax.decimal()),
+                ]
+            }
+            Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
+                if self.non_accrual {
+                    return Vec::new();
+                }
+                let account = LedgerAccount::AccruedInterest;
+                let missing = self.interest_due_exactly(as_of).saturating_sub(booked(account));
+                vec![(account, LedgerAccount::InterestIncome, missing)]
+            }
+        }
     }
 
     /// The standing after everything on the timeline: the latest entry's day, or the opening.
     pub fn final_standing(&self) -> Standing {
         let last = self.entries.last().map_or(self.terms.opened_date, |entry| entry.effective);
         self.standing(last)
+    }
+
+    /// What payments have satisfied of the instalments, all that are known.
+    pub fn billed(&self) -> Money {
+        self.billed_by(NaiveDate::MAX)
+    }
+
+    /// What payments effective by the close of `as_of` have satisfied of the instalments.
+    pub fn billed_by(&self, as_of: NaiveDate) -> Money {
+        let counted = self.entries.iter().take_while(|entry| entry.effective <= as_of);
+        total(counted.map(|entry| match &entry.what {
+            Movement::Payment { amount, split, .. } => split.billed(*amount),
+            _ => Money::ZERO,
+        }))
     }
 
     /// The same book with `entries` for its timeline, which are brought into order.
@@ -127,65 +286,91 @@ impl Book {
         Self { entries, ..self.clone() }
     }
 
-    /// Works out what each payment effective on or after `from` pays, in order, under the
-    /// waterfalls of `rules`.
-    pub fn splits_after(&self, from: NaiveDate, rules: &Rulebook) -> Vec<(PaymentId, Split)> {
-        let mut running = Running::new(&self.terms);
-        let mut splits = Vec::new();
-        for entry in &self.entries {
-            match &entry.what {
-                Movement::Payment { id, amount, .. } if entry.effective >= from => {
-                    let split = running.allocate(*amount, entry.effective, rules);
-                    running.pay(entry.effective, *amount, &split);
-                    splits.push((*id, split));
+    /// Works out what each payment effective on or after `from` pays, and each charge-off takes, in
+    /// order, under the waterfalls of `rules`, and writes it on the timeline.
+    pub(super) fn reallocate(&mut self, from: NaiveDate, rules: &Rulebook) -> Reallocated {
+        let Self { terms, entries, .. } = self;
+        let mut running = Running::new(terms);
+        let mut done = Reallocated::default();
+        for at in 0..entries.len() {
+            let (before, rest) = entries.split_at_mut(at);
+            let Some(entry) = rest.first_mut().filter(|entry| entry.effective >= from) else {
+                rest.first().into_iter().for_each(|entry| running.follow(entry));
+                continue;
+            };
+            let on = entry.effective;
+            match &mut entry.what {
+                Movement::Payment { id, amount, payoff, split, .. } => {
+                    let paying = Paying { amount: *amount, on, payoff: *payoff };
+                    *split = running.allocate(paying, rules);
+                    done.splits.push((*id, *split));
                 }
-                Movement::Payment { .. } | Movement::Fee { .. } => running.follow(entry),
+                Movement::ChargeOff { id, part, taken } => {
+                    let unbooked = taken.interest_unbooked;
+                    *taken = running.take(*part, on, &month_start(terms, before, on));
+                    taken.interest_unbooked = unbooked.min(taken.interest);
+                    done.taken.push((*id, *taken));
+                }
+                Movement::Principal { id, change, credited } => {
+                    *credited = running.beyond_principal(*change);
+                    done.credited.push((*id, *credited));
+                }
+                Movement::Fee { .. }
+                | Movement::Refund { .. }
+                | Movement::Rate(_)
+                | Movement::Shift(_) => {}
             }
+            running.follow(entry);
         }
-        splits
+        done
     }
 
-    /// The due date of the oldest instalment that is not covered at the close of `as_of`, whether
-    /// due yet or not. None once nothing is owed.
+    /// The due date of the oldest instalment that is not met at the close of `as_of`, whether due
+    /// yet or not. None once nothing is owed.
     pub fn oldest_unpaid_due_date(&self, as_of: NaiveDate) -> Option<NaiveDate> {
-        let standing = self.standing(as_of);
-        if standing.is_settled(&self.terms) {
-            return None;
-        }
-        let plan = &self.terms.instalments;
-        let covered = plan.covered_count(standing.billed);
-        // What is still owed after the last instalment has been due since then.
-        Some(plan.due_date(covered.min(plan.count.saturating_sub(1))))
+        self.standing(as_of).oldest_unpaid_due_date
     }
 
-    /// Writes down what payments pay.
-    pub(super) fn set_splits(&mut self, splits: &[(PaymentId, Split)]) {
-        let splits: BTreeMap<_, _> = splits.iter().copied().collect();
+    /// Writes down what payments pay and charge-offs take.
+    fn restate(&mut self, posting: &Posting) {
+        let splits: BTreeMap<_, _> =
+            posting.reallocated.iter().map(|moved| (moved.payment, moved.split)).collect();
         for entry in &mut self.entries {
-            if let Movement::Payment { id, split, .. } = &mut entry.what
-                && let Some(moved) = splits.get(id)
-            {
-                *split = *moved;
+            match &mut entry.what {
+                Movement::Payment { id, split, .. } => {
+                    if let Some(moved) = splits.get(id) {
+                        *split = *moved;
+                    }
+                }
+                Movement::ChargeOff { id, taken, .. } => {
+                    let moved = posting.charge_offs.iter().find(|moved| moved.charge_off == *id);
+                    *taken = moved.map_or(*taken, |moved| moved.taken);
+                }
+                Movement::Principal { id, credited, .. } => {
+                    let moved = posting.adjustments.iter().find(|moved| moved.adjustment == *id);
+                    *credited = moved.map_or(*credited, |moved| moved.credited);
+                }
+                Movement::Fee { .. }
+                | Movement::Refund { .. }
+                | Movement::Rate(_)
+                | Movement::Shift(_) => {}
             }
         }
     }
 
     /// Records an entry; keeps the timeline in order.
     pub(super) fn insert(&mut self, entry: Entry) {
+        if let Movement::Shift(shift) = &entry.what {
+            self.instalments.shift(*shift);
+        }
         let key = (entry.effective, entry.order);
         let at = self.entries.partition_point(|other| (other.effective, other.order) <= key);
         self.entries.insert(at, entry);
     }
 
-    /// Takes a payment off the timeline.
-    pub(super) fn remove_payment(&mut self, payment: PaymentId) {
-        self.entries
-            .retain(|entry| !matches!(entry.what, Movement::Payment { id, .. } if id == payment));
-    }
-
-    /// Takes a fee off the timeline.
-    pub(super) fn remove_fee(&mut self, fee: FeeId) {
-        self.entries.retain(|entry| !matches!(entry.what, Movement::Fee { id, .. } if id == fee));
+    /// Takes movements off the timeline.
+    pub(super) fn remove(&mut self, is_it: impl Fn(&Movement) -> bool) {
+        self.entries.retain(|entry| !is_it(&entry.what));
     }
 
     /// Writes down what a money event posted.
@@ -193,170 +378,43 @@ impl Book {
         for line in &posting.lines {
             *self.ledger.entry(line.account).or_default() += line.amount;
         }
-        self.accrued_through = self.accrued_through.max(posting.gl_date(effective));
-        if !posting.reallocated.is_empty() {
-            let splits: Vec<_> =
-                posting.reallocated.iter().map(|moved| (moved.payment, moved.split)).collect();
-            self.set_splits(&splits);
+        let through = posting.gl_date(effective).max(effective);
+        self.accrued_through = self.accrued_through.max(through);
+        let due = self.instalments.due_count(self.accrued_through);
+        self.rentals_billed = self.rentals_billed.max(due);
+        if posting.restates() {
+            self.restate(posting);
         }
     }
+
+    /// Stops booking interest income, or starts again.
+    pub(super) const fn set_non_accrual(&mut self, non_accrual: bool) {
+        self.non_accrual = non_accrual;
+    }
+}
+
+/// The account as it stood when the month of `on` began.
+fn month_start<'a>(terms: &'a Terms, before: &[Entry], on: NaiveDate) -> Running<'a> {
+    let start = month_of(on);
+    let mut running = Running::new(terms);
+    for entry in before.iter().take_while(|entry| entry.effective < start) {
+        running.follow(entry);
+    }
+    running.to(start)
 }
 
 impl Standing {
-    /// Is nothing owed any more? A credit balance stands against fees that came after it.
-    pub fn is_settled(&self, terms: &Terms) -> bool {
-        let plan = &terms.instalments;
-        let rentals_paid = match terms.product {
-            Product::Lease => self.billed >= plan.total_of(plan.count),
-            Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => true,
-        };
-        let charges = self.interest_due + self.fees_due - self.credit;
-        self.principal.is_zero() && !charges.is_positive() && rentals_paid
+    /// What pays everything on this day: principal, interest, fees, for a lease the rentals that
+    /// remain, and what was charged off, less the credit balance.
+    pub fn payoff(&self) -> Money {
+        self.principal + self.interest_due + self.fees_due + self.rentals_due + self.charged_off
+            - self.credit
     }
 
-    /// What pays everything on this day: principal, interest, fees, less credit. For a lease the
-    /// rentals that remain.
-    pub fn payoff(&self, terms: &Terms) -> Money {
-        let plan = &terms.instalments;
-        let rentals = match terms.product {
-            Product::Lease => (plan.total_of(plan.count) - self.billed).at_least_zero(),
-            Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => Money::ZERO,
-        };
-        self.principal + self.interest_due + self.fees_due + rentals - self.credit
-    }
-
-    /// Instalments due before this day and not covered, fees apart; never more than is owed.
-    pub fn past_due(&self, terms: &Terms) -> Money {
-        let plan = &terms.instalments;
-        let due = self.as_of.pred_opt().map_or(0, |yesterday| plan.due_count(yesterday));
-        let open = (plan.total_of(due) - self.billed).at_least_zero();
-        let owed = self.payoff(terms) - self.fees_due + self.credit;
-        let after_maturity = due >= plan.count;
-        if after_maturity { owed.at_least_zero() } else { open.min(owed).at_least_zero() }
-    }
-}
-
-/// The account's money while the timeline is walked.
-struct Running<'a> {
-    terms: &'a Terms,
-    at: NaiveDate,
-    accrual: Accrual,
-    principal: Money,
-    interest_paid: Money,
-    fees_due: Money,
-    billed: Money,
-    credit: Money,
-}
-
-impl<'a> Running<'a> {
-    fn new(terms: &'a Terms) -> Self {
-        Self {
-            terms,
-            at: terms.interest_paid_through,
-            accrual: Accrual::default(),
-            principal: terms.principal,
-            interest_paid: Money::ZERO,
-            fees_due: terms.unpaid_fees,
-            billed: Money::ZERO,
-            credit: Money::ZERO,
-        }
-    }
-
-    fn advance(&mut self, to: NaiveDate) {
-        let terms = self.terms;
-        self.accrual.add(self.principal, terms.annual_rate, terms.day_count, self.at, to);
-        self.at = self.at.max(to);
-    }
-
-    /// Rounded since the origin, less what was paid: the fraction is carried, never lost.
-    fn interest_due(&self) -> Money {
-        let accrued = Money::round_half_up(self.accrual.dollars());
-        accrued + self.terms.unpaid_interest - self.interest_paid
-    }
-
-    fn standing(mut self, as_of: NaiveDate) -> Standing {
-        self.advance(as_of);
-        Standing {
-            as_of,
-            principal: self.principal,
-            interest_due: self.interest_due(),
-            fees_due: self.fees_due,
-            billed: self.billed,
-            credit: self.credit,
-        }
-    }
-
-    fn follow(&mut self, entry: &Entry) {
-        match &entry.what {
-            Movement::Payment { amount, split, .. } => self.pay(entry.effective, *amount, split),
-            Movement::Fee { amount, .. } => {
-                self.advance(entry.effective);
-                self.fees_due += amount.money();
-            }
-        }
-    }
-
-    fn pay(&mut self, on: NaiveDate, amount: Amount, split: &Split) {
-        self.advance(on);
-        self.interest_paid += split.interest;
-        self.principal -= split.principal;
-        self.fees_due -= split.fees;
-        self.credit += split.credit;
-        self.billed += amount.money() - split.fees - split.credit;
-    }
-
-    /// Fills the buckets of the product's waterfall in order; what is left is a credit balance.
-    fn allocate(&mut self, amount: Amount, on: NaiveDate, rules: &Rulebook) -> Split {
-        self.advance(on);
-        let mut left = amount.money();
-        let mut split = Split::default();
-        for bucket in rules.waterfall(self.terms.product, on).order() {
-            let part = self.room(*bucket, amount, on, &split).at_least_zero().min(left);
-            left -= part;
-            match bucket {
-                Bucket::Interest => split.interest += part,
-                Bucket::DuePrincipal | Bucket::ExtraPrincipal => split.principal += part,
-                Bucket::Fees | Bucket::OtherCharges => split.fees += part,
-                Bucket::DueRentals | Bucket::FutureRentals => split.rentals += part,
-            }
-        }
-        split.credit = left;
-        let plan = &self.terms.instalments;
-        let tax = plan.tax_between(self.billed, self.billed + split.rentals);
-        split.rentals -= tax;
-        split.tax = tax;
-        split
-    }
-
-    /// How much `bucket` can take on `on`, after what the payment has paid so far.
-    fn room(&self, bucket: Bucket, amount: Amount, on: NaiveDate, so_far: &Split) -> Money {
-        let plan = &self.terms.instalments;
-        let due = self.due_before_fees(amount, on);
-        let principal = self.principal - so_far.principal;
-        match bucket {
-            Bucket::Interest => self.interest_due(),
-            Bucket::DuePrincipal if on >= plan.maturity_date() => principal,
-            Bucket::DuePrincipal => (due - so_far.interest).at_least_zero().min(principal),
-            Bucket::ExtraPrincipal => principal,
-            Bucket::Fees => self.fees_due,
-            // Nothing but fees is charged to a lease beside its rentals so far.
-            Bucket::OtherCharges => Money::ZERO,
-            Bucket::DueRentals => due,
-            Bucket::FutureRentals => plan.total_of(plan.count) - self.billed - so_far.rentals,
-        }
-    }
-
-    /// What comes before fees: past-due instalments and the current one, which is the first due on
-    /// or after the day, so that an old fee never makes a new instalment late (16 CFR 444.4). While
-    /// something is past due, an instalment that is not due yet comes before fees only if the
-    /// payment covers it whole.
-    fn due_before_fees(&self, amount: Amount, on: NaiveDate) -> Money {
-        let plan = &self.terms.instalments;
-        let past = on.pred_opt().map_or(0, |yesterday| plan.due_count(yesterday));
-        let current = past.saturating_add(1).min(plan.count);
-        let open = |count| (plan.total_of(count) - self.billed).at_least_zero();
-        let is_due = plan.due_count(on) >= current;
-        let counts = is_due || open(past).is_zero() || amount.money() >= open(current);
-        open(if counts { current } else { past })
+    /// Days past due: since the due date of the oldest unpaid instalment, 0 on the due date and
+    /// when nothing is unpaid.
+    pub fn days_past_due(&self) -> i64 {
+        let since = |due| self.as_of.signed_duration_since(due).num_days();
+        self.oldest_unpaid_due_date.map_or(0, |due| since(due).max(0))
     }
 }

@@ -7,11 +7,11 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::events::{FeeKind, Funding};
+use super::events::{ChargeOffReason, ExtensionKind, FeeKind, Funding};
 use super::terms::Terms;
-use crate::domain::money::Amount;
+use crate::domain::money::{Amount, Money, Rate};
 use crate::domain::product::Channel;
-use crate::ids::{FeeId, PaymentId};
+use crate::ids::{FeeId, PaymentId, QuoteId, RefundId};
 
 /// A command on one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub enum Command {
         funding: Option<Funding>,
         /// Even if the same payment is pending already.
         allow_duplicate: bool,
+        /// The payoff quote that it is meant to pay.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payoff_quote: Option<QuoteId>,
     },
     /// Cancels a scheduled payment.
     CancelPayment {
@@ -58,6 +61,12 @@ pub enum Command {
         third_party_fee: Option<Amount>,
         /// Even if a payment with the same reference is there already.
         allow_duplicate: bool,
+        /// The payoff quote that it pays.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payoff_quote: Option<QuoteId>,
+        /// The hash of the preview that this carries out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preview: Option<String>,
     },
     /// Takes back a payment that the bank returned.
     ReturnPayment {
@@ -65,11 +74,17 @@ pub enum Command {
         payment: PaymentId,
         /// The bank's reason.
         return_code: String,
+        /// The hash of the preview that this carries out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preview: Option<String>,
     },
     /// Makes a returned payment good again: the return was overturned.
     ReinstatePayment {
         /// The payment.
         payment: PaymentId,
+        /// The hash of the preview that this carries out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preview: Option<String>,
     },
     /// Charges a fee, today.
     AssessFee {
@@ -83,6 +98,82 @@ pub enum Command {
         /// The fee.
         fee: FeeId,
     },
+    /// Sets another yearly rate, from a date on.
+    ChangeRate {
+        /// The new rate.
+        annual_rate: Rate,
+        /// The first day that earns at it.
+        effective_date: NaiveDate,
+        /// The hash of the preview that this carries out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preview: Option<String>,
+    },
+    /// Corrects principal without a payment.
+    AdjustPrincipal {
+        /// What is added to principal; below zero what is taken off.
+        change: Money,
+        /// Why, in words.
+        reason: String,
+        /// The day from which it counts.
+        effective_date: NaiveDate,
+        /// The hash of the preview that this carries out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preview: Option<String>,
+    },
+    /// Moves due dates by whole months, from the first open instalment on.
+    GrantExtension {
+        /// What it is called.
+        kind: ExtensionKind,
+        /// By how many months.
+        months: u32,
+        /// The day from which the new due dates count.
+        effective_date: NaiveDate,
+        /// Even beyond the limits of the policy.
+        allow_over_limit: bool,
+        /// The hash of the preview that this carries out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preview: Option<String>,
+    },
+    /// Lets instalments fall due on another day of the month.
+    ChangeDueDate {
+        /// The new anchor day, 1 to 31.
+        day_of_month: u32,
+        /// The day from which the new due dates count.
+        effective_date: NaiveDate,
+        /// The hash of the preview that this carries out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preview: Option<String>,
+    },
+    /// Charges off everything owed, or a part of the principal.
+    ChargeOff {
+        /// So much of the principal; none for everything owed.
+        principal: Option<Amount>,
+        /// Why.
+        reason: ChargeOffReason,
+        /// The day from which it counts.
+        effective_date: NaiveDate,
+        /// The hash of the preview that this carries out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preview: Option<String>,
+    },
+    /// Tells, and records, what pays the account off.
+    QuotePayoff {
+        /// The day through which interest is counted.
+        good_through_date: NaiveDate,
+    },
+    /// Sends a credit balance back.
+    RefundCredit {
+        /// How much; none for all of it.
+        amount: Option<Amount>,
+    },
+    /// Takes a refund back that did not arrive.
+    ReturnRefund {
+        /// The refund.
+        refund: RefundId,
+    },
+    /// Assesses the late fees that are due, and books interest income or stops it as the days past
+    /// due demand: asked by the daily run.
+    AgeAccount,
     /// Puts a lien on record.
     RecordLien {
         /// The lien.
@@ -116,6 +207,15 @@ impl Command {
             Self::ReinstatePayment { .. } => "ReinstatePayment",
             Self::AssessFee { .. } => "AssessFee",
             Self::WaiveFee { .. } => "WaiveFee",
+            Self::ChangeRate { .. } => "ChangeRate",
+            Self::AdjustPrincipal { .. } => "AdjustPrincipal",
+            Self::GrantExtension { .. } => "GrantExtension",
+            Self::ChangeDueDate { .. } => "ChangeDueDate",
+            Self::ChargeOff { .. } => "ChargeOff",
+            Self::QuotePayoff { .. } => "QuotePayoff",
+            Self::RefundCredit { .. } => "RefundCredit",
+            Self::ReturnRefund { .. } => "ReturnRefund",
+            Self::AgeAccount => "AgeAccount",
             Self::RecordLien { .. } => "RecordLien",
             Self::ReleaseLien => "ReleaseLien",
         }
@@ -127,12 +227,47 @@ impl Command {
             Self::CancelPayment { payment }
             | Self::ApplyPayment { payment }
             | Self::ReturnPayment { payment, .. }
-            | Self::ReinstatePayment { payment } => Some(*payment),
+            | Self::ReinstatePayment { payment, .. } => Some(*payment),
             Self::OpenAccount { .. }
             | Self::SchedulePayment { .. }
             | Self::ReceivePayment { .. }
             | Self::AssessFee { .. }
             | Self::WaiveFee { .. }
+            | Self::ChangeRate { .. }
+            | Self::AdjustPrincipal { .. }
+            | Self::GrantExtension { .. }
+            | Self::ChangeDueDate { .. }
+            | Self::ChargeOff { .. }
+            | Self::QuotePayoff { .. }
+            | Self::RefundCredit { .. }
+            | Self::ReturnRefund { .. }
+            | Self::AgeAccount
+            | Self::RecordLien { .. }
+            | Self::ReleaseLien => None,
+        }
+    }
+
+    /// The hash of the preview that the command carries out, if it names one.
+    pub fn preview(&self) -> Option<&str> {
+        match self {
+            Self::ReceivePayment { preview, .. }
+            | Self::ReturnPayment { preview, .. }
+            | Self::ReinstatePayment { preview, .. }
+            | Self::ChangeRate { preview, .. }
+            | Self::AdjustPrincipal { preview, .. }
+            | Self::GrantExtension { preview, .. }
+            | Self::ChangeDueDate { preview, .. }
+            | Self::ChargeOff { preview, .. } => preview.as_deref(),
+            Self::OpenAccount { .. }
+            | Self::SchedulePayment { .. }
+            | Self::CancelPayment { .. }
+            | Self::ApplyPayment { .. }
+            | Self::AssessFee { .. }
+            | Self::WaiveFee { .. }
+            | Self::QuotePayoff { .. }
+            | Self::RefundCredit { .. }
+            | Self::ReturnRefund { .. }
+            | Self::AgeAccount
             | Self::RecordLien { .. }
             | Self::ReleaseLien => None,
         }

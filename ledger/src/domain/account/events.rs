@@ -3,18 +3,26 @@
 //! Every number that a decision worked out is here, so that replay recomputes nothing. What is at
 //! its default is left out of the stored document.
 
-use chrono::{DateTime, NaiveDate, Utc};
+mod payments;
+mod servicing;
+
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
-use super::terms::Terms;
-use crate::domain::cutoff::Window;
 use crate::domain::journal::Line;
 use crate::domain::money::{Amount, Money};
-use crate::domain::product::Channel;
-use crate::domain::words::words;
-use crate::ids::{FeeId, PaymentId};
+use crate::ids::{AdjustmentId, ChargeOffId, PaymentId};
+pub use payments::{
+    AccountOpened, CancelReason, Funding, PaymentApplied, PaymentCancelled, PaymentReceived,
+    PaymentReinstated, PaymentReturned, PaymentScheduled, Reopened,
+};
+pub use servicing::{
+    AccountChargedOff, AccrualResumed, ChargeOffReason, CreditRefunded, DueDateChanged,
+    ExtensionGranted, ExtensionKind, FeeAssessed, FeeKind, FeeWaived, NonAccrualStarted,
+    PayoffQuoted, PrincipalAdjusted, RateChanged, RefundMethod, RefundReturned, WaiveReason,
+};
 
 /// An event of an account's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +53,26 @@ pub enum Event {
     PayoffReversed(PayoffReversed),
     /// The lien was released.
     LienReleased(LienReleased),
+    /// The yearly rate is another from a date on.
+    RateChanged(RateChanged),
+    /// Principal was corrected without a payment.
+    PrincipalAdjusted(PrincipalAdjusted),
+    /// Due dates were moved by whole months.
+    ExtensionGranted(ExtensionGranted),
+    /// Instalments fall due on another day of the month.
+    DueDateChanged(DueDateChanged),
+    /// What is owed, or a part of its principal, is not expected to be paid any more.
+    AccountChargedOff(AccountChargedOff),
+    /// Interest income stops being booked.
+    NonAccrualStarted(NonAccrualStarted),
+    /// Interest income is booked again.
+    AccrualResumed(AccrualResumed),
+    /// Somebody was told what would pay the account off.
+    PayoffQuoted(PayoffQuoted),
+    /// A credit balance goes back to the customer.
+    CreditRefunded(CreditRefunded),
+    /// A refund came back.
+    RefundReturned(RefundReturned),
     /// A request was refused: evidence, without effect.
     RequestRefused(RequestRefused),
     /// A request was accepted and changed nothing: evidence, without effect.
@@ -75,13 +103,74 @@ pub struct Split {
     /// The tax on them.
     #[serde(skip_serializing_if = "is_default")]
     pub tax: Money,
+    /// What was charged off before.
+    #[serde(skip_serializing_if = "is_default")]
+    pub recovery: Money,
     /// Above everything owed: a credit balance.
     #[serde(skip_serializing_if = "is_default")]
     pub credit: Money,
+    /// The small balance that was written off since this paid all but it: no part of the payment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub write_off: Option<WriteOff>,
+}
+
+impl Split {
+    /// How much of a payment of `amount` satisfies instalments: not fees, not what was charged off
+    /// before, and not what is a credit balance.
+    pub fn billed(&self, amount: Amount) -> Money {
+        amount.money() - self.fees - self.recovery - self.credit
+    }
+}
+
+/// A small balance that is left by a payoff and written off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct WriteOff {
+    /// Accrued interest.
+    #[serde(skip_serializing_if = "is_default")]
+    pub interest: Money,
+    /// Principal.
+    #[serde(skip_serializing_if = "is_default")]
+    pub principal: Money,
+    /// Fees.
+    #[serde(skip_serializing_if = "is_default")]
+    pub fees: Money,
+}
+
+/// What a charge-off takes off the books.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ChargedOff {
+    /// Principal.
+    #[serde(skip_serializing_if = "is_default")]
+    pub principal: Money,
+    /// Accrued interest, all of it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub interest: Money,
+    /// Of the interest, what was accrued in the month of the charge-off: its income is reversed, and
+    /// the rest goes to the allowance.
+    #[serde(skip_serializing_if = "is_default")]
+    pub interest_of_month: Money,
+    /// Of the interest, what was never booked, since the account was on non-accrual.
+    #[serde(skip_serializing_if = "is_default")]
+    pub interest_unbooked: Money,
+    /// Late fees, and fees of before the opening.
+    #[serde(skip_serializing_if = "is_default")]
+    pub late_fees: Money,
+    /// Returned-item fees.
+    #[serde(skip_serializing_if = "is_default")]
+    pub returned_item_fees: Money,
+}
+
+impl ChargedOff {
+    /// What the customer still owes of it, before recoveries.
+    pub fn total(&self) -> Money {
+        self.principal + self.interest + self.late_fees + self.returned_item_fees
+    }
 }
 
 /// What a money event writes to the general ledger and changes on other payments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Posting {
     /// The accounting day, where it is not the effective date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,6 +181,33 @@ pub struct Posting {
     /// Other payments that pay something else from now on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reallocated: Vec<Reallocation>,
+    /// Charge-offs that take something else from now on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub charge_offs: Vec<ChargeOffRestated>,
+    /// Adjustments of principal whose credited part is another from now on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adjustments: Vec<AdjustmentRestated>,
+    /// What payments have satisfied of the instalments in all, where the event changes that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billed: Option<Money>,
+}
+
+/// How much of an adjustment is credited from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AdjustmentRestated {
+    /// The adjustment.
+    pub adjustment: AdjustmentId,
+    /// What it takes off beyond the principal that there was: a credit balance.
+    pub credited: Money,
+}
+
+/// What a charge-off takes from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChargeOffRestated {
+    /// The charge-off.
+    pub charge_off: ChargeOffId,
+    /// What it takes.
+    pub taken: ChargedOff,
 }
 
 /// What another payment pays from now on.
@@ -101,169 +217,6 @@ pub struct Reallocation {
     pub payment: PaymentId,
     /// Its split.
     pub split: Split,
-}
-
-/// The account is on the books.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AccountOpened {
-    /// The contract.
-    pub terms: Terms,
-    /// What goes to the general ledger, effective on the opening date.
-    pub posting: Posting,
-}
-
-/// The bank account that a payment is debited from. Never its number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Funding {
-    /// The caller's token for the bank account.
-    pub token: String,
-    /// The last four digits, to show to the customer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_four: Option<String>,
-}
-
-/// A payment will be made, unless it is cancelled before its cut-off.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PaymentScheduled {
-    /// The payment.
-    pub payment: PaymentId,
-    /// How much will be debited.
-    pub amount: Amount,
-    /// The date the customer asked for, which becomes the effective date.
-    pub payment_date: NaiveDate,
-    /// The window whose run applies it.
-    pub window: Window,
-    /// The cut-off: it can be cancelled before this instant.
-    pub cutoff_at: DateTime<Utc>,
-    /// The ACH effective entry date.
-    pub origination_date: NaiveDate,
-    /// Where the money comes from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub funding: Option<Funding>,
-    /// The version of the time-zone database that turned the cut-off into an instant.
-    pub tz: String,
-}
-
-words! {
-    /// Why a scheduled payment is not made.
-    CancelReason {
-        /// Somebody asked.
-        Requested = "requested",
-        /// Nothing was owed any more when its run came.
-        AccountPaidOff = "account_paid_off",
-    }
-}
-
-/// A scheduled payment will not be made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PaymentCancelled {
-    /// The payment.
-    pub payment: PaymentId,
-    /// Why.
-    pub reason: CancelReason,
-}
-
-/// A scheduled payment was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PaymentApplied {
-    /// The payment.
-    pub payment: PaymentId,
-    /// The whole of it.
-    pub amount: Amount,
-    /// The day from which it counts.
-    pub effective_date: NaiveDate,
-    /// What it pays.
-    pub split: Split,
-    /// What goes to the general ledger.
-    pub posting: Posting,
-}
-
-/// Money came in by another channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PaymentReceived {
-    /// The payment.
-    pub payment: PaymentId,
-    /// By which way it came.
-    pub channel: Channel,
-    /// What reached us.
-    pub amount: Amount,
-    /// The date on which the servicer, or its agent, received it.
-    pub effective_date: NaiveDate,
-    /// The sender's reference: confirmation number, MTCN, cheque serial, trace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-    /// What a third party charged the customer on top: for information, in no sum.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub third_party_fee: Option<Amount>,
-    /// What it pays.
-    pub split: Split,
-    /// What goes to the general ledger.
-    pub posting: Posting,
-}
-
-/// The bank took a payment back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PaymentReturned {
-    /// The payment.
-    pub payment: PaymentId,
-    /// The bank's reason, such as `R01`.
-    pub return_code: String,
-    /// The payment's own effective date: it is undone from there.
-    pub effective_date: NaiveDate,
-    /// The mirror of what it posted, and what follows.
-    pub posting: Posting,
-}
-
-/// A return was overturned: the payment is good again, from its original date.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PaymentReinstated {
-    /// The payment.
-    pub payment: PaymentId,
-    /// The payment's own effective date.
-    pub effective_date: NaiveDate,
-    /// What it pays.
-    pub split: Split,
-    /// What goes to the general ledger.
-    pub posting: Posting,
-}
-
-words! {
-    /// What a fee is for.
-    FeeKind {
-        /// An instalment was late.
-        Late = "late",
-        /// A payment was returned.
-        ReturnedItem = "returned_item",
-    }
-}
-
-/// A fee was charged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FeeAssessed {
-    /// The fee.
-    pub fee: FeeId,
-    /// What it is for.
-    pub kind: FeeKind,
-    /// How much.
-    pub amount: Amount,
-    /// The day on which it is charged.
-    pub effective_date: NaiveDate,
-    /// The returned payment that it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payment: Option<PaymentId>,
-    /// What goes to the general ledger.
-    pub posting: Posting,
-}
-
-/// A fee was taken back, from the day on which it was charged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FeeWaived {
-    /// The fee.
-    pub fee: FeeId,
-    /// The day on which it was charged: it is undone from there.
-    pub effective_date: NaiveDate,
-    /// What goes to the general ledger.
-    pub posting: Posting,
 }
 
 /// A lien on a title is on record.
@@ -323,53 +276,46 @@ pub struct NothingChanged {
     pub payment: Option<PaymentId>,
 }
 
-impl Event {
-    /// What the event posted, if it moved money.
-    pub const fn posting(&self) -> Option<&Posting> {
-        match self {
-            Self::AccountOpened(event) => Some(&event.posting),
-            Self::PaymentApplied(event) => Some(&event.posting),
-            Self::PaymentReceived(event) => Some(&event.posting),
-            Self::PaymentReturned(event) => Some(&event.posting),
-            Self::PaymentReinstated(event) => Some(&event.posting),
-            Self::FeeAssessed(event) => Some(&event.posting),
-            Self::FeeWaived(event) => Some(&event.posting),
-            Self::PaymentScheduled(_)
-            | Self::PaymentCancelled(_)
-            | Self::LienRecorded(_)
-            | Self::AccountPaidOff(_)
-            | Self::PayoffReversed(_)
-            | Self::LienReleased(_)
-            | Self::RequestRefused(_)
-            | Self::NothingChanged(_) => None,
-        }
-    }
-
-    /// The day from which the event's money counts, if it moved any.
-    pub const fn effective_date(&self) -> Option<NaiveDate> {
-        match self {
-            Self::AccountOpened(event) => Some(event.terms.opened_date),
-            Self::PaymentApplied(event) => Some(event.effective_date),
-            Self::PaymentReceived(event) => Some(event.effective_date),
-            Self::PaymentReturned(event) => Some(event.effective_date),
-            Self::PaymentReinstated(event) => Some(event.effective_date),
-            Self::FeeAssessed(event) => Some(event.effective_date),
-            Self::FeeWaived(event) => Some(event.effective_date),
-            Self::PaymentScheduled(_)
-            | Self::PaymentCancelled(_)
-            | Self::LienRecorded(_)
-            | Self::AccountPaidOff(_)
-            | Self::PayoffReversed(_)
-            | Self::LienReleased(_)
-            | Self::RequestRefused(_)
-            | Self::NothingChanged(_) => None,
-        }
-    }
-}
-
 impl Posting {
+    /// Does anything recorded before pay, or take, something else from now on?
+    pub fn restates(&self) -> bool {
+        !(self.reallocated.is_empty() && self.charge_offs.is_empty() && self.adjustments.is_empty())
+    }
+
     /// The accounting day of an event that is effective on `effective`.
     pub fn gl_date(&self, effective: NaiveDate) -> NaiveDate {
         self.gl_date.unwrap_or(effective)
     }
+}
+
+macro_rules! money_events {
+    ($($money:ident,)+ | $($other:ident,)+) => {
+        impl Event {
+            /// What the event posted, if it moved money.
+            pub const fn posting(&self) -> Option<&Posting> {
+                match self {
+                    Self::AccountOpened(event) => Some(&event.posting),
+                    $(Self::$money(event) => Some(&event.posting),)+
+                    $(Self::$other(_))|+ => None,
+                }
+            }
+
+            /// The day from which the event's money counts, if it moved any.
+            pub const fn effective_date(&self) -> Option<NaiveDate> {
+                match self {
+                    Self::AccountOpened(event) => Some(event.terms.opened_date),
+                    $(Self::$money(event) => Some(event.effective_date),)+
+                    $(Self::$other(_))|+ => None,
+                }
+            }
+        }
+    };
+}
+
+money_events! {
+    PaymentApplied, PaymentReceived, PaymentReturned, PaymentReinstated, FeeAssessed, FeeWaived,
+    RateChanged, PrincipalAdjusted, ExtensionGranted, DueDateChanged, AccountChargedOff,
+    AccrualResumed, CreditRefunded, RefundReturned,
+    | PaymentScheduled, PaymentCancelled, LienRecorded, AccountPaidOff, PayoffReversed,
+    LienReleased, NonAccrualStarted, PayoffQuoted, RequestRefused, NothingChanged,
 }

@@ -1,10 +1,12 @@
-//! Fees: charged today, taken back from the day on which they were charged.
+//! Fees: charged today, or on the day on which they fell due, and taken back from that day.
 
-use super::book::{Entry, Movement};
-use super::events::{Event, FeeAssessed, FeeKind, FeeWaived};
+use chrono::NaiveDate;
+
+use super::book::Movement;
+use super::draft::Draft;
+use super::events::{Event, FeeAssessed, FeeKind, FeeWaived, WaiveReason};
 use super::payments::check_amount;
-use super::posting::{Change, Subject, payoff_change, restate};
-use super::refusal::Refusal;
+use super::posting::{Change, Subject, restate};
 use super::state::{Fee, FeeState, OpenAccount};
 use super::{Context, Decision, Denial, check_on_books};
 use crate::domain::money::Amount;
@@ -17,37 +19,43 @@ pub(super) fn assess(
     amount: Amount,
     context: &Context<'_>,
 ) -> Decision {
-    if let Some(paid_off) = &open.paid_off {
-        let paid_off_date = paid_off.paid_off_date;
-        return Err(Refusal::AccountPaidOff { paid_off_date }.into());
-    }
+    open.check_in_service()?;
     check_amount(amount, context)?;
     check_on_books(open, context.today())?;
     let fee = FeeId::derived(context.account, context.request);
-    Ok(vec![charge(open, fee, kind, amount, None, context)])
+    let on = context.today();
+    let charge = Charge { fee, kind, amount, on, payment: None, instalment: None };
+    Ok(vec![self::charge(open, charge, context)])
 }
 
-/// The event of a fee that is charged today.
-pub(super) fn charge(
-    open: &OpenAccount,
-    fee: FeeId,
-    kind: FeeKind,
-    amount: Amount,
-    payment: Option<PaymentId>,
-    context: &Context<'_>,
-) -> Event {
-    let today = context.today();
-    let mut entries = open.book.entries().to_vec();
-    let what = Movement::Fee { id: fee, amount };
-    entries.push(Entry { effective: today, order: open.next_order(), what });
-    let change = Change {
-        subject: Subject::FeeCharged(kind, amount.money()),
-        entries,
-        effective: today,
-        gl_date: context.gl_date(),
-    };
+/// A fee that is to be charged.
+pub(super) struct Charge {
+    pub(super) fee: FeeId,
+    pub(super) kind: FeeKind,
+    pub(super) amount: Amount,
+    pub(super) on: NaiveDate,
+    /// The returned payment that it is for.
+    pub(super) payment: Option<PaymentId>,
+    /// The late instalment that it is for, from 1.
+    pub(super) instalment: Option<u32>,
+}
+
+/// The event of a fee that is charged.
+pub(super) fn charge(open: &OpenAccount, charge: Charge, context: &Context<'_>) -> Event {
+    let Charge { fee, kind, amount, on, payment, instalment } = charge;
+    let entry = open.next_entry(on, Movement::Fee { id: fee, kind, amount });
+    let subject = Subject::FeeCharged(kind, amount.money());
+    let change = Change::with(&open.book, subject, entry, context.gl_date());
     let posting = restate(&open.book, change, context).posting;
-    Event::FeeAssessed(FeeAssessed { fee, kind, amount, effective_date: today, payment, posting })
+    Event::FeeAssessed(FeeAssessed {
+        fee,
+        kind,
+        amount,
+        effective_date: on,
+        payment,
+        instalment,
+        posting,
+    })
 }
 
 /// Takes a fee back; nothing to do if it was taken back before.
@@ -58,28 +66,22 @@ pub(super) fn waive(open: &OpenAccount, fee: FeeId, context: &Context<'_>) -> De
     if charged.state == FeeState::Waived {
         return Ok(Vec::new());
     }
-    let waived = take_back(open, fee, charged, context);
-    let mut after = open.clone();
-    after.follow(&waived, context.received_at);
-    let payoff = payoff_change(open, &after.book, None, context);
-    Ok(std::iter::once(waived).chain(payoff).collect())
+    let mut draft = Draft::new(open, context);
+    draft.push(take_back(open, (fee, charged), WaiveReason::Requested, context));
+    Ok(draft.conclude(None))
 }
 
 /// The event of a fee that is taken back: what it had been paid with pays something else.
 pub(super) fn take_back(
     open: &OpenAccount,
-    fee: FeeId,
-    charged: &Fee,
+    (fee, charged): (FeeId, &Fee),
+    reason: WaiveReason,
     context: &Context<'_>,
 ) -> Event {
     let is_it = |what: &Movement| matches!(what, Movement::Fee { id, .. } if *id == fee);
-    let change = Change {
-        subject: Subject::FeeTakenBack(charged.kind, charged.amount.money()),
-        entries: open.book.entries().iter().filter(|entry| !is_it(&entry.what)).cloned().collect(),
-        effective: charged.effective_date,
-        gl_date: context.gl_date(),
-    };
     let effective_date = charged.effective_date;
+    let subject = Subject::FeeTakenBack(charged.kind, charged.amount.money());
+    let change = Change::without(&open.book, subject, is_it, (effective_date, context.gl_date()));
     let posting = restate(&open.book, change, context).posting;
-    Event::FeeWaived(FeeWaived { fee, effective_date, posting })
+    Event::FeeWaived(FeeWaived { fee, reason, effective_date, posting })
 }

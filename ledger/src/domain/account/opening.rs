@@ -3,7 +3,7 @@
 use super::book::Book;
 use super::commands::Lien;
 use super::events::{AccountOpened, Event, LienRecorded, Posting};
-use super::terms::{Terms, TermsError};
+use super::terms::{Terms, TermsError, Tolerance};
 use super::{Context, Decision};
 use crate::domain::journal::{Journal, LedgerAccount};
 use crate::domain::product::Product;
@@ -13,6 +13,9 @@ use crate::domain::product::Product;
 /// loan was made or bought.
 pub(super) fn open(terms: &Terms, lien: Option<&Lien>, context: &Context<'_>) -> Decision {
     terms.check()?;
+    let mut terms = terms.clone();
+    let usual = context.rules.limits(terms.opened_date).shortfall_tolerance;
+    terms.shortfall_tolerance.get_or_insert(Tolerance::Amount(usual));
     if terms.opened_date > context.today() {
         let problem = format!("must not be after today, {}", context.today());
         return Err(TermsError::Invalid { field: "opened_date", problem }.into());
@@ -41,8 +44,8 @@ pub(super) fn open(terms: &Terms, lien: Option<&Lien>, context: &Context<'_>) ->
     }
     let gl_date = context.gl_date();
     let gl_date = (gl_date != on).then_some(gl_date);
-    let posting = Posting { gl_date, lines: journal.finish(), reallocated: Vec::new() };
-    let opened = Event::AccountOpened(AccountOpened { terms: terms.clone(), posting });
+    let posting = Posting { gl_date, lines: journal.finish(), ..Posting::default() };
+    let opened = Event::AccountOpened(AccountOpened { terms, posting });
     let recorded = lien.map(|lien| Event::LienRecorded(recorded(lien)));
     Ok(std::iter::once(opened).chain(recorded).collect())
 }

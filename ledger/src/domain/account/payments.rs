@@ -2,19 +2,20 @@
 
 use chrono::NaiveDate;
 
-use super::book::{Entry, Movement};
+use super::book::Movement;
+use super::draft::Draft;
 use super::events::{
     CancelReason, Event, Funding, PaymentApplied, PaymentCancelled, PaymentReceived,
     PaymentScheduled, Split,
 };
-use super::posting::{Change, Subject, payoff_change, restate};
+use super::posting::{Change, Subject, restate};
 use super::refusal::Refusal;
 use super::state::{OpenAccount, Payment, Progress};
-use super::{Context, Decision, Denial, check_on_books};
+use super::{Context, Decision, Denial, check_on_books, payoff};
 use crate::domain::cutoff::{CutoffRefusal, place, tz_database_version};
 use crate::domain::money::Amount;
 use crate::domain::product::Channel;
-use crate::ids::PaymentId;
+use crate::ids::{PaymentId, QuoteId};
 
 /// A customer's instruction.
 pub(super) struct Order {
@@ -22,6 +23,7 @@ pub(super) struct Order {
     pub(super) payment_date: NaiveDate,
     pub(super) funding: Option<Funding>,
     pub(super) allow_duplicate: bool,
+    pub(super) payoff_quote: Option<QuoteId>,
 }
 
 /// Money that came in.
@@ -32,6 +34,7 @@ pub(super) struct Receipt {
     pub(super) reference: Option<String>,
     pub(super) third_party_fee: Option<Amount>,
     pub(super) allow_duplicate: bool,
+    pub(super) payoff_quote: Option<QuoteId>,
 }
 
 pub(super) fn check_amount(amount: Amount, context: &Context<'_>) -> Result<(), Refusal> {
@@ -59,9 +62,9 @@ impl From<CutoffRefusal> for Refusal {
 /// entry carries, a date that the cut-offs or the opening do not allow, or what looks like a second
 /// time.
 pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) -> Decision {
-    if let Some(paid_off) = &open.paid_off {
-        let paid_off_date = paid_off.paid_off_date;
-        return Err(Refusal::AccountPaidOff { paid_off_date }.into());
+    open.check_owed()?;
+    if let Some(quote) = order.payoff_quote.filter(|quote| !open.quotes.contains_key(quote)) {
+        return Err(Denial::QuoteNotFound(quote));
     }
     check_amount(order.amount, context)?;
     let rules = context.rules;
@@ -85,6 +88,7 @@ pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) 
         cutoff_at: slot.cutoff_at,
         origination_date: slot.origination_date,
         funding: order.funding,
+        payoff_quote: order.payoff_quote,
         tz: tz_database_version().to_owned(),
     })])
 }
@@ -131,18 +135,22 @@ pub(super) fn apply(open: &OpenAccount, id: PaymentId, context: &Context<'_>) ->
         return Ok(vec![Event::PaymentCancelled(PaymentCancelled { payment: id, reason })]);
     }
     let effective = payment.effective_date;
-    let arrival = Arrival { id, channel: Channel::OwnAch, amount: payment.amount, effective };
+    let payoff_quote = payoff::quote_paid(open, payment.payoff_quote, payment.amount)?;
+    let payoff = payoff_quote.is_some();
+    let (channel, amount) = (Channel::OwnAch, payment.amount);
+    let arrival = Arrival { id, channel, amount, payoff, effective };
     let change = arrival.change(open, context.run_gl_date(schedule.window, effective));
     let restated = restate(&open.book, change, context);
-    let payoff = payoff_change(open, &restated.after, Some(id), context);
-    let applied = Event::PaymentApplied(PaymentApplied {
+    let mut draft = Draft::new(open, context);
+    draft.push(Event::PaymentApplied(PaymentApplied {
         payment: id,
-        amount: payment.amount,
+        amount,
         effective_date: effective,
+        payoff_quote,
         split: restated.split,
         posting: restated.posting,
-    });
-    Ok(std::iter::once(applied).chain(payoff).collect())
+    }));
+    Ok(draft.conclude(Some(id)))
 }
 
 /// Posts money of another channel on the date on which it was received.
@@ -164,20 +172,23 @@ pub(super) fn receive(open: &OpenAccount, receipt: Receipt, context: &Context<'_
     }
     let id = PaymentId::derived(context.account, context.request, 0);
     let (channel, amount) = (receipt.channel, receipt.amount);
-    let arrival = Arrival { id, channel, amount, effective: received_date };
+    let payoff_quote = payoff::quote_paid(open, receipt.payoff_quote, amount)?;
+    let payoff = payoff_quote.is_some();
+    let arrival = Arrival { id, channel, amount, payoff, effective: received_date };
     let restated = restate(&open.book, arrival.change(open, context.gl_date()), context);
-    let payoff = payoff_change(open, &restated.after, Some(id), context);
-    let received = Event::PaymentReceived(PaymentReceived {
+    let mut draft = Draft::new(open, context);
+    draft.push(Event::PaymentReceived(PaymentReceived {
         payment: id,
         channel,
         amount,
         effective_date: received_date,
         reference: receipt.reference,
         third_party_fee: receipt.third_party_fee,
+        payoff_quote,
         split: restated.split,
         posting: restated.posting,
-    });
-    Ok(std::iter::once(received).chain(payoff).collect())
+    }));
+    Ok(draft.conclude(Some(id)))
 }
 
 /// A payment that comes onto the timeline for the first time.
@@ -185,6 +196,7 @@ struct Arrival {
     id: PaymentId,
     channel: Channel,
     amount: Amount,
+    payoff: bool,
     effective: NaiveDate,
 }
 
@@ -194,16 +206,10 @@ impl Arrival {
             id: self.id,
             amount: self.amount,
             channel: self.channel,
+            payoff: self.payoff,
             split: Split::default(),
         };
-        let entry = Entry { effective: self.effective, order: open.next_order(), what };
-        let mut entries = open.book.entries().to_vec();
-        entries.push(entry);
-        Change {
-            subject: Subject::In(self.id, self.channel),
-            entries,
-            effective: self.effective,
-            gl_date,
-        }
+        let entry = open.next_entry(self.effective, what);
+        Change::with(&open.book, Subject::In(self.id, self.channel), entry, gl_date)
     }
 }

@@ -7,13 +7,14 @@ use chrono::NaiveDate;
 
 use super::Context;
 use super::book::{Book, Entry, Movement};
-use super::events::{AccountPaidOff, Event, FeeKind, PayoffReversed, Posting, Reallocation, Split};
-use super::state::{OpenAccount, Title};
-use crate::domain::journal::{Journal, LedgerAccount};
+use super::events::{
+    AdjustmentRestated, ChargeOffRestated, ChargedOff, FeeKind, Posting, Reallocation, Split,
+    WriteOff,
+};
+use crate::domain::journal::{Journal, LedgerAccount, Line};
 use crate::domain::money::Money;
 use crate::domain::product::{Channel, Product};
-use crate::domain::rulebook::PayoffFacts;
-use crate::ids::PaymentId;
+use crate::ids::{AdjustmentId, ChargeOffId, PaymentId};
 
 /// What the change is about.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,20 @@ pub(super) enum Subject {
     FeeCharged(FeeKind, Money),
     /// A fee that is taken back.
     FeeTakenBack(FeeKind, Money),
+    /// Principal that is corrected.
+    Principal(Money),
+    /// A charge-off.
+    ChargeOff(ChargeOffId),
+    /// A refund that goes out.
+    Refund(Money),
+    /// A refund that came back.
+    RefundBack(Money),
+    /// Another rate: no money of its own.
+    Rate,
+    /// Other due dates: nothing of its own, and nothing at all if no payment pays something else.
+    DueDates,
+    /// Nothing but what is missing in the general ledger.
+    CatchUp,
 }
 
 /// A change of the timeline.
@@ -41,46 +56,100 @@ pub(super) struct Change {
     pub(super) gl_date: NaiveDate,
 }
 
+impl Change {
+    /// One movement more on the timeline of `book`.
+    pub(super) fn with(book: &Book, subject: Subject, entry: Entry, gl_date: NaiveDate) -> Self {
+        let effective = entry.effective;
+        let mut entries = book.entries().to_vec();
+        entries.push(entry);
+        Self { subject, entries, effective, gl_date }
+    }
+
+    /// The timeline of `book` without the movements that are meant.
+    pub(super) fn without(
+        book: &Book,
+        subject: Subject,
+        is_it: impl Fn(&Movement) -> bool,
+        (effective, gl_date): (NaiveDate, NaiveDate),
+    ) -> Self {
+        let entries = book.entries().iter().filter(|entry| !is_it(&entry.what)).cloned().collect();
+        Self { subject, entries, effective, gl_date }
+    }
+}
+
 /// What came of a change.
 #[derive(Debug)]
 pub(super) struct Restated {
     /// What the subject pays, if it is a payment that came in.
     pub(super) split: Split,
+    /// What the subject takes, if it is a charge-off.
+    pub(super) taken: ChargedOff,
     /// What to record.
     pub(super) posting: Posting,
-    /// The book after it.
+    /// The book with the change on its timeline, nothing of it posted.
     pub(super) after: Book,
+}
+
+/// What was recorded of a payment, or a charge-off, on or after a day.
+#[derive(Default)]
+struct Recorded {
+    splits: BTreeMap<PaymentId, (NaiveDate, Channel, Split)>,
+    taken: BTreeMap<ChargeOffId, (NaiveDate, ChargedOff)>,
+    adjusted: BTreeMap<AdjustmentId, (NaiveDate, Money, Money)>,
+}
+
+impl Recorded {
+    fn since(book: &Book, effective: NaiveDate) -> Self {
+        let mut recorded = Self::default();
+        for entry in book.entries().iter().rev().take_while(|entry| entry.effective >= effective) {
+            match &entry.what {
+                Movement::Payment { id, channel, split, .. } => {
+                    recorded.splits.insert(*id, (entry.effective, *channel, *split));
+                }
+                Movement::ChargeOff { id, taken, .. } => {
+                    recorded.taken.insert(*id, (entry.effective, *taken));
+                }
+                Movement::Principal { id, change, credited } => {
+                    recorded.adjusted.insert(*id, (entry.effective, *change, *credited));
+                }
+                Movement::Fee { .. }
+                | Movement::Refund { .. }
+                | Movement::Rate(_)
+                | Movement::Shift(_) => {}
+            }
+        }
+        recorded
+    }
 }
 
 /// Works out a change of the timeline, whole: nothing of it is left to replay.
 pub(super) fn restate(book: &Book, change: Change, context: &Context<'_>) -> Restated {
     let Change { subject, entries, effective, gl_date } = change;
     let mut after = book.with_entries(entries);
-    let splits = after.splits_after(effective, context.rules);
-    let recorded: BTreeMap<PaymentId, (NaiveDate, Channel, Split)> = book
-        .entries()
-        .iter()
-        .rev()
-        .take_while(|entry| entry.effective >= effective)
-        .filter_map(|entry| match &entry.what {
-            Movement::Payment { id, channel, split, .. } => {
-                Some((*id, (entry.effective, *channel, *split)))
-            }
-            Movement::Fee { .. } => None,
-        })
-        .collect();
-    let own_split = match subject {
-        Subject::In(payment, _) => {
-            splits.iter().find(|(id, _)| *id == payment).map(|(_, split)| *split)
-        }
-        Subject::Out(..) | Subject::FeeCharged(..) | Subject::FeeTakenBack(..) => None,
+    let worked_out = after.reallocate(effective, context.rules);
+    let recorded = Recorded::since(book, effective);
+    let split = match subject {
+        Subject::In(payment, _) => worked_out.splits.iter().find(|(id, _)| *id == payment),
+        _ => None,
     };
+    let split = split.map(|(_, split)| *split).unwrap_or_default();
+    let mut taken = match subject {
+        Subject::ChargeOff(this) => worked_out.taken.iter().find(|(id, _)| *id == this),
+        _ => None,
+    }
+    .map(|(_, taken)| *taken)
+    .unwrap_or_default();
+    let through = book.accrued_through().max(gl_date).max(effective);
+    if after.is_non_accrual() {
+        let booked = book.ledger_balance(LedgerAccount::AccruedInterest).at_least_zero();
+        taken.interest_unbooked = (taken.interest - booked).at_least_zero();
+    }
 
     let mut journal = Journal::new(effective);
-    subject_lines(&mut journal, subject, own_split.unwrap_or_default(), effective);
+    subject_lines(&mut journal, subject, (&split, &taken), effective);
     let mut reallocated = Vec::new();
-    for (payment, split) in &splits {
-        let Some((on, channel, before)) = recorded.get(payment) else { continue };
+    for (payment, split) in &worked_out.splits {
+        let Some((on, channel, before)) = recorded.splits.get(payment) else { continue };
         if before == split {
             continue;
         }
@@ -90,32 +159,82 @@ pub(super) fn restate(book: &Book, change: Change, context: &Context<'_>) -> Res
             put_in(journal, *channel, split, *on);
         });
     }
+    let mut charge_offs = Vec::new();
+    for (charge_off, taken) in worked_out.taken {
+        let Some((on, before)) = recorded.taken.get(&charge_off) else { continue };
+        if *before == taken {
+            continue;
+        }
+        charge_offs.push(ChargeOffRestated { charge_off, taken });
+        journal.folded(|journal| {
+            charge_off_lines(journal, before, *on, Direction::Undone);
+            charge_off_lines(journal, &taken, *on, Direction::Done);
+        });
+    }
+    let mut adjustments = Vec::new();
+    for (adjustment, credited) in worked_out.credited {
+        let Some((on, change, before)) = recorded.adjusted.get(&adjustment) else { continue };
+        if *before == credited {
+            continue;
+        }
+        adjustments.push(AdjustmentRestated { adjustment, credited });
+        journal.folded(|journal| {
+            principal_lines(journal, -*change, -*before, *on);
+            principal_lines(journal, *change, credited, *on);
+        });
+    }
+    let posting = Posting { reallocated, charge_offs, adjustments, ..Posting::default() };
+    let lines = match subject {
+        Subject::DueDates if !posting.restates() => Vec::new(),
+        _ => catch_up(book, &after, journal, through),
+    };
+    let billed = after.billed();
     let posting = Posting {
         gl_date: (gl_date != effective).then_some(gl_date),
-        lines: Vec::new(),
-        reallocated,
+        lines,
+        billed: (billed != book.billed()).then_some(billed),
+        ..posting
     };
-    after.set_splits(&splits);
-    let lines = catch_up(book, &after, journal, gl_date);
-    Restated { split: own_split.unwrap_or_default(), posting: Posting { lines, ..posting }, after }
+    Restated { split, taken, posting, after }
 }
 
-fn subject_lines(journal: &mut Journal, subject: Subject, split: Split, effective: NaiveDate) {
-    let fees = LedgerAccount::FeesReceivable;
+fn subject_lines(
+    journal: &mut Journal,
+    subject: Subject,
+    (split, taken): (&Split, &ChargedOff),
+    on: NaiveDate,
+) {
+    use LedgerAccount::{CustomerCredit, FeesReceivable, RefundsInTransit};
     match subject {
         Subject::In(_, channel) => {
-            journal.folded(|journal| put_in(journal, channel, &split, effective));
+            journal.folded(|journal| put_in(journal, channel, split, on));
         }
         Subject::Out(channel, paid) => {
-            journal.folded(|journal| take_out(journal, channel, &paid, effective));
+            journal.folded(|journal| take_out(journal, channel, &paid, on));
         }
         Subject::FeeCharged(kind, amount) => {
-            journal.transfer(fees, fee_income(kind), amount, effective);
+            journal.transfer(FeesReceivable, fee_income(kind), amount, on);
         }
         Subject::FeeTakenBack(kind, amount) => {
-            journal.transfer(fee_income(kind), fees, amount, effective);
+            journal.transfer(fee_income(kind), FeesReceivable, amount, on);
         }
+        Subject::Principal(change) => principal_lines(journal, change, Money::ZERO, on),
+        Subject::ChargeOff(_) => {
+            journal.folded(|journal| charge_off_lines(journal, taken, on, Direction::Done));
+        }
+        Subject::Refund(amount) => journal.transfer(CustomerCredit, RefundsInTransit, amount, on),
+        Subject::RefundBack(amount) => {
+            journal.transfer(RefundsInTransit, CustomerCredit, amount, on);
+        }
+        Subject::Rate | Subject::DueDates | Subject::CatchUp => {}
     }
+}
+
+/// An adjustment of principal: what it takes off beyond the principal is the customer's.
+fn principal_lines(journal: &mut Journal, change: Money, credited: Money, on: NaiveDate) {
+    let against = LedgerAccount::OperationalLoss;
+    journal.transfer(LedgerAccount::Principal, against, change + credited, on);
+    journal.transfer(against, LedgerAccount::CustomerCredit, credited, on);
 }
 
 const fn fee_income(kind: FeeKind) -> LedgerAccount {
@@ -125,59 +244,94 @@ const fn fee_income(kind: FeeKind) -> LedgerAccount {
     }
 }
 
-/// The receivable, or liability, that each part of a split is posted to.
-fn parts(split: &Split) -> [(LedgerAccount, Money); 6] {
+/// What a journal does with a pair of accounts and an amount.
+type Pair = (LedgerAccount, LedgerAccount, Money);
+
+/// The debit, credit and amount of each part of a split.
+fn parts(channel: Channel, split: &Split) -> [Pair; 10] {
+    let clearing = LedgerAccount::clearing(channel);
+    let loss = LedgerAccount::SmallBalanceWriteOff;
+    let WriteOff { interest, principal, fees } = split.write_off.unwrap_or_default();
     [
-        (LedgerAccount::AccruedInterest, split.interest),
-        (LedgerAccount::Principal, split.principal),
-        (LedgerAccount::FeesReceivable, split.fees),
-        (LedgerAccount::RentalsReceivable, split.rentals),
-        (LedgerAccount::LeaseTaxReceivable, split.tax),
-        (LedgerAccount::CustomerCredit, split.credit),
+        (clearing, LedgerAccount::AccruedInterest, split.interest),
+        (clearing, LedgerAccount::Principal, split.principal),
+        (clearing, LedgerAccount::FeesReceivable, split.fees),
+        (clearing, LedgerAccount::RentalsReceivable, split.rentals),
+        (clearing, LedgerAccount::LeaseTaxReceivable, split.tax),
+        (clearing, LedgerAccount::Recoveries, split.recovery),
+        (clearing, LedgerAccount::CustomerCredit, split.credit),
+        (loss, LedgerAccount::AccruedInterest, interest),
+        (loss, LedgerAccount::Principal, principal),
+        (loss, LedgerAccount::FeesReceivable, fees),
     ]
 }
 
 fn put_in(journal: &mut Journal, channel: Channel, split: &Split, on: NaiveDate) {
-    for (account, amount) in parts(split) {
-        journal.transfer(LedgerAccount::clearing(channel), account, amount, on);
+    for (debit, credit, amount) in parts(channel, split) {
+        journal.transfer(debit, credit, amount, on);
     }
 }
 
 fn take_out(journal: &mut Journal, channel: Channel, split: &Split, on: NaiveDate) {
-    for (account, amount) in parts(split) {
-        journal.transfer(account, LedgerAccount::clearing(channel), amount, on);
+    for (debit, credit, amount) in parts(channel, split) {
+        journal.transfer(credit, debit, amount, on);
     }
 }
 
-/// Brings accrued interest, or a lease's rentals, in the general ledger up to the accounting day:
-/// receivable is what the timeline says, and income is whatever that takes.
-fn catch_up(
-    before: &Book,
-    after: &Book,
-    mut journal: Journal,
-    gl_date: NaiveDate,
-) -> Vec<crate::domain::journal::Line> {
-    let through = before.accrued_through().max(gl_date);
-    match after.terms.product {
-        Product::Lease => {
-            bill_rentals(&mut journal, after, before.accrued_through(), through);
+enum Direction {
+    Done,
+    Undone,
+}
+
+/// Principal and interest of earlier months go to the allowance; the income of this month's interest
+/// and of fees is reversed. Interest that was never booked is not written off the books either.
+fn charge_off_lines(
+    journal: &mut Journal,
+    taken: &ChargedOff,
+    on: NaiveDate,
+    direction: Direction,
+) {
+    let booked = taken.interest - taken.interest_unbooked;
+    let of_month = taken.interest_of_month.min(booked);
+    let (interest, fees) = (LedgerAccount::AccruedInterest, LedgerAccount::FeesReceivable);
+    let allowance = LedgerAccount::LossAllowance;
+    for (debit, credit, amount) in [
+        (allowance, LedgerAccount::Principal, taken.principal),
+        (allowance, interest, booked - of_month),
+        (LedgerAccount::InterestIncome, interest, of_month),
+        (LedgerAccount::LateFeeIncome, fees, taken.late_fees),
+        (LedgerAccount::ReturnedItemFeeIncome, fees, taken.returned_item_fees),
+    ] {
+        match direction {
+            Direction::Done => journal.transfer(debit, credit, amount, on),
+            Direction::Undone => journal.transfer(credit, debit, amount, on),
         }
+    }
+}
+
+/// Brings accrued interest, or a lease's rentals, in the general ledger up to a day: receivable is
+/// what the timeline says, and income is whatever that takes. While the account is on non-accrual
+/// no more is booked than was collected.
+fn catch_up(before: &Book, after: &Book, mut journal: Journal, through: NaiveDate) -> Vec<Line> {
+    match after.terms.product {
+        Product::Lease => bill_rentals(&mut journal, after, before.rentals_billed(), through),
         Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
             let account = LedgerAccount::AccruedInterest;
-            let target = after.standing(through).interest_due;
+            let due = after.standing(through).interest_due;
             let booked = before.ledger_balance(account) + journal.balance(account);
-            let missing = target - booked;
-            journal.transfer(account, LedgerAccount::InterestIncome, missing, through);
+            let target = if after.is_non_accrual() { booked.at_least_zero().min(due) } else { due };
+            journal.transfer(account, LedgerAccount::InterestIncome, target - booked, through);
         }
     }
     journal.finish()
 }
 
-/// Bills the rentals that fall due after `from` and on or before `to`.
-pub(super) fn bill_rentals(journal: &mut Journal, book: &Book, from: NaiveDate, to: NaiveDate) {
-    let plan = &book.terms.instalments;
-    for index in plan.due_count(from)..plan.due_count(to) {
-        let due = plan.due_date(index);
+/// Bills the rentals after the first `from` that fall due on or before `to`.
+fn bill_rentals(journal: &mut Journal, book: &Book, from: u32, to: NaiveDate) {
+    let instalments = book.instalments();
+    let plan = instalments.plan();
+    for index in from..instalments.due_count(to) {
+        let due = instalments.due_date(index);
         let (start, end) = (plan.total_of(index), plan.total_of(index.saturating_add(1)));
         let tax = plan.tax_between(start, end);
         let base = end - start - tax;
@@ -185,74 +339,5 @@ pub(super) fn bill_rentals(journal: &mut Journal, book: &Book, from: NaiveDate, 
             (LedgerAccount::RentalsReceivable, LedgerAccount::LeaseTaxReceivable);
         journal.transfer(rentals, LedgerAccount::LeaseIncome, base, due);
         journal.transfer(lease_tax, LedgerAccount::TaxPayable, tax, due);
-    }
-}
-
-/// The event that follows when a change has paid the account off, or owes something again; or when
-/// it is paid off still, but with other money, whose funds are good at another time.
-pub(super) fn payoff_change(
-    open: &OpenAccount,
-    after: &Book,
-    subject: Option<PaymentId>,
-    context: &Context<'_>,
-) -> Option<Event> {
-    let settled = after.final_standing().is_settled(&after.terms);
-    match (&open.paid_off, settled) {
-        (None, true) => Some(Event::AccountPaidOff(paid_off(open, after, context))),
-        (Some(_), false) => Some(Event::PayoffReversed(PayoffReversed { payment: subject })),
-        (Some(recorded), true) => {
-            let anew = paid_off(open, after, context);
-            (anew != *recorded).then_some(Event::AccountPaidOff(anew))
-        }
-        (None, false) => None,
-    }
-}
-
-/// The payoff's dates. Every payment whose funds may still come back holds the title, not only the
-/// last: a wire of the rest does not make yesterday's debit good. One that is a credit balance only
-/// has paid nothing off.
-fn paid_off(open: &OpenAccount, after: &Book, context: &Context<'_>) -> AccountPaidOff {
-    let rules = context.rules;
-    let title_state = match &open.title {
-        Title::Held(lien) | Title::Released { lien, .. } => lien.title_state.parse().ok(),
-        Title::NoLien => None,
-    };
-    let pays = |entry: &&Entry| match &entry.what {
-        Movement::Payment { amount, split, .. } => amount.money() > split.credit,
-        Movement::Fee { .. } => false,
-    };
-    let plans: Vec<_> = after
-        .entries()
-        .iter()
-        .filter(pays)
-        .filter_map(|entry| match &entry.what {
-            Movement::Payment { id, channel, .. } => {
-                let payment = open.payments.get(id);
-                let schedule = payment.and_then(|payment| payment.schedule.as_ref());
-                let facts = PayoffFacts {
-                    channel: *channel,
-                    guaranteed: false,
-                    by_dealer: false,
-                    received_on: entry.effective,
-                    settled_on: schedule.map(|schedule| schedule.origination_date),
-                    demanded_on: None,
-                };
-                Some(rules.release_by(title_state, &facts))
-            }
-            Movement::Fee { .. } => None,
-        })
-        .collect();
-    let last = after.entries().iter().rfind(pays);
-    let paid_off_date = last.map_or(context.today(), |entry| entry.effective);
-    let Some(payoff) = plans.last() else {
-        let (release_date, statutory_date) = (paid_off_date, paid_off_date);
-        return AccountPaidOff { paid_off_date, release_date, statutory_date };
-    };
-    let holds = plans.iter().map(|plan| plan.hold_until).max().unwrap_or(payoff.hold_until);
-    let in_time = rules.calendar().previous_banking_day(payoff.deadline);
-    AccountPaidOff {
-        paid_off_date,
-        release_date: payoff.release_by.max(holds.min(in_time)),
-        statutory_date: payoff.deadline,
     }
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::money::{Amount, Money};
-use crate::ids::PaymentId;
+use crate::ids::{PaymentId, RefundId};
 
 /// A refusal. The variants stand in the order in which a decision tests them; each is recorded in
 /// the account's stream and reaches the wire under the name it is stored by.
@@ -100,6 +100,75 @@ pub enum Refusal {
         /// When the account was opened.
         opened_date: NaiveDate,
     },
+    /// What is effective tomorrow is not known today.
+    #[error("{effective_date} is after today, {today}")]
+    EffectiveInFuture {
+        /// The date given.
+        effective_date: NaiveDate,
+        /// Today in Eastern time.
+        today: NaiveDate,
+    },
+    /// It was charged off: nothing accrues, falls due or is charged any more.
+    #[error("the account was charged off on {charged_off_date}")]
+    AccountChargedOff {
+        /// Since when.
+        charged_off_date: NaiveDate,
+    },
+    /// A lease has rentals, and no principal or rate.
+    #[error("accounts of product {product} have no principal")]
+    ProductHasNoPrincipal {
+        /// The account's product.
+        product: String,
+    },
+    /// More than there is.
+    #[error("{amount} is more than the principal of {principal}")]
+    PrincipalExceeded {
+        /// What was asked for.
+        amount: Amount,
+        /// What there is.
+        principal: Money,
+    },
+    /// Beyond the policy's limit on moving due dates.
+    #[error("{months} months {scope} are more than the {limit} that the policy allows")]
+    ExtensionLimit {
+        /// What the limit is for: by one grant, within twelve months, in the account's life.
+        scope: String,
+        /// What it would come to.
+        months: u32,
+        /// The limit.
+        limit: u32,
+    },
+    /// The due date would move further than the policy allows.
+    #[error("no day {day_of_month} is within {limit} days of the due date {next_due_date}")]
+    DueDateTooFar {
+        /// The day that was asked for.
+        day_of_month: u32,
+        /// The due date that would be moved.
+        next_due_date: NaiveDate,
+        /// By how many days it may be moved.
+        limit: u16,
+    },
+    /// No instalment is left whose due date could be moved.
+    #[error("no instalment is left to move")]
+    NoInstalmentLeft,
+    /// Nothing to send back.
+    #[error("the account has a credit balance of {credit}")]
+    NoCreditBalance {
+        /// What there is: none, or less than was asked for.
+        credit: Money,
+    },
+    /// It came back before.
+    #[error("refund {refund} came back before")]
+    RefundAlreadyReturned {
+        /// The refund.
+        refund: RefundId,
+    },
+    /// What was previewed is not what would happen now.
+    #[error("the account has changed since the preview: it would be {current} now")]
+    PreviewOutdated {
+        /// The hash of a preview made now.
+        current: String,
+    },
     /// It looks as if somebody does it twice.
     #[error("payment {payment} of the same amount and date or reference is there already")]
     PossibleDuplicate {
@@ -180,6 +249,16 @@ impl Refusal {
             Self::CutoffPassed { .. } => "CUTOFF_PASSED",
             Self::ReceivedInFuture { .. } => "RECEIVED_IN_FUTURE",
             Self::BeforeOpening { .. } => "BEFORE_OPENING",
+            Self::EffectiveInFuture { .. } => "EFFECTIVE_IN_FUTURE",
+            Self::AccountChargedOff { .. } => "ACCOUNT_CHARGED_OFF",
+            Self::ProductHasNoPrincipal { .. } => "PRODUCT_HAS_NO_PRINCIPAL",
+            Self::PrincipalExceeded { .. } => "PRINCIPAL_EXCEEDED",
+            Self::ExtensionLimit { .. } => "EXTENSION_LIMIT",
+            Self::DueDateTooFar { .. } => "DUE_DATE_TOO_FAR",
+            Self::NoInstalmentLeft => "NO_INSTALMENT_LEFT",
+            Self::NoCreditBalance { .. } => "NO_CREDIT_BALANCE",
+            Self::RefundAlreadyReturned { .. } => "REFUND_ALREADY_RETURNED",
+            Self::PreviewOutdated { .. } => "PREVIEW_OUTDATED",
             Self::PossibleDuplicate { .. } => "POSSIBLE_DUPLICATE",
             Self::NotApplied { .. } => "NOT_APPLIED",
             Self::ReturnCodeNotForPayment { .. } => "RETURN_CODE_NOT_FOR_PAYMENT",

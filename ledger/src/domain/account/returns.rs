@@ -1,18 +1,21 @@
 //! Payments that come back, and come back good: undone or restored from their own effective date.
 
-use chrono::{DateTime, Utc};
-
+use super::aging::reopened;
 use super::book::Movement;
-use super::events::{Event, FeeKind, PaymentReinstated, PaymentReturned, Split};
-use super::posting::{Change, Subject, payoff_change, restate};
+use super::draft::Draft;
+use super::events::{Event, FeeKind, PaymentReinstated, PaymentReturned, Split, WaiveReason};
+use super::fees::{self, Charge};
+use super::posting::{Change, Subject, restate};
 use super::refusal::Refusal;
-use super::state::{FeeState, OpenAccount, Progress};
-use super::{Context, Decision, Denial, fees};
+use super::state::{FeeState, OpenAccount, Payment, Progress};
+use super::{Context, Decision, Denial};
+use crate::domain::money::Amount;
 use crate::domain::rulebook::{ReturnAction, ReturnCode};
 use crate::ids::{FeeId, PaymentId};
 
 /// Undoes a payment as of its effective date: its postings mirrored, later payments allocated anew,
-/// and the contract's returned-item fee where the return code allows one.
+/// the instalments that it had met open again, and the contract's returned-item fee where the
+/// return code allows one.
 pub(super) fn take_back(
     open: &OpenAccount,
     id: PaymentId,
@@ -41,39 +44,55 @@ pub(super) fn take_back(
     }
     let is_it =
         |what: &Movement| matches!(what, Movement::Payment { id: other, .. } if *other == id);
-    let entries = open.book.entries().iter().filter(|entry| !is_it(&entry.what)).cloned().collect();
     let paid = payment.split.unwrap_or_default();
-    let change = Change {
-        subject: Subject::Out(payment.channel, paid),
-        entries,
-        effective: payment.effective_date,
-        gl_date: context.gl_date(),
-    };
+    let dates = (payment.effective_date, context.gl_date());
+    let change = Change::without(&open.book, Subject::Out(payment.channel, paid), is_it, dates);
     let restated = restate(&open.book, change, context);
-    let mut draft = Draft::new(open, context.received_at);
+    let grace_from = (!action.excuses_lateness()).then(|| context.today());
+    let mut draft = Draft::new(open, context);
     draft.push(Event::PaymentReturned(PaymentReturned {
         payment: id,
         return_code: return_code.to_owned(),
         effective_date: payment.effective_date,
+        reopened: reopened(&open.book, &restated.after, grace_from),
         posting: restated.posting,
     }));
-    if let Some(payoff) = payoff_change(open, &restated.after, Some(id), context) {
-        draft.push(payoff);
+    draft.settle_payoff(Some(id));
+    if let Some(amount) = returned_item_fee(open, payment, action, context) {
+        let charge = Charge {
+            fee: FeeId::derived(context.account, context.request),
+            kind: FeeKind::ReturnedItem,
+            amount,
+            on: context.today(),
+            payment: Some(id),
+            instalment: None,
+        };
+        let charged = fees::charge(&draft.account, charge, context);
+        draft.push(charged);
     }
-    let fee_allowed = action.may_charge_fee();
+    // A credit balance may have kept the account paid off, and may not cover the fee too.
+    Ok(draft.conclude(Some(id)))
+}
+
+/// What the return costs: the contract's fee, at most what the state allows, once per payment.
+fn returned_item_fee(
+    open: &OpenAccount,
+    payment: &Payment,
+    action: ReturnAction,
+    context: &Context<'_>,
+) -> Option<Amount> {
+    let terms = open.terms();
+    let fee = terms.returned_item_fee.filter(|_| action.may_charge_fee())?;
+    let mut fees = open.fees.values();
     let charged =
-        open.fees.values().any(|fee| fee.payment == Some(id) && fee.state == FeeState::Assessed);
-    if let (Some(amount), true, false) = (open.terms().returned_item_fee, fee_allowed, charged) {
-        let kind = FeeKind::ReturnedItem;
-        let fee = FeeId::derived(context.account, context.request);
-        draft.push(fees::charge(&draft.account, fee, kind, amount, Some(id), context));
-        // A credit balance may have kept the account paid off, and may not cover the fee too.
-        if let Some(payoff) = payoff_change(&draft.account, &draft.account.book, Some(id), context)
-        {
-            draft.push(payoff);
-        }
+        fees.any(|fee| fee.payment == Some(payment.id) && fee.state == FeeState::Assessed);
+    if charged || open.charged_off.is_some() {
+        return None;
     }
-    Ok(draft.events)
+    let cap = terms.governing_state.and_then(|state| {
+        context.rules.returned_item_fee_cap(state, payment.amount, context.today())
+    });
+    Some(cap.map_or(fee, |cap| fee.min(cap)))
 }
 
 /// Restores a returned payment as of its effective date, and takes back the fee that its return had
@@ -84,20 +103,17 @@ pub(super) fn reinstate(open: &OpenAccount, id: PaymentId, context: &Context<'_>
         let state = payment.progress.name().to_owned();
         return Err(Refusal::NotReturned { payment: id, state }.into());
     }
-    let mut draft = Draft::new(open, context.received_at);
+    let mut draft = Draft::new(open, context);
     for (fee, charged) in &open.fees {
         if charged.payment == Some(id) && charged.state == FeeState::Assessed {
-            draft.push(fees::take_back(&draft.account, *fee, charged, context));
+            let reason = WaiveReason::Corrected;
+            let waived = fees::take_back(&draft.account, (*fee, charged), reason, context);
+            draft.push(waived);
         }
     }
-    let mut entries = draft.account.book.entries().to_vec();
-    entries.push(payment.entry(Split::default()));
-    let change = Change {
-        subject: Subject::In(id, payment.channel),
-        entries,
-        effective: payment.effective_date,
-        gl_date: context.gl_date(),
-    };
+    let entry = payment.entry(Split::default());
+    let subject = Subject::In(id, payment.channel);
+    let change = Change::with(&draft.account.book, subject, entry, context.gl_date());
     let restated = restate(&draft.account.book, change, context);
     draft.push(Event::PaymentReinstated(PaymentReinstated {
         payment: id,
@@ -105,26 +121,5 @@ pub(super) fn reinstate(open: &OpenAccount, id: PaymentId, context: &Context<'_>
         split: restated.split,
         posting: restated.posting,
     }));
-    if let Some(payoff) = payoff_change(&draft.account, &restated.after, Some(id), context) {
-        draft.push(payoff);
-    }
-    Ok(draft.events)
-}
-
-/// Events of one decision, each worked out on what the one before leaves behind.
-struct Draft {
-    account: OpenAccount,
-    events: Vec<Event>,
-    at: DateTime<Utc>,
-}
-
-impl Draft {
-    fn new(open: &OpenAccount, at: DateTime<Utc>) -> Self {
-        Self { account: open.clone(), events: Vec::new(), at }
-    }
-
-    fn push(&mut self, event: Event) {
-        self.account.follow(&event, self.at);
-        self.events.push(event);
-    }
+    Ok(draft.conclude(Some(id)))
 }

@@ -12,11 +12,14 @@
 mod allocation;
 mod cutoffs;
 mod fees;
+mod late_fees;
 mod leases;
+mod losses;
 mod payoffs;
 pub(crate) mod properties;
 mod refusals;
 mod returns;
+mod servicing;
 mod title;
 
 use std::sync::{Arc, LazyLock};
@@ -25,7 +28,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::America::New_York;
 
 use super::commands::{Command, Lien};
-use super::events::{Event, FeeKind, Funding, Split};
+use super::events::{ChargeOffReason, Event, ExtensionKind, FeeKind, Funding, Split};
 use super::state::{Account, OpenAccount};
 use super::terms::{InstalmentPlan, Terms};
 use super::{Context, Decision, Denial, Refusal, decide, evolve};
@@ -33,7 +36,7 @@ use crate::domain::books::AccountingDays;
 use crate::domain::cutoff::eastern_date;
 use crate::domain::interest::DayCount;
 use crate::domain::journal::{LedgerAccount, is_balanced};
-use crate::domain::money::{Amount, Currency, Money, Rate};
+use crate::domain::money::{Amount, Carry, Currency, Money, Rate};
 use crate::domain::product::{Channel, Product};
 use crate::domain::rulebook::Rulebook;
 use crate::ids::{AccountId, FeeId, PaymentId, RequestId};
@@ -89,6 +92,10 @@ fn loan() -> Terms {
             first_amount_due: None,
         },
         returned_item_fee: Some(amount("25.00")),
+        late_fee: None,
+        shortfall_tolerance: None,
+        interest_carry: Carry::default(),
+        governing_state: None,
     }
 }
 
@@ -124,6 +131,7 @@ fn pay(amount_text: &str, on: &str) -> Command {
         payment_date: date(on),
         funding: None,
         allow_duplicate: false,
+        payoff_quote: None,
     }
 }
 
@@ -143,15 +151,32 @@ fn receive(channel: Channel, amount_text: &str, on: &str) -> Command {
         reference: None,
         third_party_fee: None,
         allow_duplicate: false,
+        payoff_quote: None,
+        preview: None,
     }
 }
 
+fn change_rate(annual_rate: Rate, effective_date: NaiveDate) -> Command {
+    Command::ChangeRate { annual_rate, effective_date, preview: None }
+}
+
+fn extend(months: u32, effective_date: NaiveDate) -> Command {
+    let kind = ExtensionKind::Extension;
+    let allow_over_limit = false;
+    Command::GrantExtension { kind, months, effective_date, allow_over_limit, preview: None }
+}
+
+fn charge_off(principal: Option<Amount>, effective_date: NaiveDate) -> Command {
+    let reason = ChargeOffReason::Delinquency;
+    Command::ChargeOff { principal, reason, effective_date, preview: None }
+}
+
 fn take_back(payment: PaymentId, return_code: &str) -> Command {
-    Command::ReturnPayment { payment, return_code: return_code.to_owned() }
+    Command::ReturnPayment { payment, return_code: return_code.to_owned(), preview: None }
 }
 
 fn reinstate(payment: PaymentId) -> Command {
-    Command::ReinstatePayment { payment }
+    Command::ReinstatePayment { payment, preview: None }
 }
 
 fn assess(amount_text: &str) -> Command {

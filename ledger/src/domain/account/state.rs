@@ -1,20 +1,23 @@
 //! What is known of an account: the fold of its events.
 
+mod follow;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::book::{Book, Entry, Movement, Standing};
 use super::events::{
-    AccountOpened, AccountPaidOff, CancelReason, Event, FeeKind, Funding, LienRecorded,
-    PaymentApplied, PaymentReceived, PaymentReinstated, PaymentReturned, PaymentScheduled, Split,
+    AccountOpened, AccountPaidOff, CancelReason, FeeKind, Funding, LienRecorded, PayoffQuoted,
+    RefundMethod, Reopened, Split, WaiveReason,
 };
+use super::refusal::Refusal;
 use super::terms::Terms;
 use crate::domain::cutoff::Window;
 use crate::domain::money::{Amount, Money};
-use crate::domain::product::Channel;
+use crate::domain::product::{Channel, Product};
 use crate::domain::words::words;
-use crate::ids::{FeeId, PaymentId};
+use crate::ids::{FeeId, PaymentId, QuoteId, RefundId};
 
 /// An account, or the absence of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +42,16 @@ pub struct OpenAccount {
     pub title: Title,
     /// Set while nothing is owed.
     pub paid_off: Option<AccountPaidOff>,
+    /// Set once everything owed was charged off: the day from which that counts.
+    pub charged_off: Option<NaiveDate>,
+    /// Payoff quotes that were given, by id.
+    pub quotes: BTreeMap<QuoteId, PayoffQuoted>,
+    /// Refunds of credit balances, by id.
+    pub refunds: BTreeMap<RefundId, Refund>,
+    /// Months granted by extensions and deferrals, with the day from which each counts.
+    pub extensions: Vec<(NaiveDate, u32)>,
+    /// Instalments that were open again since a payment came back, by number.
+    pub(super) reopened: BTreeMap<u32, Reopened>,
     movements: u64,
 }
 
@@ -59,6 +72,8 @@ pub struct Payment {
     pub schedule: Option<Schedule>,
     /// What the sender told, if it came in by another channel.
     pub receipt: Option<Receipt>,
+    /// The payoff quote that it pays, or is meant to.
+    pub payoff_quote: Option<QuoteId>,
     /// What it pays, or paid when it was last good.
     pub split: Option<Split>,
     /// When it was written to the books.
@@ -137,8 +152,27 @@ pub struct Fee {
     pub effective_date: NaiveDate,
     /// The returned payment that it is for.
     pub payment: Option<PaymentId>,
+    /// The late instalment that it is for, from 1.
+    pub instalment: Option<u32>,
     /// Taken back?
     pub state: FeeState,
+    /// Why, if it was taken back.
+    pub waived: Option<WaiveReason>,
+}
+
+/// A credit balance that was sent back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    /// How much.
+    pub amount: Amount,
+    /// How it is paid.
+    pub method: RefundMethod,
+    /// The payment that left the credit balance.
+    pub payment: Option<PaymentId>,
+    /// The day of the refund.
+    pub effective_date: NaiveDate,
+    /// Did it come back?
+    pub returned: bool,
 }
 
 words! {
@@ -197,6 +231,11 @@ impl OpenAccount {
             fees: BTreeMap::new(),
             title: Title::NoLien,
             paid_off: None,
+            charged_off: None,
+            quotes: BTreeMap::new(),
+            refunds: BTreeMap::new(),
+            extensions: Vec::new(),
+            reopened: BTreeMap::new(),
             movements: 0,
         }
     }
@@ -206,9 +245,33 @@ impl OpenAccount {
         &self.book.terms
     }
 
-    /// The order of the next movement.
-    pub(super) const fn next_order(&self) -> u64 {
-        self.movements
+    /// A movement recorded next.
+    pub(super) const fn next_entry(&self, effective: NaiveDate, what: Movement) -> Entry {
+        Entry { effective, order: self.movements, what }
+    }
+
+    /// Refuses what makes no sense once nothing is owed.
+    pub(super) fn check_owed(&self) -> Result<(), Refusal> {
+        let paid_off = self.paid_off.as_ref();
+        paid_off
+            .map_or(Ok(()), |it| Err(Refusal::AccountPaidOff { paid_off_date: it.paid_off_date }))
+    }
+
+    /// Refuses what makes no sense once nothing is owed, or nothing expected.
+    pub(super) fn check_in_service(&self) -> Result<(), Refusal> {
+        self.check_owed()?;
+        let refuse = |charged_off_date| Err(Refusal::AccountChargedOff { charged_off_date });
+        self.charged_off.map_or(Ok(()), refuse)
+    }
+
+    /// Refuses a lease, which has rentals and no principal.
+    pub(super) fn check_has_principal(&self) -> Result<(), Refusal> {
+        match self.terms().product {
+            Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => Ok(()),
+            product @ Product::Lease => {
+                Err(Refusal::ProductHasNoPrincipal { product: product.as_str().to_owned() })
+            }
+        }
     }
 
     /// What the tracker shows.
@@ -230,167 +293,25 @@ impl OpenAccount {
     /// Days past due at the close of `as_of`: since the due date of the oldest unpaid instalment, 0
     /// on the due date and when nothing is unpaid.
     pub fn days_past_due(&self, as_of: NaiveDate) -> i64 {
-        self.book
-            .oldest_unpaid_due_date(as_of)
-            .map_or(0, |due| as_of.signed_duration_since(due).num_days().max(0))
-    }
-
-    pub(super) fn follow(&mut self, event: &Event, at: DateTime<Utc>) {
-        match event {
-            Event::AccountOpened(_) | Event::RequestRefused(_) | Event::NothingChanged(_) => {}
-            Event::PaymentScheduled(scheduled) => self.payment_scheduled(scheduled, at),
-            Event::PaymentCancelled(cancelled) => {
-                if let Some(payment) = self.payments.get_mut(&cancelled.payment) {
-                    payment.progress = Progress::Cancelled { at, reason: cancelled.reason };
-                }
-            }
-            Event::PaymentApplied(applied) => self.payment_applied(applied, at),
-            Event::PaymentReceived(received) => self.payment_received(received, at),
-            Event::PaymentReturned(returned) => self.payment_returned(returned, at),
-            Event::PaymentReinstated(reinstated) => self.payment_reinstated(reinstated),
-            Event::FeeAssessed(assessed) => {
-                let (effective_date, amount) = (assessed.effective_date, assessed.amount);
-                let (kind, payment) = (assessed.kind, assessed.payment);
-                let state = FeeState::Assessed;
-                let fee = Fee { kind, amount, effective_date, payment, state };
-                self.fees.insert(assessed.fee, fee);
-                let what = Movement::Fee { id: assessed.fee, amount };
-                self.insert(effective_date, what);
-                self.book.post(effective_date, &assessed.posting);
-            }
-            Event::FeeWaived(waived) => {
-                if let Some(fee) = self.fees.get_mut(&waived.fee) {
-                    fee.state = FeeState::Waived;
-                }
-                self.book.remove_fee(waived.fee);
-                self.book.post(waived.effective_date, &waived.posting);
-            }
-            Event::LienRecorded(lien) => self.title = Title::Held(lien.clone()),
-            Event::AccountPaidOff(paid_off) => self.paid_off = Some(paid_off.clone()),
-            Event::PayoffReversed(_) => self.paid_off = None,
-            Event::LienReleased(released) => {
-                if let Title::Held(lien) = &self.title {
-                    let lien = lien.clone();
-                    let released_date = released.released_date;
-                    self.title = Title::Released { lien, released_date, released_at: at };
-                }
-            }
-        }
-        self.refresh_splits(event);
-    }
-
-    fn payment_scheduled(&mut self, scheduled: &PaymentScheduled, at: DateTime<Utc>) {
-        let payment = Payment {
-            id: scheduled.payment,
-            channel: Channel::OwnAch,
-            amount: scheduled.amount,
-            effective_date: scheduled.payment_date,
-            progress: Progress::Scheduled,
-            schedule: Some(Schedule {
-                scheduled_at: at,
-                window: scheduled.window,
-                cutoff_at: scheduled.cutoff_at,
-                origination_date: scheduled.origination_date,
-                funding: scheduled.funding.clone(),
-            }),
-            receipt: None,
-            split: None,
-            applied_at: None,
-            order: 0,
-        };
-        self.payments.insert(payment.id, payment);
-    }
-
-    fn payment_applied(&mut self, applied: &PaymentApplied, at: DateTime<Utc>) {
-        let order = self.movements;
-        if let Some(payment) = self.payments.get_mut(&applied.payment) {
-            payment.progress = Progress::Applied;
-            payment.applied_at = Some(at);
-            payment.split = Some(applied.split);
-            payment.order = order;
-        }
-        let what = Movement::Payment {
-            id: applied.payment,
-            amount: applied.amount,
-            channel: Channel::OwnAch,
-            split: applied.split,
-        };
-        self.insert(applied.effective_date, what);
-        self.book.post(applied.effective_date, &applied.posting);
-    }
-
-    fn payment_received(&mut self, received: &PaymentReceived, at: DateTime<Utc>) {
-        let payment = Payment {
-            id: received.payment,
-            channel: received.channel,
-            amount: received.amount,
-            effective_date: received.effective_date,
-            progress: Progress::Applied,
-            schedule: None,
-            receipt: Some(Receipt {
-                reference: received.reference.clone(),
-                third_party_fee: received.third_party_fee,
-            }),
-            split: Some(received.split),
-            applied_at: Some(at),
-            order: self.movements,
-        };
-        let what = Movement::Payment {
-            id: payment.id,
-            amount: payment.amount,
-            channel: payment.channel,
-            split: received.split,
-        };
-        self.payments.insert(payment.id, payment);
-        self.insert(received.effective_date, what);
-        self.book.post(received.effective_date, &received.posting);
-    }
-
-    fn payment_returned(&mut self, returned: &PaymentReturned, at: DateTime<Utc>) {
-        if let Some(payment) = self.payments.get_mut(&returned.payment) {
-            let return_code = returned.return_code.clone();
-            payment.progress = Progress::Returned { at, return_code };
-        }
-        self.book.remove_payment(returned.payment);
-        self.book.post(returned.effective_date, &returned.posting);
-    }
-
-    fn payment_reinstated(&mut self, reinstated: &PaymentReinstated) {
-        if let Some(payment) = self.payments.get_mut(&reinstated.payment) {
-            payment.progress = Progress::Applied;
-            payment.split = Some(reinstated.split);
-            self.book.insert(payment.entry(reinstated.split));
-        }
-        self.book.post(reinstated.effective_date, &reinstated.posting);
-    }
-
-    fn insert(&mut self, effective: NaiveDate, what: Movement) {
-        let order = self.movements;
-        self.movements = self.movements.saturating_add(1);
-        self.book.insert(Entry { effective, order, what });
-    }
-
-    /// Payments show the split that the timeline has for them.
-    fn refresh_splits(&mut self, event: &Event) {
-        let Some(posting) = event.posting() else { return };
-        for moved in &posting.reallocated {
-            if let Some(payment) = self.payments.get_mut(&moved.payment) {
-                payment.split = Some(moved.split);
-            }
-        }
+        self.standing(as_of).days_past_due()
     }
 
     /// What is owed in all at the close of `as_of`.
     pub fn payoff(&self, as_of: NaiveDate) -> Money {
-        self.standing(as_of).payoff(self.terms())
+        self.standing(as_of).payoff()
     }
 }
 
 impl Payment {
     /// Its place on the timeline when it pays `split`.
     pub(super) fn entry(&self, split: Split) -> Entry {
-        let what =
-            Movement::Payment { id: self.id, amount: self.amount, channel: self.channel, split };
+        let what = Movement::Payment {
+            id: self.id,
+            amount: self.amount,
+            channel: self.channel,
+            payoff: self.payoff_quote.is_some(),
+            split,
+        };
         Entry { effective: self.effective_date, order: self.order, what }
     }
 }

@@ -1,16 +1,21 @@
 //! What a contract says: the balance it starts from, its rate, and when instalments fall due.
 
 use chrono::{Datelike, Months, NaiveDate};
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::events::is_default;
 use crate::domain::interest::DayCount;
-use crate::domain::money::{AMOUNT_MAX, Amount, Currency, Money, Rate};
+use crate::domain::money::{AMOUNT_MAX, Amount, Carry, Currency, Money, Rate};
 use crate::domain::product::Product;
+use crate::domain::rulebook::StateCode;
 
 /// The most instalments a plan may have: fifty years of months.
 pub const INSTALMENTS_MAX: u32 = 600;
+
+/// The longest grace period before a late fee, in days.
+pub const GRACE_DAYS_MAX: u16 = 60;
 
 /// The terms an account is opened with: a new contract, or one boarded from another system as of a
 /// date, with what was unpaid then.
@@ -45,6 +50,72 @@ pub struct Terms {
     /// What the contract charges for a returned item; none if it charges nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned_item_fee: Option<Amount>,
+    /// What the contract charges for a late instalment; none if it charges nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_fee: Option<LateFee>,
+    /// How much an instalment may fall short and still count as met. Filled in from the rules when
+    /// the account is opened without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortfall_tolerance: Option<Tolerance>,
+    /// The sub-cent remainder of interest before `interest_paid_through` that was accrued and not
+    /// posted: it counts on.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub interest_carry: Carry,
+    /// The state whose law caps what the contract may charge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governing_state: Option<StateCode>,
+}
+
+/// What a contract charges for an instalment that is not met within its grace period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LateFee {
+    /// The fee is charged on the day after this many days from the due date.
+    pub grace_days: u16,
+    /// How much it is.
+    #[serde(flatten)]
+    pub charge: LateCharge,
+    /// The most that it may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<Amount>,
+}
+
+/// How a late fee is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LateCharge {
+    /// A fixed amount.
+    Amount(Amount),
+    /// A share of what is unpaid of the instalment.
+    Rate(Rate),
+}
+
+impl LateFee {
+    /// The fee for an instalment of which `unpaid` is missing; none if that comes to nothing.
+    pub fn of(&self, unpaid: Money) -> Option<Amount> {
+        let fee = match self.charge {
+            LateCharge::Amount(amount) => amount.money(),
+            LateCharge::Rate(rate) => {
+                Money::round_half_up(unpaid.decimal().saturating_mul(rate.decimal()))
+            }
+        };
+        self.maximum.map_or(fee, |most| fee.min(most.money())).amount()
+    }
+}
+
+/// How much of an instalment may be missing while it still counts as met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tolerance {
+    /// So much.
+    Amount(Money),
+    /// The rest, once this share of it is paid: `0.9` lets a tenth be missing.
+    Share(Rate),
+}
+
+impl Default for Tolerance {
+    fn default() -> Self {
+        Self::Amount(Money::ZERO)
+    }
 }
 
 /// Level monthly instalments on an anchor day.
@@ -121,6 +192,27 @@ impl Terms {
         if self.unpaid_fees.is_negative() {
             return invalid("unpaid_fees", "must not be negative");
         }
+        let most = Rate::new(Decimal::ONE).unwrap_or_default();
+        match self.shortfall_tolerance {
+            Some(Tolerance::Amount(missing)) if missing.is_negative() => {
+                return invalid("shortfall_tolerance", "must not be negative");
+            }
+            Some(Tolerance::Share(paid)) if paid > most || paid == Rate::default() => {
+                return invalid("shortfall_tolerance", "a share is above 0 and at most 1");
+            }
+            Some(Tolerance::Amount(_) | Tolerance::Share(_)) | None => {}
+        }
+        if let Some(LateFee { grace_days, charge, .. }) = self.late_fee {
+            if grace_days > GRACE_DAYS_MAX {
+                return invalid("late_fee.grace_days", "must be at most 60");
+            }
+            if matches!(charge, LateCharge::Rate(rate) if rate > most || rate == Rate::default()) {
+                return invalid("late_fee.rate", "must be above 0 and at most 1");
+            }
+        }
+        if is_lease && self.interest_carry != Carry::default() {
+            return invalid("interest_carry", "a lease accrues no interest");
+        }
         if self.interest_paid_through > self.opened_date {
             return invalid("interest_paid_through_date", "must not be after opened_date");
         }
@@ -149,17 +241,28 @@ impl Terms {
     }
 }
 
+/// The anchor day of the month so many months after that of `first`, or the last day of a shorter
+/// month.
+pub(super) fn due_date_in(first: NaiveDate, months: i64, day_of_month: u32) -> NaiveDate {
+    let month = first.with_day(1).unwrap_or(first);
+    let count = Months::new(u32::try_from(months.unsigned_abs()).unwrap_or(u32::MAX));
+    let month = if months < 0 {
+        month.checked_sub_months(count).unwrap_or(NaiveDate::MIN)
+    } else {
+        month.checked_add_months(count).unwrap_or(NaiveDate::MAX)
+    };
+    (28..=day_of_month.min(31))
+        .rev()
+        .chain(std::iter::once(day_of_month))
+        .find_map(|day| month.with_day(day))
+        .unwrap_or(month)
+}
+
 impl InstalmentPlan {
     /// The due date of the `index`-th remaining instalment, from 0: the anchor day of its month, or
     /// the last day of a shorter month. Never chained from a clamped date.
     pub fn due_date(&self, index: u32) -> NaiveDate {
-        let first_of_month = self.first_due_date.with_day(1).unwrap_or(self.first_due_date);
-        let month = first_of_month.checked_add_months(Months::new(index)).unwrap_or(NaiveDate::MAX);
-        (28..=self.day_of_month.min(31))
-            .rev()
-            .chain(std::iter::once(self.day_of_month))
-            .find_map(|day| month.with_day(day))
-            .unwrap_or(month)
+        due_date_in(self.first_due_date, i64::from(index), self.day_of_month)
     }
 
     /// The due date of the last instalment.

@@ -1,9 +1,9 @@
 //! The lien and the title: held until the account is paid off with good money, then released.
 
 use super::commands::Lien;
+use super::draft::Draft;
 use super::events::{Event, LienReleased};
 use super::opening::recorded;
-use super::posting::payoff_change;
 use super::refusal::Refusal;
 use super::state::{OpenAccount, Title};
 use super::{Context, Decision};
@@ -22,11 +22,10 @@ pub(super) fn record(open: &OpenAccount, lien: &Lien, context: &Context<'_>) -> 
     let lien = recorded(lien);
     match &open.title {
         Title::NoLien => {
-            let recorded = Event::LienRecorded(lien);
-            let mut after = open.clone();
-            after.follow(&recorded, context.received_at);
-            let payoff = payoff_change(&after, &after.book, None, context);
-            Ok(std::iter::once(recorded).chain(payoff).collect())
+            let mut draft = Draft::new(open, context);
+            draft.push(Event::LienRecorded(lien));
+            draft.settle_payoff(None);
+            Ok(draft.finish())
         }
         Title::Held(held) | Title::Released { lien: held, .. } if *held == lien => Ok(Vec::new()),
         Title::Held(held) | Title::Released { lien: held, .. } => {

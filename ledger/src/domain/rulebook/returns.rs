@@ -176,6 +176,12 @@ impl ReturnAction {
         matches!(self, Self::InsufficientFunds)
     }
 
+    /// Whether an instalment that such a return opens again never costs a late fee: sets C, E and F,
+    /// where the customer is not to blame (domain rule 4.12).
+    pub const fn excuses_lateness(self) -> bool {
+        matches!(self, Self::Unauthorised | Self::EntryMismatch | Self::Deceased | Self::OurError)
+    }
+
     /// Whether the payment account takes no more debits.
     pub const fn disables_payment_account(self) -> bool {
         matches!(self, Self::AccountUnusable | Self::Unauthorised | Self::Deceased)

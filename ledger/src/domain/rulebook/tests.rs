@@ -21,7 +21,7 @@ fn today() -> NaiveDate {
 #[test]
 fn the_shipped_document_is_a_rulebook_and_is_pinned_by_its_digest() {
     let rulebook = Rulebook::parse(BUILT_IN).unwrap();
-    assert_eq!(rulebook.version(), "2026-11");
+    assert_eq!(rulebook.version(), "2026-11.2");
     assert_eq!(rulebook.document(), BUILT_IN);
     assert_eq!(rulebook.digest().len(), DIGEST_LENGTH);
     let changed = BUILT_IN.replacen("\"fees\"", "\"fees\" ", 1);
@@ -36,8 +36,8 @@ fn what_is_unknown_missing_or_contradictory_is_refused() {
     let broken = [
         (r#""calendar_overrides": []"#, r#""calendar_overrides": [], "more": 1"#),
         (r#""calendar_overrides": []"#, &twice),
-        (r#""version": "2026-11""#, r#""version": """#),
-        (r#""version": "2026-11","#, ""),
+        (r#""version": "2026-11.2""#, r#""version": """#),
+        (r#""version": "2026-11.2","#, ""),
         (r#""15:00""#, r#""3 pm""#),
         (r#""99999999.99""#, r#""0.00""#),
         (r#""R01""#, r#""01""#),

@@ -107,6 +107,8 @@ fn what_a_vendor_charges_on_top_is_in_no_sum() {
         reference: Some("CFP-1".to_owned()),
         third_party_fee: Some(amount("3.45")),
         allow_duplicate: false,
+        payoff_quote: None,
+        preview: None,
     };
     let received = history.at("2026-04-01 12:00").when(command);
     let after = received.then(&["PaymentReceived"]);

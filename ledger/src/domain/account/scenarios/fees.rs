@@ -48,13 +48,13 @@ fn what_a_waived_fee_was_paid_with_pays_principal() {
 fn a_waiver_of_the_last_that_is_owed_pays_the_account_off() {
     let outcome = opened(loan()).at("2026-03-01 10:00").when(assess("15.50"));
     let fee = outcome.fee();
-    // What is due goes before the fee, what is not due yet behind it: a hundred cents stay owed.
-    let (paid, _) = outcome.done().paid_by_ach("10014.50", "2026-03-01");
+    // What is due goes before the fee, what is not due yet behind it: eleven dollars stay owed.
+    let (paid, _) = outcome.done().paid_by_ach("10004.50", "2026-03-01");
     assert_eq!(
         paid.standing("2026-03-01"),
-        "principal 1.00 interest 0.00 fees 0.00 credit 0.00 dpd 0"
+        "principal 11.00 interest 0.00 fees 0.00 credit 0.00 dpd 0"
     );
     let waived = paid.at("2026-03-02 09:00").when(Command::WaiveFee { fee });
     let after = waived.then(&["FeeWaived", "AccountPaidOff"]);
-    assert_eq!(after.open().payoff(date("2026-03-02")), money("-14.50"));
+    assert_eq!(after.open().payoff(date("2026-03-02")), money("-4.50"));
 }

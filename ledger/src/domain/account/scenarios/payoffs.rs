@@ -30,14 +30,49 @@ fn a_payoff_with_excess_leaves_a_credit_balance() {
 }
 
 #[test]
-fn a_payoff_that_comes_late_is_short_and_pays_nothing_off() {
-    let history = opened(quoted_loan());
+fn a_payoff_that_comes_late_is_short_by_little_and_the_rest_is_written_off() {
+    let quoted = opened(quoted_loan())
+        .at("2026-06-16 09:00")
+        .when(Command::QuotePayoff { good_through_date: date("2026-06-30") });
+    let history = quoted.then(&["PayoffQuoted"]);
     let received =
         history.at("2026-07-02 09:00").when(receive(Channel::Mail, "12403.60", "2026-07-02"));
-    let after = received.then(&["PaymentReceived"]);
+    let after = received.then(&["PaymentReceived", "AccountPaidOff"]);
     assert_eq!(after.split(received.payment()), "37.32/12341.28/25.00/0.00");
-    assert_eq!(after.open().payoff(date("2026-07-02")), money("4.39"));
-    assert_eq!(after.open().paid_off, None);
+    let journal = received.journal();
+    assert_eq!(
+        journal.get(..6).unwrap(),
+        [
+            "1025 12403.60",
+            "1110 -37.32",
+            "1100 -12345.67",
+            "1120 -25.00",
+            "5020 4.39",
+            "1110 37.32",
+        ]
+    );
+    assert_eq!(after.open().payoff(date("2026-07-02")), Money::ZERO);
+    let back = after.at("2026-07-08 09:00").when(take_back(received.payment(), "R02")).done();
+    assert_eq!(back.standing("2026-07-08"), history.standing("2026-07-08"));
+    assert_eq!(back.ledger(LedgerAccount::SmallBalanceWriteOff), "0.00");
+}
+
+#[test]
+fn a_payoff_that_is_short_by_more_pays_nothing_off() {
+    let history = opened(quoted_loan());
+    let received =
+        history.at("2026-07-05 09:00").when(receive(Channel::Mail, "12403.60", "2026-07-05"));
+    let after = received.then(&["PaymentReceived"]);
+    assert_eq!(after.open().payoff(date("2026-07-05")), money("10.97"));
+}
+
+#[test]
+fn what_is_left_of_an_instalment_is_no_small_balance_of_a_payoff() {
+    let small = Terms { principal: money("318.00"), annual_rate: Rate::default(), ..loan() };
+    let billed = opened(small).at("2026-04-01 09:00");
+    let after = billed.when(receive(Channel::Mail, "310.00", "2026-04-01"));
+    let after = after.then(&["PaymentReceived"]);
+    assert_eq!(after.open().payoff(date("2026-04-01")), money("8.00"));
 }
 
 /// Paid off by wire on 2026-06-26, with 8.78 too much.

@@ -1,0 +1,157 @@
+//! What time alone does to an account that is past due: late fees, and interest income that is no
+//! longer booked.
+
+use chrono::{Days, NaiveDate};
+
+use super::book::{Book, Movement};
+use super::draft::Draft;
+use super::events::{Event, FeeKind, NonAccrualStarted, Reopened, WaiveReason};
+use super::fees::{self, Charge};
+use super::instalments::Instalments;
+use super::state::{Fee, FeeState, OpenAccount};
+use super::{Context, Decision};
+use crate::domain::money::{Amount, Money};
+use crate::ids::FeeId;
+
+/// Assesses the late fees that are due by today, and stops or resumes interest income. Nothing to do
+/// for an account that is paid off or charged off.
+pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Decision {
+    if open.paid_off.is_some() || open.charged_off.is_some() {
+        return Ok(Vec::new());
+    }
+    let today = context.today();
+    let mut draft = Draft::new(open, context);
+    for (index, late) in late_fees(open, today) {
+        let number = index.saturating_add(1);
+        let charge = Charge {
+            fee: FeeId::of_instalment(context.account, context.request, number),
+            kind: FeeKind::Late,
+            amount: late.amount,
+            on: late.on,
+            payment: None,
+            instalment: Some(number),
+        };
+        let charged = fees::charge(&draft.account, charge, context);
+        draft.push(charged);
+    }
+    let days = open.standing(today).days_past_due();
+    let limit = context.rules.delinquency(open.terms().product, today).non_accrual_days;
+    if limit.is_some_and(|limit| days >= i64::from(limit)) && !open.book.is_non_accrual() {
+        let days_past_due = u32::try_from(days).unwrap_or(u32::MAX);
+        draft.push(Event::NonAccrualStarted(NonAccrualStarted { as_of: today, days_past_due }));
+    }
+    Ok(draft.conclude(None))
+}
+
+/// Is nothing past due at the close of `today`?
+pub(super) fn is_current(open: &OpenAccount, today: NaiveDate) -> bool {
+    open.standing(today).days_past_due() == 0
+}
+
+/// A late fee as the account is known now.
+struct Late {
+    on: NaiveDate,
+    amount: Amount,
+}
+
+/// The last day on which the instalment is in time. None if it never costs a late fee.
+fn last_grace_day(
+    open: &OpenAccount,
+    instalments: &Instalments,
+    index: u32,
+    grace_days: u16,
+) -> Option<NaiveDate> {
+    let due = instalments.due_date(index);
+    let from = match open.reopened.get(&index.saturating_add(1)) {
+        None => due,
+        Some(reopened) => reopened.grace_from?.max(due),
+    };
+    from.checked_add_days(Days::new(grace_days.into()))
+}
+
+/// The fees, by instalment from 0, that are due by `today` and were not charged: an instalment is
+/// late when it was not met at the close of its last day of grace, whatever was paid since.
+fn late_fees(open: &OpenAccount, today: NaiveDate) -> Vec<(u32, Late)> {
+    let Some(rule) = open.terms().late_fee else { return Vec::new() };
+    let instalments = open.book.instalments();
+    let plan = instalments.plan();
+    let due = 0..instalments.due_count(today);
+    due.filter(|index| !was_charged(open, *index))
+        .filter_map(|index| {
+            let last = last_grace_day(open, instalments, index, rule.grace_days)?;
+            let in_reach = last >= open.terms().opened_date && last < today;
+            if !in_reach {
+                return None;
+            }
+            let billed = open.book.billed_by(last);
+            if instalments.covered_count(billed) > index || open.standing(last).settled {
+                return None;
+            }
+            let (start, end) = (plan.total_of(index), plan.total_of(index.saturating_add(1)));
+            let amount = rule.of(end - billed.max(start))?;
+            Some((index, Late { on: last.succ_opt()?, amount }))
+        })
+        .collect()
+}
+
+/// Once per instalment: a fee that was waived because somebody asked does not come back, one that
+/// was wrong may.
+fn was_charged(open: &OpenAccount, index: u32) -> bool {
+    open.fees.values().any(|fee| {
+        let stands = fee.state == FeeState::Assessed || fee.waived == Some(WaiveReason::Requested);
+        fee.instalment == Some(index.saturating_add(1)) && stands
+    })
+}
+
+/// Late fees of instalments that were in time after all: the money, or the extension, counts from
+/// before the fee.
+pub(super) fn wrongly_late(open: &OpenAccount) -> Vec<FeeId> {
+    let Some(rule) = open.terms().late_fee else { return Vec::new() };
+    let in_time = |fee: &Fee| {
+        let Some(number) = fee.instalment.filter(|_| fee.state == FeeState::Assessed) else {
+            return false;
+        };
+        let index = number.saturating_sub(1);
+        let Some(eve) = fee.effective_date.pred_opt() else { return false };
+        let instalments = open.book.instalments_as_of(eve);
+        let grace = Days::new(rule.grace_days.into());
+        let not_yet = instalments
+            .due_date(index)
+            .checked_add_days(grace)
+            .is_none_or(|last| last >= fee.effective_date);
+        not_yet
+            || instalments.covered_count(open.book.billed_by(eve)) > index
+            || open.standing(eve).settled
+    };
+    open.fees.iter().filter(|(_, fee)| in_time(fee)).map(|(id, _)| *id).collect()
+}
+
+/// The instalments that a payment's return opens again, or leaves met by later money only. Their
+/// grace starts anew on `grace_from`; without it, the customer is not to blame, and they never cost
+/// a late fee.
+pub(super) fn reopened(
+    before: &Book,
+    after: &Book,
+    grace_from: Option<NaiveDate>,
+) -> Vec<Reopened> {
+    let (met_before, met_after) = (met_on(before), met_on(after));
+    let numbers = (1_u32..).zip(&met_before).enumerate();
+    numbers
+        .filter(|(at, (_, met))| met_after.get(*at).is_none_or(|after| after > *met))
+        .map(|(_, (instalment, _))| Reopened { instalment, grace_from })
+        .collect()
+}
+
+/// The day on which each instalment was met, oldest first, as far as they are.
+fn met_on(book: &Book) -> Vec<NaiveDate> {
+    let mut met = Vec::new();
+    let mut billed = Money::ZERO;
+    for entry in book.entries() {
+        let Movement::Payment { amount, split, .. } = &entry.what else { continue };
+        billed += split.billed(*amount);
+        let covered = book.instalments().covered_count(billed);
+        let covered = usize::try_from(covered).unwrap_or(usize::MAX);
+        met.resize(covered.max(met.len()), entry.effective);
+    }
+    met
+}

@@ -1,0 +1,68 @@
+//! Events of one decision, each worked out on what the one before leaves behind, and what follows
+//! from them for the account.
+
+use super::aging::{is_current, wrongly_late};
+use super::events::{AccrualResumed, Event, WaiveReason};
+use super::posting::{Change, Subject, restate};
+use super::state::OpenAccount;
+use super::{Context, fees, payoff};
+use crate::ids::PaymentId;
+
+/// A decision that is being worked out.
+pub(super) struct Draft<'a> {
+    /// The account after the events so far.
+    pub(super) account: OpenAccount,
+    events: Vec<Event>,
+    context: &'a Context<'a>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(open: &OpenAccount, context: &'a Context<'a>) -> Self {
+        Self { account: open.clone(), events: Vec::new(), context }
+    }
+
+    pub(super) fn push(&mut self, event: Event) {
+        self.account.follow(&event, self.context.received_at);
+        self.events.push(event);
+    }
+
+    /// Notes that the account is paid off, or is so no longer.
+    pub(super) fn settle_payoff(&mut self, subject: Option<PaymentId>) {
+        if let Some(event) = payoff::change(&self.account, subject, self.context) {
+            self.push(event);
+        }
+    }
+
+    /// What follows from money that moved: late fees for what was not late after all go, interest
+    /// income is booked again once nothing is past due, and the account is paid off or is not.
+    pub(super) fn conclude(mut self, subject: Option<PaymentId>) -> Vec<Event> {
+        for fee in wrongly_late(&self.account) {
+            let Some(charged) = self.account.fees.get(&fee) else { continue };
+            let reason = WaiveReason::Corrected;
+            let waived = fees::take_back(&self.account, (fee, charged), reason, self.context);
+            self.push(waived);
+        }
+        self.resume_accrual();
+        self.settle_payoff(subject);
+        self.events
+    }
+
+    /// The events so far, without what follows from them.
+    pub(super) fn finish(self) -> Vec<Event> {
+        self.events
+    }
+
+    fn resume_accrual(&mut self) {
+        let today = self.context.today();
+        if !self.account.book.is_non_accrual() || !is_current(&self.account, today) {
+            return;
+        }
+        let mut book = self.account.book.clone();
+        book.set_non_accrual(false);
+        let entries = book.entries().to_vec();
+        let gl_date = self.context.gl_date();
+        let change = Change { subject: Subject::CatchUp, entries, effective: today, gl_date };
+        let posting = restate(&book, change, self.context).posting;
+        self.push(Event::AccrualResumed(AccrualResumed { effective_date: today, posting }));
+    }
+}

@@ -1,0 +1,236 @@
+//! Payoffs: quoted, noticed, and what is left over of them sent back.
+
+use chrono::{Datelike as _, NaiveDate};
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use super::book::{Entry, Movement};
+use super::draft::Draft;
+use super::events::{
+    AccountPaidOff, CreditRefunded, Event, PayoffQuoted, PayoffReversed, RefundMethod,
+    RefundReturned,
+};
+use super::posting::{Change, Subject, restate};
+use super::refusal::Refusal;
+use super::state::{OpenAccount, Progress, Refund, Title};
+use super::{Context, Decision, Denial};
+use crate::domain::interest::DayCount;
+use crate::domain::money::Amount;
+use crate::domain::product::Channel;
+use crate::domain::rulebook::{PayoffFacts, ReleasePlan};
+use crate::ids::{PaymentId, QuoteId, RefundId};
+
+/// Tells what pays the account off on `good_through`, and records that it was told: a receipt can be
+/// matched to it. It is no lock: interest stops on the day the money counts from.
+pub(super) fn quote(
+    open: &OpenAccount,
+    good_through: NaiveDate,
+    context: &Context<'_>,
+) -> Decision {
+    open.check_owed()?;
+    let today = context.today();
+    if good_through < today {
+        let (requested, earliest_date) = (good_through, today);
+        return Err(Refusal::DateInPast { requested, earliest_date }.into());
+    }
+    let days = context.rules.payoff(today).quote_days_max;
+    let latest_date =
+        today.checked_add_days(chrono::Days::new(days.into())).unwrap_or(NaiveDate::MAX);
+    if good_through > latest_date {
+        let (requested, earliest_date) = (good_through, today);
+        return Err(Refusal::DateTooFar { requested, earliest_date, latest_date }.into());
+    }
+    let standing = open.standing(good_through);
+    let pending = open.payments.values().filter(|payment| payment.progress == Progress::Scheduled);
+    let uncleared = funds(open, context).filter(|(_, plan)| plan.hold_until > today);
+    Ok(vec![Event::PayoffQuoted(PayoffQuoted {
+        quote: QuoteId::derived(context.account, context.request),
+        good_through_date: good_through,
+        amount: standing.payoff(),
+        principal: standing.principal,
+        interest: standing.interest_due,
+        fees: standing.fees_due,
+        rentals: standing.rentals_due,
+        charged_off: standing.charged_off,
+        credit: standing.credit,
+        per_diem: per_diem(open, good_through),
+        pending: pending.map(|payment| payment.id).collect(),
+        uncleared: uncleared.map(|(entry, _)| entry).collect(),
+    })])
+}
+
+/// What `date` earns, exact to five decimals.
+fn per_diem(open: &OpenAccount, date: NaiveDate) -> String {
+    let leap = NaiveDate::from_ymd_opt(date.year(), 2, 29).is_some();
+    let divisor = match open.terms().day_count {
+        DayCount::Actual365Or366 if leap => 366_i64,
+        DayCount::Actual365Or366 | DayCount::Actual365 => 365,
+        DayCount::Actual360 | DayCount::Thirty360 => 360,
+    };
+    let (principal, rate) = (open.standing(date).principal, open.book.rate_on(date));
+    let a_year = principal.decimal().saturating_mul(rate.decimal());
+    let a_day = a_year.checked_div(Decimal::from(divisor)).unwrap_or_default();
+    let mut shown = a_day.round_dp_with_strategy(5, RoundingStrategy::MidpointAwayFromZero);
+    shown.rescale(5);
+    shown.to_string()
+}
+
+/// The quote that a payment of `amount` pays: the one that was named, or else the latest one of that
+/// very amount.
+pub(super) fn quote_paid(
+    open: &OpenAccount,
+    named: Option<QuoteId>,
+    amount: Amount,
+) -> Result<Option<QuoteId>, Denial> {
+    match named {
+        Some(quote) if open.quotes.contains_key(&quote) => Ok(Some(quote)),
+        Some(quote) => Err(Denial::QuoteNotFound(quote)),
+        None => {
+            let of_amount = |(_, quoted): &(_, &PayoffQuoted)| quoted.amount == amount.money();
+            let last = open.quotes.iter().filter(of_amount);
+            Ok(last.max_by_key(|(_, quoted)| quoted.good_through_date).map(|(id, _)| *id))
+        }
+    }
+}
+
+/// Sends a credit balance back, or a part of it, once no payment's funds can come back any more: a
+/// refund and then a return would lose the money twice.
+pub(super) fn refund(
+    open: &OpenAccount,
+    amount: Option<Amount>,
+    context: &Context<'_>,
+) -> Decision {
+    let today = context.today();
+    let credit = (-open.standing(today).payoff()).at_least_zero();
+    let Some(amount) = amount.or_else(|| credit.amount()) else {
+        return Err(Refusal::NoCreditBalance { credit }.into());
+    };
+    if amount.money() > credit {
+        return Err(Refusal::NoCreditBalance { credit }.into());
+    }
+    let good_on = funds(open, context).map(|(_, plan)| plan.hold_until).max();
+    if let Some(release_date) = good_on.filter(|good_on| *good_on > today) {
+        return Err(Refusal::FundsOnHold { release_date }.into());
+    }
+    let left_it = open.book.entries().iter().rev().find_map(|entry| match &entry.what {
+        Movement::Payment { id, split, .. } if split.credit.is_positive() => Some(*id),
+        _ => None,
+    });
+    let debited = left_it.and_then(|id| open.payments.get(&id)).is_some_and(|payment| {
+        let schedule = payment.schedule.as_ref();
+        payment.channel == Channel::OwnAch && schedule.is_some_and(|it| it.funding.is_some())
+    });
+    let method = if debited { RefundMethod::AchCredit } else { RefundMethod::Cheque };
+    let id = RefundId::derived(context.account, context.request);
+    let entry = open.next_entry(today, Movement::Refund { id, amount });
+    let subject = Subject::Refund(amount.money());
+    let change = Change::with(&open.book, subject, entry, context.gl_date());
+    let posting = restate(&open.book, change, context).posting;
+    let mut draft = Draft::new(open, context);
+    draft.push(Event::CreditRefunded(CreditRefunded {
+        refund: id,
+        amount,
+        method,
+        payment: left_it,
+        effective_date: today,
+        posting,
+    }));
+    Ok(draft.conclude(None))
+}
+
+/// Takes a refund back that did not arrive: it is a credit balance again.
+pub(super) fn take_refund_back(
+    open: &OpenAccount,
+    refund: RefundId,
+    context: &Context<'_>,
+) -> Decision {
+    let Some(Refund { amount, effective_date, returned, .. }) = open.refunds.get(&refund) else {
+        return Err(Denial::RefundNotFound(refund));
+    };
+    if *returned {
+        return Err(Refusal::RefundAlreadyReturned { refund }.into());
+    }
+    let is_it = |what: &Movement| matches!(what, Movement::Refund { id, .. } if *id == refund);
+    let dates = (*effective_date, context.gl_date());
+    let subject = Subject::RefundBack(amount.money());
+    let change = Change::without(&open.book, subject, is_it, dates);
+    let posting = restate(&open.book, change, context).posting;
+    let mut draft = Draft::new(open, context);
+    let effective_date = *effective_date;
+    draft.push(Event::RefundReturned(RefundReturned { refund, effective_date, posting }));
+    Ok(draft.conclude(None))
+}
+
+/// The event that follows when a change has paid the account off, or owes something again; or when
+/// it is paid off still, but with other money, whose funds are good at another time.
+pub(super) fn change(
+    open: &OpenAccount,
+    subject: Option<PaymentId>,
+    context: &Context<'_>,
+) -> Option<Event> {
+    let settled = open.book.final_standing().settled;
+    match (&open.paid_off, settled) {
+        (None, true) => Some(Event::AccountPaidOff(paid_off(open, context))),
+        (Some(_), false) => Some(Event::PayoffReversed(PayoffReversed { payment: subject })),
+        (Some(recorded), true) => {
+            let anew = paid_off(open, context);
+            (anew != *recorded).then_some(Event::AccountPaidOff(anew))
+        }
+        (None, false) => None,
+    }
+}
+
+/// When the funds of each payment are good, and what the law says about the title: payments that are
+/// on the timeline and paid something, in its order. One that is a credit balance only has paid
+/// nothing off.
+fn funds<'a>(
+    open: &'a OpenAccount,
+    context: &'a Context<'_>,
+) -> impl DoubleEndedIterator<Item = (PaymentId, ReleasePlan)> + 'a {
+    let title_state = match &open.title {
+        Title::Held(lien) | Title::Released { lien, .. } => lien.title_state.parse().ok(),
+        Title::NoLien => None,
+    };
+    open.book.entries().iter().filter_map(move |entry: &Entry| {
+        let Movement::Payment { id, channel, .. } = &entry.what else { return None };
+        let payment = open.payments.get(id);
+        let schedule = payment.and_then(|payment| payment.schedule.as_ref());
+        let facts = PayoffFacts {
+            channel: *channel,
+            guaranteed: false,
+            by_dealer: false,
+            received_on: entry.effective,
+            settled_on: schedule.map(|schedule| schedule.origination_date),
+            demanded_on: None,
+        };
+        Some((*id, context.rules.release_by(title_state, &facts)))
+    })
+}
+
+/// The payoff's dates. Every payment whose funds may still come back holds the title, not only the
+/// last: a wire of the rest does not make yesterday's debit good.
+fn paid_off(open: &OpenAccount, context: &Context<'_>) -> AccountPaidOff {
+    let pays = |entry: &&Entry| match &entry.what {
+        Movement::Payment { amount, split, .. } => amount.money() > split.credit,
+        _ => false,
+    };
+    let paying: Vec<&Entry> = open.book.entries().iter().filter(pays).collect();
+    let is_paying = |payment: &PaymentId| {
+        let is_it =
+            |entry: &&&Entry| matches!(&entry.what, Movement::Payment { id, .. } if id == payment);
+        paying.iter().any(|entry| is_it(&entry))
+    };
+    let plans: Vec<ReleasePlan> =
+        funds(open, context).filter(|(id, _)| is_paying(id)).map(|(_, plan)| plan).collect();
+    let paid_off_date = paying.last().map_or(context.today(), |entry| entry.effective);
+    let Some(payoff) = plans.last() else {
+        let (release_date, statutory_date) = (paid_off_date, paid_off_date);
+        return AccountPaidOff { paid_off_date, release_date, statutory_date };
+    };
+    let holds = plans.iter().map(|plan| plan.hold_until).max().unwrap_or(payoff.hold_until);
+    let in_time = context.rules.calendar().previous_banking_day(payoff.deadline);
+    AccountPaidOff {
+        paid_off_date,
+        release_date: payoff.release_by.max(holds.min(in_time)),
+        statutory_date: payoff.deadline,
+    }
+}

@@ -1,0 +1,150 @@
+//! Late fees: once an instalment, after its grace, and gone again if it was in time after all.
+
+use super::super::events::WaiveReason;
+use super::super::terms::{LateCharge, LateFee};
+use super::*;
+
+/// The loan of the worked examples, whose contract charges 5 % after ten days of grace.
+fn loan_with_late_fee() -> Terms {
+    let charge = LateCharge::Rate("0.05".parse().unwrap());
+    Terms { late_fee: Some(LateFee { grace_days: 10, charge, maximum: None }), ..loan() }
+}
+
+/// The late fees that a daily run charges: day, amount and instalment.
+fn charged(outcome: &Outcome) -> Vec<String> {
+    let fees = outcome.events().iter().filter_map(|event| match event {
+        Event::FeeAssessed(fee) => {
+            let number = fee.instalment.unwrap_or_default();
+            Some(format!("{} {} for {number}", fee.effective_date, fee.amount))
+        }
+        _ => None,
+    });
+    fees.collect()
+}
+
+fn aged(history: &History, at: &str) -> Outcome {
+    history.at(at).when(Command::AgeAccount)
+}
+
+#[test]
+fn a_late_fee_falls_due_on_the_day_after_the_grace() {
+    let history = opened(loan_with_late_fee());
+    assert_eq!(charged(&aged(&history, "2026-04-11 23:59")), [""; 0]);
+    let fee = aged(&history, "2026-04-12 00:01");
+    assert_eq!(charged(&fee), ["2026-04-12 15.50 for 1"]);
+    assert_eq!(fee.journal(), ["1120 15.50", "4020 -15.50", "1110 84.00", "4010 -84.00"]);
+    let after = fee.done();
+    assert_eq!(charged(&aged(&after, "2026-04-30 09:00")), [""; 0]);
+    let paid = history.at("2026-04-11 23:00").when(receive(Channel::Mail, "310.00", "2026-04-11"));
+    assert_eq!(charged(&aged(&paid.done(), "2026-04-12 00:01")), [""; 0]);
+}
+
+#[test]
+fn a_run_that_comes_late_charges_what_fell_due_on_its_own_day() {
+    let history = opened(loan_with_late_fee());
+    let fees = aged(&history, "2026-05-20 09:00");
+    assert_eq!(charged(&fees), ["2026-04-12 15.50 for 1", "2026-05-12 15.50 for 2"]);
+    assert_eq!(fees.done().open().standing(date("2026-04-30")).fees_due, money("15.50"));
+}
+
+#[test]
+fn an_old_fee_makes_no_later_instalment_late() {
+    let late = aged(&opened(loan_with_late_fee()), "2026-04-12 00:01").done();
+    let april = late.at("2026-04-15 09:00").when(receive(Channel::Mail, "310.00", "2026-04-15"));
+    let may =
+        april.done().at("2026-05-01 09:00").when(receive(Channel::Mail, "310.00", "2026-05-01"));
+    let after = may.done();
+    assert_eq!(after.open().standing(date("2026-05-12")).fees_due, money("15.50"));
+    assert_eq!(charged(&aged(&after, "2026-05-12 00:01")), [""; 0]);
+}
+
+#[test]
+fn a_part_of_an_instalment_costs_a_part_of_the_fee_and_a_cap_holds() {
+    let part = opened(loan_with_late_fee())
+        .at("2026-04-01 09:00")
+        .when(receive(Channel::Mail, "110.00", "2026-04-01"))
+        .done();
+    assert_eq!(charged(&aged(&part, "2026-04-12 00:01")), ["2026-04-12 10.00 for 1"]);
+    let charge = LateCharge::Amount(amount("29.00"));
+    let capped = LateFee { grace_days: 15, charge, maximum: Some(amount("25.00")) };
+    let history = opened(Terms { late_fee: Some(capped), ..loan() });
+    assert_eq!(charged(&aged(&history, "2026-04-17 00:01")), ["2026-04-17 25.00 for 1"]);
+}
+
+#[test]
+fn a_shortfall_within_the_tolerance_is_not_late() {
+    let pay = |paid: &str| {
+        let history = opened(loan_with_late_fee()).at("2026-04-01 09:00");
+        history.when(receive(Channel::Mail, paid, "2026-04-01")).done()
+    };
+    let (enough, short) = (pay("309.00"), pay("308.99"));
+    assert_eq!(enough.open().days_past_due(date("2026-04-12")), 0);
+    assert_eq!(enough.open().standing(date("2026-04-12")).past_due, Money::ZERO);
+    assert_eq!(charged(&aged(&enough, "2026-04-12 00:01")), [""; 0]);
+    assert_eq!(short.open().days_past_due(date("2026-04-12")), 11);
+    assert_eq!(short.open().standing(date("2026-04-12")).past_due, money("1.01"));
+    assert_eq!(charged(&aged(&short, "2026-04-12 00:01")), ["2026-04-12 0.05 for 1"]);
+}
+
+#[test]
+fn money_that_was_there_in_time_takes_its_late_fee_back() {
+    let late = aged(&opened(loan_with_late_fee()), "2026-04-12 00:01").done();
+    let keyed = late.at("2026-04-20 09:00").when(receive(Channel::Mail, "310.00", "2026-04-05"));
+    let after = keyed.then(&["PaymentReceived", "FeeWaived"]);
+    let Some(Event::FeeWaived(waived)) = keyed.events().last() else { panic!("no waiver") };
+    assert_eq!(waived.reason, WaiveReason::Corrected);
+    assert_eq!(after.open().standing(date("2026-04-20")).fees_due, Money::ZERO);
+    assert_eq!(charged(&aged(&after, "2026-04-21 09:00")), [""; 0]);
+    // Back it comes: the grace starts anew on the day of the return.
+    let back = after.at("2026-04-25 09:00").when(take_back(keyed.payment(), "R02")).done();
+    assert_eq!(charged(&aged(&back, "2026-05-05 23:00")), [""; 0]);
+    assert_eq!(charged(&aged(&back, "2026-05-06 00:01")), ["2026-05-06 15.50 for 1"]);
+}
+
+#[test]
+fn a_fee_that_somebody_waived_does_not_come_back() {
+    let fee = aged(&opened(loan_with_late_fee()), "2026-04-12 00:01");
+    let Some(Event::FeeAssessed(assessed)) = fee.events().first() else { panic!("no fee") };
+    let waive = Command::WaiveFee { fee: assessed.fee };
+    let waived = fee.done().at("2026-04-13 09:00").when(waive).then(&["FeeWaived"]);
+    assert_eq!(charged(&aged(&waived, "2026-04-14 00:01")), [""; 0]);
+}
+
+#[test]
+fn a_return_for_which_nobody_is_to_blame_never_costs_a_late_fee() {
+    for (code, fees) in [
+        ("R01", vec!["2026-05-31 15.50 for 2"]),
+        ("R10", vec![]),
+        ("R11", vec![]),
+        ("R15", vec![]),
+        ("R24", vec![]),
+    ] {
+        let (april, first) = opened(loan_with_late_fee()).paid_by_ach("310.00", "2026-04-01");
+        let (may, _) = april.paid_by_ach("310.00", "2026-05-01");
+        let back = may.at("2026-05-20 09:00").when(take_back(first, code)).done();
+        assert_eq!(back.open().days_past_due(date("2026-05-20")), 19, "{code}");
+        assert_eq!(charged(&aged(&back, "2026-05-30 23:00")), [""; 0], "{code}");
+        assert_eq!(charged(&aged(&back, "2026-05-31 00:01")), fees, "{code}");
+    }
+}
+
+#[test]
+fn an_extension_lets_no_fee_fall_due_and_keeps_one_that_had() {
+    let history = opened(loan_with_late_fee());
+    let extended = history.at("2026-04-05 09:00").when(extend(2, date("2026-04-05"))).done();
+    assert_eq!(charged(&aged(&extended, "2026-06-11 09:00")), [""; 0]);
+    assert_eq!(charged(&aged(&extended, "2026-06-12 09:00")), ["2026-06-12 15.50 for 1"]);
+    let late = aged(&history, "2026-04-12 00:01").done();
+    let granted = late.at("2026-04-15 09:00").when(extend(2, date("2026-04-15")));
+    let after = granted.then(&["ExtensionGranted"]);
+    assert_eq!(after.open().standing(date("2026-04-15")).fees_due, money("15.50"));
+    let backdated = late.at("2026-04-15 09:00").when(extend(2, date("2026-04-01")));
+    backdated.then(&["ExtensionGranted", "FeeWaived"]);
+}
+
+#[test]
+fn what_was_late_before_the_account_was_boarded_costs_nothing_here() {
+    let boarded = Terms { opened_date: date("2026-04-20"), ..loan_with_late_fee() };
+    let history = opened(boarded);
+    assert_eq!(charged(&aged(&history, "2026-05-12 09:00")), ["2026-05-12 15.50 for 2"]);
+}

@@ -1,0 +1,188 @@
+//! What a servicer changes about a contract: rates, principal, due dates.
+
+use super::*;
+
+fn change_due_date(day_of_month: u32, on: &str) -> Command {
+    Command::ChangeDueDate { day_of_month, effective_date: date(on), preview: None }
+}
+
+fn adjust(change: &str, on: &str) -> Command {
+    Command::AdjustPrincipal {
+        change: money(change),
+        reason: "refund of a service contract".to_owned(),
+        effective_date: date(on),
+        preview: None,
+    }
+}
+
+#[test]
+fn interest_runs_on_through_an_extension_and_is_not_compounded() {
+    let extended = opened(loan()).at("2026-03-20 09:00").when(extend(2, date("2026-03-20")));
+    assert_eq!(extended.journal(), [""; 0]);
+    let history = extended.then(&["ExtensionGranted"]);
+    let open = history.open();
+    assert_eq!(open.book.oldest_unpaid_due_date(date("2026-05-31")), Some(date("2026-06-01")));
+    assert_eq!(open.book.instalments().maturity_date(), date("2029-05-01"));
+    let paid = history.at("2026-06-01 09:00").when(receive(Channel::Mail, "310.00", "2026-06-01"));
+    assert_eq!(paid.done().split(paid.payment()), "184.00/126.00/0.00/0.00");
+}
+
+#[test]
+fn an_account_past_due_is_current_again_after_an_extension() {
+    let history = opened(loan());
+    assert_eq!(history.open().days_past_due(date("2026-05-10")), 39);
+    let extended = history.at("2026-05-10 09:00").when(extend(2, date("2026-05-10"))).done();
+    assert_eq!(extended.open().days_past_due(date("2026-05-10")), 0);
+    // As of a day before it counted, nothing has changed.
+    assert_eq!(extended.open().days_past_due(date("2026-05-09")), 38);
+}
+
+#[test]
+fn extensions_have_limits_which_an_exception_may_pass() {
+    let mut history = opened(loan());
+    let refused = |history: &History, at: &str, months: u32| {
+        let on = date(at.get(..10).unwrap());
+        history.at(at).when(extend(months, on)).reason()
+    };
+    assert_eq!(refused(&history, "2026-03-10 09:00", 5), "EXTENSION_LIMIT");
+    history = history.at("2026-03-10 09:00").when(extend(4, date("2026-03-10"))).done();
+    assert_eq!(refused(&history, "2027-03-10 08:00", 3), "");
+    assert_eq!(refused(&history, "2027-03-09 09:00", 3), "EXTENSION_LIMIT");
+    let kind = ExtensionKind::Deferral;
+    let (effective_date, allow_over_limit) = (date("2026-03-11"), true);
+    let exception = Command::GrantExtension {
+        kind,
+        months: 12,
+        effective_date,
+        allow_over_limit,
+        preview: None,
+    };
+    let granted = history.at("2026-03-11 09:00").when(exception).done();
+    assert_eq!(refused(&granted, "2029-03-11 09:00", 1), "EXTENSION_LIMIT");
+    assert_eq!(refused(&granted, "2026-03-01 09:00", 1), "EXTENSION_LIMIT");
+}
+
+#[test]
+fn what_is_effective_tomorrow_or_before_the_opening_is_refused() {
+    let moment = opened(loan()).at("2026-03-20 09:00");
+    for (on, reason) in [("2026-03-21", "EFFECTIVE_IN_FUTURE"), ("2026-02-28", "BEFORE_OPENING")] {
+        let rate = "0.06".parse().unwrap();
+        assert_eq!(moment.when(change_rate(rate, date(on))).reason(), reason);
+        assert_eq!(moment.when(extend(1, date(on))).reason(), reason);
+        assert_eq!(moment.when(adjust("-1.00", on)).reason(), reason);
+        assert_eq!(moment.when(change_due_date(15, on)).reason(), reason);
+        assert_eq!(moment.when(charge_off(None, date(on))).reason(), reason);
+    }
+}
+
+#[test]
+fn a_due_day_moves_to_its_nearest_date_with_one_odd_period() {
+    for (day, next, second) in [
+        (15, "2026-04-15", "2026-05-15"),
+        (25, "2026-03-25", "2026-04-25"),
+        (31, "2026-03-31", "2026-04-30"),
+        (16, "2026-04-16", "2026-05-16"),
+    ] {
+        let moved = opened(loan()).at("2026-03-10 09:00").when(change_due_date(day, "2026-03-10"));
+        let Some(Event::DueDateChanged(changed)) = moved.events().first() else { panic!("{day}") };
+        assert_eq!(changed.next_due_date, date(next), "{day}");
+        let after = moved.done();
+        assert_eq!(after.open().book.instalments().due_date(1), date(second), "{day}");
+    }
+    let moment = opened(loan()).at("2026-03-10 09:00");
+    moment.when(change_due_date(1, "2026-03-10")).then_nothing();
+    // The 5th of March is over, and the 5th of April is not: but the 20th of March is too far.
+    let late = opened(loan()).at("2026-03-28 09:00");
+    assert_eq!(late.when(change_due_date(20, "2026-03-28")).reason(), "DUE_DATE_TOO_FAR");
+}
+
+#[test]
+fn days_past_due_count_from_the_oldest_open_instalment() {
+    let history = opened(Terms {
+        opened_date: date("2026-02-01"),
+        interest_paid_through: date("2026-02-01"),
+        instalments: InstalmentPlan { first_due_date: date("2026-03-01"), ..loan().instalments },
+        ..loan()
+    });
+    for (on, days) in [
+        ("2026-02-28", 0),
+        ("2026-03-01", 0),
+        ("2026-03-02", 1),
+        ("2026-03-30", 29),
+        ("2026-03-31", 30),
+        ("2026-04-30", 60),
+        ("2026-05-30", 90),
+        ("2026-06-29", 120),
+    ] {
+        assert_eq!(history.open().days_past_due(date(on)), days, "{on}");
+    }
+}
+
+#[test]
+fn a_rate_that_changes_as_of_a_date_counts_from_there() {
+    let (april, first) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    let rate: Rate = "0.0365".parse().unwrap();
+    let changed = april.at("2026-04-21 09:00").when(change_rate(rate, date("2026-03-11")));
+    let after = changed.then(&["RateChanged"]);
+    // Ten days at 2.00 and 21 at 1.00, instead of 31 at 2.00.
+    assert_eq!(after.split(first), "41.00/269.00/0.00/0.00");
+    assert_eq!(after.open().standing(date("2026-04-01")).principal, money("9731.00"));
+    let same = after.at("2026-04-22 09:00").when(change_rate(rate, date("2026-04-22")));
+    same.then_nothing();
+}
+
+#[test]
+fn a_lease_has_no_rate_and_no_principal_to_change() {
+    let lease = Terms {
+        product: Product::Lease,
+        principal: Money::ZERO,
+        annual_rate: Rate::default(),
+        ..loan()
+    };
+    let moment = opened(lease).at("2026-03-10 09:00");
+    let on = date("2026-03-10");
+    for command in [
+        change_rate("0.06".parse().unwrap(), on),
+        adjust("1.00", "2026-03-10"),
+        charge_off(None, on),
+    ] {
+        assert_eq!(moment.when(command).reason(), "PRODUCT_HAS_NO_PRINCIPAL");
+    }
+    let extended = moment.when(extend(1, on)).then(&["ExtensionGranted"]);
+    assert_eq!(extended.open().days_past_due(date("2026-05-01")), 0);
+}
+
+#[test]
+fn principal_that_is_corrected_re_allocates_what_was_paid_since() {
+    let (april, first) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    let adjusted = april.at("2026-04-11 09:00").when(adjust("-5000.00", "2026-03-01"));
+    assert_eq!(adjusted.journal().get(..2).unwrap(), ["1100 -5000.00", "5030 5000.00"]);
+    let after = adjusted.done();
+    assert_eq!(after.split(first), "31.00/279.00/0.00/0.00");
+    assert_eq!(
+        after.standing("2026-04-11"),
+        "principal 4721.00 interest 9.44 fees 0.00 credit 0.00 dpd 0"
+    );
+    let moment = after.at("2026-04-12 09:00");
+    assert_eq!(moment.when(adjust("-4721.01", "2026-04-12")).reason(), "PRINCIPAL_EXCEEDED");
+    let rest = moment.when(adjust("-4721.00", "2026-04-12")).done();
+    assert_eq!(rest.open().standing(date("2026-04-12")).principal, Money::ZERO);
+}
+
+#[test]
+fn an_adjustment_of_what_turns_out_to_be_paid_is_the_customers() {
+    let adjusted = opened(loan()).at("2026-04-11 09:00").when(adjust("-1000.00", "2026-04-11"));
+    let keyed = adjusted.done().at("2026-04-20 09:00").when(receive(
+        Channel::Wire,
+        "10062.00",
+        "2026-04-01",
+    ));
+    let after = keyed.then(&["PaymentReceived", "AccountPaidOff"]);
+    assert_eq!(
+        after.standing("2026-04-20"),
+        "principal 0.00 interest 0.00 fees 0.00 credit 1000.00 dpd 0"
+    );
+    assert_eq!(after.ledger(LedgerAccount::CustomerCredit), "-1000.00");
+    let back = after.at("2026-04-21 09:00").when(take_back(keyed.payment(), "R02")).done();
+    assert_eq!(back.standing("2026-04-21"), adjusted.after.standing("2026-04-21"));
+}

@@ -1,0 +1,237 @@
+//! What each event changes.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{Fee, FeeState, OpenAccount, Payment, Progress, Receipt, Refund, Schedule, Title};
+use crate::domain::account::book::Movement;
+use crate::domain::account::events::{
+    AccountChargedOff, Event, FeeAssessed, PaymentApplied, PaymentReceived, PaymentReinstated,
+    PaymentReturned, PaymentScheduled, Posting,
+};
+use crate::domain::account::instalments::Shift;
+use crate::domain::money::Money;
+use crate::domain::product::Channel;
+
+impl OpenAccount {
+    pub(in crate::domain::account) fn follow(&mut self, event: &Event, at: DateTime<Utc>) {
+        match event {
+            Event::AccountOpened(_) | Event::RequestRefused(_) | Event::NothingChanged(_) => {}
+            Event::PayoffQuoted(quoted) => {
+                self.quotes.insert(quoted.quote, quoted.clone());
+            }
+            Event::NonAccrualStarted(_) => self.book.set_non_accrual(true),
+            Event::AccrualResumed(resumed) => {
+                self.book.set_non_accrual(false);
+                self.book.post(resumed.effective_date, &resumed.posting);
+            }
+            Event::RateChanged(changed) => {
+                let what = Movement::Rate(changed.annual_rate);
+                self.moved(changed.effective_date, what, &changed.posting);
+            }
+            Event::PrincipalAdjusted(adjusted) => {
+                let (id, change) = (adjusted.adjustment, adjusted.change);
+                let what = Movement::Principal { id, change, credited: Money::ZERO };
+                self.moved(adjusted.effective_date, what, &adjusted.posting);
+            }
+            Event::ExtensionGranted(granted) => {
+                self.extensions.push((granted.effective_date, granted.months));
+                self.dates_moved(granted.effective_date, granted.shift(), &granted.posting);
+            }
+            Event::DueDateChanged(changed) => {
+                self.dates_moved(changed.effective_date, changed.shift(), &changed.posting);
+            }
+            Event::AccountChargedOff(charged_off) => self.account_charged_off(charged_off),
+            Event::CreditRefunded(refunded) => {
+                let (amount, effective_date) = (refunded.amount, refunded.effective_date);
+                let (method, payment) = (refunded.method, refunded.payment);
+                let refund = Refund { amount, method, payment, effective_date, returned: false };
+                self.refunds.insert(refunded.refund, refund);
+                let what = Movement::Refund { id: refunded.refund, amount };
+                self.moved(effective_date, what, &refunded.posting);
+            }
+            Event::RefundReturned(returned) => {
+                if let Some(refund) = self.refunds.get_mut(&returned.refund) {
+                    refund.returned = true;
+                }
+                let gone = returned.refund;
+                let is_it =
+                    |what: &Movement| matches!(what, Movement::Refund { id, .. } if *id == gone);
+                self.book.remove(is_it);
+                self.book.post(returned.effective_date, &returned.posting);
+            }
+            Event::PaymentScheduled(scheduled) => self.payment_scheduled(scheduled, at),
+            Event::PaymentCancelled(cancelled) => {
+                if let Some(payment) = self.payments.get_mut(&cancelled.payment) {
+                    payment.progress = Progress::Cancelled { at, reason: cancelled.reason };
+                }
+            }
+            Event::PaymentApplied(applied) => self.payment_applied(applied, at),
+            Event::PaymentReceived(received) => self.payment_received(received, at),
+            Event::PaymentReturned(returned) => self.payment_returned(returned, at),
+            Event::PaymentReinstated(reinstated) => self.payment_reinstated(reinstated),
+            Event::FeeAssessed(assessed) => self.fee_assessed(assessed),
+            Event::FeeWaived(waived) => {
+                if let Some(fee) = self.fees.get_mut(&waived.fee) {
+                    fee.state = FeeState::Waived;
+                    fee.waived = Some(waived.reason);
+                }
+                let gone = waived.fee;
+                let is_it =
+                    |what: &Movement| matches!(what, Movement::Fee { id, .. } if *id == gone);
+                self.book.remove(is_it);
+                self.book.post(waived.effective_date, &waived.posting);
+            }
+            Event::LienRecorded(lien) => self.title = Title::Held(lien.clone()),
+            Event::AccountPaidOff(paid_off) => self.paid_off = Some(paid_off.clone()),
+            Event::PayoffReversed(_) => self.paid_off = None,
+            Event::LienReleased(released) => {
+                if let Title::Held(lien) = &self.title {
+                    let lien = lien.clone();
+                    let released_date = released.released_date;
+                    self.title = Title::Released { lien, released_date, released_at: at };
+                }
+            }
+        }
+        self.refresh_splits(event);
+    }
+
+    fn payment_scheduled(&mut self, scheduled: &PaymentScheduled, at: DateTime<Utc>) {
+        let payment = Payment {
+            id: scheduled.payment,
+            channel: Channel::OwnAch,
+            amount: scheduled.amount,
+            effective_date: scheduled.payment_date,
+            progress: Progress::Scheduled,
+            schedule: Some(Schedule {
+                scheduled_at: at,
+                window: scheduled.window,
+                cutoff_at: scheduled.cutoff_at,
+                origination_date: scheduled.origination_date,
+                funding: scheduled.funding.clone(),
+            }),
+            receipt: None,
+            payoff_quote: scheduled.payoff_quote,
+            split: None,
+            applied_at: None,
+            order: 0,
+        };
+        self.payments.insert(payment.id, payment);
+    }
+
+    fn payment_applied(&mut self, applied: &PaymentApplied, at: DateTime<Utc>) {
+        let order = self.movements;
+        if let Some(payment) = self.payments.get_mut(&applied.payment) {
+            payment.progress = Progress::Applied;
+            payment.applied_at = Some(at);
+            payment.split = Some(applied.split);
+            payment.payoff_quote = applied.payoff_quote;
+            payment.order = order;
+        }
+        let what = Movement::Payment {
+            id: applied.payment,
+            amount: applied.amount,
+            channel: Channel::OwnAch,
+            payoff: applied.payoff_quote.is_some(),
+            split: applied.split,
+        };
+        self.moved(applied.effective_date, what, &applied.posting);
+    }
+
+    fn payment_received(&mut self, received: &PaymentReceived, at: DateTime<Utc>) {
+        let payment = Payment {
+            id: received.payment,
+            channel: received.channel,
+            amount: received.amount,
+            effective_date: received.effective_date,
+            progress: Progress::Applied,
+            schedule: None,
+            receipt: Some(Receipt {
+                reference: received.reference.clone(),
+                third_party_fee: received.third_party_fee,
+            }),
+            payoff_quote: received.payoff_quote,
+            split: Some(received.split),
+            applied_at: Some(at),
+            order: self.movements,
+        };
+        let what = payment.entry(received.split).what;
+        self.payments.insert(payment.id, payment);
+        self.moved(received.effective_date, what, &received.posting);
+    }
+
+    fn payment_returned(&mut self, returned: &PaymentReturned, at: DateTime<Utc>) {
+        if let Some(payment) = self.payments.get_mut(&returned.payment) {
+            let return_code = returned.return_code.clone();
+            payment.progress = Progress::Returned { at, return_code };
+        }
+        for reopened in &returned.reopened {
+            self.reopened.insert(reopened.instalment, *reopened);
+        }
+        let gone = returned.payment;
+        let is_it = |what: &Movement| matches!(what, Movement::Payment { id, .. } if *id == gone);
+        self.book.remove(is_it);
+        self.book.post(returned.effective_date, &returned.posting);
+    }
+
+    fn payment_reinstated(&mut self, reinstated: &PaymentReinstated) {
+        if let Some(payment) = self.payments.get_mut(&reinstated.payment) {
+            payment.progress = Progress::Applied;
+            payment.split = Some(reinstated.split);
+            self.book.insert(payment.entry(reinstated.split));
+        }
+        self.book.post(reinstated.effective_date, &reinstated.posting);
+    }
+
+    fn fee_assessed(&mut self, assessed: &FeeAssessed) {
+        let (effective_date, amount) = (assessed.effective_date, assessed.amount);
+        let fee = Fee {
+            kind: assessed.kind,
+            amount,
+            effective_date,
+            payment: assessed.payment,
+            instalment: assessed.instalment,
+            state: FeeState::Assessed,
+            waived: None,
+        };
+        self.fees.insert(assessed.fee, fee);
+        let what = Movement::Fee { id: assessed.fee, kind: assessed.kind, amount };
+        self.moved(effective_date, what, &assessed.posting);
+    }
+
+    fn account_charged_off(&mut self, charged_off: &AccountChargedOff) {
+        let (part, taken) = (charged_off.part, charged_off.taken);
+        if part.is_none() {
+            self.charged_off = Some(charged_off.effective_date);
+        }
+        let what = Movement::ChargeOff { id: charged_off.charge_off, part, taken };
+        self.moved(charged_off.effective_date, what, &charged_off.posting);
+    }
+
+    /// Other due dates post nothing, and so catch nothing up, unless payments pay something else.
+    fn dates_moved(&mut self, effective: NaiveDate, shift: Shift, posting: &Posting) {
+        let entry = self.next_entry(effective, Movement::Shift(shift));
+        self.movements = self.movements.saturating_add(1);
+        self.book.insert(entry);
+        if posting.restates() {
+            self.book.post(effective, posting);
+        }
+    }
+
+    /// Writes down a movement, and what it posted.
+    fn moved(&mut self, effective: NaiveDate, what: Movement, posting: &Posting) {
+        let entry = self.next_entry(effective, what);
+        self.movements = self.movements.saturating_add(1);
+        self.book.insert(entry);
+        self.book.post(effective, posting);
+    }
+
+    /// Payments show the split that the timeline has for them.
+    fn refresh_splits(&mut self, event: &Event) {
+        let Some(posting) = event.posting() else { return };
+        for moved in &posting.reallocated {
+            if let Some(payment) = self.payments.get_mut(&moved.payment) {
+                payment.split = Some(moved.split);
+            }
+        }
+    }
+}
