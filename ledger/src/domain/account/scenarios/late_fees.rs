@@ -12,12 +12,10 @@ fn loan_with_late_fee() -> Terms {
 
 /// The late fees that a daily run charges: day, amount and instalment.
 fn charged(outcome: &Outcome) -> Vec<String> {
-    let fees = outcome.events().iter().filter_map(|event| match event {
-        Event::FeeAssessed(fee) => {
-            let number = fee.instalment.unwrap_or_default();
-            Some(format!("{} {} for {number}", fee.effective_date, fee.amount))
-        }
-        _ => None,
+    let fees = outcome.events().iter().filter_map(|event| {
+        let Event::FeeAssessed(fee) = event else { return None };
+        let number = fee.instalment.unwrap_or_default();
+        Some(format!("{} {} for {number}", fee.effective_date, fee.amount))
     });
     fees.collect()
 }
