@@ -146,3 +146,14 @@ fn what_was_late_before_the_account_was_boarded_costs_nothing_here() {
     let history = opened(boarded);
     assert_eq!(charged(&aged(&history, "2026-05-12 09:00")), ["2026-05-12 15.50 for 2"]);
 }
+
+#[test]
+fn an_account_that_is_paid_off_or_charged_off_is_never_late() {
+    let history = opened(loan_with_late_fee());
+    let paid =
+        history.at("2026-04-11 09:00").when(receive(Channel::Wire, "10082.00", "2026-04-11"));
+    let paid = paid.then(&["PaymentReceived", "AccountPaidOff"]);
+    aged(&paid, "2026-08-12 09:00").then_nothing();
+    let lost = history.at("2026-04-11 09:00").when(charge_off(None, date("2026-04-11"))).done();
+    aged(&lost, "2026-08-12 09:00").then_nothing();
+}
