@@ -20,8 +20,8 @@ pub(crate) fn in_leap_year(date: NaiveDate) -> bool {
 /// The day `anchor` of the month that is so many months after that of `date`, or the last day of a
 /// month that does not have it.
 pub(crate) fn day_of_month(date: NaiveDate, months_later: i32, anchor: u32) -> NaiveDate {
-    let months = date.year() * 12 + i32::try_from(date.month0()).unwrap() + months_later;
-    let (year, month0) = (months.div_euclid(12), months.rem_euclid(12));
+    let total = date.year() * 12 + i32::try_from(date.month0()).unwrap() + months_later;
+    let (year, month0) = (total.div_euclid(12), total.rem_euclid(12));
     let first = NaiveDate::from_ymd_opt(year, u32::try_from(month0 + 1).unwrap(), 1).unwrap();
     let length = match month0 {
         1 if in_leap_year(first) => 29,

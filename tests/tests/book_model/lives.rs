@@ -4,7 +4,7 @@ use chrono::{Datelike, NaiveDate};
 use tests::chance::Chance;
 
 use crate::days::{after, day_of_month};
-use crate::model::{Basis, Contract};
+use crate::model::{Basis, Contract, LateFee, Tolerance};
 
 /// A life: everything that one account goes through.
 #[derive(Debug, Clone)]
@@ -55,6 +55,40 @@ pub(crate) enum Ask {
     Waive {
         which: usize,
     },
+    /// The daily run.
+    Age,
+    Rate {
+        millionths: i128,
+        back: Back,
+    },
+    Adjust {
+        cents: i128,
+        back: Back,
+    },
+    /// By so many months, even beyond the limits.
+    Extend {
+        months: i32,
+        back: Back,
+        beyond: bool,
+    },
+    DueDay {
+        day: u32,
+        back: Back,
+    },
+    ChargeOff {
+        part: Option<Sum>,
+        back: Back,
+    },
+    Quote {
+        days: i64,
+    },
+    /// All of the credit balance, or a part.
+    Refund {
+        part: bool,
+    },
+    ReturnRefund {
+        which: usize,
+    },
 }
 
 /// How much, in words that fit the account as it is on the day of the payment.
@@ -69,6 +103,7 @@ pub(crate) enum Sum {
     PastDueAndFees(i128),
     /// The accrued interest, and some cents.
     Interest(i128),
+    Principal(i128),
     /// Everything owed, and some cents.
     Payoff(i128),
 }
@@ -128,6 +163,10 @@ impl Life {
         }
         try_out(&|life| life.contract.unpaid_interest = 0);
         try_out(&|life| life.contract.unpaid_fees = 0);
+        try_out(&|life| life.contract.carry = 0);
+        try_out(&|life| life.contract.late_fee = None);
+        try_out(&|life| life.contract.state = None);
+        try_out(&|life| life.contract.tolerance = Tolerance::Cents(100));
         try_out(&|life| life.contract.first_rest = life.contract.instalment);
         try_out(&|life| life.contract.tax = 0);
         try_out(&|life| life.contract.returned_item_fee = None);
@@ -172,7 +211,7 @@ fn contract(chance: &mut Chance) -> Contract {
     } else {
         first_due.day()
     };
-    let count = i32::try_from(1 + one_of(chance, &[0, 1, 2, 5, 11, 23, 59])).unwrap();
+    let count = one_of(chance, &[1, 2, 3, 6, 12, 24, 60]);
     let some = cents(chance, 30_000, 3_000_000);
     let principal = one_of(chance, &[1_000_000, 91_250, 1_825_000, 50_000, some, some, some]);
     let some = cents(chance, 1_000, 90_000);
@@ -184,6 +223,19 @@ fn contract(chance: &mut Chance) -> Contract {
     let first_rest = one_of(chance, &[instalment, instalment, part.max(1)]);
     let back = number(chance, 50);
     let unpaid = cents(chance, 1, 20_000);
+    let some = cents(chance, 0, 999_999);
+    let carry = one_of(chance, &[0, 0, 0, some, 500_000, 499_999]);
+    let late_fee = Some(LateFee {
+        grace: one_of(chance, &[0, 5, 10, 15, 60]),
+        amount: one_of(chance, &[None, None, Some(1_500)]),
+        share: one_of(chance, &[50_000, 50_000, 33_333, 1_000_000]),
+        maximum: one_of(chance, &[None, None, Some(1_000)]),
+    });
+    // More than an instalment would make any instalment met.
+    let most = 2_500.min(instalment / 4);
+    let usual = Tolerance::Cents(100);
+    let tolerances =
+        [usual, usual, Tolerance::Cents(0), Tolerance::Cents(most), Tolerance::Share(900_000)];
     Contract {
         lease,
         opened,
@@ -191,10 +243,11 @@ fn contract(chance: &mut Chance) -> Contract {
         rate: if lease { 0 } else { rate },
         basis: one_of(
             chance,
-            &[Basis::Actual365Or366, Basis::Actual365, Basis::Actual360, Basis::Actual365Or366],
+            &[Basis::Actual365Or366, Basis::Actual365, Basis::Actual360, Basis::Thirty360],
         ),
         paid_through: after(opened, -one_of(chance, &[0, 0, back])),
         unpaid_interest: if lease { 0 } else { one_of(chance, &[0, 0, unpaid]) },
+        carry: if lease { 0 } else { carry },
         unpaid_fees: one_of(chance, &[0, 0, 1_550, unpaid]),
         instalment,
         tax: if lease { one_of(chance, &[0, instalment / 14, instalment - 1]) } else { 0 },
@@ -202,7 +255,10 @@ fn contract(chance: &mut Chance) -> Contract {
         anchor,
         count,
         first_rest,
-        returned_item_fee: one_of(chance, &[Some(2_500), None, Some(1)]),
+        returned_item_fee: one_of(chance, &[Some(2_500), None, Some(1), Some(9_000)]),
+        state: one_of(chance, &[None, None, Some("NY"), Some("FL"), Some("OH"), Some("AK")]),
+        late_fee: one_of(chance, &[None, late_fee, late_fee]),
+        tolerance: one_of(chance, &tolerances),
     }
 }
 
@@ -217,21 +273,47 @@ fn step(chance: &mut Chance) -> Step {
 }
 
 fn ask(chance: &mut Chance) -> Ask {
-    match chance.below(20) {
+    match chance.below(34) {
         0..=2 => Ask::Schedule { money: sum(chance), days_ahead: number(chance, 40) },
         3 => Ask::Cancel { which: index(chance) },
         4..=6 => Ask::Run,
-        7..=11 => {
+        7..=12 => {
             let days = number(chance, 60);
             let same = Back::DayOf(index(chance));
             let back = one_of(chance, &[Back::Days(0), Back::Days(0), Back::Days(days), same]);
             Ask::Receive { money: sum(chance), back, way: index(chance) }
         }
-        12..=14 => Ask::Return { which: index(chance), code: one_of(chance, &CODES) },
-        15 | 16 => Ask::Reinstate { which: index(chance) },
-        17 => Ask::Assess { cents: cents(chance, 1, 5_000), late: chance.below(2) == 0 },
-        18 => Ask::Waive { which: index(chance) },
-        _ => Ask::Run,
+        13..=15 => Ask::Return { which: index(chance), code: one_of(chance, &CODES) },
+        16 | 17 => Ask::Reinstate { which: index(chance) },
+        18 => Ask::Assess { cents: cents(chance, 1, 5_000), late: chance.below(2) == 0 },
+        19 => Ask::Waive { which: index(chance) },
+        20..=24 => Ask::Age,
+        25.. => servicing(chance),
+    }
+}
+
+fn servicing(chance: &mut Chance) -> Ask {
+    let days = number(chance, 60);
+    let back = one_of(chance, &[0, 0, 1, days]);
+    let back = if chance.below(6) == 0 { Back::DayOf(index(chance)) } else { Back::Days(back) };
+    match chance.below(17) {
+        0 | 1 => Ask::Rate { millionths: one_of(chance, &[0, 60_000, 123_450, 73_000]), back },
+        2 | 3 => Ask::Adjust { cents: cents(chance, -60_000, 60_000), back },
+        4 | 5 => {
+            let months = one_of(chance, &[1, 1, 2, 3, 5, 12]);
+            Ask::Extend { months, back, beyond: chance.below(3) > 0 }
+        }
+        6 | 7 => Ask::DueDay { day: u32::try_from(1 + chance.below(31)).unwrap(), back },
+        8 => Ask::ChargeOff { part: None, back },
+        9 | 10 => {
+            let some = Sum::Cents(cents(chance, 1, 100_000));
+            let part = one_of(chance, &[some, some, Sum::Principal(0), Sum::Principal(1)]);
+            Ask::ChargeOff { part: Some(part), back }
+        }
+        11 | 12 => Ask::Quote { days: number(chance, 40) },
+        13 | 14 => Ask::Refund { part: chance.below(3) == 0 },
+        15 => Ask::ReturnRefund { which: index(chance) },
+        _ => Ask::Receive { money: Sum::Payoff(0), back, way: index(chance) },
     }
 }
 

@@ -21,10 +21,16 @@
     reason = "small numbers, in code whose panics are how it reports"
 )]
 
+mod asks;
+mod compare;
 mod days;
+mod follow;
+mod lateness;
+mod ledger;
 mod lives;
 mod model;
 mod pair;
+mod plan;
 mod rational;
 mod readings;
 mod walk;

@@ -1,50 +1,67 @@
 //! An account on its way through the days: what it owes, and what a payment pays of it.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
-use crate::days::{day_of_month, in_leap_year};
-use crate::model::{Basis, Contract, Figures, Split};
+use crate::days::{after, between, in_leap_year, thirty_360};
+use crate::model::{Basis, Contract, Figures, Split, Taken, What};
+use crate::plan::Plan;
 use crate::rational::Fraction;
 
-/// One instalment of the plan.
-#[derive(Debug, Clone, Copy)]
-struct Instalment {
-    due: NaiveDate,
-    amount: i128,
-}
+/// What a payoff may leave unpaid and still close the account, in cents.
+const SMALL_BALANCE: i128 = 1_000;
 
 /// The account at some moment of its life.
 #[derive(Debug, Clone)]
 pub(crate) struct Walk<'a> {
     contract: &'a Contract,
-    plan: Vec<Instalment>,
+    pub(crate) plan: Plan,
     pub(crate) principal: i128,
-    /// Interest earned since the start, in cents, to the last fraction.
+    pub(crate) rate: i128,
+    /// Interest earned in cents, to the last fraction: with months of thirty days up to `segment`,
+    /// else up to now.
     earned: Fraction,
+    /// The last change of principal or rate.
+    segment: NaiveDate,
+    /// What had accrued at the beginning of the month.
+    accrued_before_month: i128,
     interest_paid: i128,
-    pub(crate) fees: i128,
-    billed: i128,
+    /// Unpaid fees, oldest first, with their income accounts.
+    fees: Vec<(&'static str, i128)>,
+    pub(crate) billed: i128,
+    pub(crate) charged_off: i128,
     pub(crate) credit: i128,
+    /// Set once everything was charged off.
+    pub(crate) given_up: bool,
+}
+
+/// What a fact turned out to do.
+pub(crate) enum Done {
+    Paid(Split),
+    ChargedOff(Taken),
+    /// So much of an adjustment was the customer's.
+    Adjusted(i128),
+    Nothing,
 }
 
 impl<'a> Walk<'a> {
     /// The account at the dawn of the first day that earns interest.
     pub(crate) fn new(contract: &'a Contract) -> Self {
-        let mut plan = Vec::new();
-        for n in 0..contract.count {
-            let due = day_of_month(contract.first_due, n, contract.anchor);
-            let amount = if n == 0 { contract.first_rest } else { contract.instalment };
-            plan.push(Instalment { due, amount });
-        }
+        // The carry is in millionths of a cent.
+        let earned = Fraction::new(contract.carry, 1_000_000);
         Self {
             contract,
-            plan,
+            plan: Plan::new(contract),
             principal: contract.principal,
-            earned: Fraction::ZERO,
+            rate: contract.rate,
+            earned,
+            segment: contract.paid_through,
+            accrued_before_month: earned.half_up(),
             interest_paid: 0,
-            fees: contract.unpaid_fees,
+            fees: vec![("4020", contract.unpaid_fees)],
             billed: 0,
+            charged_off: 0,
             credit: 0,
+            given_up: false,
         }
     }
 
@@ -54,14 +71,39 @@ impl<'a> Walk<'a> {
             Basis::Actual365Or366 if in_leap_year(day) => 366,
             Basis::Actual365Or366 | Basis::Actual365 => 365,
             Basis::Actual360 => 360,
+            Basis::Thirty360 => 0,
         };
-        let interest = Fraction::new(self.principal * self.contract.rate, year * 1_000_000);
-        self.earned = self.earned.plus(interest);
+        if year > 0 {
+            let interest = Fraction::new(self.principal * self.rate, year * 1_000_000);
+            self.earned = self.earned.plus(interest);
+        }
+        let next = after(day, 1);
+        if next.day() == 1 {
+            self.accrued_before_month = self.accrued(next);
+        }
     }
 
-    /// Interest that accrued from the start up to the dawn of `day`, to the cent.
-    pub(crate) fn accrued(&self, _day: NaiveDate) -> i128 {
-        self.earned.half_up()
+    /// Interest that accrued from the start up to the dawn of `day`, exactly.
+    fn accrued_exactly(&self, day: NaiveDate) -> Fraction {
+        if self.contract.basis != Basis::Thirty360 {
+            return self.earned;
+        }
+        let days = i128::from(thirty_360(self.segment, day));
+        self.earned.plus(Fraction::new(self.principal * self.rate * days, 360_000_000))
+    }
+
+    /// The same, to the cent.
+    pub(crate) fn accrued(&self, day: NaiveDate) -> i128 {
+        self.accrued_exactly(day).half_up()
+    }
+
+    /// Principal and rate are others from `day` on: months of thirty days are counted anew.
+    fn turn(&mut self, day: NaiveDate, principal: i128, rate: i128) {
+        if (principal, rate) != (self.principal, self.rate) {
+            self.earned = self.accrued_exactly(day);
+            self.segment = day;
+            (self.principal, self.rate) = (principal, rate);
+        }
     }
 
     /// Interest accrued and unpaid.
@@ -69,34 +111,23 @@ impl<'a> Walk<'a> {
         self.accrued(day) + self.contract.unpaid_interest - self.interest_paid
     }
 
-    /// What the first `count` instalments come to.
-    fn total_of(&self, count: usize) -> i128 {
-        self.plan.iter().take(count).map(|instalment| instalment.amount).sum()
+    pub(crate) fn fees_due(&self) -> i128 {
+        self.fees.iter().fold(0, |total, (_, amount)| total + amount)
     }
 
-    /// How many instalments fall due before `day`.
-    fn due_before(&self, day: NaiveDate) -> usize {
-        self.plan.iter().filter(|instalment| instalment.due < day).count()
+    pub(crate) fn rentals_left(&self) -> i128 {
+        if self.contract.lease { self.plan.total_of(self.plan.len()) - self.billed } else { 0 }
     }
 
-    fn rentals_left(&self) -> i128 {
-        if self.contract.lease { self.total_of(self.plan.len()) - self.billed } else { 0 }
-    }
-
-    /// Base and tax of the rentals that fall due until `day`, with it; leases only.
-    pub(crate) fn rentals_until(&self, day: NaiveDate) -> (i128, i128) {
-        if !self.contract.lease {
-            return (0, 0);
-        }
-        let due = self.plan.iter().filter(|instalment| instalment.due <= day).count();
-        self.base_and_tax(0, self.total_of(due))
+    /// Base and tax of the first `count` rentals; leases only.
+    pub(crate) fn rentals(&self, count: usize) -> (i128, i128) {
+        if self.contract.lease { self.base_and_tax(0, self.plan.total_of(count)) } else { (0, 0) }
     }
 
     /// Base and tax of the rentals between two totals: each rental has its tax in proportion.
     fn base_and_tax(&self, from: i128, to: i128) -> (i128, i128) {
         let contract = self.contract;
         let paid_before = contract.instalment - contract.first_rest;
-        // The base of what was paid of a rental, for all rentals up to a total.
         let base_until = |total: i128| {
             let total = total + paid_before;
             let whole = total / contract.instalment;
@@ -108,8 +139,31 @@ impl<'a> Walk<'a> {
         (base, to - from - base)
     }
 
+    /// Something happens on `day`.
+    pub(crate) fn meet(&mut self, day: NaiveDate, what: &What) -> Done {
+        match *what {
+            What::Payment { amount, quoted, .. } => return Done::Paid(self.pay(day, amount, quoted)),
+            What::Fee { amount, income, .. } => self.fees.push((income, amount)),
+            What::Rate(rate) => self.turn(day, self.principal, rate),
+            What::Adjustment(change) => {
+                // What is taken off beyond the principal that there is belongs to the customer.
+                let credited = (-change - self.principal).max(0);
+                self.turn(day, self.principal + change + credited, self.rate);
+                self.credit += credited;
+                return Done::Adjusted(credited);
+            }
+            What::Shift { from, months, anchor } => self.plan.shift(from, months, anchor),
+            What::ChargeOff(part) => return Done::ChargedOff(self.charge_off(day, part)),
+            What::Refund(amount) => self.credit -= amount,
+        }
+        Done::Nothing
+    }
+
     /// A payment of `amount` on `day`, down the waterfall.
-    pub(crate) fn pay(&mut self, day: NaiveDate, amount: i128) -> Split {
+    fn pay(&mut self, day: NaiveDate, amount: i128, quoted: bool) -> Split {
+        let matured = self.plan.maturity() <= day;
+        let fallen_due = self.plan.total_of(self.plan.due_before(after(day, 1))) - self.billed;
+        let closes = quoted || matured || amount > fallen_due.max(0) + self.fees_due();
         let due = self.satisfiable(day, amount);
         let mut rest = amount;
         let mut take = |room: i128| {
@@ -119,83 +173,140 @@ impl<'a> Walk<'a> {
         };
         let mut split = Split::default();
         if self.contract.lease {
-            let now = take(due);
-            split.fees = take(self.fees);
+            let now = take(if matured { self.rentals_left() } else { due });
+            split.fees = take(self.fees_due());
             let rentals = now + take(self.rentals_left() - now);
             (split.rentals, split.tax) = self.base_and_tax(self.billed, self.billed + rentals);
         } else {
             split.interest = take(self.interest_due(day));
-            let matured = self.plan.last().is_some_and(|last| last.due <= day);
             let room = if matured { self.principal } else { due - split.interest };
             split.principal = take(room.min(self.principal));
-            split.fees = take(self.fees);
+            split.fees = take(self.fees_due());
             split.principal += take(self.principal - split.principal);
         }
+        split.recovery = take(self.charged_off);
         split.credit = rest;
         self.interest_paid += split.interest;
-        self.principal -= split.principal;
-        self.fees -= split.fees;
+        self.turn(day, self.principal - split.principal, self.rate);
+        self.pay_fees(split.fees);
+        self.charged_off -= split.recovery;
         self.credit += split.credit;
-        self.billed += amount - split.fees - split.credit;
+        self.billed += amount - split.fees - split.recovery - split.credit;
+        if closes && !self.contract.lease {
+            self.write_off(day, &mut split);
+        }
         split
+    }
+
+    /// A small balance that a payoff leaves goes with it.
+    fn write_off(&mut self, day: NaiveDate, split: &mut Split) {
+        let (interest, fees) = (self.interest_due(day), self.fees_due());
+        let rest = self.principal + interest + fees - self.credit.max(0);
+        if self.charged_off == 0 && rest > 0 && rest <= SMALL_BALANCE {
+            (split.written_interest, split.written_fees) = (interest, fees);
+            split.written_principal = self.principal;
+            self.interest_paid += interest;
+            self.turn(day, 0, self.rate);
+            self.pay_fees(fees);
+        }
+    }
+
+    /// Fees are paid oldest first.
+    fn pay_fees(&mut self, money: i128) {
+        let mut rest = money;
+        for (_, unpaid) in &mut self.fees {
+            let paid = rest.min(*unpaid);
+            *unpaid -= paid;
+            rest -= paid;
+        }
+    }
+
+    /// Everything owed, or a part of the principal, is not expected to be paid any more.
+    fn charge_off(&mut self, day: NaiveDate, part: Option<i128>) -> Taken {
+        let mut taken = Taken { principal: self.principal, ..Taken::default() };
+        if let Some(part) = part {
+            taken.principal = part.min(self.principal);
+        } else {
+            taken.interest = self.interest_due(day);
+            let of_month = self.accrued(day) - self.accrued_before_month;
+            taken.interest_of_month = of_month.min(taken.interest);
+            for (income, unpaid) in &mut self.fees {
+                let fees =
+                    if *income == "4020" { &mut taken.late_fees } else { &mut taken.returned_fees };
+                *fees += *unpaid;
+                *unpaid = 0;
+            }
+            self.interest_paid += taken.interest;
+            self.given_up = true;
+        }
+        self.turn(day, self.principal - taken.principal, self.rate);
+        self.charged_off +=
+            taken.principal + taken.interest + taken.late_fees + taken.returned_fees;
+        taken
     }
 
     /// How much of a payment of `amount` on `day` goes to instalments before it goes to fees: what
     /// is past due, and the current instalment, the first one due on `day` or later. While
     /// something is past due, one that is not due yet must be covered whole.
     fn satisfiable(&self, day: NaiveDate, amount: i128) -> i128 {
-        let before = self.due_before(day);
-        let past_due = (self.total_of(before) - self.billed).max(0);
-        let Some(current) = self.plan.get(before) else { return past_due };
-        let with_current = (self.total_of(before + 1) - self.billed).max(0);
-        if past_due > 0 && current.due > day && amount < with_current {
+        let before = self.plan.due_before(day);
+        let past_due = (self.plan.total_of(before) - self.billed).max(0);
+        if before == self.plan.len() {
+            return past_due;
+        }
+        let with_current = (self.plan.total_of(before + 1) - self.billed).max(0);
+        if past_due > 0 && self.plan.due(before) > day && amount < with_current {
             past_due
         } else {
             with_current
         }
     }
 
-    /// Is nothing owed? Credit stands against fees that came after it.
+    /// What is owed and falls due by instalments.
+    fn owed(&self, day: NaiveDate) -> i128 {
+        self.principal + self.interest_due(day) + self.rentals_left()
+    }
+
+    /// Is nothing owed? Credit stands against what came after it, but for principal.
     pub(crate) fn is_settled(&self, day: NaiveDate) -> bool {
-        self.principal == 0
-            && self.interest_due(day) == 0
-            && self.rentals_left() == 0
-            && self.fees <= self.credit
+        let rest = self.interest_due(day) + self.fees_due() + self.charged_off;
+        self.principal == 0 && self.rentals_left() == 0 && rest <= self.credit
+    }
+
+    /// Is no late fee due for an instalment whose grace ends on `day`?
+    pub(crate) fn is_in_time(&self, number: usize, day: NaiveDate) -> bool {
+        self.is_settled(day) || self.plan.is_met(number, self.billed)
+    }
+
+    /// Is an instalment met? The last one is whatever is left, and all are once nothing is.
+    pub(crate) fn is_met(&self, number: usize, day: NaiveDate) -> bool {
+        self.is_settled(day)
+            || (self.plan.is_met(number, self.billed) && number + 1 < self.plan.len())
     }
 
     /// Where the account stands at the close of `day`.
     pub(crate) fn figures(&self, day: NaiveDate) -> Figures {
-        let interest = self.interest_due(day);
-        let owed = self.principal + interest + self.rentals_left();
-        let before = self.due_before(day);
-        let matured = self.plan.last().is_some_and(|last| last.due < day);
-        let unpaid = (self.total_of(before) - self.billed).max(0);
-        let past_due = if matured { owed } else { unpaid.min(owed) };
-        // The last instalment is whatever is left, and is covered when nothing is.
-        let last = self.plan.len() - 1;
-        let uncovered = (0..self.plan.len()).filter(|n| {
-            owed + self.fees - self.credit > 0 && (*n == last || self.total_of(n + 1) > self.billed)
-        });
-        let uncovered: Vec<usize> = uncovered.collect();
-        let oldest = uncovered.first().map(|n| self.plan[*n].due);
+        let (owed, fees) = (self.owed(day), self.fees_due());
+        let before = self.plan.due_before(day);
+        let open: Vec<usize> = (0..self.plan.len()).filter(|n| !self.is_met(*n, day)).collect();
+        let oldest = open.first().map(|n| self.plan.due(*n));
         let oldest_past_due = oldest.filter(|due| *due < day);
-        let next = uncovered.iter().map(|n| self.plan[*n].due).find(|due| *due >= day);
-        let next = next.or_else(|| uncovered.last().map(|n| self.plan[*n].due));
-        let due = self.plan.iter().filter(|instalment| instalment.due <= day).count();
-        let rentals_due = if self.contract.lease { self.total_of(due) - self.billed } else { 0 };
+        let unpaid = (self.plan.total_of(before) - self.billed).max(0);
+        let most = owed + self.charged_off;
+        let past_due = if self.plan.maturity() < day { most } else { unpaid.min(most) };
         Figures {
             principal: self.principal,
-            interest,
-            fees: self.fees,
+            interest: self.interest_due(day),
+            fees,
+            rentals: self.rentals_left(),
+            charged_off: self.charged_off,
             credit: self.credit,
             billed: self.billed,
-            payoff: owed + self.fees - self.credit,
-            past_due,
-            rentals_due: rentals_due.max(0),
-            days_past_due: oldest_past_due
-                .map_or(0, |due| day.signed_duration_since(due).num_days()),
-            oldest_past_due,
-            next_due: next,
+            payoff: owed + fees + self.charged_off - self.credit,
+            past_due: if oldest_past_due.is_some() || self.is_settled(day) { past_due } else { 0 },
+            days_past_due: oldest_past_due.map_or(0, |due| between(due, day)),
+            oldest,
+            settled: self.is_settled(day),
         }
     }
 }
