@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use chrono::{Months, NaiveDate};
-use ::ledger::domain::account::commands::Command;
-use ::ledger::domain::account::events::{ChargeOffReason, ExtensionKind, FeeKind};
-use ::ledger::domain::product::Channel;
+use ledger::domain::account::commands::Command;
+use ledger::domain::account::events::{ChargeOffReason, ExtensionKind, FeeKind};
+use ledger::domain::product::Channel;
 
 use crate::days::after;
+use crate::disputed::{A_RATE_IN_FORCE_STAYS, MOVED_BEFORE_A_MOVE, ONE_FEE_A_PAYMENT};
 use crate::lives::{Ask, Back, Sum};
 use crate::model::What;
 use crate::pair::{Charged, Fault, Happening, Paid, Pair, State};
@@ -184,7 +185,8 @@ impl Pair {
     /// The fee of the contract, capped by the state, for want of funds only, once a payment.
     fn returned_item_fee(&self, paid: &Paid, code: &str) -> Option<Happening> {
         let charged = |fee: &Charged| {
-            fee.payment == Some(paid.id) && !self.model.facts[fee.fact].gone
+            let stands = !self.model.facts[fee.fact].gone || (ONE_FEE_A_PAYMENT && fee.asked);
+            fee.payment == Some(paid.id) && stands
         };
         if !NO_FUNDS.contains(&code) || self.given_up() || self.fees.iter().any(charged) {
             return None;
@@ -205,9 +207,10 @@ impl Pair {
     }
 
     fn reinstate(&self, paid: &Paid) -> Asked {
-        let fees = self.fees.iter().filter(|fee| {
-            fee.payment == Some(paid.id) && !self.model.facts[fee.fact].gone
-        });
+        let fees = self
+            .fees
+            .iter()
+            .filter(|fee| fee.payment == Some(paid.id) && !self.model.facts[fee.fact].gone);
         let waived = fees.map(|fee| Happening::FeeWaived(fee.id));
         let expected = match paid.state {
             State::Returned => {
@@ -224,9 +227,9 @@ impl Pair {
         }
         let asked = self.fees.iter().filter(|fee| fee.asked);
         let asked: BTreeSet<usize> = asked
-            .filter_map(|fee| match self.model.facts[fee.fact].what {
-                What::Fee { instalment, .. } => instalment,
-                _ => None,
+            .filter_map(|fee| {
+                let what = &self.model.facts[fee.fact].what;
+                if let What::Fee { instalment, .. } = what { *instalment } else { None }
             })
             .collect();
         let late = self.model.late_fees(self.today, &asked);
@@ -237,11 +240,8 @@ impl Pair {
     }
 
     fn change_rate(&self, millionths: i128, effective_date: NaiveDate) -> Result<Asked, Fault> {
-        let command = Command::ChangeRate {
-            annual_rate: rate(millionths)?,
-            effective_date,
-            preview: None,
-        };
+        let command =
+            Command::ChangeRate { annual_rate: rate(millionths)?, effective_date, preview: None };
         if self.model.contract.lease {
             return Ok((command, vec![refused("PRODUCT_HAS_NO_PRINCIPAL")]));
         }
@@ -249,7 +249,12 @@ impl Pair {
         let in_force = self.model.rate_on(effective_date) == millionths;
         let mut expected = self.in_service(changed);
         if in_force {
-            expected.extend(self.in_service(vec![]));
+            let nothing = self.in_service(vec![]);
+            if A_RATE_IN_FORCE_STAYS {
+                expected = nothing;
+            } else {
+                expected.extend(nothing);
+            }
         }
         Ok((command, expected))
     }
@@ -289,8 +294,8 @@ impl Pair {
         };
         let over = months > 4 || granted(&year) > 6 || granted(&|_| true) > 12;
         let expected = match self.model.first_open(effective_date, None) {
+            _ if over && !beyond => refused("EXTENSION_LIMIT"),
             None => refused("NO_INSTALMENT_LEFT"),
-            Some(_) if over && !beyond => refused("EXTENSION_LIMIT"),
             Some(from) => vec![self.shifted(effective_date, from, months, None)],
         };
         (command, self.in_service(expected))
@@ -314,13 +319,7 @@ impl Pair {
         (command, self.in_service(expected))
     }
 
-    fn shifted(
-        &self,
-        on: NaiveDate,
-        from: usize,
-        months: i32,
-        anchor: Option<u32>,
-    ) -> Happening {
+    fn shifted(&self, on: NaiveDate, from: usize, months: i32, anchor: Option<u32>) -> Happening {
         let mut plan = self.model.plan_on(on);
         plan.shift(from, months, anchor);
         Happening::Shifted(from + 1, plan.due(from), plan.maturity())
@@ -329,7 +328,9 @@ impl Pair {
     /// A date for moving due dates: not before one from which they were moved already.
     fn moving_date(&self, back: Back) -> NaiveDate {
         let shifts = self.model.facts.iter().filter(|fact| matches!(fact.what, What::Shift { .. }));
-        shifts.map(|fact| fact.effective).fold(self.date(back), NaiveDate::max)
+        let date = self.date(back);
+        let moved = shifts.map(|fact| fact.effective).fold(date, NaiveDate::max);
+        if MOVED_BEFORE_A_MOVE { date } else { moved }
     }
 
     fn charge_off(&self, part: Option<Sum>, effective_date: NaiveDate) -> Result<Asked, Fault> {
@@ -354,8 +355,7 @@ impl Pair {
         // A credit balance stands against what came after it.
         let credit = -self.model.on(self.today).payoff;
         let asked = if part { (credit / 2).max(1) } else { credit };
-        let command =
-            Command::RefundCredit { amount: part.then(|| amount(asked)).transpose()? };
+        let command = Command::RefundCredit { amount: part.then(|| amount(asked)).transpose()? };
         let expected = if asked <= 0 || asked > credit {
             vec![refused("NO_CREDIT_BALANCE")]
         } else {

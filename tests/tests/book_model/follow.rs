@@ -2,10 +2,10 @@
 //! of what the product worked out.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use ::ledger::domain::account::events::{Event, FeeKind, WaiveReason};
-use ::ledger::domain::journal::is_balanced;
-use ::ledger::domain::product::Channel;
-use ::ledger::ids::PaymentId;
+use ledger::domain::account::events::{Event, FeeKind, WaiveReason};
+use ledger::domain::journal::is_balanced;
+use ledger::domain::product::Channel;
+use ledger::ids::PaymentId;
 
 use crate::asks::blameless;
 use crate::days::between;
@@ -90,6 +90,7 @@ impl Pair {
         Ok(())
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "any other is a fault, and is told")]
     fn follow_payment(&mut self, event: &Event) -> Result<Happening, Fault> {
         Ok(match event {
             Event::PaymentScheduled(scheduled) => {
@@ -124,7 +125,9 @@ impl Pair {
                 self.model.comes_back(fact, today, blameless(&returned.return_code));
                 let reopened = returned.reopened.iter();
                 let plan = self.model.plan_on(today);
-                let reopened = reopened.filter(|again| !plan.is_met(usize::try_from(again.instalment).unwrap() - 1, 0))
+                // Not those that are met without any payment.
+                let reopened = reopened
+                    .filter(|again| !plan.is_met(usize::try_from(again.instalment).unwrap() - 1, 0))
                     .map(|again| (usize::try_from(again.instalment).unwrap(), again.grace_from));
                 Happening::Returned(returned.payment, reopened.collect())
             }
@@ -139,6 +142,7 @@ impl Pair {
         })
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "any other is a fault, and is told")]
     fn follow_servicing(&mut self, event: &Event) -> Result<Happening, Fault> {
         Ok(match event {
             Event::RateChanged(changed) => {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use crate::days::after;
+use crate::disputed::LATE_FEES_ONE_BY_ONE;
 use crate::model::{Model, What};
 use crate::rational::Fraction;
 
@@ -22,11 +23,17 @@ impl Model {
     /// The late fees to be charged on `today`, one after the other, since each changes what later
     /// payments pay. `asked` are instalments whose fee was taken back because somebody asked.
     pub(crate) fn late_fees(&self, today: NaiveDate, asked: &BTreeSet<usize>) -> Vec<Late> {
+        let mut model = self.clone();
         let mut all: Vec<Late> = Vec::new();
         let mut done = asked.clone();
-        while let Some(late) = self.next_late_fee(today, &done) {
+        while let Some(late) = model.next_late_fee(today, &done) {
             done.insert(late.instalment);
             all.push(late);
+            if LATE_FEES_ONE_BY_ONE {
+                let instalment = Some(late.instalment);
+                let what = What::Fee { amount: late.amount, income: "4020", instalment };
+                model.happens(late.dated, what);
+            }
         }
         all
     }
@@ -67,9 +74,9 @@ impl Model {
     /// Late fees that stand: the number of the fact, and the instalment.
     fn standing_late_fees(&self) -> impl Iterator<Item = (usize, usize)> {
         let good = self.facts.iter().enumerate().filter(|(_, fact)| !fact.gone);
-        good.filter_map(|(fact, it)| match it.what {
-            What::Fee { instalment: Some(number), .. } => Some((fact, number)),
-            _ => None,
+        good.filter_map(|(fact, it)| {
+            let What::Fee { instalment: Some(number), .. } = it.what else { return None };
+            Some((fact, number))
         })
     }
 

@@ -16,17 +16,17 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::unwrap_used,
     reason = "small numbers, in code whose panics are how it reports"
 )]
 
 mod asks;
+mod balances;
 mod compare;
 mod days;
+mod disputed;
 mod follow;
 mod lateness;
-mod ledger;
 mod lives;
 mod model;
 mod pair;

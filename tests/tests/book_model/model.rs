@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use crate::days::after;
+use crate::disputed::{A_REINSTATEMENT_LEAVES_NO_TRACE, THE_LAST_INSTALMENT_CAN_MOVE};
 use crate::plan::Plan;
 use crate::walk::{Done, Walk};
 
@@ -151,6 +152,10 @@ pub(crate) struct Figures {
     pub(crate) days_past_due: i64,
     /// The due date of the oldest instalment that is not met, past due or not.
     pub(crate) oldest: Option<NaiveDate>,
+    /// That of the next one on the day or later; after the last due date that of the last.
+    pub(crate) next: Option<NaiveDate>,
+    /// Rentals due on the day or before, and not paid.
+    pub(crate) rentals_due: i128,
     pub(crate) settled: bool,
 }
 
@@ -232,13 +237,16 @@ impl Model {
     /// A payment is good after all, and nothing has come back.
     pub(crate) fn is_good(&mut self, fact: usize) {
         self.facts[fact].gone = false;
+        if A_REINSTATEMENT_LEAVES_NO_TRACE {
+            self.reopened.retain(|(payment, _, _)| *payment != fact);
+        }
     }
 
     /// The instalments that are met at the close of every day up to `today`.
     fn met(&self, today: NaiveDate) -> Vec<BTreeSet<usize>> {
         let mut met = Vec::new();
         self.live(today, |day, walk| {
-            let _ = day; met.push((0..walk.plan.len()).filter(|n| walk.plan.is_met(*n, walk.billed)).collect());
+            met.push((0..walk.plan.len()).filter(|n| walk.was_met(*n, day)).collect());
         });
         met
     }
@@ -254,9 +262,13 @@ impl Model {
         let mut walk = Walk::new(&self.contract);
         let mut deeds = Deeds::default();
         let mut day = self.contract.paid_through;
+        // Sorted by day; a stable sort leaves those of a day in the order of recording.
+        let good = self.facts.iter().enumerate().filter(|(_, fact)| !fact.gone);
+        let mut good: Vec<_> = good.collect();
+        good.sort_by_key(|(_, fact)| fact.effective);
+        let mut next = good.into_iter().peekable();
         loop {
-            let good = self.facts.iter().enumerate().filter(|(_, fact)| !fact.gone);
-            for (number, fact) in good.filter(|(_, fact)| fact.effective == day) {
+            while let Some((number, fact)) = next.next_if(|(_, fact)| fact.effective == day) {
                 match walk.meet(day, &fact.what) {
                     Done::Paid(split) => drop(deeds.splits.insert(number, split)),
                     Done::ChargedOff(taken) => drop(deeds.taken.insert(number, taken)),
@@ -319,7 +331,10 @@ impl Model {
     pub(crate) fn first_open(&self, day: NaiveDate, after: Option<NaiveDate>) -> Option<usize> {
         self.at_close(day, |walk| {
             let due_later = |n: &usize| after.is_none_or(|after| walk.plan.due(*n) > after);
-            (0..walk.plan.len()).filter(due_later).find(|n| !walk.plan.is_met(*n, walk.billed))
+            (0..walk.plan.len()).filter(due_later).find(|n| {
+                let last = THE_LAST_INSTALMENT_CAN_MOVE && !walk.is_met(*n, day);
+                last || !walk.plan.is_met(*n, walk.billed)
+            })
         })
     }
 

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use ::ledger::domain::account::commands::Command;
-use ::ledger::domain::account::state::{Account, OpenAccount};
-use ::ledger::domain::account::{Context, Denial, decide, evolve};
-use ::ledger::domain::books::AccountingDays;
-use ::ledger::domain::rulebook::Rulebook;
-use ::ledger::ids::{AccountId, FeeId, PaymentId, QuoteId, RefundId, RequestId};
+use ledger::domain::account::commands::Command;
+use ledger::domain::account::state::{Account, OpenAccount};
+use ledger::domain::account::{Context, Denial, decide, evolve};
+use ledger::domain::books::AccountingDays;
+use ledger::domain::rulebook::Rulebook;
+use ledger::ids::{AccountId, FeeId, PaymentId, QuoteId, RefundId, RequestId};
 
 use crate::days::after;
+use crate::disputed::ANY_EVENT_STOPS_ACCRUAL;
 use crate::lives::{Ask, Life, Step};
 use crate::model::{Figures, Model};
 use crate::readings::{cents, terms};
@@ -266,7 +267,8 @@ impl Pair {
     /// due, until it is current.
     fn stops(&self, today: &Figures, ages: bool) -> bool {
         let lease = self.model.contract.lease;
-        let late = ages && !self.given_up() && today.days_past_due >= NON_ACCRUAL_DAYS;
+        let asked = ages || ANY_EVENT_STOPS_ACCRUAL;
+        let late = asked && !self.given_up() && today.days_past_due >= NON_ACCRUAL_DAYS;
         !lease && (late || (self.stopped && today.days_past_due > 0))
     }
 }

@@ -21,18 +21,21 @@ pub(crate) struct Plan {
     level: i128,
     tolerance: Tolerance,
     list: Vec<Instalment>,
+    /// What the first one, two, three come to.
+    totals: Vec<i128>,
 }
 
 impl Plan {
     pub(crate) fn new(contract: &Contract) -> Self {
-        let mut list = Vec::new();
+        let (mut list, mut totals) = (Vec::new(), vec![0]);
         for month in 0..contract.count {
             let due = day_of_month(contract.first_due, month, contract.anchor);
             let amount = if month == 0 { contract.first_rest } else { contract.instalment };
+            totals.push(totals[totals.len() - 1] + amount);
             list.push(Instalment { month, anchor: contract.anchor, due, amount });
         }
         let (first_due, level) = (contract.first_due, contract.instalment);
-        Self { first_due, level, tolerance: contract.tolerance, list }
+        Self { first_due, level, tolerance: contract.tolerance, list, totals }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -55,7 +58,7 @@ impl Plan {
 
     /// What the first `count` instalments come to.
     pub(crate) fn total_of(&self, count: usize) -> i128 {
-        self.list.iter().take(count).fold(0, |total, instalment| total + instalment.amount)
+        self.totals[count]
     }
 
     /// How many instalments fall due before `day`.

@@ -9,8 +9,6 @@ pub(crate) struct Fraction {
 }
 
 impl Fraction {
-    pub(crate) const ZERO: Self = Self { numerator: 0, denominator: 1 };
-
     /// `numerator` over a `denominator` above zero.
     pub(crate) fn new(numerator: i128, denominator: i128) -> Self {
         assert!(denominator > 0, "{numerator}/{denominator}");

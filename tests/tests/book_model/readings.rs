@@ -1,14 +1,17 @@
 //! Between the product's types and the model's: money as cents, rates as millionths, nothing else.
 
 use chrono::NaiveDate;
-use ::ledger::domain::account::events;
-use ::ledger::domain::account::state::OpenAccount;
-use ::ledger::domain::account::terms::{self, InstalmentPlan, LateCharge, Terms};
-use ::ledger::domain::interest::DayCount;
-use ::ledger::domain::money::{Amount, Currency, Money, Rate};
-use ::ledger::domain::product::Product;
+use gateway::convert::answers::balance;
+use ledger::domain::account::events;
+use ledger::domain::account::state::OpenAccount;
+use ledger::domain::account::terms::{self, InstalmentPlan, LateCharge, Terms};
+use ledger::domain::interest::DayCount;
+use ledger::domain::money::{Amount, Currency, Money, Rate};
+use ledger::domain::product::Product;
 
-use crate::ledger::Balances;
+use proto::google::r#type::{Date, Money as WireMoney};
+
+use crate::balances::Balances;
 use crate::lives::Life;
 use crate::model::{Basis, Figures, Split, Tolerance};
 use crate::pair::Fault;
@@ -118,14 +121,11 @@ pub(crate) fn split(split: &events::Split) -> Split {
     }
 }
 
-/// Where the account stands at the close of `day`.
+/// Where the account stands at the close of `day`, which the service must answer in the same way.
 pub(crate) fn figures(open: &OpenAccount, day: NaiveDate) -> Result<Figures, Fault> {
     let standing = open.standing(day);
-    let days_past_due = standing.days_past_due();
-    if days_past_due != open.days_past_due(day) {
-        return Err(format!("{days_past_due} days past due, and {}", open.days_past_due(day)));
-    }
-    Ok(Figures {
+    let wire = balance(open, day);
+    let figures = Figures {
         principal: cents(standing.principal),
         interest: cents(standing.interest_due),
         fees: cents(standing.fees_due),
@@ -135,10 +135,44 @@ pub(crate) fn figures(open: &OpenAccount, day: NaiveDate) -> Result<Figures, Fau
         billed: cents(standing.billed),
         payoff: cents(standing.payoff()),
         past_due: cents(standing.past_due),
-        days_past_due,
+        days_past_due: standing.days_past_due(),
         oldest: standing.oldest_unpaid_due_date,
+        next: date(wire.next_due_date)?,
+        rentals_due: wire_cents(wire.rentals_due.as_ref())?,
         settled: standing.settled,
-    })
+    };
+    let told = [
+        (wire.principal, figures.principal),
+        (wire.accrued_interest, figures.interest),
+        (wire.fees_due, figures.fees),
+        (wire.charged_off_amount, figures.charged_off),
+        (wire.credit_balance, figures.credit),
+        (wire.billed_amount, figures.billed),
+        (wire.payoff_amount, figures.payoff.max(0)),
+        (wire.past_due_amount, figures.past_due),
+    ];
+    for (told, figure) in told {
+        if wire_cents(told.as_ref())? != figure {
+            return Err(format!("the service tells {told:?} for {figure}: {figures:?}"));
+        }
+    }
+    let past_due = figures.oldest.filter(|due| *due < day);
+    let same_days = i64::from(wire.days_past_due) == figures.days_past_due;
+    if date(wire.oldest_unpaid_due_date)? != past_due || !same_days {
+        return Err(format!("the service tells other days past due: {figures:?}"));
+    }
+    Ok(figures)
+}
+
+fn wire_cents(money: Option<&WireMoney>) -> Result<i128, Fault> {
+    let money = money.ok_or("no money in an answer")?;
+    Ok(i128::from(money.units) * 100 + i128::from(money.nanos / 10_000_000))
+}
+
+fn date(date: Option<Date>) -> Result<Option<NaiveDate>, Fault> {
+    let Some(Date { year, month, day }) = date else { return Ok(None) };
+    let text = format!("{year:04}-{month:02}-{day:02}");
+    text.parse().map(Some).map_err(|error| format!("{text}: {error}"))
 }
 
 /// The account's balances in the general ledger by number, those that are not zero.

@@ -3,6 +3,10 @@
 use chrono::{Datelike, NaiveDate};
 
 use crate::days::{after, between, in_leap_year, thirty_360};
+use crate::disputed::{
+    A_PAYOFF_COMES_BACK_WHOLE, CREDIT_STANDS_AGAINST_PRINCIPAL, FEES_ALONE_ARE_NOT_LATE,
+    SETTLED_IS_NOT_PAST_DUE,
+};
 use crate::model::{Basis, Contract, Figures, Split, Taken, What};
 use crate::plan::Plan;
 use crate::rational::Fraction;
@@ -142,7 +146,9 @@ impl<'a> Walk<'a> {
     /// Something happens on `day`.
     pub(crate) fn meet(&mut self, day: NaiveDate, what: &What) -> Done {
         match *what {
-            What::Payment { amount, quoted, .. } => return Done::Paid(self.pay(day, amount, quoted)),
+            What::Payment { amount, quoted, .. } => {
+                return Done::Paid(self.pay(day, amount, quoted));
+            }
             What::Fee { amount, income, .. } => self.fees.push((income, amount)),
             What::Rate(rate) => self.turn(day, self.principal, rate),
             What::Adjustment(change) => {
@@ -270,18 +276,32 @@ impl<'a> Walk<'a> {
     /// Is nothing owed? Credit stands against what came after it, but for principal.
     pub(crate) fn is_settled(&self, day: NaiveDate) -> bool {
         let rest = self.interest_due(day) + self.fees_due() + self.charged_off;
+        if CREDIT_STANDS_AGAINST_PRINCIPAL {
+            return self.principal + self.rentals_left() + rest <= self.credit;
+        }
         self.principal == 0 && self.rentals_left() == 0 && rest <= self.credit
+    }
+
+    /// Can nothing be past due any more?
+    fn is_done(&self, day: NaiveDate) -> bool {
+        let paid = self.owed(day) + self.charged_off == 0;
+        self.is_settled(day) || (FEES_ALONE_ARE_NOT_LATE && paid)
+    }
+
+    /// What comes back with a payment: was the instalment met?
+    pub(crate) fn was_met(&self, number: usize, day: NaiveDate) -> bool {
+        let done = A_PAYOFF_COMES_BACK_WHOLE && self.is_done(day);
+        done || self.plan.is_met(number, self.billed)
     }
 
     /// Is no late fee due for an instalment whose grace ends on `day`?
     pub(crate) fn is_in_time(&self, number: usize, day: NaiveDate) -> bool {
-        self.is_settled(day) || self.plan.is_met(number, self.billed)
+        self.is_done(day) || self.plan.is_met(number, self.billed)
     }
 
     /// Is an instalment met? The last one is whatever is left, and all are once nothing is.
     pub(crate) fn is_met(&self, number: usize, day: NaiveDate) -> bool {
-        self.is_settled(day)
-            || (self.plan.is_met(number, self.billed) && number + 1 < self.plan.len())
+        self.is_done(day) || (self.plan.is_met(number, self.billed) && number + 1 < self.plan.len())
     }
 
     /// Where the account stands at the close of `day`.
@@ -290,10 +310,15 @@ impl<'a> Walk<'a> {
         let before = self.plan.due_before(day);
         let open: Vec<usize> = (0..self.plan.len()).filter(|n| !self.is_met(*n, day)).collect();
         let oldest = open.first().map(|n| self.plan.due(*n));
+        let next = open.iter().map(|n| self.plan.due(*n)).find(|due| *due >= day);
+        let last = open.last().map(|n| self.plan.due(*n));
+        let fallen_due = self.plan.total_of(self.plan.due_before(after(day, 1)));
+        let rentals_due = if self.contract.lease { fallen_due - self.billed } else { 0 };
         let oldest_past_due = oldest.filter(|due| *due < day);
         let unpaid = (self.plan.total_of(before) - self.billed).max(0);
         let most = owed + self.charged_off;
         let past_due = if self.plan.maturity() < day { most } else { unpaid.min(most) };
+        let told = !SETTLED_IS_NOT_PAST_DUE && self.is_settled(day);
         Figures {
             principal: self.principal,
             interest: self.interest_due(day),
@@ -303,9 +328,11 @@ impl<'a> Walk<'a> {
             credit: self.credit,
             billed: self.billed,
             payoff: owed + fees + self.charged_off - self.credit,
-            past_due: if oldest_past_due.is_some() || self.is_settled(day) { past_due } else { 0 },
+            past_due: if oldest_past_due.is_some() || told { past_due } else { 0 },
             days_past_due: oldest_past_due.map_or(0, |due| between(due, day)),
             oldest,
+            next: next.or(last),
+            rentals_due: rentals_due.max(0),
             settled: self.is_settled(day),
         }
     }
