@@ -121,7 +121,7 @@ impl Town {
     pub async fn restart_with_runner(self) -> Self {
         let now = self.client.now().await;
         let data_dir = self.stop().await;
-        Self::start(data_dir, now, true).await
+        Self::start(data_dir, now, true, BooksMode::Automatic).await
     }
 
     /// The same, with its clock at another instant.
