@@ -63,6 +63,8 @@ fn receive(day: NaiveDate) -> Command {
         reference: None,
         third_party_fee: None,
         allow_duplicate: true,
+        payoff_quote: None,
+        preview: None,
     }
 }
 
