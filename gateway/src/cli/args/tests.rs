@@ -255,6 +255,24 @@ fn what_is_said_is_what_is_asked() {
     assert!(lease.get("loan").is_none());
     assert!(lease.get("lien").is_none());
 
+    let (verb, flags) = VERBS[0];
+    let charges = "--late-fee-grace-days 10 --late-fee-rate 0.05 --late-fee-maximum 25.00 \
+                   --shortfall-share 0.9 --interest-carry -0.00451 --governing-state TX";
+    let flags: Vec<&str> = flags.iter().copied().chain(charges.split_whitespace()).collect();
+    let charging = told(verb, &flags);
+    assert_eq!(charging["late_fee"]["grace_days"], 10);
+    assert_eq!(charging["late_fee"]["rate"], "0.05");
+    assert_eq!(charging["late_fee"]["maximum"], "25.00");
+    assert_eq!(charging["shortfall_tolerance"]["share"], "0.9");
+    assert_eq!(charging["loan"]["interest_carry"], "-0.00451");
+    assert_eq!(charging["governing_state"], "TX");
+    for half in ["--late-fee-grace-days 10", "--late-fee-rate 0.05", "--late-fee-maximum 1.00"] {
+        let open = ["payledger", "accounts", "open"];
+        let words = open.iter().copied().chain(VERBS[0].1.iter().copied());
+        let error = Cli::try_parse_from(words.chain(half.split_whitespace())).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{half}");
+    }
+
     let schedule = told(
         &["payments", "schedule"],
         &[

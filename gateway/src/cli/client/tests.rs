@@ -1,5 +1,7 @@
 //! The verbs against the real service.
 
+mod servicing;
+
 use std::time::Duration;
 
 use clap::Parser as _;
