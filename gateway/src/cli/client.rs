@@ -9,6 +9,7 @@ pub mod connection;
 pub mod failure;
 pub mod operations;
 pub mod payments;
+pub mod previews;
 pub mod raw;
 pub mod servicing;
 pub mod titles;
