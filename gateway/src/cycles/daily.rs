@@ -1,10 +1,10 @@
 //! What a new day does to accounts: late fees, interest income that stops, and credit balances that
 //! go back to customers.
 //!
-//! A pass over the accounts begins after midnight Eastern, and at the start of the service, in pages,
-//! so that windows are run between them. It is kept in memory only: after a crash it begins anew, and
-//! finds done what was done. Days on which nothing ran need no pass of their own, since a late fee
-//! counts from the day on which it fell due.
+//! A pass over the accounts begins after midnight Eastern, and at the start of the service, in
+//! pages, so that windows are run between them. It is kept in memory only: after a crash it begins
+//! anew, and finds done what was done. Days on which nothing ran need no pass of their own, since a
+//! late fee counts from the day on which it fell due.
 
 use std::time::Duration;
 
@@ -108,8 +108,8 @@ impl Cycles {
         Ok(true)
     }
 
-    /// Does what is to be done to the accounts of a page, and no more: what would change nothing, or
-    /// be refused, is not asked for, and leaves nothing in the log. Did all of it work?
+    /// Does what is to be done to the accounts of a page, and no more: what would change nothing,
+    /// or be refused, is not asked for, and leaves nothing in the log. Did all of it work?
     async fn work_on(
         &self,
         step: Step,
