@@ -1,7 +1,11 @@
-//! What time drives: windows are run once they are closed, liens released once funds are good.
+//! What time drives: windows are run once they are closed, liens released once funds are good, and
+//! accounts looked at day by day; and the books are kept.
 //!
 //! Every step is a command with a derived request id, so that running it twice, or crashing
 //! anywhere, changes nothing.
+
+mod books;
+mod daily;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +22,7 @@ use projections::queries::Asked;
 use projections::queries::payments::DuePayment;
 use tokio::sync::{Mutex, Notify};
 
+use self::daily::Daily;
 use crate::server::Shutdown;
 use crate::status::{Failure, read_failure};
 
@@ -35,6 +40,7 @@ pub struct Cycles {
     reads: Projections,
     turn: Arc<Mutex<()>>,
     woken: Arc<Notify>,
+    books_woken: Arc<Notify>,
 }
 
 /// A window after its run.
@@ -53,18 +59,27 @@ pub struct WindowRun {
 impl Cycles {
     /// A runner over an engine and its read models.
     pub fn new(engine: Engine, reads: Projections) -> Self {
-        Self { engine, reads, turn: Arc::default(), woken: Arc::default() }
+        let (turn, woken, books_woken) = (Arc::default(), Arc::default(), Arc::default());
+        Self { engine, reads, turn, woken, books_woken }
     }
 
     /// Makes the runner look now, since the clock was set.
     pub fn wake(&self) {
         self.woken.notify_one();
+        self.books_woken.notify_one();
     }
 
-    /// Runs what is due, and again whenever time has passed, until the server stops.
+    /// Runs what is due, and again whenever time has passed, until the server stops. The books are
+    /// kept beside the windows: a close that reads every account holds up no run.
     pub async fn run_until(self, shutdown: Shutdown) {
+        let books = self.clone().keep_books_until(shutdown.clone());
+        tokio::join!(self.run_windows_until(shutdown), books);
+    }
+
+    async fn run_windows_until(self, shutdown: Shutdown) {
+        let mut daily = Daily::default();
         loop {
-            if let Err(failure) = self.run_due().await {
+            if let Err(failure) = self.run_due(&mut daily).await {
                 tracing::warn!(%failure, "a run did not come to its end and is tried again");
             }
             tokio::select! {
@@ -76,8 +91,9 @@ impl Cycles {
     }
 
     /// Runs every closed window that has payments no seal covers, then releases the liens whose
-    /// hold is over. What fails is logged and tried again the next time, and stops nothing else.
-    async fn run_due(&self) -> Result<(), Failure> {
+    /// hold is over, then looks at some of the accounts that the day may have changed. What fails is
+    /// logged and tried again the next time, and stops nothing else.
+    async fn run_due(&self, daily: &mut Daily) -> Result<(), Failure> {
         let now = self.engine.clock().now();
         let windows = self.ask(move |reader| reader.unsealed_windows(now)).await?;
         for window in windows.iter().filter(|window| window.key.starts_at() <= now) {
@@ -92,7 +108,11 @@ impl Cycles {
                 }
             }
         }
-        self.release_liens().await
+        self.release_liens().await?;
+        if self.look_at_accounts(daily).await? {
+            self.woken.notify_one();
+        }
+        Ok(())
     }
 
     /// Runs one window: applies what is pending in it, and seals what no seal covers yet. Goes on

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod batch;
+pub mod books;
 pub mod call;
 pub mod connection;
 pub mod failure;

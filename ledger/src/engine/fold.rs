@@ -193,7 +193,7 @@ pub(super) async fn fold_with(
                     let (metadata, event) = (&metadata, &event);
                     see(Seen { recorded, metadata, event, after: &folded });
                 }
-                Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_)) => {
+                Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_)) => {
                     let kind = &recorded.kind;
                     return Err(damaged(format!("a {kind} in an account's stream").into()));
                 }

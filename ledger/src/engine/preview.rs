@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::write::content_digest;
-use super::{Engine, EngineError, Folded, Inner};
+use super::{Engine, EngineError, Folded, Inner, Request};
 use crate::codec::{self, Fact};
 use crate::domain::account::commands::Command;
 use crate::domain::account::consequences::Consequences;
@@ -49,9 +49,9 @@ impl Preview {
 }
 
 /// Events that a command would cause, and what stands for them.
-pub(super) struct Foreseen {
-    pub(super) hash: String,
-    pub(super) events: Vec<Event>,
+struct Foreseen {
+    hash: String,
+    events: Vec<Event>,
 }
 
 impl Engine {
@@ -64,9 +64,10 @@ impl Engine {
     ) -> Result<Preview, EngineError> {
         let before = self.0.current(account).await?;
         let at = self.0.clock.now();
+        let days = self.0.days_at(at).await?;
         let Foreseen { hash, events } = self
             .0
-            .foresee(&before, account, command, at)
+            .foresee(&before, (account, command), at, days)
             .map_err(|denial| EngineError::denied(denial, account, before.position))?;
         let mut after = before.account.clone();
         for event in &events {
@@ -85,43 +86,43 @@ impl Engine {
 }
 
 impl Inner {
-    /// What was read once for a request.
+    /// What was read once for a request that was received at an instant.
     pub(super) fn context<'a>(
         &'a self,
         account: &'a AccountId,
-        request: RequestId,
-        received_at: DateTime<Utc>,
+        (request, received_at): (RequestId, DateTime<Utc>),
+        days: AccountingDays,
     ) -> Context<'a> {
-        let days = AccountingDays::of_calendar(eastern_date(received_at));
         Context { account, request, received_at, rules: &self.rules, days }
     }
 
-    /// What `command` would cause at `at`, under a request id that every preview of the account has,
+    /// What a command would cause at `at`, under a request id that every preview of the account has,
     /// so that the ids that are derived from it are the same.
-    pub(super) fn foresee(
+    fn foresee(
         &self,
         folded: &Folded,
-        account: &AccountId,
-        command: &Command,
+        (account, command): (&AccountId, &Command),
         at: DateTime<Utc>,
+        days: AccountingDays,
     ) -> Result<Foreseen, Denial> {
         let request = RequestId::derived("preview", account.as_str());
-        let events = decide(&folded.account, command, &self.context(account, request, at))?;
+        let context = self.context(account, (request, at), days);
+        let events = decide(&folded.account, command, &context)?;
         let hash = hash_of(folded.changed, command, &events);
         Ok(Foreseen { hash, events })
     }
 
-    /// The hash of a preview made now, if `command` names another: what was shown is not what would
+    /// The hash of a preview made now, if `request` names another: what was shown is not what would
     /// happen. What would be denied is for the decision to deny.
     pub(super) fn outdated(
         &self,
         folded: &Folded,
-        account: &AccountId,
-        command: &Command,
-        at: DateTime<Utc>,
+        request: &Request,
+        days: AccountingDays,
     ) -> Option<String> {
-        let shown = command.preview()?;
-        let now = self.foresee(folded, account, command, at).ok()?;
+        let shown = request.command.preview()?;
+        let asked = (&request.account, &request.command);
+        let now = self.foresee(folded, asked, request.receipt.at(), days).ok()?;
         (now.hash != shown).then_some(now.hash)
     }
 }

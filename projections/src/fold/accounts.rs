@@ -25,6 +25,12 @@ pub(crate) struct Accounts {
     changed: BTreeSet<(i64, AccountId)>,
 }
 
+/// Does the event change what charge-offs take together?
+fn takes_otherwise(event: &Event) -> bool {
+    let restates = || event.posting().is_some_and(|posting| !posting.charge_offs.is_empty());
+    matches!(event, Event::AccountChargedOff(_)) || restates()
+}
+
 impl Accounts {
     /// Forgets everything: what is in memory is no longer what is in the table.
     pub(crate) fn clear(&mut self) {
@@ -76,7 +82,7 @@ impl Accounts {
         let row = self.row(database, id)?;
         let key = row.key();
         row.follow(event, at);
-        if row.restates_charge_offs(event) {
+        if takes_otherwise(event) {
             row.set_charged_off_total(charge_offs::taken(database, key)?);
         }
         if self.changed.last().is_none_or(|(last, _)| *last != key) {

@@ -122,6 +122,15 @@ const VERBS: &[(&[&str], &[&str])] = &[
         &["accounts", "preview-change", "change-rate"],
         &["--account", "a-1", "--annual-rate", "0.05", "--effective-date", "2026-03-03"],
     ),
+    (&["books", "open-day"], &["--date", "2026-03-04"]),
+    (&["books", "close-day"], &["--date", "2026-03-03"]),
+    (&["books", "close-month"], &["--month", "2026-03"]),
+    (&["books", "show"], &[]),
+    (&["books", "show"], &["--date", "2026-03-03"]),
+    (&["books", "show"], &["--month", "2026-03"]),
+    (&["books", "days"], &["--page-size", "10"]),
+    (&["books", "feed"], &["--date", "2026-03-03", "--csv"]),
+    (&["books", "restatements"], &["--date", "2026-03-03"]),
     (
         &["operations", "run-cutoff"],
         &["--product", "auto_loan", "--date", "2026-03-03", "--window", "15:00"],
@@ -166,6 +175,7 @@ fn call(cli: &Cli) -> Call {
         Command::Payments(service) => service.verb.call().map(Option::unwrap),
         Command::Titles(service) => service.verb.call(),
         Command::Audit(service) => service.verb.call(),
+        Command::Books(service) => service.verb.call(),
         Command::Operations(service) => service.verb.call(),
         Command::Quote(verb) => verb.call(),
         Command::Serve(_)

@@ -122,12 +122,6 @@ impl AccountRow {
         }
     }
 
-    /// Does the event change what charge-offs take together?
-    pub(super) fn restates_charge_offs(&self, event: &Event) -> bool {
-        let restates = || event.posting().is_some_and(|posting| !posting.charge_offs.is_empty());
-        matches!(event, Event::AccountChargedOff(_)) || restates()
-    }
-
     pub(super) const fn set_charged_off_total(&mut self, total: Money) {
         self.charged_off_total = total;
     }
