@@ -1,0 +1,193 @@
+//! What a filing leaves out, read from the interest it reports: through which day interest was paid
+//! when a month began, what of it was left unpaid, and the remainder below a cent.
+//!
+//! A payment's day is reported once a month and is wrong at times, so that one history has several
+//! readings. Each reading explains every month by the payment on the reported day, on another day of
+//! the month, by two payments, or not at all; the reading that explains the most is the one to board
+//! from. A month that is explained by nothing starts anew: interest paid through its reported day.
+//!
+//! The remainder is one unknown below half a cent for each unbroken stretch. Every month narrows the
+//! interval in which it lies; it never moves a month by more than a cent.
+
+mod reading;
+
+use chrono::NaiveDate;
+use ledger::domain::money::{Amount, Carry, Money};
+use rust_decimal::Decimal;
+
+use super::record::LoanMonth;
+use reading::{Branch, Node, branches};
+
+/// How many readings are kept while months go by.
+const READINGS_MAX: usize = 16;
+
+/// From where a month's interest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Interest is paid through this day.
+    pub paid_through: NaiveDate,
+    /// Interest from before it that is still unpaid.
+    pub unpaid: Money,
+    /// The remainder below a cent.
+    pub carry: Carry,
+}
+
+/// How a reading explains what was paid in a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Explained {
+    /// One payment on the reported day.
+    OnItsDay,
+    /// The same, but for a cent.
+    WithinACent,
+    /// One payment on another day of the month.
+    OnAnotherDay(NaiveDate),
+    /// Two payments: the first of this amount on this day, the rest on the reported day.
+    TwoPayments(NaiveDate, Amount),
+    /// Nothing explains it.
+    Not,
+}
+
+/// A month with a payment, and where its interest counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inferred {
+    /// Where the reading that explains the most counts from.
+    pub origin: Origin,
+    /// How it explains the month.
+    pub explained: Explained,
+    /// Where another reading of the months before counts from, if that one explains the month on
+    /// its reported day and the first does not.
+    pub other: Option<Origin>,
+}
+
+/// Reads a loan's history: for each month with a payment that follows one that can be boarded, where
+/// its interest counts from.
+pub fn infer(months: &[LoanMonth]) -> Vec<Option<Inferred>> {
+    let mut inferred = vec![None; months.len()];
+    let mut stretch = Stretch::default();
+    let mut before: Option<&LoanMonth> = None;
+    for (index, month) in months.iter().enumerate() {
+        if before.is_none_or(|before| !month.follows(before)) {
+            stretch.close(&mut inferred);
+        }
+        stretch.follow(index, month, before);
+        if month.is_closed() {
+            stretch.close(&mut inferred);
+        }
+        before = Some(month);
+    }
+    stretch.close(&mut inferred);
+    inferred
+}
+
+/// Where the interest counts from that follows a month, by the same reading: for months that are
+/// boarded and not replayed.
+pub fn boarding(months: &[LoanMonth], index: usize) -> Option<Origin> {
+    let month = months.get(index)?;
+    let day = month.paid_through?;
+    Some(Origin {
+        paid_through: day.min(month.period_end),
+        unpaid: Money::ZERO,
+        carry: Carry::default(),
+    })
+}
+
+/// Months without a gap, and the readings of them that are kept.
+#[derive(Debug, Default)]
+struct Stretch {
+    nodes: Vec<Node>,
+    /// The last nodes of the readings, best first.
+    heads: Vec<usize>,
+    /// What was paid in the last three months with a payment.
+    recent: Vec<Money>,
+    /// For months that the best reading may not explain: another that does.
+    others: Vec<(usize, i64, Node)>,
+}
+
+impl Stretch {
+    fn follow(&mut self, index: usize, month: &LoanMonth, before: Option<&LoanMonth>) {
+        let paid = month.paid_on_loan();
+        if self.heads.is_empty() {
+            let boards = paid.is_zero() || month.principal.is_positive();
+            if let Some(day) = month.paid_through.filter(|_| boards && !month.is_closed()) {
+                self.nodes.push(Node::boarded(day.min(month.period_end)));
+                self.heads.push(self.nodes.len().saturating_sub(1));
+            }
+        } else if !month.paid.is_zero() {
+            self.read(index, month, before);
+        }
+        if !month.paid.is_zero() {
+            self.recent.push(paid);
+            let old = self.recent.len().saturating_sub(3);
+            self.recent.drain(..old);
+        }
+    }
+
+    fn read(&mut self, index: usize, month: &LoanMonth, before: Option<&LoanMonth>) {
+        let mut found: Vec<Node> = Vec::new();
+        for head in std::mem::take(&mut self.heads) {
+            let Some(node) = self.nodes.get(head).copied() else { continue };
+            for Branch { after, explained, weight } in branches(&node, month, before, &self.recent) {
+                let score = node.score.saturating_add(weight);
+                let next = Node { after, explained, score, parent: Some(head), month: index };
+                if explained == Explained::OnItsDay {
+                    self.others.push((index, node.score, next));
+                }
+                match found.iter_mut().find(|other| other.after == after) {
+                    Some(other) if other.score < score => *other = next,
+                    Some(_) => {}
+                    None => found.push(next),
+                }
+            }
+        }
+        // The sort is stable: of equals the one found first stays first.
+        found.sort_by_key(|node| std::cmp::Reverse(node.score));
+        found.truncate(READINGS_MAX);
+        let start = self.nodes.len();
+        self.nodes.extend(found);
+        self.heads = (start..self.nodes.len()).collect();
+    }
+
+    /// Writes down the best reading, from its last month back to the boarding.
+    fn close(&mut self, inferred: &mut [Option<Inferred>]) {
+        let Self { nodes, heads, others, .. } = std::mem::take(self);
+        let mut at = heads.first().and_then(|head| nodes.get(*head)).copied();
+        // The narrowest interval of the stretch that the month is in.
+        let mut narrow = None;
+        while let Some(node) = at {
+            let Some(parent) = node.parent.and_then(|parent| nodes.get(parent)).copied() else {
+                break;
+            };
+            let known = if node.after.starts_anew { parent.after } else { node.after };
+            let interval = narrow.filter(|_| !node.after.starts_anew).unwrap_or(known);
+            narrow = (!parent.after.starts_anew).then_some(interval);
+            let explained = node.explained;
+            let mut other = None;
+            if !matches!(explained, Explained::OnItsDay | Explained::WithinACent) {
+                let best = others
+                    .iter()
+                    .filter(|(month, ..)| *month == node.month)
+                    .max_by_key(|(_, score, _)| *score);
+                other = best.and_then(|(_, _, found)| {
+                    let from = nodes.get(found.parent?)?;
+                    Some(from.after.origin(&found.after))
+                });
+            }
+            let origin = parent.after.origin(&interval);
+            if let Some(slot) = inferred.get_mut(node.month) {
+                *slot = Some(Inferred { origin, explained, other });
+            }
+            at = Some(parent);
+        }
+    }
+}
+
+/// Splits exact unpaid interest into cents and what is below one.
+fn split(exact: Decimal) -> (Money, Carry) {
+    let most = Decimal::new(999_999, 8);
+    let exact = exact.round_dp(8);
+    if exact.is_sign_negative() {
+        return (Money::ZERO, Carry::new(exact.max(-most)).unwrap_or_default());
+    }
+    let cents = Money::round_down(exact);
+    (cents, Carry::new(exact.saturating_sub(cents.decimal())).unwrap_or_default())
+}
