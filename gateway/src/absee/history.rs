@@ -54,6 +54,9 @@ pub struct Inferred {
     pub origin: Origin,
     /// How it explains the month.
     pub explained: Explained,
+    /// Where the reading counts from that explained the most of the months before, when this one was
+    /// not known yet.
+    pub foreseen: Origin,
     /// Where another reading of the months before counts from, if that one explains the month on
     /// its reported day and the first does not.
     pub other: Option<Origin>,
@@ -101,6 +104,8 @@ struct Stretch {
     recent: Vec<Money>,
     /// For months that the best reading may not explain: another that does.
     others: Vec<(usize, i64, Node)>,
+    /// Before each month: where the reading counts from that was the best then.
+    foreseen: Vec<(usize, Origin)>,
 }
 
 impl Stretch {
@@ -124,6 +129,8 @@ impl Stretch {
 
     fn read(&mut self, index: usize, month: &LoanMonth, before: Option<&LoanMonth>) {
         let mut found: Vec<Node> = Vec::new();
+        let best = self.heads.first().and_then(|head| self.nodes.get(*head));
+        self.foreseen.extend(best.map(|node| (index, node.after.origin(&node.after))));
         for head in std::mem::take(&mut self.heads) {
             let Some(node) = self.nodes.get(head).copied() else { continue };
             for Branch { after, explained, weight } in branches(&node, month, before, &self.recent) {
@@ -149,7 +156,7 @@ impl Stretch {
 
     /// Writes down the best reading, from its last month back to the boarding.
     fn close(&mut self, inferred: &mut [Option<Inferred>]) {
-        let Self { nodes, heads, others, .. } = std::mem::take(self);
+        let Self { nodes, heads, others, foreseen, .. } = std::mem::take(self);
         let mut at = heads.first().and_then(|head| nodes.get(*head)).copied();
         // The narrowest interval of the stretch that the month is in.
         let mut narrow = None;
@@ -173,8 +180,10 @@ impl Stretch {
                 });
             }
             let origin = parent.after.origin(&interval);
+            let before = foreseen.iter().rfind(|(month, _)| *month == node.month);
+            let foreseen = before.map_or(origin, |(_, foreseen)| *foreseen);
             if let Some(slot) = inferred.get_mut(node.month) {
-                *slot = Some(Inferred { origin, explained, other });
+                *slot = Some(Inferred { origin, explained, foreseen, other });
             }
             at = Some(parent);
         }

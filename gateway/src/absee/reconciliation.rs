@@ -39,6 +39,8 @@ pub struct Question {
     pub mode: Mode,
     /// May the payment's day be another than the reported one?
     pub search_dates: bool,
+    /// May a month help to tell where its own interest counts from, and the months after it?
+    pub hindsight: bool,
     /// The rules in force.
     pub rules: Arc<Rulebook>,
 }
@@ -87,8 +89,10 @@ impl Known<'_> {
             return Some(Row::closed(self.loan, month));
         }
         let inferred = self.inferred.get(index).copied().flatten();
-        let other = inferred.and_then(|inferred| inferred.other);
-        let origin = other.or(inferred.map(|inferred| inferred.origin));
+        let hindsight = self.question.hindsight;
+        let other = inferred.and_then(|inferred| inferred.other).filter(|_| hindsight);
+        let best = inferred.map(|found| if hindsight { found.origin } else { found.foreseen });
+        let origin = other.or(best);
         let origin = match origin {
             Some(origin) => origin,
             // Without a payment nothing but the balance and the days past due is compared.
