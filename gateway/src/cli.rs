@@ -7,6 +7,7 @@ pub mod error;
 pub mod offline;
 pub mod output;
 pub mod preview;
+pub mod quote;
 pub mod render;
 pub mod serve;
 pub mod serve_args;
@@ -37,6 +38,7 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
         Command::Serve(args) => serve::run(args, out),
         Command::Projections(verb) => offline::projections::run(verb, form, out),
         Command::Demo(args) => Ok(crate::demo::run(args, out)?),
+        Command::Quote(verb) => quote::run(verb, form, out),
         Command::Calendar(args) => calendar::run(args, form, out),
         Command::Replay(args) => offline::replay::run(args, form, out),
         Command::Verify(args) => offline::verify::run(args, form, out),

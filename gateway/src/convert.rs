@@ -5,6 +5,7 @@ pub mod commands;
 pub mod enums;
 pub mod ids;
 pub mod money;
+pub mod schedule;
 pub mod time;
 
 use std::collections::BTreeMap;

@@ -9,4 +9,5 @@ pub mod journal;
 pub mod money;
 pub mod product;
 pub mod rulebook;
+pub mod schedule;
 pub mod words;

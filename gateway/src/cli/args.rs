@@ -8,6 +8,7 @@ use super::calendar::CalendarArgs;
 use super::client::{Service, accounts, audit, operations, payments, titles};
 use super::offline::{backup, export, inspect, projections, replay, restore, verify};
 use super::output::Output;
+use super::quote;
 use super::serve_args::{self, ServeArgs};
 use crate::demo::DemoArgs;
 
@@ -54,6 +55,9 @@ pub enum Command {
     /// Plays a month on the real service in a fresh directory, kills it in the middle, proves the
     /// books, and leaves it up to be tried.
     Demo(DemoArgs),
+    /// Works out what a contract would come to, from its terms alone.
+    #[command(subcommand)]
+    Quote(quote::Verb),
     /// Shows the Federal Reserve's holidays of a year and which of them close banks.
     Calendar(CalendarArgs),
     /// Works out from the log alone what was known about accounts, at any position or instant.

@@ -5,12 +5,11 @@ use ledger::domain::account::events::{CancelReason, FeeKind, Split};
 use ledger::domain::account::state::{
     Fee, FeeState, OpenAccount, Payment, Progress, Title, TitleState,
 };
-use ledger::domain::interest::DayCount;
 use ledger::domain::product::Product;
 use ledger::ids::{AccountId, FeeId};
 use proto::payledger::v1 as wire;
 
-use super::enums::{channel_to_wire, product_to_wire};
+use super::enums::{channel_to_wire, day_count_to_wire, product_to_wire};
 use super::money::to_wire;
 use super::time::{date_to_wire, instant_to_wire};
 
@@ -126,7 +125,7 @@ pub fn account(id: &AccountId, open: &OpenAccount, today: NaiveDate) -> wire::Ac
         Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
             wire::account::Terms::Loan(wire::LoanTerms {
                 annual_rate: terms.annual_rate.to_string(),
-                day_count_basis: day_count(terms.day_count).into(),
+                day_count_basis: day_count_to_wire(terms.day_count).into(),
                 principal: Some(to_wire(terms.principal)),
                 interest_paid_through_date: Some(date_to_wire(terms.interest_paid_through)),
                 unpaid_interest: Some(to_wire(terms.unpaid_interest)),
@@ -152,14 +151,6 @@ pub fn account(id: &AccountId, open: &OpenAccount, today: NaiveDate) -> wire::Ac
         paid_off_date: open.paid_off.as_ref().map(|paid| date_to_wire(paid.paid_off_date)),
         fees: fees.into_iter().map(|(id, charged)| fee(*id, charged)).collect(),
         terms: Some(contract),
-    }
-}
-
-const fn day_count(count: DayCount) -> wire::DayCountBasis {
-    match count {
-        DayCount::Actual365Or366 => wire::DayCountBasis::Actual365366,
-        DayCount::Actual365 => wire::DayCountBasis::Actual365,
-        DayCount::Actual360 => wire::DayCountBasis::Actual360,
     }
 }
 

@@ -92,33 +92,23 @@ fn loan_terms(terms: &mut Terms, loan: &wire::LoanTerms) -> Field<()> {
     if let Some(date) = time::date_if_set("loan.interest_paid_through_date", paid_through)? {
         terms.interest_paid_through = date;
     }
-    terms.day_count = match enums::member("loan.day_count_basis", loan.day_count_basis)? {
-        wire::DayCountBasis::Unspecified | wire::DayCountBasis::Actual365366 => {
-            DayCount::Actual365Or366
-        }
-        wire::DayCountBasis::Actual365 => DayCount::Actual365,
-        wire::DayCountBasis::Actual360 => DayCount::Actual360,
-    };
+    terms.day_count = enums::day_count("loan.day_count_basis", loan.day_count_basis)?;
     Ok(())
 }
 
 fn instalments(plan: &wire::InstalmentPlan) -> Field<InstalmentPlan> {
     let first_due_date =
         time::date("instalment_plan.first_due_date", plan.first_due_date.as_ref())?;
-    let count = |field, value: i32| {
-        u32::try_from(value).map_err(|_| FieldError::new(field, "must not be negative"))
-    };
-    let day_of_month = match count("instalment_plan.day_of_month", plan.day_of_month)? {
-        0 => chrono::Datelike::day(&first_due_date),
-        day @ 1..=31 => day,
-        _ => return Err(FieldError::new("instalment_plan.day_of_month", "is 1 to 31")),
-    };
+    let day_of_month =
+        time::anchor_day("instalment_plan.day_of_month", plan.day_of_month, first_due_date)?;
     Ok(InstalmentPlan {
         amount: money::amount("instalment_plan.amount", plan.amount.as_ref())?,
         tax: Money::ZERO,
         first_due_date,
         day_of_month,
-        count: count("instalment_plan.instalment_count", plan.instalment_count)?,
+        count: u32::try_from(plan.instalment_count).map_err(|_| {
+            FieldError::new("instalment_plan.instalment_count", "must not be negative")
+        })?,
         first_amount_due: money::amount_if_set(
             "instalment_plan.first_amount_due",
             plan.first_amount_due.as_ref(),

@@ -1,7 +1,10 @@
 //! Enums of the wire ⇄ enums of the ledger. "Unspecified" is refused where something must be said.
 
+use ledger::domain::interest::DayCount;
 use ledger::domain::product::{Channel, Product};
-use proto::payledger::v1::{Channel as WireChannel, Product as WireProduct};
+use proto::payledger::v1::{
+    Channel as WireChannel, DayCountBasis as WireDayCount, Product as WireProduct,
+};
 
 use super::{Field, FieldError};
 
@@ -65,6 +68,27 @@ pub const fn channel_to_wire(channel: Channel) -> WireChannel {
     }
 }
 
+/// Takes a day count; unspecified means the ledger's default.
+pub fn day_count(field: &str, wire: i32) -> Field<DayCount> {
+    Ok(match member(field, wire)? {
+        WireDayCount::Unspecified => DayCount::default(),
+        WireDayCount::Actual365366 => DayCount::Actual365Or366,
+        WireDayCount::Actual365 => DayCount::Actual365,
+        WireDayCount::Actual360 => DayCount::Actual360,
+        WireDayCount::Thirty360 => DayCount::Thirty360,
+    })
+}
+
+/// A day count as the wire carries it.
+pub const fn day_count_to_wire(count: DayCount) -> WireDayCount {
+    match count {
+        DayCount::Actual365Or366 => WireDayCount::Actual365366,
+        DayCount::Actual365 => WireDayCount::Actual365,
+        DayCount::Actual360 => WireDayCount::Actual360,
+        DayCount::Thirty360 => WireDayCount::Thirty360,
+    }
+}
+
 /// Takes a number for the member that it stands for. A number of a later contract is refused: to
 /// take it for "unspecified" would widen a filter in silence.
 pub fn member<E: TryFrom<i32>>(field: &str, wire: i32) -> Field<E> {
@@ -87,6 +111,15 @@ mod tests {
             let wire = i32::from(channel_to_wire(there));
             assert_eq!(channel("channel", wire).unwrap(), there);
         }
+    }
+
+    #[test]
+    fn every_day_count_goes_there_and_back_and_one_is_the_default() {
+        for &there in DayCount::ALL {
+            let wire = i32::from(day_count_to_wire(there));
+            assert_eq!(day_count("day_count_basis", wire).unwrap(), there);
+        }
+        assert_eq!(day_count("day_count_basis", 0).unwrap(), DayCount::Actual365Or366);
     }
 
     #[test]

@@ -31,6 +31,15 @@ pub fn date_if_set(field: &str, wire: Option<&Date>) -> Field<Option<NaiveDate>>
     wire.map(|wire| date(field, Some(wire))).transpose()
 }
 
+/// Takes the day of the month on which instalments fall due; zero means that of the first.
+pub fn anchor_day(field: &str, wire: i32, first_due_date: NaiveDate) -> Field<u32> {
+    match u32::try_from(wire) {
+        Ok(0) => Ok(first_due_date.day()),
+        Ok(day @ 1..=31) => Ok(day),
+        Ok(_) | Err(_) => Err(FieldError::new(field, "is 1 to 31")),
+    }
+}
+
 /// A date as the wire carries it.
 pub fn date_to_wire(date: NaiveDate) -> Date {
     // A month and a day always fit.

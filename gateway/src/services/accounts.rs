@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 use wire::account_service_server::AccountService;
 
 use super::{Gateway, above_head};
-use crate::convert::{FieldError, answers, enums, ids, time};
+use crate::convert::{FieldError, answers, enums, ids, schedule, time};
 use crate::page;
 use crate::status::Failure;
 
@@ -31,6 +31,13 @@ impl AccountService for Gateway {
         request: Request<wire::WaiveFeeRequest>,
     ) -> Result<Response<wire::WaiveFeeResponse>, Status> {
         self.mutate(request).await
+    }
+
+    async fn quote_schedule(
+        &self,
+        request: Request<wire::QuoteScheduleRequest>,
+    ) -> Result<Response<wire::QuoteScheduleResponse>, Status> {
+        Ok(Response::new(schedule::answer(request.get_ref())?))
     }
 
     async fn get_account(

@@ -162,6 +162,25 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
             returns::take_back(open, *payment, return_code, context)
         }
         Command::ReinstatePayment { payment, .. } => returns::reinstate(open, *payment, context),
+        Command::ChangeRate { .. }
+        | Command::AdjustPrincipal { .. }
+        | Command::GrantExtension { .. }
+        | Command::ChangeDueDate { .. }
+        | Command::ChargeOff { .. }
+        | Command::QuotePayoff { .. }
+        | Command::RefundCredit { .. }
+        | Command::ReturnRefund { .. }
+        | Command::AgeAccount
+        | Command::AssessFee { .. }
+        | Command::WaiveFee { .. } => decide_servicing(open, command, context),
+        Command::RecordLien { lien } => title::record(open, lien, context),
+        Command::ReleaseLien => title::release(open, context),
+    }
+}
+
+/// The commands of servicing: fees, and what changes about a contract.
+fn decide_servicing(open: &OpenAccount, command: &Command, context: &Context<'_>) -> Decision {
+    match command {
         Command::ChangeRate { annual_rate, effective_date, .. } => {
             adjustments::change_rate(open, *annual_rate, *effective_date, context)
         }
@@ -188,11 +207,18 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
         }
         Command::RefundCredit { amount } => payoff::refund(open, *amount, context),
         Command::ReturnRefund { refund } => payoff::take_refund_back(open, *refund, context),
-        Command::AgeAccount => aging::age(open, context),
+        Command::AgeAccount => Ok(aging::age(open, context)),
         Command::AssessFee { kind, amount } => fees::assess(open, *kind, *amount, context),
         Command::WaiveFee { fee } => fees::waive(open, *fee, context),
-        Command::RecordLien { lien } => title::record(open, lien, context),
-        Command::ReleaseLien => title::release(open, context),
+        Command::OpenAccount { .. }
+        | Command::SchedulePayment { .. }
+        | Command::CancelPayment { .. }
+        | Command::ApplyPayment { .. }
+        | Command::ReceivePayment { .. }
+        | Command::ReturnPayment { .. }
+        | Command::ReinstatePayment { .. }
+        | Command::RecordLien { .. }
+        | Command::ReleaseLien => Ok(Vec::new()),
     }
 }
 

@@ -95,8 +95,8 @@ impl Accrual {
     }
 }
 
-/// The 30/360 bond basis (ISDA 2006, section 4.16(f)): every month has 30 days, a 31st counts as the
-/// 30th, but as the last day only if the first is a 30th or 31st. February's end stays as it is.
+/// The 30/360 bond basis (ISDA 2006, section 4.16(f)): every month has 30 days. A 31st counts as
+/// the 30th, but as the last day only if the first is a 30th or 31st. February's end stays.
 fn thirty_360_days(from: NaiveDate, to: NaiveDate) -> i64 {
     let first = from.day().min(30);
     let last = if first == 30 { to.day().min(30) } else { to.day() };

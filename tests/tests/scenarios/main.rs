@@ -14,6 +14,7 @@ mod payments;
 mod reads;
 mod retries;
 mod rubbish;
+mod schedules;
 mod serving;
 mod titles;
 mod windows;

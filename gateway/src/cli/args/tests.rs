@@ -43,6 +43,21 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["accounts", "get"], ACCOUNT),
     (&["accounts", "list"], &["--state", "paid_off"]),
     (&["accounts", "balance"], &["--account", "a-1", "--effective-date", "2026-03-03"]),
+    (
+        &["quote", "schedule"],
+        &[
+            "--principal",
+            "25000",
+            "--rate",
+            "0.069",
+            "--term",
+            "60",
+            "--contract-date",
+            "2026-01-15",
+            "--first-due",
+            "2026-03-01",
+        ],
+    ),
     (&["accounts", "assess-fee"], &["--account", "a-1", "--kind", "late", "--amount", "15.00"]),
     (&["accounts", "waive-fee"], &["--account", "a-1", "--fee", "f-1"]),
     (&["payments", "preview"], &["--account", "a-1", "--date", "2026-03-03"]),
@@ -110,6 +125,7 @@ fn call(cli: &Cli) -> Call {
         Command::Titles(service) => service.verb.call(),
         Command::Audit(service) => service.verb.call(),
         Command::Operations(service) => service.verb.call(),
+        Command::Quote(verb) => verb.call(),
         Command::Serve(_)
         | Command::Demo(_)
         | Command::Projections(_)

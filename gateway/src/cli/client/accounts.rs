@@ -94,8 +94,9 @@ pub struct Loan {
     /// The yearly rate as a decimal fraction: 0.0575 is 5.75 %. Loans only.
     #[arg(long, required = false, value_name = "FRACTION")]
     pub annual_rate: String,
-    /// How days become years. Default: `actual_365_366`.
-    #[arg(long, value_parser = words::member("DayCountBasis"))]
+    /// How days become years; `30/360` and the like are understood, too. Default:
+    /// `actual_365_366`.
+    #[arg(long, value_parser = words::day_count())]
     pub day_count_basis: Option<String>,
     /// The principal owed when the account is opened, in dollars. Loans only.
     #[arg(long, required = false, value_name = "AMOUNT")]

@@ -2,9 +2,11 @@
 //! verbs share.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use ledger::domain::interest::DayCount;
 use serde::Serialize;
 
 use crate::cli::render::{contract, short_names};
+use crate::convert::enums;
 
 /// Takes the short name of a member of an enum of the contract.
 pub fn member(of: &str) -> PossibleValuesParser {
@@ -27,6 +29,19 @@ pub fn product() -> impl TypedValueParser<Value = String> {
         "card" => "credit_card".to_owned(),
         _ => word,
     })
+}
+
+/// Takes a day count by its name in the contract, or by the one that the rules and tables use.
+pub fn day_count() -> impl TypedValueParser<Value = String> {
+    let known = DayCount::ALL
+        .iter()
+        .map(|&count| PossibleValue::new(day_count_name(count)).alias(count.as_str()));
+    PossibleValuesParser::new(known).map(|word| word.parse().map_or(word, day_count_name))
+}
+
+fn day_count_name(count: DayCount) -> String {
+    let name = enums::day_count_to_wire(count).as_str_name();
+    name.trim_start_matches("DAY_COUNT_BASIS_").to_ascii_lowercase()
 }
 
 /// Takes a window by its cut-off.
@@ -77,6 +92,21 @@ mod tests {
         let words: Vec<_> = product().possible_values().unwrap().collect();
         let names: Vec<_> = words.iter().map(|word| word.get_name().to_owned()).collect();
         assert_eq!(names, short_names(&members));
+    }
+
+    #[test]
+    fn a_day_count_goes_by_either_name() {
+        let members = contract().get_enum_by_name("payledger.v1.DayCountBasis").unwrap();
+        let command = clap::Command::new("test");
+        let names: Vec<_> = DayCount::ALL
+            .iter()
+            .map(|count| day_count().parse_ref(&command, None, count.as_str().as_ref()).unwrap())
+            .collect();
+        assert_eq!(names, short_names(&members));
+        for name in &names {
+            assert_eq!(&day_count().parse_ref(&command, None, name.as_ref()).unwrap(), name);
+        }
+        assert!(day_count().parse_ref(&command, None, "30/365".as_ref()).is_err());
     }
 
     #[test]

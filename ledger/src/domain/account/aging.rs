@@ -3,27 +3,27 @@
 
 use chrono::{Days, NaiveDate};
 
+use super::Context;
 use super::book::{Book, Movement};
 use super::draft::Draft;
 use super::events::{Event, FeeKind, NonAccrualStarted, Reopened, WaiveReason};
 use super::fees::{self, Charge};
 use super::instalments::Instalments;
 use super::state::{Fee, FeeState, OpenAccount};
-use super::{Context, Decision};
 use crate::domain::money::{Amount, Money};
 use crate::ids::FeeId;
 
 /// Assesses the late fees that are due by today, and stops or resumes interest income. Nothing to do
 /// for an account that is paid off or charged off.
-pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Decision {
+pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Vec<Event> {
     if open.paid_off.is_some() || open.charged_off.is_some() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let today = context.today();
     let mut draft = Draft::new(open, context);
     for (index, late) in late_fees(open, today) {
         let number = index.saturating_add(1);
-        let charge = Charge {
+        let owed = Charge {
             fee: FeeId::of_instalment(context.account, context.request, number),
             kind: FeeKind::Late,
             amount: late.amount,
@@ -31,7 +31,7 @@ pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Decision {
             payment: None,
             instalment: Some(number),
         };
-        let charged = fees::charge(&draft.account, charge, context);
+        let charged = fees::charge(&draft.account, owed, context);
         draft.push(charged);
     }
     let days = open.standing(today).days_past_due();
@@ -40,7 +40,7 @@ pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Decision {
         let days_past_due = u32::try_from(days).unwrap_or(u32::MAX);
         draft.push(Event::NonAccrualStarted(NonAccrualStarted { as_of: today, days_past_due }));
     }
-    Ok(draft.conclude(None))
+    draft.conclude(None)
 }
 
 /// Is nothing past due at the close of `today`?

@@ -15,7 +15,7 @@ use super::events::{ChargedOff, FeeKind, Posting, Split};
 use super::instalments::{Instalments, Shift};
 use super::terms::Terms;
 use crate::domain::journal::LedgerAccount;
-use crate::domain::money::{Amount, Money, Rate, total};
+use crate::domain::money::{Amount, Money, Rate};
 use crate::domain::product::{Channel, Product};
 use crate::domain::rulebook::Rulebook;
 use crate::ids::{AdjustmentId, ChargeOffId, FeeId, PaymentId, RefundId};
@@ -204,11 +204,9 @@ impl Book {
     /// The yearly rate at which `date` earns.
     pub fn rate_on(&self, date: NaiveDate) -> Rate {
         let changes = self.entries.iter().take_while(|entry| entry.effective <= date);
-        let rates = changes.filter_map(|entry| match &entry.what {
-            Movement::Rate(rate) => Some(*rate),
-            _ => None,
-        });
-        rates.last().unwrap_or(self.terms.annual_rate)
+        changes.fold(self.terms.annual_rate, |rate, entry| {
+            if let Movement::Rate(changed) = &entry.what { *changed } else { rate }
+        })
     }
 
     fn running(&self, as_of: NaiveDate) -> Running<'_> {
@@ -273,17 +271,26 @@ impl Book {
     /// What payments effective by the close of `as_of` have satisfied of the instalments.
     pub fn billed_by(&self, as_of: NaiveDate) -> Money {
         let counted = self.entries.iter().take_while(|entry| entry.effective <= as_of);
-        total(counted.map(|entry| match &entry.what {
-            Movement::Payment { amount, split, .. } => split.billed(*amount),
-            _ => Money::ZERO,
-        }))
+        counted.fold(Money::ZERO, |billed, entry| {
+            if let Movement::Payment { amount, split, .. } = &entry.what {
+                billed + split.billed(*amount)
+            } else {
+                billed
+            }
+        })
     }
 
     /// The same book with `entries` for its timeline, which are brought into order.
     #[must_use]
     pub fn with_entries(&self, mut entries: Vec<Entry>) -> Self {
         entries.sort_by_key(|entry| (entry.effective, entry.order));
-        Self { entries, ..self.clone() }
+        Self {
+            entries,
+            terms: self.terms.clone(),
+            instalments: self.instalments.clone(),
+            ledger: self.ledger.clone(),
+            ..*self
+        }
     }
 
     /// Works out what each payment effective on or after `from` pays, and each charge-off takes, in

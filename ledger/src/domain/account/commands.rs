@@ -15,6 +15,7 @@ use crate::ids::{FeeId, PaymentId, QuoteId, RefundId};
 
 /// A command on one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "an opening is as large as its contract")]
 pub enum Command {
     /// Puts an account on the books.
     OpenAccount {

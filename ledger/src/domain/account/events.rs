@@ -198,6 +198,7 @@ pub struct AdjustmentRestated {
     /// The adjustment.
     pub adjustment: AdjustmentId,
     /// What it takes off beyond the principal that there was: a credit balance.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub credited: Money,
 }
 

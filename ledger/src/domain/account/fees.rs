@@ -24,11 +24,12 @@ pub(super) fn assess(
     check_on_books(open, context.today())?;
     let fee = FeeId::derived(context.account, context.request);
     let on = context.today();
-    let charge = Charge { fee, kind, amount, on, payment: None, instalment: None };
-    Ok(vec![self::charge(open, charge, context)])
+    let owed = Charge { fee, kind, amount, on, payment: None, instalment: None };
+    Ok(vec![charge(open, owed, context)])
 }
 
 /// A fee that is to be charged.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Charge {
     pub(super) fee: FeeId,
     pub(super) kind: FeeKind,
@@ -41,12 +42,12 @@ pub(super) struct Charge {
 }
 
 /// The event of a fee that is charged.
-pub(super) fn charge(open: &OpenAccount, charge: Charge, context: &Context<'_>) -> Event {
-    let Charge { fee, kind, amount, on, payment, instalment } = charge;
+pub(super) fn charge(open: &OpenAccount, owed: Charge, context: &Context<'_>) -> Event {
+    let Charge { fee, kind, amount, on, payment, instalment } = owed;
     let entry = open.next_entry(on, Movement::Fee { id: fee, kind, amount });
     let subject = Subject::FeeCharged(kind, amount.money());
-    let change = Change::with(&open.book, subject, entry, context.gl_date());
-    let posting = restate(&open.book, change, context).posting;
+    let moved = Change::with(&open.book, subject, entry, context.gl_date());
+    let posting = restate(&open.book, moved, context).posting;
     Event::FeeAssessed(FeeAssessed {
         fee,
         kind,

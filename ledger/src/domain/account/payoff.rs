@@ -111,9 +111,9 @@ pub(super) fn refund(
     if let Some(release_date) = good_on.filter(|good_on| *good_on > today) {
         return Err(Refusal::FundsOnHold { release_date }.into());
     }
-    let left_it = open.book.entries().iter().rev().find_map(|entry| match &entry.what {
-        Movement::Payment { id, split, .. } if split.credit.is_positive() => Some(*id),
-        _ => None,
+    let left_it = open.book.entries().iter().rev().find_map(|entry| {
+        let Movement::Payment { id, split, .. } = &entry.what else { return None };
+        split.credit.is_positive().then_some(*id)
     });
     let debited = left_it.and_then(|id| open.payments.get(&id)).is_some_and(|payment| {
         let schedule = payment.schedule.as_ref();
@@ -209,19 +209,15 @@ fn funds<'a>(
 /// The payoff's dates. Every payment whose funds may still come back holds the title, not only the
 /// last: a wire of the rest does not make yesterday's debit good.
 fn paid_off(open: &OpenAccount, context: &Context<'_>) -> AccountPaidOff {
-    let pays = |entry: &&Entry| match &entry.what {
-        Movement::Payment { amount, split, .. } => amount.money() > split.credit,
-        _ => false,
+    let pays = |entry: &Entry| {
+        let Movement::Payment { id, amount, split, .. } = &entry.what else { return None };
+        (amount.money() > split.credit).then_some((*id, entry.effective))
     };
-    let paying: Vec<&Entry> = open.book.entries().iter().filter(pays).collect();
-    let is_paying = |payment: &PaymentId| {
-        let is_it =
-            |entry: &&&Entry| matches!(&entry.what, Movement::Payment { id, .. } if id == payment);
-        paying.iter().any(|entry| is_it(&entry))
-    };
+    let paying: Vec<_> = open.book.entries().iter().filter_map(pays).collect();
+    let is_paying = |payment: &PaymentId| paying.iter().any(|(id, _)| id == payment);
     let plans: Vec<ReleasePlan> =
         funds(open, context).filter(|(id, _)| is_paying(id)).map(|(_, plan)| plan).collect();
-    let paid_off_date = paying.last().map_or(context.today(), |entry| entry.effective);
+    let paid_off_date = paying.last().map_or(context.today(), |(_, effective)| *effective);
     let Some(payoff) = plans.last() else {
         let (release_date, statutory_date) = (paid_off_date, paid_off_date);
         return AccountPaidOff { paid_off_date, release_date, statutory_date };

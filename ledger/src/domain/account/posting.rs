@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::Context;
-use super::book::{Book, Entry, Movement};
+use super::book::{Book, Entry, Movement, Reallocated};
 use super::events::{
     AdjustmentRestated, ChargeOffRestated, ChargedOff, FeeKind, Posting, Reallocation, Split,
     WriteOff,
@@ -122,24 +122,62 @@ impl Recorded {
     }
 }
 
+impl Recorded {
+    /// Undoes the lines of what pays, or takes, something else now, and does them anew.
+    fn restated(&self, worked_out: &Reallocated, journal: &mut Journal) -> Posting {
+        let mut posting = Posting::default();
+        for (payment, split) in &worked_out.splits {
+            let recorded = self.splits.get(payment);
+            let Some((on, channel, before)) = recorded.filter(|it| it.2 != *split) else {
+                continue;
+            };
+            posting.reallocated.push(Reallocation { payment: *payment, split: *split });
+            journal.folded(|journal| {
+                take_out(journal, *channel, before, *on);
+                put_in(journal, *channel, split, *on);
+            });
+        }
+        for (charge_off, taken) in &worked_out.taken {
+            let recorded = self.taken.get(charge_off);
+            let Some((on, before)) = recorded.filter(|it| it.1 != *taken) else { continue };
+            let (charge_off, taken) = (*charge_off, *taken);
+            posting.charge_offs.push(ChargeOffRestated { charge_off, taken });
+            journal.folded(|journal| {
+                charge_off_lines(journal, before, *on, Direction::Undone);
+                charge_off_lines(journal, &taken, *on, Direction::Done);
+            });
+        }
+        for (adjustment, credited) in &worked_out.credited {
+            let recorded = self.adjusted.get(adjustment);
+            let Some((on, change, before)) = recorded.filter(|it| it.2 != *credited) else {
+                continue;
+            };
+            let (adjustment, credited) = (*adjustment, *credited);
+            posting.adjustments.push(AdjustmentRestated { adjustment, credited });
+            journal.folded(|journal| {
+                principal_lines(journal, -*change, -*before, *on);
+                principal_lines(journal, *change, credited, *on);
+            });
+        }
+        posting
+    }
+}
+
 /// Works out a change of the timeline, whole: nothing of it is left to replay.
 pub(super) fn restate(book: &Book, change: Change, context: &Context<'_>) -> Restated {
     let Change { subject, entries, effective, gl_date } = change;
     let mut after = book.with_entries(entries);
     let worked_out = after.reallocate(effective, context.rules);
-    let recorded = Recorded::since(book, effective);
-    let split = match subject {
-        Subject::In(payment, _) => worked_out.splits.iter().find(|(id, _)| *id == payment),
-        _ => None,
-    };
-    let split = split.map(|(_, split)| *split).unwrap_or_default();
-    let mut taken = match subject {
-        Subject::ChargeOff(this) => worked_out.taken.iter().find(|(id, _)| *id == this),
-        _ => None,
+    let mut split = Split::default();
+    let mut taken = ChargedOff::default();
+    if let Subject::In(payment, _) = subject {
+        let own = worked_out.splits.iter().find(|(id, _)| *id == payment);
+        split = own.map(|(_, split)| *split).unwrap_or_default();
     }
-    .map(|(_, taken)| *taken)
-    .unwrap_or_default();
-    let through = book.accrued_through().max(gl_date).max(effective);
+    if let Subject::ChargeOff(charge_off) = subject {
+        let own = worked_out.taken.iter().find(|(id, _)| *id == charge_off);
+        taken = own.map(|(_, taken)| *taken).unwrap_or_default();
+    }
     if after.is_non_accrual() {
         let booked = book.ledger_balance(LedgerAccount::AccruedInterest).at_least_zero();
         taken.interest_unbooked = (taken.interest - booked).at_least_zero();
@@ -147,46 +185,13 @@ pub(super) fn restate(book: &Book, change: Change, context: &Context<'_>) -> Res
 
     let mut journal = Journal::new(effective);
     subject_lines(&mut journal, subject, (&split, &taken), effective);
-    let mut reallocated = Vec::new();
-    for (payment, split) in &worked_out.splits {
-        let Some((on, channel, before)) = recorded.splits.get(payment) else { continue };
-        if before == split {
-            continue;
-        }
-        reallocated.push(Reallocation { payment: *payment, split: *split });
-        journal.folded(|journal| {
-            take_out(journal, *channel, before, *on);
-            put_in(journal, *channel, split, *on);
-        });
-    }
-    let mut charge_offs = Vec::new();
-    for (charge_off, taken) in worked_out.taken {
-        let Some((on, before)) = recorded.taken.get(&charge_off) else { continue };
-        if *before == taken {
-            continue;
-        }
-        charge_offs.push(ChargeOffRestated { charge_off, taken });
-        journal.folded(|journal| {
-            charge_off_lines(journal, before, *on, Direction::Undone);
-            charge_off_lines(journal, &taken, *on, Direction::Done);
-        });
-    }
-    let mut adjustments = Vec::new();
-    for (adjustment, credited) in worked_out.credited {
-        let Some((on, change, before)) = recorded.adjusted.get(&adjustment) else { continue };
-        if *before == credited {
-            continue;
-        }
-        adjustments.push(AdjustmentRestated { adjustment, credited });
-        journal.folded(|journal| {
-            principal_lines(journal, -*change, -*before, *on);
-            principal_lines(journal, *change, credited, *on);
-        });
-    }
-    let posting = Posting { reallocated, charge_offs, adjustments, ..Posting::default() };
-    let lines = match subject {
-        Subject::DueDates if !posting.restates() => Vec::new(),
-        _ => catch_up(book, &after, journal, through),
+    let posting = Recorded::since(book, effective).restated(&worked_out, &mut journal);
+    let through = book.accrued_through().max(gl_date).max(effective);
+    // Other due dates alone post nothing.
+    let lines = if matches!(subject, Subject::DueDates) && !posting.restates() {
+        Vec::new()
+    } else {
+        catch_up(book, &after, journal, through)
     };
     let billed = after.billed();
     let posting = Posting {
@@ -278,6 +283,7 @@ fn take_out(journal: &mut Journal, channel: Channel, split: &Split, on: NaiveDat
     }
 }
 
+#[derive(Clone, Copy)]
 enum Direction {
     Done,
     Undone,

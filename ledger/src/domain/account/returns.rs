@@ -59,7 +59,7 @@ pub(super) fn take_back(
     }));
     draft.settle_payoff(Some(id));
     if let Some(amount) = returned_item_fee(open, payment, action, context) {
-        let charge = Charge {
+        let owed = Charge {
             fee: FeeId::derived(context.account, context.request),
             kind: FeeKind::ReturnedItem,
             amount,
@@ -67,7 +67,7 @@ pub(super) fn take_back(
             payment: Some(id),
             instalment: None,
         };
-        let charged = fees::charge(&draft.account, charge, context);
+        let charged = fees::charge(&draft.account, owed, context);
         draft.push(charged);
     }
     // A credit balance may have kept the account paid off, and may not cover the fee too.

@@ -192,24 +192,7 @@ impl Terms {
         if self.unpaid_fees.is_negative() {
             return invalid("unpaid_fees", "must not be negative");
         }
-        let most = Rate::new(Decimal::ONE).unwrap_or_default();
-        match self.shortfall_tolerance {
-            Some(Tolerance::Amount(missing)) if missing.is_negative() => {
-                return invalid("shortfall_tolerance", "must not be negative");
-            }
-            Some(Tolerance::Share(paid)) if paid > most || paid == Rate::default() => {
-                return invalid("shortfall_tolerance", "a share is above 0 and at most 1");
-            }
-            Some(Tolerance::Amount(_) | Tolerance::Share(_)) | None => {}
-        }
-        if let Some(LateFee { grace_days, charge, .. }) = self.late_fee {
-            if grace_days > GRACE_DAYS_MAX {
-                return invalid("late_fee.grace_days", "must be at most 60");
-            }
-            if matches!(charge, LateCharge::Rate(rate) if rate > most || rate == Rate::default()) {
-                return invalid("late_fee.rate", "must be above 0 and at most 1");
-            }
-        }
+        self.check_lateness()?;
         if is_lease && self.interest_carry != Carry::default() {
             return invalid("interest_carry", "a lease accrues no interest");
         }
@@ -236,6 +219,30 @@ impl Terms {
         }
         if plan.first_amount_due.is_some_and(|rest| rest > plan.amount) {
             return invalid("instalments.first_amount_due", "at most the amount");
+        }
+        Ok(())
+    }
+
+    fn check_lateness(&self) -> Result<(), TermsError> {
+        let invalid =
+            |field, problem: &str| Err(TermsError::Invalid { field, problem: problem.to_owned() });
+        let most = Rate::new(Decimal::ONE).unwrap_or_default();
+        match self.shortfall_tolerance {
+            Some(Tolerance::Amount(missing)) if missing.is_negative() => {
+                return invalid("shortfall_tolerance", "must not be negative");
+            }
+            Some(Tolerance::Share(paid)) if paid > most || paid == Rate::default() => {
+                return invalid("shortfall_tolerance", "a share is above 0 and at most 1");
+            }
+            Some(Tolerance::Amount(_) | Tolerance::Share(_)) | None => {}
+        }
+        if let Some(LateFee { grace_days, charge, .. }) = self.late_fee {
+            if grace_days > GRACE_DAYS_MAX {
+                return invalid("late_fee.grace_days", "must be at most 60");
+            }
+            if matches!(charge, LateCharge::Rate(rate) if rate > most || rate == Rate::default()) {
+                return invalid("late_fee.rate", "must be above 0 and at most 1");
+            }
         }
         Ok(())
     }

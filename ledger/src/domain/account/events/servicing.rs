@@ -204,6 +204,7 @@ pub struct PayoffQuoted {
     /// What pays the account off on that day.
     pub amount: Money,
     /// Of it, principal.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub principal: Money,
     /// Of it, interest through that day.
     #[serde(default, skip_serializing_if = "is_default")]

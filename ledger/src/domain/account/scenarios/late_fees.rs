@@ -12,12 +12,10 @@ fn loan_with_late_fee() -> Terms {
 
 /// The late fees that a daily run charges: day, amount and instalment.
 fn charged(outcome: &Outcome) -> Vec<String> {
-    let fees = outcome.events().iter().filter_map(|event| match event {
-        Event::FeeAssessed(fee) => {
-            let number = fee.instalment.unwrap_or_default();
-            Some(format!("{} {} for {number}", fee.effective_date, fee.amount))
-        }
-        _ => None,
+    let fees = outcome.events().iter().filter_map(|event| {
+        let Event::FeeAssessed(fee) = event else { return None };
+        let number = fee.instalment.unwrap_or_default();
+        Some(format!("{} {} for {number}", fee.effective_date, fee.amount))
     });
     fees.collect()
 }
@@ -147,4 +145,15 @@ fn what_was_late_before_the_account_was_boarded_costs_nothing_here() {
     let boarded = Terms { opened_date: date("2026-04-20"), ..loan_with_late_fee() };
     let history = opened(boarded);
     assert_eq!(charged(&aged(&history, "2026-05-12 09:00")), ["2026-05-12 15.50 for 2"]);
+}
+
+#[test]
+fn an_account_that_is_paid_off_or_charged_off_is_never_late() {
+    let history = opened(loan_with_late_fee());
+    let paid =
+        history.at("2026-04-11 09:00").when(receive(Channel::Wire, "10082.00", "2026-04-11"));
+    let paid = paid.then(&["PaymentReceived", "AccountPaidOff"]);
+    aged(&paid, "2026-08-12 09:00").then_nothing();
+    let lost = history.at("2026-04-11 09:00").when(charge_off(None, date("2026-04-11"))).done();
+    aged(&lost, "2026-08-12 09:00").then_nothing();
 }

@@ -24,6 +24,52 @@ impl OpenAccount {
                 self.book.set_non_accrual(false);
                 self.book.post(resumed.effective_date, &resumed.posting);
             }
+            Event::RateChanged(_)
+            | Event::PrincipalAdjusted(_)
+            | Event::ExtensionGranted(_)
+            | Event::DueDateChanged(_)
+            | Event::AccountChargedOff(_)
+            | Event::CreditRefunded(_)
+            | Event::RefundReturned(_) => self.serviced(event),
+            Event::PaymentScheduled(scheduled) => self.payment_scheduled(scheduled, at),
+            Event::PaymentCancelled(cancelled) => {
+                if let Some(payment) = self.payments.get_mut(&cancelled.payment) {
+                    payment.progress = Progress::Cancelled { at, reason: cancelled.reason };
+                }
+            }
+            Event::PaymentApplied(applied) => self.payment_applied(applied, at),
+            Event::PaymentReceived(received) => self.payment_received(received, at),
+            Event::PaymentReturned(returned) => self.payment_returned(returned, at),
+            Event::PaymentReinstated(reinstated) => self.payment_reinstated(reinstated),
+            Event::FeeAssessed(assessed) => self.fee_assessed(assessed),
+            Event::FeeWaived(waived) => {
+                if let Some(fee) = self.fees.get_mut(&waived.fee) {
+                    fee.state = FeeState::Waived;
+                    fee.waived = Some(waived.reason);
+                }
+                let gone = waived.fee;
+                let is_it =
+                    |what: &Movement| matches!(what, Movement::Fee { id, .. } if *id == gone);
+                self.book.remove(is_it);
+                self.book.post(waived.effective_date, &waived.posting);
+            }
+            Event::LienRecorded(lien) => self.title = Title::Held(lien.clone()),
+            Event::AccountPaidOff(paid_off) => self.paid_off = Some(paid_off.clone()),
+            Event::PayoffReversed(_) => self.paid_off = None,
+            Event::LienReleased(released) => {
+                if let Title::Held(lien) = &self.title {
+                    let lien = lien.clone();
+                    let released_date = released.released_date;
+                    self.title = Title::Released { lien, released_date, released_at: at };
+                }
+            }
+        }
+        self.refresh_splits(event);
+    }
+
+    /// What a servicer changes about a contract.
+    fn serviced(&mut self, event: &Event) {
+        match event {
             Event::RateChanged(changed) => {
                 let what = Movement::Rate(changed.annual_rate);
                 self.moved(changed.effective_date, what, &changed.posting);
@@ -59,40 +105,25 @@ impl OpenAccount {
                 self.book.remove(is_it);
                 self.book.post(returned.effective_date, &returned.posting);
             }
-            Event::PaymentScheduled(scheduled) => self.payment_scheduled(scheduled, at),
-            Event::PaymentCancelled(cancelled) => {
-                if let Some(payment) = self.payments.get_mut(&cancelled.payment) {
-                    payment.progress = Progress::Cancelled { at, reason: cancelled.reason };
-                }
-            }
-            Event::PaymentApplied(applied) => self.payment_applied(applied, at),
-            Event::PaymentReceived(received) => self.payment_received(received, at),
-            Event::PaymentReturned(returned) => self.payment_returned(returned, at),
-            Event::PaymentReinstated(reinstated) => self.payment_reinstated(reinstated),
-            Event::FeeAssessed(assessed) => self.fee_assessed(assessed),
-            Event::FeeWaived(waived) => {
-                if let Some(fee) = self.fees.get_mut(&waived.fee) {
-                    fee.state = FeeState::Waived;
-                    fee.waived = Some(waived.reason);
-                }
-                let gone = waived.fee;
-                let is_it =
-                    |what: &Movement| matches!(what, Movement::Fee { id, .. } if *id == gone);
-                self.book.remove(is_it);
-                self.book.post(waived.effective_date, &waived.posting);
-            }
-            Event::LienRecorded(lien) => self.title = Title::Held(lien.clone()),
-            Event::AccountPaidOff(paid_off) => self.paid_off = Some(paid_off.clone()),
-            Event::PayoffReversed(_) => self.paid_off = None,
-            Event::LienReleased(released) => {
-                if let Title::Held(lien) = &self.title {
-                    let lien = lien.clone();
-                    let released_date = released.released_date;
-                    self.title = Title::Released { lien, released_date, released_at: at };
-                }
-            }
+            Event::AccountOpened(_)
+            | Event::PaymentScheduled(_)
+            | Event::PaymentCancelled(_)
+            | Event::PaymentApplied(_)
+            | Event::PaymentReceived(_)
+            | Event::PaymentReturned(_)
+            | Event::PaymentReinstated(_)
+            | Event::FeeAssessed(_)
+            | Event::FeeWaived(_)
+            | Event::LienRecorded(_)
+            | Event::AccountPaidOff(_)
+            | Event::PayoffReversed(_)
+            | Event::LienReleased(_)
+            | Event::NonAccrualStarted(_)
+            | Event::AccrualResumed(_)
+            | Event::PayoffQuoted(_)
+            | Event::RequestRefused(_)
+            | Event::NothingChanged(_) => {}
         }
-        self.refresh_splits(event);
     }
 
     fn payment_scheduled(&mut self, scheduled: &PaymentScheduled, at: DateTime<Utc>) {
