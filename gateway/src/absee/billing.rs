@@ -42,9 +42,9 @@ pub fn positions(months: &[LoanMonth]) -> Vec<Option<Position>> {
             open = None;
         }
         before = Some(month);
-        instalment = own_instalment(month).or(instalment).or_else(|| {
-            months.get(index..).unwrap_or_default().iter().find_map(own_instalment)
-        });
+        instalment = own_instalment(month)
+            .or(instalment)
+            .or_else(|| months.get(index..).unwrap_or_default().iter().find_map(own_instalment));
         let each = instalment.or_else(|| month.next_due.and_then(Money::amount));
         open = each.filter(|_| !month.is_closed()).map(|each| {
             let carried = open.map(|open| after_payments(open, month, each, day));
@@ -54,9 +54,7 @@ pub fn positions(months: &[LoanMonth]) -> Vec<Option<Position>> {
             first_due: open.due,
             day_of_month: day,
             amount,
-            first_amount_due: (amount.money() - open.paid)
-                .amount()
-                .filter(|rest| *rest < amount),
+            first_amount_due: (amount.money() - open.paid).amount().filter(|rest| *rest < amount),
         }));
     }
     positions
@@ -71,7 +69,8 @@ fn own_instalment(month: &LoanMonth) -> Option<Amount> {
 fn due_day(months: &[LoanMonth]) -> u32 {
     let mut seen = [0_usize; 32];
     for month in months {
-        let due = month.days_past_due.filter(|days| *days > 0).and_then(|days| due_since(month, days));
+        let due =
+            month.days_past_due.filter(|days| *days > 0).and_then(|days| due_since(month, days));
         let day = due.and_then(|due| usize::try_from(due.day()).ok());
         if let Some(count) = day.and_then(|day| seen.get_mut(day)) {
             *count = count.saturating_add(1);
@@ -145,7 +144,11 @@ fn observed(carried: Option<Open>, month: &LoanMonth, each: Amount, day: u32) ->
             match carried {
                 // So little is billed that the next instalment counts as met.
                 Some(open) if open.due >= end && is_small(month, each) => {
-                    if open.due > billed.due { open } else { billed }
+                    if open.due > billed.due {
+                        open
+                    } else {
+                        billed
+                    }
                 }
                 Some(open) if open.due >= end => open,
                 Some(_) | None => billed,
@@ -162,11 +165,8 @@ fn is_small(month: &LoanMonth, each: Amount) -> bool {
 /// Current: the first due date after the month's end, less what the bill for it says was paid ahead.
 fn next_due(month: &LoanMonth, each: Amount, day: u32) -> Open {
     let this_month = due_in(month.period_end, 0, day);
-    let due = if this_month > month.period_end {
-        this_month
-    } else {
-        due_in(month.period_end, 1, day)
-    };
+    let due =
+        if this_month > month.period_end { this_month } else { due_in(month.period_end, 1, day) };
     let billed = month.next_due.unwrap_or(each.money());
     let paid = (each.money() - billed).at_least_zero().min(each.money());
     settled(Open { due, paid }, each, day)

@@ -133,7 +133,8 @@ impl Stretch {
         self.foreseen.extend(best.map(|node| (index, node.after.origin(&node.after))));
         for head in std::mem::take(&mut self.heads) {
             let Some(node) = self.nodes.get(head).copied() else { continue };
-            for Branch { after, explained, weight } in branches(&node, month, before, &self.recent) {
+            for Branch { after, explained, weight } in branches(&node, month, before, &self.recent)
+            {
                 let score = node.score.saturating_add(weight);
                 let next = Node { after, explained, score, parent: Some(head), month: index };
                 if explained == Explained::OnItsDay {

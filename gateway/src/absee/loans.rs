@@ -48,7 +48,8 @@ pub fn loans(reading: &mut Reading) -> Vec<Loan> {
     let mut loans = Vec::new();
     for (asset, months) in by_asset {
         let Some(account) = account_id(&asset) else {
-            rejected.push((asset, "makes no account id: 1 to 64 letters, digits, . _ -".to_owned()));
+            rejected
+                .push((asset, "makes no account id: 1 to 64 letters, digits, . _ -".to_owned()));
             continue;
         };
         if let Some(other) = names.insert(account.clone(), asset.clone()) {

@@ -42,14 +42,14 @@ pub struct Rejected {
     pub reason: String,
 }
 
-/// Why a file cannot be read at all.
+/// Why a file ends early, or says nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The system would not open or read it.
+enum ReadError {
+    /// The system would not read it.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// It is not what its first byte promises.
-    #[error("line {line}: {problem}")]
+    #[error("{problem}")]
     Malformed {
         /// Where.
         line: u64,
@@ -62,20 +62,38 @@ pub enum ReadError {
 }
 
 impl Reading {
-    /// Reads one more file: XML if it begins with `<`, else CSV.
-    pub fn add(&mut self, path: &Path) -> Result<(), ReadError> {
+    /// Reads one more file: XML if it begins with `<`, else CSV. Only the system's errors end it:
+    /// where a file breaks off, what was read before counts, and the break is set aside as a row.
+    pub fn add(&mut self, path: &Path) -> io::Result<()> {
         let name = path.display().to_string();
         self.add_stream(&name, BufReader::new(File::open(path)?))
     }
 
     /// Reads one more file from a stream.
-    pub fn add_stream(&mut self, name: &str, mut input: impl BufRead) -> Result<(), ReadError> {
+    pub fn add_stream(&mut self, name: &str, mut input: impl BufRead) -> io::Result<()> {
         // A byte order mark is no part of the text.
         if input.fill_buf()?.starts_with(&[0xef, 0xbb, 0xbf]) {
             input.consume(3);
         }
         let first = input.fill_buf()?.iter().find(|byte| !byte.is_ascii_whitespace());
-        if first == Some(&b'<') { xml::read(name, input, self) } else { delimited::read(name, input, self) }
+        let read = if first == Some(&b'<') {
+            xml::read(name, input, self)
+        } else {
+            delimited::read(name, input, self)
+        };
+        let (line, reason) = match read {
+            Ok(()) => return Ok(()),
+            Err(ReadError::Io(error)) => return Err(error),
+            Err(ReadError::Malformed { line, problem }) => (line, problem),
+            Err(error @ ReadError::NoColumn(_)) => (1, error.to_string()),
+        };
+        self.rejected.push(Rejected {
+            file: name.to_owned(),
+            line: Some(line),
+            asset: None,
+            reason,
+        });
+        Ok(())
     }
 
     fn take(&mut self, file: &str, line: u64, fields: &impl Fields, asset_element: &str) {
@@ -98,9 +116,10 @@ impl Reading {
 mod tests {
     use super::*;
 
-    fn reading(text: &str) -> Result<Reading, ReadError> {
+    fn reading(text: &str) -> Reading {
         let mut reading = Reading::default();
-        reading.add_stream("file", text.as_bytes()).map(|()| reading)
+        reading.add_stream("file", text.as_bytes()).unwrap();
+        reading
     }
 
     const HEADING: &str =
@@ -108,8 +127,10 @@ mod tests {
 
     #[test]
     fn a_bad_row_is_set_aside_with_its_line_and_the_rest_goes_on() {
-        let text = format!("{HEADING}\nA,12-31-2017,10\nB,12-31-2017,ten\nC,12-31-2017\nD,12-31-2017,1.50\n");
-        let reading = reading(&text).unwrap();
+        let text = format!(
+            "{HEADING}\nA,12-31-2017,10\nB,12-31-2017,ten\nC,12-31-2017\nD,12-31-2017,1.50\n"
+        );
+        let reading = reading(&text);
         let assets: Vec<_> = reading.months.iter().map(|month| month.asset.as_str()).collect();
         assert_eq!(assets, ["A", "D"]);
         let told: Vec<_> = reading
@@ -126,17 +147,24 @@ mod tests {
     #[test]
     fn a_damaged_copy_names_its_loans_by_row() {
         let text = format!("row_id,{HEADING}\nWO-1,9,12-31-2017,10\nWO-2,9,12-31-2017,10\n");
-        let reading = reading(&text).unwrap();
+        let reading = reading(&text);
         assert_eq!(reading.months[1].asset, "WO-2");
     }
 
     #[test]
-    fn a_file_of_something_else_is_refused() {
-        assert!(matches!(reading("a,b\n1,2\n"), Err(ReadError::NoColumn("assetNumber"))));
-        let broken = "<assetData><assets><assetNumber>1</assets></assetData>";
-        assert!(matches!(reading(broken), Err(ReadError::Malformed { line: 1, .. })));
+    fn a_file_of_something_else_is_set_aside_and_what_came_before_a_break_counts() {
+        let set_aside = |text: &str| reading(text).rejected[0].reason.clone();
+        assert!(set_aside("a,b\n1,2\n").starts_with("has no column assetNumber"));
+        assert!(set_aside("").starts_with("has no column assetNumber"));
         let other = "<?xml version=\"1.0\"?>\n<html><body/></html>";
-        assert!(matches!(reading(other), Err(ReadError::Malformed { .. })));
+        assert_eq!(set_aside(other), "is html, and not assetData of form ABS-EE");
+        let whole = "<assetData>\n<assets><assetNumber>1</assetNumber>\
+            <reportingPeriodEndingDate>06-30-2026</reportingPeriodEndingDate>\
+            <reportingPeriodActualEndBalanceAmount>1</reportingPeriodActualEndBalanceAmount>\
+            </assets>\n<assets><assetNumber>";
+        let reading = reading(whole);
+        assert_eq!((reading.months.len(), reading.rejected.len()), (1, 1));
+        assert_eq!(reading.rejected[0].line, Some(3));
     }
 
     #[test]
@@ -147,7 +175,7 @@ mod tests {
             <a:obligorGeographicLocation/>\
             <a:reportingPeriodActualEndBalanceAmount>3717.93000000</a:reportingPeriodActualEndBalanceAmount>\
             </a:assets>\n<a:assets>\n<a:assetNumber>2</a:assetNumber></a:assets>\n</a:assetData>";
-        let reading = reading(text).unwrap();
+        let reading = reading(text);
         assert_eq!(reading.months[0].end_balance.to_string(), "3717.93");
         assert_eq!(reading.months[0].state, None);
         assert_eq!(reading.rejected[0].line, Some(5));

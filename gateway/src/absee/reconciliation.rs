@@ -10,8 +10,8 @@ use ledger::domain::money::Money;
 use ledger::domain::rulebook::Rulebook;
 use serde::Serialize;
 
-pub use reasons::Reason;
 pub use reasons::DaysReason;
+pub use reasons::Reason;
 pub use verdict::{Figures, Row, Status};
 
 use super::billing::{Position, positions};
@@ -112,9 +112,8 @@ impl Known<'_> {
             (None, None) => Explained::Not,
         };
         let boarded = self.board_from(index.checked_sub(1)?, &origin);
-        let row = boarded.and_then(|mut replay| {
-            Ok(self.month(&mut replay, before, month, explained)?)
-        });
+        let row =
+            boarded.and_then(|mut replay| Ok(self.month(&mut replay, before, month, explained)?));
         Some(match row {
             Ok(row) => Row { other_reading: other.is_some(), ..row },
             Err(Stopped::NotBoarded) => Row::not_boarded(self.loan, month),
@@ -221,8 +220,8 @@ impl Known<'_> {
         };
         let holds = moved.hold(begin, end);
         let mut row = Row::compared(self.loan, before, month, ours, holds);
-        row.payment_day = (!month.paid.is_zero())
-            .then(|| searched.unwrap_or_else(|| plan::reported_day(month)));
+        row.payment_day =
+            (!month.paid.is_zero()).then(|| searched.unwrap_or_else(|| plan::reported_day(month)));
         row.searched = searched.is_some();
         if charged_off {
             row.recovered();

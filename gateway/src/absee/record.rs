@@ -115,9 +115,8 @@ impl LoanMonth {
     }
 
     fn check(self) -> Result<Self, FieldError> {
-        let wrong = |element, problem: &str| {
-            Err(FieldError { element, problem: problem.to_owned() })
-        };
+        let wrong =
+            |element, problem: &str| Err(FieldError { element, problem: problem.to_owned() });
         if self.end_balance.is_negative() {
             return wrong(REQUIRED[2], "is below zero");
         }
@@ -196,8 +195,8 @@ fn missing(element: &'static str) -> FieldError {
 }
 
 fn decimal(text: &str) -> Result<Decimal, String> {
-    let plain = text.len() <= 30
-        && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-'));
+    let plain =
+        text.len() <= 30 && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-'));
     let value = Some(text).filter(|_| plain).and_then(|text| Decimal::from_str_exact(text).ok());
     value.map(without_noise).ok_or_else(|| format!("{text:?} is not a decimal number"))
 }

@@ -158,7 +158,10 @@ impl Movements {
 
 /// Noon in New York, or an hour later: the same day there and in universal time.
 fn noon(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).checked_add_signed(TimeDelta::hours(17)).unwrap_or_default().and_utc()
+    day.and_time(NaiveTime::MIN)
+        .checked_add_signed(TimeDelta::hours(17))
+        .unwrap_or_default()
+        .and_utc()
 }
 
 #[cfg(test)]

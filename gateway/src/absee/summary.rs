@@ -93,7 +93,8 @@ impl Summary {
         }
         self.months = self.months.saturating_add(1);
         self.exact = self.exact.saturating_add(usize::from(row.exact));
-        self.within_one_cent = self.within_one_cent.saturating_add(usize::from(row.within_one_cent));
+        self.within_one_cent =
+            self.within_one_cent.saturating_add(usize::from(row.within_one_cent));
         self.other_readings = self.other_readings.saturating_add(usize::from(row.other_reading));
         self.searched = self.searched.saturating_add(usize::from(row.searched));
         count(&mut self.reasons, row.reason.map_or("none", Reason::as_str));

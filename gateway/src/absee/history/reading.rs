@@ -170,8 +170,8 @@ impl<'a> Month<'a> {
         let low = reported.saturating_sub(HALF_CENT).saturating_sub(due);
         let high = reported.saturating_add(HALF_CENT).saturating_sub(due);
         // A payment that is all interest may leave any interest unpaid.
-        let all_interest = self.month.principal.is_zero()
-            && self.month.interest == self.month.paid_on_loan();
+        let all_interest =
+            self.month.principal.is_zero() && self.month.interest == self.month.paid_on_loan();
         let left = due.saturating_sub(reported);
         let narrowed = Known {
             paid_through: day,
@@ -192,9 +192,8 @@ impl<'a> Month<'a> {
     /// rest on the reported day.
     fn two_payments(&self, last: NaiveDate, recent: &[Money], found: &mut Vec<Branch>) {
         let paid = self.month.paid_on_loan();
-        let half = Money::round_half_up(
-            paid.decimal().checked_div(Decimal::TWO).unwrap_or_default(),
-        );
+        let half =
+            Money::round_half_up(paid.decimal().checked_div(Decimal::TWO).unwrap_or_default());
         let usual = recent.iter().copied().chain(self.month.scheduled_payment);
         let amounts: BTreeSet<Money> =
             usual.flat_map(|amount| [amount, paid - amount]).chain([half]).collect();
@@ -205,8 +204,7 @@ impl<'a> Month<'a> {
             let days: Vec<NaiveDate> = self.days(last).take_while(|day| *day < last).collect();
             for (cents, weight) in [(0, TWO_PAYMENTS), (1, TWO_PAYMENTS_WITHIN_A_CENT)] {
                 let fits = |day: &NaiveDate| self.after_two(*day, amount, last, cents);
-                let Some((day, after)) =
-                    days.iter().find_map(|day| Some((*day, fits(day)?)))
+                let Some((day, after)) = days.iter().find_map(|day| Some((*day, fits(day)?)))
                 else {
                     continue;
                 };

@@ -26,9 +26,12 @@ pub(super) fn read(
     reading: &mut Reading,
 ) -> Result<(), ReadError> {
     let mut reader = ReaderBuilder::new().flexible(true).from_reader(input);
-    let heading = reader.headers().map_err(|error| malformed(&error))?;
-    let columns: BTreeMap<String, usize> =
-        heading.iter().enumerate().map(|(at, name)| (name.trim().to_ascii_lowercase(), at)).collect();
+    let heading = reader.headers().map_err(malformed)?;
+    let columns: BTreeMap<String, usize> = heading
+        .iter()
+        .enumerate()
+        .map(|(at, name)| (name.trim().to_ascii_lowercase(), at))
+        .collect();
     for element in REQUIRED {
         if !columns.contains_key(&element.to_ascii_lowercase()) {
             return Err(ReadError::NoColumn(element));
@@ -41,7 +44,7 @@ pub(super) fn read(
         match reader.read_record(&mut record) {
             Ok(false) => return Ok(()),
             Ok(true) => {}
-            Err(error) if error.is_io_error() => return Err(malformed(&error)),
+            Err(error) if error.is_io_error() => return Err(malformed(error)),
             Err(error) => {
                 let line = error.position().map_or(0, csv::Position::line);
                 let problem = "is not UTF-8 text".to_owned();
@@ -61,7 +64,11 @@ pub(super) fn read(
     }
 }
 
-fn malformed(error: &csv::Error) -> ReadError {
+fn malformed(error: csv::Error) -> ReadError {
     let line = error.position().map_or(1, csv::Position::line);
-    ReadError::Malformed { line, problem: error.to_string() }
+    let problem = error.to_string();
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => ReadError::Io(error),
+        _ => ReadError::Malformed { line, problem },
+    }
 }

@@ -77,7 +77,11 @@ pub(super) fn read(
         let event = xml.read_event_into(&mut buffer);
         let line = xml.get_ref().line;
         let wrong = |problem: String| ReadError::Malformed { line, problem };
-        match event.map_err(|error| wrong(error.to_string()))? {
+        let event = event.map_err(|error| match error {
+            quick_xml::Error::Io(error) => ReadError::Io(io::Error::new(error.kind(), error)),
+            error => wrong(error.to_string()),
+        })?;
+        match event {
             Event::Start(start) => {
                 let name = String::from_utf8_lossy(start.local_name().as_ref()).into_owned();
                 if place.path.is_empty() && name != ROOT {

@@ -94,8 +94,7 @@ pub struct Row {
 
 impl Row {
     fn new(loan: &Loan, month: &LoanMonth, status: Status) -> Self {
-        let reported_hold =
-            month.balance_holds().map(|balance| balance && month.payment_holds());
+        let reported_hold = month.balance_holds().map(|balance| balance && month.payment_holds());
         Self {
             asset: loan.asset.clone(),
             month: month.period_end,
