@@ -19,7 +19,7 @@ use ledger::domain::account::commands::Command;
 use ledger::domain::account::terms::{InstalmentPlan, Terms};
 use ledger::domain::cutoff::{Window, instant_of};
 use ledger::domain::interest::DayCount;
-use ledger::domain::money::{Currency, Money};
+use ledger::domain::money::{Carry, Currency, Money};
 use ledger::domain::product::Product;
 use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{Engine, Request};
@@ -123,13 +123,23 @@ fn open_account(first: NaiveDate) -> Outcome<Command> {
             first_amount_due: None,
         },
         returned_item_fee: None,
+        late_fee: None,
+        shortfall_tolerance: None,
+        interest_carry: Carry::default(),
+        governing_state: None,
     };
     Ok(Command::OpenAccount { terms, lien: None })
 }
 
 fn schedule(payment_date: NaiveDate) -> Outcome<Command> {
     let amount = "25.00".parse()?;
-    Ok(Command::SchedulePayment { amount, payment_date, funding: None, allow_duplicate: false })
+    Ok(Command::SchedulePayment {
+        amount,
+        payment_date,
+        funding: None,
+        allow_duplicate: false,
+        payoff_quote: None,
+    })
 }
 
 /// Opens the directory as `serve` does, and waits until the read models have caught up.

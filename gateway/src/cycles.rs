@@ -1,7 +1,10 @@
-//! What time drives: windows are run once they are closed, liens released once funds are good.
+//! What time drives: windows are run once they are closed, liens released once funds are good, and
+//! accounts looked at day by day.
 //!
 //! Every step is a command with a derived request id, so that running it twice, or crashing
 //! anywhere, changes nothing.
+
+mod daily;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +21,7 @@ use projections::queries::Asked;
 use projections::queries::payments::DuePayment;
 use tokio::sync::{Mutex, Notify};
 
+use self::daily::Daily;
 use crate::server::Shutdown;
 use crate::status::{Failure, read_failure};
 
@@ -63,8 +67,9 @@ impl Cycles {
 
     /// Runs what is due, and again whenever time has passed, until the server stops.
     pub async fn run_until(self, shutdown: Shutdown) {
+        let mut daily = Daily::default();
         loop {
-            if let Err(failure) = self.run_due().await {
+            if let Err(failure) = self.run_due(&mut daily).await {
                 tracing::warn!(%failure, "a run did not come to its end and is tried again");
             }
             tokio::select! {
@@ -76,8 +81,9 @@ impl Cycles {
     }
 
     /// Runs every closed window that has payments no seal covers, then releases the liens whose
-    /// hold is over. What fails is logged and tried again the next time, and stops nothing else.
-    async fn run_due(&self) -> Result<(), Failure> {
+    /// hold is over, then looks at some of the accounts that the day may have changed. What fails is
+    /// logged and tried again the next time, and stops nothing else.
+    async fn run_due(&self, daily: &mut Daily) -> Result<(), Failure> {
         let now = self.engine.clock().now();
         let windows = self.ask(move |reader| reader.unsealed_windows(now)).await?;
         for window in windows.iter().filter(|window| window.key.starts_at() <= now) {
@@ -92,7 +98,11 @@ impl Cycles {
                 }
             }
         }
-        self.release_liens().await
+        self.release_liens().await?;
+        if self.look_at_accounts(daily).await? {
+            self.woken.notify_one();
+        }
+        Ok(())
     }
 
     /// Runs one window: applies what is pending in it, and seals what no seal covers yet. Goes on

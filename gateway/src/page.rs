@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledger::envelope::Position;
 use prost::Message;
 use proto::payledger::v1::{
-    ErrorReason, ListAccountsRequest, ListPaymentsRequest, ListPendingPaymentsRequest,
-    ListTitlesRequest,
+    ErrorReason, ListAccountsRequest, ListInstalmentsRequest, ListPaymentsRequest,
+    ListPayoffQuotesRequest, ListPendingPaymentsRequest, ListRefundsRequest, ListTitlesRequest,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -59,8 +59,11 @@ macro_rules! list_request {
 
 list_request! {
     ListAccountsRequest => "accounts",
+    ListInstalmentsRequest => "instalments",
     ListPaymentsRequest => "payments",
+    ListPayoffQuotesRequest => "payoff_quotes",
     ListPendingPaymentsRequest => "pending_payments",
+    ListRefundsRequest => "refunds",
     ListTitlesRequest => "titles",
 }
 

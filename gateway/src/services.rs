@@ -8,6 +8,7 @@ mod list;
 mod operations;
 mod payments;
 mod respond;
+mod servicing;
 mod titles;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use ledger::domain::cutoff::eastern_date;
-use ledger::engine::{self, Answer, Engine};
+use ledger::engine::{self, Answer, Engine, KnownAt};
 use ledger::envelope::Position;
 use ledger::ids::{AccountId, Actor};
 use projections::Projections;
@@ -123,11 +124,11 @@ impl Gateway {
         }
     }
 
-    /// The account, as it is or as the log had it at `known_at`.
+    /// The account, as it is or as it was known at `known_at`.
     async fn account(
         &self,
         id: &AccountId,
-        known_at: Option<Position>,
+        known_at: Option<KnownAt>,
     ) -> Result<Arc<engine::Folded>, Status> {
         let folded = self.engine.account(id, known_at).await.map_err(Failure::from)?;
         folded.ok_or_else(|| Failure::from(engine::EngineError::AccountNotFound(id.clone())).into())

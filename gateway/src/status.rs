@@ -35,11 +35,23 @@ pub const fn code(reason: ErrorReason) -> Code {
         ErrorReason::AccountNotFound
         | ErrorReason::PaymentNotFound
         | ErrorReason::TitleNotFound
-        | ErrorReason::FeeNotFound => Code::NotFound,
+        | ErrorReason::FeeNotFound
+        | ErrorReason::QuoteNotFound
+        | ErrorReason::RefundNotFound => Code::NotFound,
         ErrorReason::AccountExists | ErrorReason::RequestIdReused => Code::AlreadyExists,
         ErrorReason::AccountPaidOff
         | ErrorReason::AmountTooLarge
+        | ErrorReason::AccountChargedOff
         | ErrorReason::BalanceRemaining
+        | ErrorReason::ProductHasNoPrincipal
+        | ErrorReason::PrincipalExceeded
+        | ErrorReason::NoCreditBalance
+        | ErrorReason::RefundAlreadyReturned
+        | ErrorReason::EffectiveInFuture
+        | ErrorReason::ExtensionLimit
+        | ErrorReason::DueDateTooFar
+        | ErrorReason::NoInstalmentLeft
+        | ErrorReason::PreviewOutdated
         | ErrorReason::DateInPast
         | ErrorReason::DateTooFar
         | ErrorReason::CutoffPassed

@@ -10,6 +10,8 @@ mod fold;
 mod lanes;
 mod receipts;
 mod seal;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use chrono::{DateTime, Utc};
 
 pub use batch::ROUND_COMMANDS;
 pub use error::EngineError;
-pub use fold::{Folded, Outcome};
+pub use fold::{Folded, KnownAt, Outcome};
 pub use receipts::Receipt;
 
 use crate::clock::Clock;
@@ -30,11 +32,11 @@ use crate::domain::account::{Context, Denial, decide};
 use crate::domain::books::AccountingDays;
 use crate::domain::cutoff::eastern_date;
 use crate::domain::rulebook::Rulebook;
-use crate::envelope::{Metadata, Position, RecordedEvent, Version};
+use crate::envelope::{Metadata, Position, Version};
 use crate::ids::{AccountId, Actor, RequestId};
 use crate::store::{Append, AppendError, EventStore, Expected};
 use crate::streams;
-use fold::fold_stream;
+use fold::{Counted, fold_stream};
 use lanes::Lanes;
 use receipts::Receipts;
 use write::{content_digest, new_events};
@@ -179,18 +181,17 @@ impl Engine {
             .map_err(|denial| EngineError::denied(denial, account, position))
     }
 
-    /// The account as it is now, or as the log had it at `known_at`. None if it is not on the
-    /// books.
+    /// The account as it is now, or as it was known at `known_at`, which reads its own events and
+    /// no others. None if it is, or was, not on the books.
     pub async fn account(
         &self,
         account: &AccountId,
-        known_at: Option<Position>,
+        known_at: Option<KnownAt>,
     ) -> Result<Option<Arc<Folded>>, EngineError> {
         let folded = match known_at {
-            Some(position) => {
-                let stream = streams::of_account(account);
-                let known = |event: &RecordedEvent| event.position <= position;
-                Arc::new(fold_stream(self.0.store.as_ref(), &stream, known).await?)
+            Some(known_at) => {
+                let (store, stream) = (self.0.store.as_ref(), streams::of_account(account));
+                Arc::new(fold_stream(store, &stream, Counted::Known(known_at)).await?)
             }
             None => self.0.current(account).await?,
         };
@@ -215,7 +216,7 @@ impl Inner {
             return Ok(Arc::clone(folded));
         }
         let stream = streams::of_account(account);
-        let folded = Arc::new(fold_stream(self.store.as_ref(), &stream, |_| true).await?);
+        let folded = Arc::new(fold_stream(self.store.as_ref(), &stream, Counted::All).await?);
         *cached = Some(Arc::clone(&folded));
         Ok(folded)
     }
@@ -262,7 +263,7 @@ impl Inner {
         otherwise: EngineError,
     ) -> Result<Answer, EngineError> {
         let stream = streams::of_account(&request.account);
-        let Ok(folded) = fold_stream(self.store.as_ref(), &stream, |_| true).await else {
+        let Ok(folded) = fold_stream(self.store.as_ref(), &stream, Counted::All).await else {
             return Err(otherwise);
         };
         match folded.requests.get(&request.request_id) {
@@ -335,12 +336,11 @@ impl Inner {
             return Err(EngineError::RequestIdReused(request.request_id));
         }
         let stream = streams::of_account(&request.account);
-        let last = outcome.last;
         let mut events = Vec::new();
-        let upto = |event: &RecordedEvent| event.version <= last;
-        let folded = fold::fold_with(self.store.as_ref(), &stream, upto, |metadata, event| {
-            if metadata.request_id == request.request_id {
-                events.push(event.clone());
+        let counted = Counted::Version(outcome.last);
+        let folded = fold::fold_with(self.store.as_ref(), &stream, counted, |seen| {
+            if seen.metadata.request_id == request.request_id {
+                events.push(seen.event.clone());
             }
         })
         .await?;

@@ -17,7 +17,7 @@ use ledger::domain::account::{Context, decide, evolve};
 use ledger::domain::books::AccountingDays;
 use ledger::domain::cutoff::eastern_date;
 use ledger::domain::interest::DayCount;
-use ledger::domain::money::{Currency, Money};
+use ledger::domain::money::{Carry, Currency, Money};
 use ledger::domain::product::Product;
 use ledger::domain::rulebook::Rulebook;
 use ledger::envelope::{Metadata, NewEvent, Version};
@@ -57,6 +57,10 @@ fn terms() -> Terms {
             first_amount_due: None,
         },
         returned_item_fee: None,
+        late_fee: None,
+        shortfall_tolerance: None,
+        interest_carry: Carry::default(),
+        governing_state: None,
     }
 }
 
@@ -124,6 +128,7 @@ async fn portfolio(accounts: u32) -> Memory {
                 payment_date: due,
                 funding: None,
                 allow_duplicate: false,
+                payoff_quote: None,
             };
             let before = noon(due.pred_opt().unwrap());
             let events = carry_out(&store, borrower, &schedule, before, &rules).await;

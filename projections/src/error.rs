@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ledger::codec::CodecError;
 use ledger::envelope::{Position, StreamName};
-use ledger::ids::{AccountId, PaymentId};
+use ledger::ids::{AccountId, ChargeOffId, FeeId, PaymentId, RefundId};
 use ledger::store::ReadError;
 
 /// Why an event cannot be folded. Nothing is skipped: the feed stops before it.
@@ -36,6 +36,15 @@ pub enum Poison {
     /// Something happened to a payment that was never made.
     #[error("payment {0} was never scheduled nor received")]
     PaymentUnknown(PaymentId),
+    /// A fee was taken back that was never charged.
+    #[error("fee {0} was never charged")]
+    FeeUnknown(FeeId),
+    /// A charge-off takes something else that was never made.
+    #[error("charge-off {0} was never made")]
+    ChargeOffUnknown(ChargeOffId),
+    /// A refund came back that was never sent.
+    #[error("refund {0} was never sent")]
+    RefundUnknown(RefundId),
     /// A lien was released that was never recorded.
     #[error("account {0} has no lien to release")]
     LienUnknown(AccountId),

@@ -5,18 +5,23 @@
 
 mod accounts;
 mod batch;
+mod charge_offs;
+mod fees;
 mod ledger_days;
 mod payments;
+mod payoffs;
+mod refusals;
 mod titles;
 mod windows;
 
 use ledger::codec::Fact;
 use ledger::domain::account::events::Event;
 use ledger::domain::journal::is_balanced;
+use ledger::domain::product::Product;
 use ledger::envelope::{Metadata, RecordedEvent};
 use ledger::ids::AccountId;
 use ledger::streams::Stream;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use crate::columns::{key, nanos};
 use crate::error::Poison;
@@ -107,53 +112,68 @@ impl<'a> Fold<'a> {
         at: At,
     ) -> Result<(), FoldError> {
         let database = self.database;
-        match event {
-            Event::RequestRefused(refused) => {
-                let facts: serde_json::Map<_, _> = refused
-                    .refusal
-                    .facts()
-                    .into_iter()
-                    .map(|(name, fact)| (name, fact.into()))
-                    .collect();
-                let facts = serde_json::Value::Object(facts).to_string();
-                database
-                    .prepare_cached("INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
-                    .execute(params![
-                        at.position,
-                        id.as_str(),
-                        refused.command,
-                        refused.refusal.reason(),
-                        facts,
-                        at.nanos,
-                        metadata.request_id.to_string(),
-                        metadata.actor.as_str(),
-                    ])?;
-                return Ok(());
-            }
-            Event::NothingChanged(_) => return Ok(()),
-            Event::AccountOpened(opened) => self.accounts.opened(database, id, opened, at)?,
-            Event::PaymentScheduled(_)
-            | Event::PaymentCancelled(_)
-            | Event::PaymentApplied(_)
-            | Event::PaymentReceived(_)
-            | Event::PaymentReturned(_)
-            | Event::PaymentReinstated(_)
-            | Event::FeeAssessed(_)
-            | Event::FeeWaived(_)
-            | Event::LienRecorded(_)
-            | Event::AccountPaidOff(_)
-            | Event::PayoffReversed(_)
-            | Event::LienReleased(_) => {}
+        if let Event::RequestRefused(refused) = event {
+            return refusals::refused(database, id, refused, metadata, at);
+        }
+        if let Event::NothingChanged(_) = event {
+            return Ok(());
+        }
+        if let Event::AccountOpened(opened) = event {
+            self.accounts.opened(database, id, opened, at)?;
         }
         let row = self.accounts.row(database, id)?;
-        let (account, product) = (row.key(), row.product());
-        payments::follow(database, &mut self.windows, (account, product), event, at)?;
-        titles::follow(database, id, account, event, at)?;
+        let (key, product) = (row.key(), row.product());
+        self.detail((id, key, product), event, at)?;
         if let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) {
             payments::reallocate(database, &posting.reallocated, at)?;
-            self.ledger_days.post(database, (account, &recorded.kind), posting, effective, at)?;
+            charge_offs::restate(database, &posting.charge_offs, at)?;
+            self.ledger_days.post(database, (key, &recorded.kind), posting, effective, at)?;
         }
         self.accounts.follow(database, id, event, at)
+    }
+
+    /// Writes down what happened beside the account's own row.
+    fn detail(
+        &mut self,
+        (id, key, product): (&AccountId, i64, Product),
+        event: &Event,
+        at: At,
+    ) -> Result<(), FoldError> {
+        let (database, windows) = (self.database, &mut self.windows);
+        let account = (key, product);
+        match event {
+            Event::PaymentScheduled(event) => {
+                payments::scheduled(database, windows, account, event, at)
+            }
+            Event::PaymentCancelled(event) => {
+                payments::cancelled(database, windows, product, event, at)
+            }
+            Event::PaymentApplied(event) => {
+                payments::applied(database, windows, product, event, at)
+            }
+            Event::PaymentReceived(event) => payments::received(database, account, event, at),
+            Event::PaymentReturned(event) => payments::returned(database, event, at),
+            Event::PaymentReinstated(event) => payments::reinstated(database, event, at),
+            Event::FeeAssessed(event) => fees::assessed(database, key, event, at),
+            Event::FeeWaived(event) => fees::waived(database, event, at),
+            Event::AccountChargedOff(event) => charge_offs::charged_off(database, key, event, at),
+            Event::PayoffQuoted(event) => payoffs::quoted(database, key, event, at),
+            Event::CreditRefunded(event) => payoffs::refunded(database, key, event, at),
+            Event::RefundReturned(event) => payoffs::refund_returned(database, event, at),
+            Event::LienRecorded(event) => titles::recorded(database, key, event, at),
+            Event::LienReleased(event) => titles::released(database, (id, key), event, at),
+            Event::AccountOpened(_)
+            | Event::AccountPaidOff(_)
+            | Event::PayoffReversed(_)
+            | Event::RateChanged(_)
+            | Event::PrincipalAdjusted(_)
+            | Event::ExtensionGranted(_)
+            | Event::DueDateChanged(_)
+            | Event::NonAccrualStarted(_)
+            | Event::AccrualResumed(_)
+            | Event::RequestRefused(_)
+            | Event::NothingChanged(_) => Ok(()),
+        }
     }
 
     /// Writes what was gathered.

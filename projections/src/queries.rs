@@ -2,6 +2,7 @@
 //! one position.
 
 pub mod accounts;
+pub mod daily;
 pub mod page;
 pub mod payments;
 pub mod titles;

@@ -7,7 +7,7 @@ use ledger::domain::journal::LedgerAccount;
 pub(crate) use views::views;
 
 /// The version of the fold and its tables. A file of another version is built anew.
-pub const FOLD_VERSION: u32 = 2;
+pub const FOLD_VERSION: u32 = 3;
 
 /// The views that reporting jobs may rely on; `SCHEMA.md` describes them.
 pub const VIEWS: &[&str] = &[
@@ -15,6 +15,11 @@ pub const VIEWS: &[&str] = &[
     "balances",
     "payments",
     "pending_payments",
+    "fees",
+    "charge_offs",
+    "payoff_quotes",
+    "refunds",
+    "delinquency",
     "titles",
     "trial_balance",
     "journal",
@@ -34,6 +39,10 @@ pub(crate) struct Table {
 pub(crate) const TABLES: &[Table] = &[
     Table { name: "account", order: &["account_key"] },
     Table { name: "payment", order: &["payment_key"] },
+    Table { name: "fee", order: &["fee_key"] },
+    Table { name: "charge_off", order: &["charge_off_key"] },
+    Table { name: "payoff_quote", order: &["quote_key"] },
+    Table { name: "refund", order: &["refund_key"] },
     Table { name: "title", order: &["account_key"] },
     Table { name: "posting", order: &["position"] },
     Table { name: "ledger_day", order: &["gl_account", "gl_day"] },

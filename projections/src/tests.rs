@@ -1,6 +1,7 @@
 //! Tests of the read models as a whole: random lives of accounts, told by the domain itself.
 
 mod agreement;
+mod daily;
 mod damage;
 mod failures;
 #[expect(
@@ -11,4 +12,5 @@ mod failures;
 mod kit;
 mod lists;
 mod rebuilds;
+mod servicing;
 mod views;

@@ -136,6 +136,7 @@ impl Client {
             account_id: account.to_owned(),
             payment_id: payment.to_owned(),
             return_code: code.to_owned(),
+            ..ReturnPaymentRequest::default()
         };
         Ok(self.payments().return_payment(request).await?.into_inner())
     }
@@ -151,6 +152,7 @@ impl Client {
             request_id: request_id(name),
             account_id: account.to_owned(),
             payment_id: payment.to_owned(),
+            ..ReinstatePaymentRequest::default()
         };
         Ok(self.payments().reinstate_payment(request).await?.into_inner())
     }
@@ -214,7 +216,7 @@ impl Client {
             account_id: account.to_owned(),
             effective_date: Some(date(day)),
             known_position,
-            min_position: 0,
+            ..GetBalanceRequest::default()
         };
         Ok(self.accounts().get_balance(request).await?.into_inner().balance.unwrap())
     }

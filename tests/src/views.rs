@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use proto::google::r#type::Money;
 use proto::payledger::v1::{
-    Account, Allocation, ListAccountsRequest, ListPaymentsRequest, ListPendingPaymentsRequest,
-    ListTitlesRequest, Payment, PaymentState, Product, Title,
+    Account, Allocation, Billing, ListAccountsRequest, ListPaymentsRequest,
+    ListPendingPaymentsRequest, ListTitlesRequest, Payment, PaymentState, Product, Title,
 };
 
 use crate::client::Client;
@@ -68,11 +69,23 @@ pub async fn all_titles(client: &Client, min_position: u64) -> Vec<Title> {
     }
 }
 
+fn total<'a>(parts: impl IntoIterator<Item = &'a Option<Money>>) -> i64 {
+    let cents = parts.into_iter().map(|part| cents(part.as_ref()));
+    cents.fold(0, |sum, part| sum.checked_add(part).unwrap())
+}
+
+/// The parts of a payment in the one ledger: a write-off is no part of it.
 fn parts(allocation: &Allocation) -> i64 {
-    let Allocation { interest, principal, fees, rentals, tax, credit } = allocation;
-    [interest, principal, fees, rentals, tax, credit]
-        .into_iter()
-        .fold(0, |sum, part| sum.checked_add(cents(part.as_ref())).unwrap())
+    let Allocation { interest, principal, fees, rentals, tax, credit, recovery, write_off: _ } =
+        allocation;
+    total([interest, principal, fees, rentals, tax, credit, recovery])
+}
+
+/// The parts of a payment in the other ledger, with what is in no instalment.
+fn satisfied(billing: &Billing, allocation: &Allocation) -> i64 {
+    let instalments = total(billing.instalments.iter().map(|part| &part.amount));
+    let rest = [&billing.fees, &billing.ahead, &allocation.recovery, &allocation.credit];
+    instalments.checked_add(total(rest)).unwrap()
 }
 
 /// Holds the read models against the accounts' own events, and the books against both: nothing is
@@ -96,16 +109,19 @@ pub async fn agree(client: &Client) {
 
 async fn payments_agree(client: &Client, payments: &[Payment]) {
     for payment in payments {
-        let own = client.payment(&payment.account_id, &payment.payment_id).await.unwrap();
+        let mut own = client.payment(&payment.account_id, &payment.payment_id).await.unwrap();
+        let billing = own.billing.take();
         assert_eq!(&own, payment, "the account's own view against the list");
         match payment.state() {
             PaymentState::Applied => {
-                let parts = parts(payment.allocation.as_ref().unwrap());
-                assert_eq!(parts, cents(payment.amount.as_ref()), "{payment:?}");
+                let (split, amount) = (payment.allocation.as_ref().unwrap(), &payment.amount);
+                assert_eq!(parts(split), cents(amount.as_ref()), "{payment:?}");
+                let billing = billing.unwrap();
+                assert_eq!(satisfied(&billing, split), cents(amount.as_ref()), "{billing:?}");
             }
             PaymentState::Unspecified => unreachable!("{payment:?}"),
             PaymentState::Scheduled | PaymentState::Cancelled | PaymentState::Returned => {
-                assert_eq!(payment.allocation, None, "{payment:?}");
+                assert_eq!((&payment.allocation, billing), (&None, None), "{payment:?}");
             }
         }
     }

@@ -1,10 +1,15 @@
 //! An account's state as the resources of the contract.
 
+mod servicing;
+
 use chrono::NaiveDate;
-use ledger::domain::account::events::{CancelReason, FeeKind, Split};
+use ledger::domain::account::book::Billing;
+use ledger::domain::account::events::{CancelReason, FeeKind, Split, WaiveReason, WriteOff};
 use ledger::domain::account::state::{
     Fee, FeeState, OpenAccount, Payment, Progress, Title, TitleState,
 };
+use ledger::domain::account::terms::{LateCharge, LateFee, Terms, Tolerance};
+use ledger::domain::money::{Carry, Money};
 use ledger::domain::product::Product;
 use ledger::ids::{AccountId, FeeId};
 use proto::payledger::v1 as wire;
@@ -12,9 +17,11 @@ use proto::payledger::v1 as wire;
 use super::enums::{channel_to_wire, day_count_to_wire, product_to_wire};
 use super::money::to_wire;
 use super::time::{date_to_wire, instant_to_wire};
+pub use servicing::{charge_off, instalment, quote, refund};
 
 /// A payment of an account.
-pub fn payment(account: &AccountId, product: Product, payment: &Payment) -> wire::Payment {
+pub fn payment(account: &AccountId, open: &OpenAccount, payment: &Payment) -> wire::Payment {
+    let product = open.terms().product;
     let schedule = payment.schedule.as_ref();
     let receipt = payment.receipt.as_ref();
     let mut wire = wire::Payment {
@@ -37,6 +44,8 @@ pub fn payment(account: &AccountId, product: Product, payment: &Payment) -> wire
         }),
         reference: receipt.and_then(|r| r.reference.clone()).unwrap_or_default(),
         third_party_fee: receipt.and_then(|r| r.third_party_fee).map(to_wire),
+        payoff_quote_id: payment.payoff_quote.map(|id| id.to_string()).unwrap_or_default(),
+        billing: open.book.billing_of(payment.id).as_ref().map(billing),
         ..wire::Payment::default()
     };
     match &payment.progress {
@@ -74,25 +83,54 @@ pub fn allocation(split: &Split) -> wire::Allocation {
         rentals: Some(to_wire(split.rentals)),
         tax: Some(to_wire(split.tax)),
         credit: Some(to_wire(split.credit)),
+        recovery: Some(to_wire(split.recovery)),
+        write_off: split.write_off.as_ref().map(write_off),
     }
+}
+
+fn write_off(rest: &WriteOff) -> wire::WriteOff {
+    wire::WriteOff {
+        interest: Some(to_wire(rest.interest)),
+        principal: Some(to_wire(rest.principal)),
+        fees: Some(to_wire(rest.fees)),
+    }
+}
+
+/// What a payment satisfies of the billing.
+fn billing(billing: &Billing) -> wire::Billing {
+    let met = billing.instalments.iter().map(|met| wire::SatisfiedInstalment {
+        number: number(met.number),
+        due_date: Some(date_to_wire(met.due_date)),
+        amount: Some(to_wire(met.amount)),
+    });
+    wire::Billing {
+        instalments: met.collect(),
+        fees: Some(to_wire(billing.fees)),
+        ahead: Some(to_wire(billing.ahead)),
+    }
+}
+
+/// A count of the wire. Instalments and months are some hundreds at most.
+fn number(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 /// What an account owes at the close of `as_of`.
 pub fn balance(open: &OpenAccount, as_of: NaiveDate) -> wire::Balance {
-    let terms = open.terms();
     let standing = open.standing(as_of);
-    let plan = &terms.instalments;
-    let oldest_unpaid = open.book.oldest_unpaid_due_date(as_of);
+    let instalments = open.book.instalments_as_of(as_of);
+    let plan = instalments.plan();
+    let oldest_unpaid = standing.oldest_unpaid_due_date;
     let next_due = oldest_unpaid.map(|oldest| {
-        let future = plan.due_count(as_of.pred_opt().unwrap_or(as_of));
-        oldest.max(plan.due_date(future.min(plan.count.saturating_sub(1))))
+        let future = instalments.due_count(as_of.pred_opt().unwrap_or(as_of));
+        oldest.max(instalments.due_date(future.min(plan.count.saturating_sub(1))))
     });
-    let due = plan.total_of(plan.due_count(as_of));
-    let rentals_due = match terms.product {
-        Product::Lease => (due - standing.billed).at_least_zero(),
-        Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
-            ledger::domain::money::Money::ZERO
+    let rentals_due = match open.terms().product {
+        Product::Lease => {
+            let due = plan.total_of(instalments.due_count(as_of));
+            (due - standing.billed).at_least_zero()
         }
+        Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => Money::ZERO,
     };
     wire::Balance {
         effective_date: Some(date_to_wire(as_of)),
@@ -101,17 +139,23 @@ pub fn balance(open: &OpenAccount, as_of: NaiveDate) -> wire::Balance {
         fees_due: Some(to_wire(standing.fees_due)),
         rentals_due: Some(to_wire(rentals_due)),
         credit_balance: Some(to_wire(standing.credit)),
-        payoff_amount: Some(to_wire(standing.payoff(terms).at_least_zero())),
-        past_due_amount: Some(to_wire(standing.past_due(terms))),
+        payoff_amount: Some(to_wire(standing.payoff().at_least_zero())),
+        past_due_amount: Some(to_wire(standing.past_due)),
         next_due_date: next_due.map(date_to_wire),
         oldest_unpaid_due_date: oldest_unpaid.filter(|due| *due < as_of).map(date_to_wire),
-        days_past_due: i32::try_from(open.days_past_due(as_of)).unwrap_or(i32::MAX),
+        days_past_due: i32::try_from(standing.days_past_due()).unwrap_or(i32::MAX),
+        charged_off_amount: Some(to_wire(standing.charged_off)),
+        billed_amount: Some(to_wire(standing.billed)),
     }
 }
 
 /// Where an account stands in its life.
 pub const fn account_state(open: &OpenAccount) -> wire::AccountState {
-    if open.paid_off.is_some() { wire::AccountState::PaidOff } else { wire::AccountState::Open }
+    match (&open.paid_off, &open.charged_off) {
+        (Some(_), _) => wire::AccountState::PaidOff,
+        (None, Some(_)) => wire::AccountState::ChargedOff,
+        (None, None) => wire::AccountState::Open,
+    }
 }
 
 /// An account, with what it owes at the close of `today`.
@@ -129,9 +173,19 @@ pub fn account(id: &AccountId, open: &OpenAccount, today: NaiveDate) -> wire::Ac
                 principal: Some(to_wire(terms.principal)),
                 interest_paid_through_date: Some(date_to_wire(terms.interest_paid_through)),
                 unpaid_interest: Some(to_wire(terms.unpaid_interest)),
+                interest_carry: match terms.interest_carry {
+                    none if none == Carry::default() => String::new(),
+                    carry => carry.to_string(),
+                },
             })
         }
     };
+    let instalments = open.book.instalments();
+    let next = instalments.covered_count(open.standing(today).billed);
+    let extensions = open.extensions.iter().map(|(on, months)| wire::Extension {
+        effective_date: Some(date_to_wire(*on)),
+        months: number(*months),
+    });
     let mut fees: Vec<_> = open.fees.iter().collect();
     fees.sort_by_key(|(id, fee)| (fee.effective_date, **id));
     wire::Account {
@@ -151,7 +205,49 @@ pub fn account(id: &AccountId, open: &OpenAccount, today: NaiveDate) -> wire::Ac
         paid_off_date: open.paid_off.as_ref().map(|paid| date_to_wire(paid.paid_off_date)),
         fees: fees.into_iter().map(|(id, charged)| fee(*id, charged)).collect(),
         terms: Some(contract),
+        late_fee: terms.late_fee.as_ref().map(late_fee),
+        shortfall_tolerance: terms.shortfall_tolerance.map(tolerance),
+        governing_state: terms.governing_state.map(|state| state.to_string()).unwrap_or_default(),
+        annual_rate: rate_on(open, today),
+        due_day: number(instalments.day_of_month(next.min(plan.count.saturating_sub(1)))),
+        maturity_date: Some(date_to_wire(instalments.maturity_date())),
+        extensions: extensions.collect(),
+        non_accrual: open.book.is_non_accrual(),
+        charged_off_date: open.charged_off.map(date_to_wire),
     }
+}
+
+/// The yearly rate in force on a day; a lease shows none.
+fn rate_on(open: &OpenAccount, date: NaiveDate) -> String {
+    let Terms { product, .. } = open.terms();
+    match product {
+        Product::Lease => String::new(),
+        Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
+            open.book.rate_on(date).to_string()
+        }
+    }
+}
+
+fn late_fee(fee: &LateFee) -> wire::LateFee {
+    use wire::late_fee::Charge;
+    let charge = match fee.charge {
+        LateCharge::Amount(amount) => Charge::Amount(to_wire(amount)),
+        LateCharge::Rate(rate) => Charge::Rate(rate.to_string()),
+    };
+    wire::LateFee {
+        grace_days: fee.grace_days.into(),
+        charge: Some(charge),
+        maximum: fee.maximum.map(to_wire),
+    }
+}
+
+fn tolerance(tolerance: Tolerance) -> wire::ShortfallTolerance {
+    use wire::shortfall_tolerance::Measure;
+    let measure = match tolerance {
+        Tolerance::Amount(missing) => Measure::Amount(to_wire(missing)),
+        Tolerance::Share(paid) => Measure::Share(paid.to_string()),
+    };
+    wire::ShortfallTolerance { measure: Some(measure) }
 }
 
 /// A fee of an account.
@@ -164,6 +260,11 @@ pub fn fee(id: FeeId, fee: &Fee) -> wire::Fee {
         FeeState::Assessed => wire::FeeState::Assessed,
         FeeState::Waived => wire::FeeState::Waived,
     };
+    let waived = match fee.waived {
+        None => wire::WaiveReason::Unspecified,
+        Some(WaiveReason::Requested) => wire::WaiveReason::Requested,
+        Some(WaiveReason::Corrected) => wire::WaiveReason::Corrected,
+    };
     wire::Fee {
         fee_id: id.to_string(),
         kind: kind.into(),
@@ -171,6 +272,8 @@ pub fn fee(id: FeeId, fee: &Fee) -> wire::Fee {
         effective_date: Some(date_to_wire(fee.effective_date)),
         state: state.into(),
         payment_id: fee.payment.map(|payment| payment.to_string()).unwrap_or_default(),
+        instalment_number: fee.instalment.map_or(0, number),
+        waive_reason: waived.into(),
     }
 }
 

@@ -1,15 +1,14 @@
 //! Mutating requests as commands on an account.
 
+mod opening;
+mod servicing;
+
 use ledger::domain::account::commands::{Command, Lien};
 use ledger::domain::account::events::{FeeKind, Funding};
-use ledger::domain::account::terms::{InstalmentPlan, Terms};
-use ledger::domain::interest::DayCount;
-use ledger::domain::money::{Currency, Money, Rate};
-use ledger::domain::product::{Channel, Product};
+use ledger::domain::product::Channel;
 use ledger::domain::rulebook::{ReturnCode, StateCode};
-use ledger::ids::{AccountId, FeeId, RequestId};
+use ledger::ids::{AccountId, FeeId, QuoteId, RequestId};
 use proto::payledger::v1 as wire;
-use wire::open_account_request::Terms as WireTerms;
 
 use super::{Field, FieldError, enums, ids, money, required, text, time};
 
@@ -19,6 +18,9 @@ const REFERENCE_CHARS_MAX: usize = 64;
 const TOKEN_CHARS_MAX: usize = 64;
 /// The longest name of a lienholder.
 const LIENHOLDER_CHARS_MAX: usize = 100;
+
+/// The longest hash of a preview.
+const PREVIEW_CHARS_MAX: usize = 64;
 
 /// A mutating request: on which account, under which name, and what it asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,85 +44,31 @@ fn asked(account: &str, request_id: &str, command: Command) -> Field<Asked> {
     Ok(Asked { account: ids::account_id("account_id", account)?, request_id, command })
 }
 
-impl Mutation for wire::OpenAccountRequest {
-    fn asked(&self) -> Field<Asked> {
-        let product = enums::product("product", self.product)?;
-        let opened_date = time::date("opened_date", self.opened_date.as_ref())?;
-        let plan = required("instalment_plan", self.instalment_plan.as_ref())?;
-        let mut terms = Terms {
-            product,
-            currency: Currency::Usd,
-            opened_date,
-            principal: Money::ZERO,
-            annual_rate: Rate::default(),
-            day_count: DayCount::default(),
-            interest_paid_through: opened_date,
-            unpaid_interest: Money::ZERO,
-            unpaid_fees: money::money_or_zero("fees_due", self.fees_due.as_ref())?,
-            instalments: instalments(plan)?,
-            returned_item_fee: money::amount_if_set(
-                "returned_item_fee",
-                self.returned_item_fee.as_ref(),
-            )?,
-        };
-        match (&self.terms, product) {
-            (Some(WireTerms::Loan(loan)), Product::AutoLoan | Product::PersonalLoan) => {
-                loan_terms(&mut terms, loan)?;
-            }
-            (Some(WireTerms::Lease(lease)), Product::Lease) => {
-                terms.instalments.tax = money::money_or_zero("lease.tax", lease.tax.as_ref())?;
-            }
-            (_, Product::CreditCard) => {}
-            (_, Product::AutoLoan | Product::PersonalLoan) => {
-                return Err(FieldError::new("loan", "is required for this product"));
-            }
-            (_, Product::Lease) => {
-                return Err(FieldError::new("lease", "is required for this product"));
-            }
-        }
-        let lien = self.lien.as_ref().map(lien).transpose()?;
-        asked(&self.account_id, &self.request_id, Command::OpenAccount { terms, lien })
-    }
+fn state_code(field: &str, value: &str) -> Field<StateCode> {
+    value.parse().map_err(|_| FieldError::new(field, "must be a state's two capital letters"))
 }
 
-fn loan_terms(terms: &mut Terms, loan: &wire::LoanTerms) -> Field<()> {
-    terms.annual_rate = money::rate("loan.annual_rate", &loan.annual_rate)?;
-    terms.principal = money::amount("loan.principal", loan.principal.as_ref())?.money();
-    terms.unpaid_interest =
-        money::money_or_zero("loan.unpaid_interest", loan.unpaid_interest.as_ref())?;
-    let paid_through = loan.interest_paid_through_date.as_ref();
-    if let Some(date) = time::date_if_set("loan.interest_paid_through_date", paid_through)? {
-        terms.interest_paid_through = date;
+/// Takes the payoff quote that a payment is for, or none.
+fn quote_if_set(value: &str) -> Field<Option<QuoteId>> {
+    if value.is_empty() {
+        return Ok(None);
     }
-    terms.day_count = enums::day_count("loan.day_count_basis", loan.day_count_basis)?;
-    Ok(())
+    ids::uuid("payoff_quote_id", value).map(QuoteId::from_uuid).map(Some)
 }
 
-fn instalments(plan: &wire::InstalmentPlan) -> Field<InstalmentPlan> {
-    let first_due_date =
-        time::date("instalment_plan.first_due_date", plan.first_due_date.as_ref())?;
-    let day_of_month =
-        time::anchor_day("instalment_plan.day_of_month", plan.day_of_month, first_due_date)?;
-    Ok(InstalmentPlan {
-        amount: money::amount("instalment_plan.amount", plan.amount.as_ref())?,
-        tax: Money::ZERO,
-        first_due_date,
-        day_of_month,
-        count: u32::try_from(plan.instalment_count).map_err(|_| {
-            FieldError::new("instalment_plan.instalment_count", "must not be negative")
-        })?,
-        first_amount_due: money::amount_if_set(
-            "instalment_plan.first_amount_due",
-            plan.first_amount_due.as_ref(),
-        )?,
-    })
+/// Takes the hash of the preview that a command carries out, or none.
+fn preview_if_set(value: &str) -> Field<Option<String>> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    if value.len() > PREVIEW_CHARS_MAX || !value.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Err(FieldError::new("preview_hash", "is not the hash of a preview"));
+    }
+    Ok(Some(value.to_owned()))
 }
 
 fn lien(wire: &wire::Lien) -> Field<Lien> {
-    let title_state = &wire.title_state;
-    let state: StateCode = title_state.parse().map_err(|_| {
-        FieldError::new("lien.title_state", "must be a state's two capital letters")
-    })?;
+    let state = state_code("lien.title_state", &wire.title_state)?;
     let vin = &wire.vin;
     let vin_like = |c: char| c.is_ascii_digit() || c.is_ascii_uppercase();
     if vin.len() != 17 || !vin.chars().all(vin_like) || vin.contains(['I', 'O', 'Q']) {
@@ -141,6 +89,7 @@ impl Mutation for wire::SchedulePaymentRequest {
             payment_date: time::date("payment_date", self.payment_date.as_ref())?,
             funding: self.funding.as_ref().map(funding).transpose()?,
             allow_duplicate: self.allow_duplicate,
+            payoff_quote: quote_if_set(&self.payoff_quote_id)?,
         };
         asked(&self.account_id, &self.request_id, command)
     }
@@ -195,6 +144,8 @@ impl Mutation for wire::ReceivePaymentRequest {
                 self.third_party_fee.as_ref(),
             )?,
             allow_duplicate: self.allow_duplicate,
+            payoff_quote: quote_if_set(&self.payoff_quote_id)?,
+            preview: preview_if_set(&self.preview_hash)?,
         };
         asked(&self.account_id, &self.request_id, command)
     }
@@ -207,7 +158,8 @@ impl Mutation for wire::ReturnPaymentRequest {
             FieldError::new("return_code", "must be \"R\" and two digits, such as \"R01\"")
         })?;
         let return_code = code.to_string();
-        let command = Command::ReturnPayment { payment, return_code };
+        let preview = preview_if_set(&self.preview_hash)?;
+        let command = Command::ReturnPayment { payment, return_code, preview };
         asked(&self.account_id, &self.request_id, command)
     }
 }
@@ -215,7 +167,8 @@ impl Mutation for wire::ReturnPaymentRequest {
 impl Mutation for wire::ReinstatePaymentRequest {
     fn asked(&self) -> Field<Asked> {
         let payment = ids::payment_id("payment_id", &self.payment_id)?;
-        asked(&self.account_id, &self.request_id, Command::ReinstatePayment { payment })
+        let preview = preview_if_set(&self.preview_hash)?;
+        asked(&self.account_id, &self.request_id, Command::ReinstatePayment { payment, preview })
     }
 }
 

@@ -30,7 +30,7 @@ impl Demo<'_> {
                 received_date: Some(wire_day(received)?),
                 reference: format!("{part:?}-{received}"),
                 third_party_fee: fee.map(dollars).transpose()?,
-                allow_duplicate: false,
+                ..wire::ReceivePaymentRequest::default()
             };
             let answer = self.client.payments.receive_payment(from_demo(request)).await;
             let answer = answer.map_err(DemoError::call("receiving money"))?.into_inner();

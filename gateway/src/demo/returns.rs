@@ -93,6 +93,7 @@ impl Demo<'_> {
             account_id: payment.account_id.clone(),
             payment_id: payment.payment_id.clone(),
             return_code: code.to_owned(),
+            ..wire::ReturnPaymentRequest::default()
         };
         let answer = self.client.payments.return_payment(from_demo(request)).await;
         let answer =

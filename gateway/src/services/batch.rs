@@ -47,6 +47,7 @@ commands! {
     ReinstatePayment: ReinstatePaymentRequest,
     RecordLien: RecordLienRequest,
     ReleaseLien: ReleaseLienRequest,
+    RefundCredit: RefundCreditRequest,
 }
 
 impl Gateway {

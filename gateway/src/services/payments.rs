@@ -89,7 +89,7 @@ impl PaymentService for Gateway {
         let folded = self.account(&account, None).await?;
         let found = folded.open().and_then(|open| {
             let payment = open.payments.get(&id)?;
-            Some(answers::payment(&account, open.terms().product, payment))
+            Some(answers::payment(&account, open, payment))
         });
         let payment = found.ok_or_else(|| Failure::from(EngineError::PaymentNotFound(id)))?;
         Ok(Response::new(wire::GetPaymentResponse {
@@ -169,9 +169,13 @@ impl Gateway {
                 // Without an amount, only the date is asked about.
                 let allow_duplicate = amount.is_none();
                 let amount = amount.map_or_else(a_cent, Ok)?;
-                let funding = None;
-                let command =
-                    Command::SchedulePayment { amount, payment_date, funding, allow_duplicate };
+                let command = Command::SchedulePayment {
+                    amount,
+                    payment_date,
+                    funding: None,
+                    allow_duplicate,
+                    payoff_quote: None,
+                };
                 match self.engine.preview(&account, &command, at).await {
                     Ok(events) => accepted(&events),
                     Err(EngineError::Refused { refusal, .. }) => Ok(refused(&refusal)),
@@ -273,6 +277,7 @@ fn payment(row: PaymentRow) -> wire::Payment {
         cancelled_time: row.cancelled_at.map(instant_to_wire),
         reference: row.reference.unwrap_or_default(),
         third_party_fee: row.third_party_fee.map(money::to_wire),
+        payoff_quote_id: row.payoff_quote.map(|id| id.to_string()).unwrap_or_default(),
         funding: row.funding.map(|funding| wire::Funding {
             token: funding.token,
             last_four: funding.last_four.unwrap_or_default(),

@@ -1,9 +1,10 @@
 //! What each mutating request is answered with, from what was recorded: a repeat gets the same.
 
+use ledger::domain::account::commands::Command;
 use ledger::domain::account::events::Event;
 use ledger::domain::account::state::OpenAccount;
 use ledger::engine::Answer;
-use ledger::ids::PaymentId;
+use ledger::ids::{FeeId, PaymentId};
 use proto::payledger::v1 as wire;
 
 use crate::convert::answers;
@@ -25,76 +26,82 @@ fn open(answer: &Answer) -> Option<&OpenAccount> {
 
 /// The payment that a request made, or named.
 fn payment_id(asked: &Asked, answer: &Answer) -> Option<PaymentId> {
-    asked.command.payment().or_else(|| {
-        answer.events.iter().find_map(|event| match event {
-            Event::PaymentScheduled(scheduled) => Some(scheduled.payment),
-            Event::PaymentReceived(received) => Some(received.payment),
-            Event::AccountOpened(_)
-            | Event::PaymentCancelled(_)
-            | Event::PaymentApplied(_)
-            | Event::PaymentReturned(_)
-            | Event::PaymentReinstated(_)
-            | Event::FeeAssessed(_)
-            | Event::FeeWaived(_)
-            | Event::LienRecorded(_)
-            | Event::AccountPaidOff(_)
-            | Event::PayoffReversed(_)
-            | Event::LienReleased(_)
-            | Event::RequestRefused(_)
-            | Event::NothingChanged(_) => None,
-        })
-    })
+    let made = |event: &Event| {
+        if let Event::PaymentScheduled(scheduled) = event {
+            return Some(scheduled.payment);
+        }
+        let Event::PaymentReceived(received) = event else { return None };
+        Some(received.payment)
+    };
+    asked.command.payment().or_else(|| answer.events.iter().find_map(made))
 }
 
 fn payment(asked: &Asked, answer: &Answer) -> Option<wire::Payment> {
     let account = open(answer)?;
     let payment = account.payments.get(&payment_id(asked, answer)?)?;
-    Some(answers::payment(&asked.account, account.terms().product, payment))
+    Some(answers::payment(&asked.account, account, payment))
+}
+
+/// The fees that a request charged.
+fn charged(answer: &Answer) -> impl Iterator<Item = FeeId> {
+    answer.events.iter().filter_map(|event| {
+        let Event::FeeAssessed(assessed) = event else { return None };
+        Some(assessed.fee)
+    })
 }
 
 fn fee(asked: &Asked, answer: &Answer) -> Option<wire::Fee> {
-    use ledger::domain::account::commands::Command;
-    let charged = answer.events.iter().find_map(|event| match event {
-        Event::FeeAssessed(assessed) => Some(assessed.fee),
-        Event::AccountOpened(_)
-        | Event::PaymentScheduled(_)
-        | Event::PaymentCancelled(_)
-        | Event::PaymentApplied(_)
-        | Event::PaymentReceived(_)
-        | Event::PaymentReturned(_)
-        | Event::PaymentReinstated(_)
-        | Event::FeeWaived(_)
-        | Event::LienRecorded(_)
-        | Event::AccountPaidOff(_)
-        | Event::PayoffReversed(_)
-        | Event::LienReleased(_)
-        | Event::RequestRefused(_)
-        | Event::NothingChanged(_) => None,
-    });
     let id = match &asked.command {
         Command::WaiveFee { fee } => *fee,
-        Command::AssessFee { .. }
-        | Command::OpenAccount { .. }
-        | Command::SchedulePayment { .. }
-        | Command::CancelPayment { .. }
-        | Command::ApplyPayment { .. }
-        | Command::ReceivePayment { .. }
-        | Command::ReturnPayment { .. }
-        | Command::ReinstatePayment { .. }
-        | Command::RecordLien { .. }
-        | Command::ReleaseLien => charged?,
+        _ => charged(answer).next()?,
     };
     open(answer)?.fees.get(&id).map(|charged| answers::fee(id, charged))
+}
+
+fn quote(asked: &Asked, answer: &Answer) -> Option<wire::PayoffQuote> {
+    let id = answer.events.iter().find_map(|event| {
+        let Event::PayoffQuoted(quoted) = event else { return None };
+        Some(quoted.quote)
+    });
+    answers::quote(&asked.account, open(answer)?, id?)
+}
+
+fn refund(asked: &Asked, answer: &Answer) -> Option<wire::Refund> {
+    let made = answer.events.iter().find_map(|event| {
+        let Event::CreditRefunded(refunded) = event else { return None };
+        Some(refunded.refund)
+    });
+    let id = match &asked.command {
+        Command::ReturnRefund { refund } => *refund,
+        _ => made?,
+    };
+    let refund = open(answer)?.refunds.get(&id)?;
+    Some(answers::refund(&asked.account, id, refund))
+}
+
+fn charge_off(asked: &Asked, answer: &Answer) -> Option<wire::ChargeOff> {
+    answer.events.iter().find_map(|event| {
+        let Event::AccountChargedOff(recorded) = event else { return None };
+        Some(answers::charge_off(&asked.account, recorded))
+    })
 }
 
 fn title(asked: &Asked, answer: &Answer) -> Option<wire::Title> {
     answers::title(&asked.account, open(answer)?)
 }
 
-/// The account as it was opened, its balance as of the opening date.
+/// The account as it was opened or changed, its balance as of the date from which that counts: a
+/// repeat is answered with the same.
 fn account(asked: &Asked, answer: &Answer) -> Option<wire::Account> {
     let account = open(answer)?;
-    Some(answers::account(&asked.account, account, account.terms().opened_date))
+    let as_of = match &asked.command {
+        Command::ChangeRate { effective_date, .. }
+        | Command::AdjustPrincipal { effective_date, .. }
+        | Command::GrantExtension { effective_date, .. }
+        | Command::ChangeDueDate { effective_date, .. } => *effective_date,
+        _ => account.terms().opened_date,
+    };
+    Some(answers::account(&asked.account, account, as_of))
 }
 
 macro_rules! responds {
@@ -124,4 +131,28 @@ responds! {
     ReinstatePaymentRequest => ReinstatePaymentResponse { payment: payment },
     RecordLienRequest => RecordLienResponse { title: title },
     ReleaseLienRequest => ReleaseLienResponse { title: title },
+    ChangeRateRequest => ChangeRateResponse { account: account },
+    AdjustPrincipalRequest => AdjustPrincipalResponse { account: account },
+    GrantExtensionRequest => GrantExtensionResponse { account: account },
+    ChangeDueDateRequest => ChangeDueDateResponse { account: account },
+    ChargeOffRequest => ChargeOffResponse { charge_off: charge_off },
+    QuotePayoffRequest => QuotePayoffResponse { quote: quote },
+    RefundCreditRequest => RefundCreditResponse { refund: refund },
+    ReturnRefundRequest => ReturnRefundResponse { refund: refund },
+}
+
+impl Respond for wire::AgeAccountRequest {
+    type Response = wire::AgeAccountResponse;
+
+    fn respond(_: &Asked, answer: &Answer) -> Option<Self::Response> {
+        let account = open(answer)?;
+        let fees = charged(answer)
+            .filter_map(|id| account.fees.get(&id).map(|charged| answers::fee(id, charged)));
+        Some(wire::AgeAccountResponse {
+            fees: fees.collect(),
+            position: answer.position.0,
+            replayed: answer.replayed,
+            non_accrual: account.book.is_non_accrual(),
+        })
+    }
 }

@@ -31,6 +31,12 @@ impl From<&EngineError> for Failure {
             EngineError::FeeNotFound(id) => {
                 Self::new(ErrorReason::FeeNotFound, error.to_string()).fact("fee_id", id)
             }
+            EngineError::QuoteNotFound(id) => {
+                Self::new(ErrorReason::QuoteNotFound, error.to_string()).fact("quote_id", id)
+            }
+            EngineError::RefundNotFound(id) => {
+                Self::new(ErrorReason::RefundNotFound, error.to_string()).fact("refund_id", id)
+            }
             EngineError::Terms(error) => Self::from(error),
             EngineError::Stale { .. } => Self::stale_request(),
             EngineError::ClockBehind { now, last } => Self::clock_behind(*now, *last),
@@ -96,6 +102,8 @@ fn path_of(field: &'static str) -> &'static str {
         "unpaid_interest" => "loan.unpaid_interest",
         "interest_paid_through_date" => "loan.interest_paid_through_date",
         "unpaid_fees" => "fees_due",
+        "interest_carry" => "loan.interest_carry",
+        "shortfall_tolerance" => "shortfall_tolerance.amount",
         "instalments.tax" => "lease.tax",
         "instalments.amount" => "instalment_plan.amount",
         "instalments.count" => "instalment_plan.instalment_count",
@@ -120,6 +128,8 @@ impl From<EngineError> for Failure {
             | EngineError::AccountNotFound(_)
             | EngineError::PaymentNotFound(_)
             | EngineError::FeeNotFound(_)
+            | EngineError::QuoteNotFound(_)
+            | EngineError::RefundNotFound(_)
             | EngineError::Terms(_)
             | EngineError::Stale { .. }
             | EngineError::Contended
@@ -191,7 +201,7 @@ mod tests {
     use chrono::NaiveDate;
     use ledger::domain::account::terms::{InstalmentPlan, Terms};
     use ledger::domain::interest::DayCount;
-    use ledger::domain::money::{Amount, Currency, Money};
+    use ledger::domain::money::{Amount, Carry, Currency, Money};
     use ledger::domain::product::Product;
     use ledger::envelope::Position;
     use tonic::{Code, Status};
@@ -260,6 +270,10 @@ mod tests {
                 first_amount_due: None,
             },
             returned_item_fee: None,
+            late_fee: None,
+            shortfall_tolerance: None,
+            interest_carry: Carry::default(),
+            governing_state: None,
         }
     }
 

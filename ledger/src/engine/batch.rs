@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 
-use super::fold::fold_stream;
+use super::fold::{Counted, fold_stream};
 use super::{Answer, Engine, EngineError, Folded, Inner, Request};
 use crate::envelope::Version;
 use crate::ids::AccountId;
@@ -147,7 +147,7 @@ impl Inner {
                 let store = Arc::clone(&self.store);
                 loading.spawn(async move {
                     let stream = streams::of_account(&account);
-                    let folded = fold_stream(store.as_ref(), &stream, |_| true).await;
+                    let folded = fold_stream(store.as_ref(), &stream, Counted::All).await;
                     (account, folded)
                 });
             }
@@ -204,7 +204,7 @@ impl Inner {
         cause: BoxError,
     ) -> Result<Answer, EngineError> {
         let stream = streams::of_account(&request.account);
-        let Ok(folded) = fold_stream(self.store.as_ref(), &stream, |_| true).await else {
+        let Ok(folded) = fold_stream(self.store.as_ref(), &stream, Counted::All).await else {
             return Err(EngineError::Indeterminate(cause));
         };
         match folded.requests.get(&request.request_id) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::{EngineError, Request};
 use crate::codec::{self, Fact};
 use crate::domain::account::events::Event;
@@ -97,30 +99,80 @@ pub(super) fn metadata(recorded: &RecordedEvent) -> Result<Metadata, EngineError
         .map_err(|cause| EngineError::Damaged { position: recorded.position, cause: cause.into() })
 }
 
-/// Folds the events of `stream` for which `known` holds; the first for which it does not ends it.
+/// Up to when the log is taken into account: what was known then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownAt {
+    /// Events up to this position count.
+    Position(Position),
+    /// Events count whose request was received at or before this instant, wherever they stand:
+    /// receipts may be recorded in another order, by as much as a command may take to decide.
+    Time(DateTime<Utc>),
+}
+
+/// Which events of a stream are folded.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Counted {
+    /// All of them.
+    All,
+    /// The first so many.
+    Version(Version),
+    /// Those that were known.
+    Known(KnownAt),
+}
+
+impl Counted {
+    /// Does nothing that counts come from `recorded` on?
+    fn ends_before(self, recorded: &RecordedEvent) -> bool {
+        match self {
+            Self::All | Self::Known(KnownAt::Time(_)) => false,
+            Self::Version(last) => recorded.version > last,
+            Self::Known(KnownAt::Position(last)) => recorded.position > last,
+        }
+    }
+
+    fn holds(self, metadata: &Metadata) -> bool {
+        match self {
+            Self::Known(KnownAt::Time(last)) => metadata.received_at <= last,
+            Self::All | Self::Version(_) | Self::Known(KnownAt::Position(_)) => true,
+        }
+    }
+}
+
+/// Folds the events of `stream` that count.
 pub(super) async fn fold_stream(
     store: &dyn EventStore,
     stream: &StreamName,
-    known: impl Fn(&RecordedEvent) -> bool,
+    counted: Counted,
 ) -> Result<Folded, EngineError> {
-    fold_with(store, stream, known, |_, _| {}).await
+    fold_with(store, stream, counted, |_| {}).await
+}
+
+/// An event that was folded.
+pub(super) struct Seen<'a> {
+    pub(super) metadata: &'a Metadata,
+    pub(super) event: &'a Event,
 }
 
 /// The same, and shows each event to `see`.
 pub(super) async fn fold_with(
     store: &dyn EventStore,
     stream: &StreamName,
-    known: impl Fn(&RecordedEvent) -> bool,
-    mut see: impl FnMut(&Metadata, &Event),
+    counted: Counted,
+    mut see: impl FnMut(Seen<'_>),
 ) -> Result<Folded, EngineError> {
     let mut folded = Folded::default();
+    let mut read = Version::EMPTY;
     loop {
-        let page = store.read_stream(stream, folded.version, PAGE_EVENTS).await?;
+        let page = store.read_stream(stream, read, PAGE_EVENTS).await?;
         for recorded in &page {
-            if !known(recorded) {
+            read = recorded.version;
+            if counted.ends_before(recorded) {
                 return Ok(folded);
             }
             let metadata = metadata(recorded)?;
+            if !counted.holds(&metadata) {
+                continue;
+            }
             let damaged = |cause: crate::store::BoxError| EngineError::Damaged {
                 position: recorded.position,
                 cause,
@@ -128,7 +180,7 @@ pub(super) async fn fold_with(
             match codec::decode(&recorded.kind, &recorded.data) {
                 Ok(Fact::Account(event)) => {
                     folded.follow(recorded, &metadata, &event);
-                    see(&metadata, &event);
+                    see(Seen { metadata: &metadata, event: &event });
                 }
                 Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_)) => {
                     let kind = &recorded.kind;

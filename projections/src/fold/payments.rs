@@ -1,12 +1,12 @@
 //! Payment rows: written as their events come. A row's key is the position of its first event.
 
 use ledger::domain::account::events::{
-    Event, PaymentApplied, PaymentCancelled, PaymentReceived, PaymentReinstated, PaymentReturned,
+    PaymentApplied, PaymentCancelled, PaymentReceived, PaymentReinstated, PaymentReturned,
     PaymentScheduled, Reallocation, Split,
 };
 use ledger::domain::money::Money;
 use ledger::domain::product::{Channel, Product};
-use ledger::ids::PaymentId;
+use ledger::ids::{PaymentId, QuoteId};
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
 
 use super::windows::{WindowDay, Windows, minutes};
@@ -14,49 +14,9 @@ use super::{At, FoldError};
 use crate::columns::{cents, day, nanos};
 use crate::error::Poison;
 
-/// Writes down what happened to a payment of `account`, if that is what happened.
-pub(super) fn follow(
+pub(super) fn scheduled(
     database: &Connection,
     windows: &mut Windows,
-    account: (i64, Product),
-    event: &Event,
-    at: At,
-) -> Result<(), FoldError> {
-    match event {
-        Event::PaymentScheduled(scheduled) => {
-            insert_scheduled(database, account, scheduled, at)?;
-            let window = WindowDay {
-                product: account.1,
-                day: day(scheduled.payment_date),
-                minutes: minutes(scheduled.window),
-            };
-            windows.scheduled(database, window, nanos(scheduled.cutoff_at))
-        }
-        Event::PaymentCancelled(cancelled) => {
-            let window = cancel(database, account.1, cancelled, at)?;
-            windows.settled(database, window)
-        }
-        Event::PaymentApplied(applied) => {
-            let window = apply(database, account.1, applied, at)?;
-            windows.settled(database, window)
-        }
-        Event::PaymentReceived(received) => insert_received(database, account, received, at),
-        Event::PaymentReturned(returned) => take_back(database, returned, at),
-        Event::PaymentReinstated(reinstated) => reinstate(database, reinstated, at),
-        Event::AccountOpened(_)
-        | Event::FeeAssessed(_)
-        | Event::FeeWaived(_)
-        | Event::LienRecorded(_)
-        | Event::AccountPaidOff(_)
-        | Event::PayoffReversed(_)
-        | Event::LienReleased(_)
-        | Event::RequestRefused(_)
-        | Event::NothingChanged(_) => Ok(()),
-    }
-}
-
-fn insert_scheduled(
-    database: &Connection,
     (account, product): (i64, Product),
     scheduled: &PaymentScheduled,
     at: At,
@@ -66,8 +26,9 @@ fn insert_scheduled(
         .prepare_cached(
             "INSERT INTO payment (payment_key, payment_id, account_key, product, channel, state, \
              amount_cents, effective_day, window_minutes, cutoff_nanos, origination_day, \
-             scheduled_nanos, funding_token, funding_last_four, last_position) \
-             VALUES (?1, ?2, ?3, ?4, ?5, 'scheduled', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?1)",
+             scheduled_nanos, funding_token, funding_last_four, payoff_quote_id, last_position) \
+             VALUES (?1, ?2, ?3, ?4, ?5, 'scheduled', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
+             ?1)",
         )?
         .execute(params![
             at.position,
@@ -83,27 +44,63 @@ fn insert_scheduled(
             at.nanos,
             funding.map(|funding| &funding.token),
             funding.and_then(|funding| funding.last_four.as_ref()),
+            quote(scheduled.payoff_quote),
         ])?;
-    Ok(())
+    let window =
+        WindowDay { product, day: day(scheduled.payment_date), minutes: minutes(scheduled.window) };
+    windows.scheduled(database, window, nanos(scheduled.cutoff_at))
 }
 
-fn insert_received(
+fn quote(quote: Option<QuoteId>) -> Option<[u8; 16]> {
+    quote.map(|quote| *quote.uuid().as_bytes())
+}
+
+/// The columns of a split, in the order of [`parts`], each with `$after`.
+macro_rules! split_columns {
+    ($after:literal) => {
+        concat!(
+            "interest_cents",
+            $after,
+            ", principal_cents",
+            $after,
+            ", fees_cents",
+            $after,
+            ", rentals_cents",
+            $after,
+            ", tax_cents",
+            $after,
+            ", recovery_cents",
+            $after,
+            ", credit_cents",
+            $after,
+            ", written_off_interest_cents",
+            $after,
+            ", written_off_principal_cents",
+            $after,
+            ", written_off_fees_cents",
+            $after
+        )
+    };
+}
+
+pub(super) fn received(
     database: &Connection,
     (account, product): (i64, Product),
     received: &PaymentReceived,
     at: At,
 ) -> Result<(), FoldError> {
-    let [interest, principal, fees, rentals, tax, credit] = parts(&received.split);
-    database
-        .prepare_cached(
-            "INSERT INTO payment (payment_key, payment_id, account_key, product, channel, state, \
-             amount_cents, effective_day, applied_nanos, reference, third_party_fee_cents, \
-             interest_cents, principal_cents, fees_cents, rentals_cents, tax_cents, \
-             credit_cents, last_position) \
-             VALUES (?1, ?2, ?3, ?4, ?5, 'applied', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
-             ?15, ?16, ?1)",
-        )?
-        .execute(params![
+    let sql = concat!(
+        "INSERT INTO payment (payment_key, last_position, payment_id, account_key, product, \
+         channel, state, amount_cents, effective_day, applied_nanos, reference, \
+         third_party_fee_cents, payoff_quote_id, ",
+        split_columns!(""),
+        ") VALUES (?1, ?1, ?2, ?3, ?4, ?5, 'applied', ?6, ?7, ?8, ?9, ?10, ?11, \
+         ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    );
+    let parts = parts(&received.split);
+    let mut insert = database.prepare_cached(sql)?;
+    insert.execute(&*with(
+        params![
             at.position,
             received.payment.uuid().as_bytes(),
             account,
@@ -114,22 +111,20 @@ fn insert_received(
             at.nanos,
             received.reference,
             cents(received.third_party_fee),
-            interest,
-            principal,
-            fees,
-            rentals,
-            tax,
-            credit,
-        ])?;
+            quote(received.payoff_quote),
+        ],
+        &parts,
+    ))?;
     Ok(())
 }
 
-fn cancel(
+pub(super) fn cancelled(
     database: &Connection,
+    windows: &mut Windows,
     product: Product,
     cancelled: &PaymentCancelled,
     at: At,
-) -> Result<WindowDay, FoldError> {
+) -> Result<(), FoldError> {
     let sql = "UPDATE payment SET state = 'cancelled', cancelled_nanos = ?2, cancel_reason = ?3, \
                settled_position = ?4, last_position = ?4 \
                 WHERE payment_id = ?1 AND window_minutes IS NOT NULL \
@@ -137,54 +132,51 @@ fn cancel(
     let id = cancelled.payment;
     let uuid = id.uuid();
     let values = params![uuid.as_bytes(), at.nanos, cancelled.reason.as_str(), at.position];
-    settle(database, sql, product, id, values)
+    settle(database, windows, sql, (id, product), values)
 }
 
-fn apply(
+pub(super) fn applied(
     database: &Connection,
+    windows: &mut Windows,
     product: Product,
     applied: &PaymentApplied,
     at: At,
-) -> Result<WindowDay, FoldError> {
-    let sql = "UPDATE payment SET state = 'applied', applied_nanos = ?2, \
-               settled_position = ?3, last_position = ?3, \
-               interest_cents = ?4, principal_cents = ?5, fees_cents = ?6, rentals_cents = ?7, \
-               tax_cents = ?8, credit_cents = ?9 \
-               WHERE payment_id = ?1 AND window_minutes IS NOT NULL \
-               RETURNING effective_day, window_minutes";
-    let (id, split) = (applied.payment, &applied.split);
+) -> Result<(), FoldError> {
+    let sql = concat!(
+        "UPDATE payment SET state = 'applied', applied_nanos = ?2, settled_position = ?3, \
+         payoff_quote_id = ?4, last_position = ?3, ",
+        split_columns!(" = ?"),
+        " WHERE payment_id = ?1 AND window_minutes IS NOT NULL \
+         RETURNING effective_day, window_minutes"
+    );
+    let (id, parts) = (applied.payment, parts(&applied.split));
     let uuid = id.uuid();
-    let [interest, principal, fees, rentals, tax, credit] = parts(split);
-    let values = params![
-        uuid.as_bytes(),
-        at.nanos,
-        at.position,
-        interest,
-        principal,
-        fees,
-        rentals,
-        tax,
-        credit
-    ];
-    settle(database, sql, product, id, values)
+    let uuid = uuid.as_bytes();
+    let paid = quote(applied.payoff_quote);
+    let values = with(params![uuid, at.nanos, at.position, paid], &parts);
+    settle(database, windows, sql, (id, product), &values)
 }
 
-/// Ends the wait of a scheduled payment, and says in which window it was.
+/// Ends the wait of a scheduled payment in its window.
 fn settle(
     database: &Connection,
+    windows: &mut Windows,
     sql: &str,
-    product: Product,
-    payment: PaymentId,
+    (payment, product): (PaymentId, Product),
     values: &[&dyn ToSql],
-) -> Result<WindowDay, FoldError> {
+) -> Result<(), FoldError> {
     let window = database
         .prepare_cached(sql)?
         .query_row(values, |row| Ok(WindowDay { product, day: row.get(0)?, minutes: row.get(1)? }))
         .optional()?;
-    window.ok_or_else(|| Poison::PaymentUnknown(payment).into())
+    windows.settled(database, window.ok_or(Poison::PaymentUnknown(payment))?)
 }
 
-fn take_back(database: &Connection, returned: &PaymentReturned, at: At) -> Result<(), FoldError> {
+pub(super) fn returned(
+    database: &Connection,
+    returned: &PaymentReturned,
+    at: At,
+) -> Result<(), FoldError> {
     let changed = database
         .prepare_cached(
             "UPDATE payment SET state = 'returned', returned_nanos = ?2, return_code = ?3, \
@@ -199,7 +191,7 @@ fn take_back(database: &Connection, returned: &PaymentReturned, at: At) -> Resul
     known(changed, returned.payment)
 }
 
-fn reinstate(
+pub(super) fn reinstated(
     database: &Connection,
     reinstated: &PaymentReinstated,
     at: At,
@@ -231,30 +223,41 @@ fn set_split(
     split: &Split,
     at: At,
 ) -> Result<(), FoldError> {
-    let [interest, principal, fees, rentals, tax, credit] = parts(split);
-    let changed = database
-        .prepare_cached(
-            "UPDATE payment SET interest_cents = ?2, principal_cents = ?3, fees_cents = ?4, \
-             rentals_cents = ?5, tax_cents = ?6, credit_cents = ?7, last_position = ?8 \
-             WHERE payment_id = ?1",
-        )?
-        .execute(params![
-            payment.uuid().as_bytes(),
-            interest,
-            principal,
-            fees,
-            rentals,
-            tax,
-            credit,
-            at.position,
-        ])?;
+    let sql = concat!(
+        "UPDATE payment SET last_position = ?2, ",
+        split_columns!(" = ?"),
+        " WHERE payment_id = ?1"
+    );
+    let (uuid, parts) = (payment.uuid(), parts(split));
+    let uuid = uuid.as_bytes();
+    let values = with(params![uuid, at.position], &parts);
+    let changed = database.prepare_cached(sql)?.execute(&*values)?;
     known(changed, payment)
 }
 
+/// The values of a statement that ends with a split's parts.
+fn with<'a>(first: &[&'a dyn ToSql], parts: &'a [i64; 10]) -> Vec<&'a dyn ToSql> {
+    let parts = parts.iter().map(|part| -> &dyn ToSql { part });
+    first.iter().copied().chain(parts).collect()
+}
+
 /// A split's parts in the order of their columns.
-fn parts(split: &Split) -> [i64; 6] {
-    let Split { interest, principal, fees, rentals, tax, credit } = *split;
-    [interest, principal, fees, rentals, tax, credit].map(Money::cents)
+fn parts(split: &Split) -> [i64; 10] {
+    let Split { interest, principal, fees, rentals, tax, recovery, credit, write_off } = *split;
+    let lost = write_off.unwrap_or_default();
+    [
+        interest,
+        principal,
+        fees,
+        rentals,
+        tax,
+        recovery,
+        credit,
+        lost.interest,
+        lost.principal,
+        lost.fees,
+    ]
+    .map(Money::cents)
 }
 
 fn known(changed: usize, payment: PaymentId) -> Result<(), FoldError> {

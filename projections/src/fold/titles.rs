@@ -1,6 +1,6 @@
 //! Liens and titles. What a tracker shows follows from the lien and the account's payoff.
 
-use ledger::domain::account::events::Event;
+use ledger::domain::account::events::{LienRecorded, LienReleased};
 use ledger::ids::AccountId;
 use rusqlite::{Connection, params};
 
@@ -8,50 +8,28 @@ use super::{At, FoldError};
 use crate::columns::day;
 use crate::error::Poison;
 
-/// Writes down what happened to the title of `account`, if that is what happened.
-pub(super) fn follow(
+pub(super) fn recorded(
     database: &Connection,
-    id: &AccountId,
     account: i64,
-    event: &Event,
+    lien: &LienRecorded,
     at: At,
 ) -> Result<(), FoldError> {
-    match event {
-        Event::LienRecorded(lien) => {
-            database
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO title VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL)",
-                )?
-                .execute(params![
-                    account,
-                    lien.title_state,
-                    lien.vin,
-                    lien.lienholder,
-                    at.position
-                ])?;
-            Ok(())
-        }
-        Event::LienReleased(released) => {
-            let changed = database
-                .prepare_cached(
-                    "UPDATE title SET released_day = ?2, released_nanos = ?3 \
-                     WHERE account_key = ?1",
-                )?
-                .execute(params![account, day(released.released_date), at.nanos])?;
-            if changed == 1 { Ok(()) } else { Err(Poison::LienUnknown(id.clone()).into()) }
-        }
-        Event::AccountOpened(_)
-        | Event::PaymentScheduled(_)
-        | Event::PaymentCancelled(_)
-        | Event::PaymentApplied(_)
-        | Event::PaymentReceived(_)
-        | Event::PaymentReturned(_)
-        | Event::PaymentReinstated(_)
-        | Event::FeeAssessed(_)
-        | Event::FeeWaived(_)
-        | Event::AccountPaidOff(_)
-        | Event::PayoffReversed(_)
-        | Event::RequestRefused(_)
-        | Event::NothingChanged(_) => Ok(()),
-    }
+    database
+        .prepare_cached("INSERT OR REPLACE INTO title VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL)")?
+        .execute(params![account, lien.title_state, lien.vin, lien.lienholder, at.position])?;
+    Ok(())
+}
+
+pub(super) fn released(
+    database: &Connection,
+    (id, account): (&AccountId, i64),
+    released: &LienReleased,
+    at: At,
+) -> Result<(), FoldError> {
+    let changed = database
+        .prepare_cached(
+            "UPDATE title SET released_day = ?2, released_nanos = ?3 WHERE account_key = ?1",
+        )?
+        .execute(params![account, day(released.released_date), at.nanos])?;
+    if changed == 1 { Ok(()) } else { Err(Poison::LienUnknown(id.clone()).into()) }
 }

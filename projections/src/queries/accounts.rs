@@ -19,6 +19,8 @@ pub enum AccountState {
     Open,
     /// Nothing is.
     PaidOff,
+    /// Everything owed was charged off; it is owed all the same.
+    ChargedOff,
 }
 
 /// An account, and its balances after its last event.
@@ -32,7 +34,7 @@ pub struct AccountRow {
     pub state: AccountState,
     /// The booking or boarding date.
     pub opened_date: NaiveDate,
-    /// Yearly rate as a fraction.
+    /// Yearly rate as a fraction, as it was last set.
     pub annual_rate: Rate,
     /// Principal owed.
     pub principal: Money,
@@ -44,14 +46,26 @@ pub struct AccountRow {
     pub rentals_receivable: Money,
     /// Money above everything that was owed.
     pub credit_balance: Money,
+    /// What was charged off and not recovered.
+    pub charged_off: Money,
+    /// What was recovered of it.
+    pub recovered: Money,
+    /// What payments have satisfied of the instalments.
+    pub instalments_paid: Money,
     /// What falls due each month.
     pub instalment: Amount,
     /// The last accounting day that touched the account.
     pub accrued_through_date: NaiveDate,
-    /// The due date of the oldest instalment that is not covered: days past due count from it.
+    /// The due date of the oldest instalment that is not met: days past due count from it.
     pub oldest_unpaid_due_date: Option<NaiveDate>,
-    /// The first uncovered due date on or after `accrued_through_date`.
+    /// The first due date on or after `accrued_through_date` of an instalment that is not met.
     pub next_due_date: Option<NaiveDate>,
+    /// The due date of the last instalment.
+    pub maturity_date: NaiveDate,
+    /// The day on which interest income was stopped, while it is.
+    pub non_accrual_since: Option<NaiveDate>,
+    /// Since when everything owed is charged off.
+    pub charged_off_date: Option<NaiveDate>,
     /// Since when nothing is owed.
     pub paid_off_date: Option<NaiveDate>,
     /// The position of its opening.
@@ -74,8 +88,10 @@ macro_rules! select_accounts {
         concat!(
             "SELECT account_key, account_id, product, opened_day, annual_rate, gl_1100_cents, ",
             "gl_1110_cents, gl_1120_cents, gl_1130_cents + gl_1135_cents AS rentals_cents, ",
-            "-gl_2110_cents AS credit_cents, instalment_cents, accrued_through_day, ",
-            "oldest_unpaid_due_day, next_due_day, paid_off_day, last_position FROM account",
+            "-gl_2110_cents AS credit_cents, charged_off_cents + gl_4060_cents AS loss_cents, ",
+            "-gl_4060_cents AS recovered_cents, billed_cents, instalment_cents, ",
+            "accrued_through_day, oldest_unpaid_due_day, next_due_day, maturity_day, ",
+            "non_accrual_day, charged_off_day, paid_off_day, last_position FROM account",
             $rest
         )
     };
@@ -104,7 +120,12 @@ impl Reader<'_> {
         conditions.and_if("product = ?", product);
         match filter.state {
             None => {}
-            Some(AccountState::Open) => conditions.and_all("paid_off_day IS NULL", []),
+            Some(AccountState::Open) => {
+                conditions.and_all("paid_off_day IS NULL AND charged_off_day IS NULL", []);
+            }
+            Some(AccountState::ChargedOff) => {
+                conditions.and_all("paid_off_day IS NULL AND charged_off_day IS NOT NULL", []);
+            }
             Some(AccountState::PaidOff) => conditions.and_all("paid_off_day IS NOT NULL", []),
         }
         conditions.and_if("account_key > ?", page.start.map(|start| key(start.after)));
@@ -114,10 +135,15 @@ impl Reader<'_> {
 
 fn read(row: &Row<'_>) -> Found<AccountRow> {
     let paid_off_date = maybe_date(row, "paid_off_day")?;
+    let charged_off_date = maybe_date(row, "charged_off_day")?;
     Ok(AccountRow {
         account: word(row, "account_id")?,
         product: word(row, "product")?,
-        state: if paid_off_date.is_none() { AccountState::Open } else { AccountState::PaidOff },
+        state: match (paid_off_date, charged_off_date) {
+            (Some(_), _) => AccountState::PaidOff,
+            (None, Some(_)) => AccountState::ChargedOff,
+            (None, None) => AccountState::Open,
+        },
         opened_date: date(row, "opened_day")?,
         annual_rate: word(row, "annual_rate")?,
         principal: money(row, "gl_1100_cents")?,
@@ -125,10 +151,16 @@ fn read(row: &Row<'_>) -> Found<AccountRow> {
         fees_due: money(row, "gl_1120_cents")?,
         rentals_receivable: money(row, "rentals_cents")?,
         credit_balance: money(row, "credit_cents")?,
+        charged_off: money(row, "loss_cents")?,
+        recovered: money(row, "recovered_cents")?,
+        instalments_paid: money(row, "billed_cents")?,
         instalment: amount(row, "instalment_cents")?,
         accrued_through_date: date(row, "accrued_through_day")?,
         oldest_unpaid_due_date: maybe_date(row, "oldest_unpaid_due_day")?,
         next_due_date: maybe_date(row, "next_due_day")?,
+        maturity_date: date(row, "maturity_day")?,
+        non_accrual_since: maybe_date(row, "non_accrual_day")?,
+        charged_off_date,
         paid_off_date,
         opened_position: position(row.get("account_key")?),
         last_position: position(row.get("last_position")?),

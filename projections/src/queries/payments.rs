@@ -2,19 +2,19 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::cycles::cutoff::WindowKey;
-use ledger::domain::account::events::{CancelReason, Funding, Split};
+use ledger::domain::account::events::{CancelReason, Funding, Split, WriteOff};
 use ledger::domain::cutoff::Window;
 use ledger::domain::money::Amount;
 use ledger::domain::product::{Channel, Product};
 use ledger::envelope::Position;
-use ledger::ids::{AccountId, PaymentId};
+use ledger::ids::{AccountId, PaymentId, QuoteId};
 use rusqlite::types::{FromSqlError, Value};
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::page::{Conditions, List, Listed, Page};
 use super::row::{
-    Found, amount, date, maybe_date, maybe_instant, maybe_money, maybe_window, maybe_word,
-    payment_id, word,
+    Found, amount, date, maybe_date, maybe_instant, maybe_money, maybe_uuid, maybe_window,
+    maybe_word, payment_id, word,
 };
 use crate::Reader;
 use crate::columns::{self, day, key, position};
@@ -83,6 +83,8 @@ pub struct PaymentRow {
     pub reference: Option<String>,
     /// What a third party charged on top: in no sum.
     pub third_party_fee: Option<Amount>,
+    /// The payoff quote that it pays, or is meant to.
+    pub payoff_quote: Option<QuoteId>,
     /// When it was cancelled.
     pub cancelled_at: Option<DateTime<Utc>>,
     /// Why it was cancelled.
@@ -150,9 +152,11 @@ macro_rules! select_payments {
             "SELECT payment_key, payment_id, account_id, payment.product, channel, state, ",
             "amount_cents, effective_day, window_minutes, cutoff_nanos, origination_day, ",
             "scheduled_nanos, funding_token, funding_last_four, reference, ",
-            "third_party_fee_cents, cancelled_nanos, cancel_reason, applied_nanos, ",
-            "returned_nanos, return_code, reinstated_nanos, interest_cents, principal_cents, ",
-            "fees_cents, rentals_cents, tax_cents, credit_cents, payment.last_position ",
+            "third_party_fee_cents, payoff_quote_id, cancelled_nanos, cancel_reason, ",
+            "applied_nanos, returned_nanos, return_code, reinstated_nanos, interest_cents, ",
+            "principal_cents, fees_cents, rentals_cents, tax_cents, recovery_cents, credit_cents, ",
+            "written_off_interest_cents, written_off_principal_cents, written_off_fees_cents, ",
+            "payment.last_position ",
             "FROM payment",
             $rest
         )
@@ -293,6 +297,7 @@ fn read(row: &Row<'_>) -> Found<PaymentRow> {
         funding: token.map(|token| Funding { token, last_four }),
         reference: row.get("reference")?,
         third_party_fee: columns::amount(row.get("third_party_fee_cents")?),
+        payoff_quote: maybe_uuid(row, "payoff_quote_id")?.map(QuoteId::from_uuid),
         cancelled_at: maybe_instant(row, "cancelled_nanos")?,
         cancel_reason: maybe_word(row, "cancel_reason")?,
         applied_at: maybe_instant(row, "applied_nanos")?,
@@ -309,12 +314,19 @@ fn read(row: &Row<'_>) -> Found<PaymentRow> {
 fn split(row: &Row<'_>) -> Found<Option<Split>> {
     let Some(interest) = maybe_money(row, "interest_cents")? else { return Ok(None) };
     let part = |column| maybe_money(row, column).map(Option::unwrap_or_default);
+    let write_off = WriteOff {
+        interest: part("written_off_interest_cents")?,
+        principal: part("written_off_principal_cents")?,
+        fees: part("written_off_fees_cents")?,
+    };
     Ok(Some(Split {
         interest,
         principal: part("principal_cents")?,
         fees: part("fees_cents")?,
         rentals: part("rentals_cents")?,
         tax: part("tax_cents")?,
+        recovery: part("recovery_cents")?,
         credit: part("credit_cents")?,
+        write_off: (write_off != WriteOff::default()).then_some(write_off),
     }))
 }

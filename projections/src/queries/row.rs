@@ -89,3 +89,8 @@ pub(super) fn payment_id(row: &Row<'_>, column: &str) -> Found<PaymentId> {
     let bytes: [u8; 16] = row.get(column)?;
     Ok(PaymentId::from_uuid(Uuid::from_bytes(bytes)))
 }
+
+pub(super) fn maybe_uuid(row: &Row<'_>, column: &str) -> Found<Option<Uuid>> {
+    let bytes: Option<[u8; 16]> = row.get(column)?;
+    Ok(bytes.map(Uuid::from_bytes))
+}

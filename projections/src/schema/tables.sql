@@ -8,23 +8,37 @@ CREATE TABLE account (
     product TEXT NOT NULL,
     currency TEXT NOT NULL,
     opened_day INTEGER NOT NULL,
-    annual_rate TEXT NOT NULL,
+    opening_annual_rate TEXT NOT NULL,
     day_count TEXT NOT NULL,
     interest_paid_through_day INTEGER NOT NULL,
+    interest_carry TEXT NOT NULL,
     opening_principal_cents INTEGER NOT NULL,
-    opening_interest_cents INTEGER NOT NULL,
-    opening_rentals_cents INTEGER NOT NULL,
     instalment_cents INTEGER NOT NULL,
     instalment_tax_cents INTEGER NOT NULL,
     first_due_day INTEGER NOT NULL,
     due_day_of_month INTEGER NOT NULL,
     instalment_count INTEGER NOT NULL,
     first_instalment_cents INTEGER,
+    shortfall_tolerance_cents INTEGER NOT NULL,
     returned_item_fee_cents INTEGER,
+    late_fee_grace_days INTEGER,
+    late_fee_cents INTEGER,
+    late_fee_rate TEXT,
+    late_fee_maximum_cents INTEGER,
+    governing_state TEXT,
     gl_balances_cents,
     accrued_through_day INTEGER NOT NULL,
+    billed_cents INTEGER NOT NULL,
+    annual_rate TEXT NOT NULL,
+    rate_day INTEGER NOT NULL,
+    shifts TEXT,
     oldest_unpaid_due_day INTEGER,
     next_due_day INTEGER,
+    maturity_day INTEGER NOT NULL,
+    charged_off_cents INTEGER NOT NULL,
+    charged_off_day INTEGER,
+    non_accrual_day INTEGER,
+    late_after_all_day INTEGER,
     paid_off_day INTEGER,
     release_day INTEGER,
     statutory_day INTEGER,
@@ -49,6 +63,7 @@ CREATE TABLE payment (
     funding_last_four TEXT,
     reference TEXT,
     third_party_fee_cents INTEGER,
+    payoff_quote_id BLOB,
     cancelled_nanos INTEGER,
     cancel_reason TEXT,
     applied_nanos INTEGER,
@@ -60,7 +75,11 @@ CREATE TABLE payment (
     fees_cents INTEGER,
     rentals_cents INTEGER,
     tax_cents INTEGER,
+    recovery_cents INTEGER,
     credit_cents INTEGER,
+    written_off_interest_cents INTEGER,
+    written_off_principal_cents INTEGER,
+    written_off_fees_cents INTEGER,
     settled_position INTEGER,
     last_position INTEGER NOT NULL
 );
@@ -68,6 +87,67 @@ CREATE INDEX payment_account ON payment (account_key);
 CREATE INDEX payment_effective ON payment (effective_day);
 CREATE INDEX payment_pending ON payment (product, effective_day, window_minutes)
     WHERE state = 'scheduled';
+
+CREATE TABLE fee (
+    fee_key INTEGER PRIMARY KEY,
+    fee_id BLOB NOT NULL UNIQUE,
+    account_key INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    amount_cents INTEGER NOT NULL,
+    effective_day INTEGER NOT NULL,
+    payment_id BLOB,
+    instalment INTEGER,
+    assessed_nanos INTEGER NOT NULL,
+    waived_nanos INTEGER,
+    waive_reason TEXT,
+    last_position INTEGER NOT NULL
+);
+CREATE INDEX fee_account ON fee (account_key);
+
+CREATE TABLE charge_off (
+    charge_off_key INTEGER PRIMARY KEY,
+    charge_off_id BLOB NOT NULL UNIQUE,
+    account_key INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    effective_day INTEGER NOT NULL,
+    part_cents INTEGER,
+    principal_cents INTEGER NOT NULL,
+    interest_cents INTEGER NOT NULL,
+    late_fees_cents INTEGER NOT NULL,
+    returned_item_fees_cents INTEGER NOT NULL,
+    recorded_nanos INTEGER NOT NULL,
+    last_position INTEGER NOT NULL
+);
+CREATE INDEX charge_off_account ON charge_off (account_key);
+
+CREATE TABLE payoff_quote (
+    quote_key INTEGER PRIMARY KEY,
+    quote_id BLOB NOT NULL UNIQUE,
+    account_key INTEGER NOT NULL,
+    good_through_day INTEGER NOT NULL,
+    amount_cents INTEGER NOT NULL,
+    principal_cents INTEGER NOT NULL,
+    interest_cents INTEGER NOT NULL,
+    fees_cents INTEGER NOT NULL,
+    rentals_cents INTEGER NOT NULL,
+    charged_off_cents INTEGER NOT NULL,
+    credit_cents INTEGER NOT NULL,
+    per_diem TEXT NOT NULL,
+    quoted_nanos INTEGER NOT NULL
+);
+
+CREATE TABLE refund (
+    refund_key INTEGER PRIMARY KEY,
+    refund_id BLOB NOT NULL UNIQUE,
+    account_key INTEGER NOT NULL,
+    amount_cents INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    payment_id BLOB,
+    effective_day INTEGER NOT NULL,
+    refunded_nanos INTEGER NOT NULL,
+    returned_nanos INTEGER,
+    last_position INTEGER NOT NULL
+);
 
 CREATE TABLE title (
     account_key INTEGER PRIMARY KEY,

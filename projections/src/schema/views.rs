@@ -1,5 +1,7 @@
 //! The views: names, units and meanings are the contract with reporting jobs, and are for ever.
 
+mod servicing;
+
 use super::ledger_columns;
 
 /// Cents as exact decimal text, beside the cents themselves.
@@ -37,11 +39,20 @@ fn window(minutes: &str, name: &str) -> String {
     )
 }
 
+/// Sixteen bytes as the text of a UUID.
+fn uuid_text(blob: &str) -> String {
+    let part = |from: u8, length: u8| format!("substr(lower(hex({blob})), {from}, {length})");
+    [part(1, 8), part(9, 4), part(13, 4), part(17, 4), part(21, 12)].join(" || '-' || ")
+}
+
 /// Sixteen bytes as a UUID in its usual form.
 fn uuid(blob: &str, name: &str) -> String {
-    let part = |from: u8, length: u8| format!("substr(lower(hex({blob})), {from}, {length})");
-    let parts = [part(1, 8), part(9, 4), part(13, 4), part(17, 4), part(21, 12)];
-    format!("{} AS {name}", parts.join(" || '-' || "))
+    format!("{} AS {name}", uuid_text(blob))
+}
+
+/// The same where there may be none.
+fn maybe_uuid(blob: &str, name: &str) -> String {
+    format!("CASE WHEN {blob} IS NOT NULL THEN {} END AS {name}", uuid_text(blob))
 }
 
 fn plain(column: &str) -> String {
@@ -59,6 +70,11 @@ pub(crate) fn views() -> String {
         balances(),
         payments(),
         pending_payments(),
+        servicing::fees(),
+        servicing::charge_offs(),
+        servicing::payoff_quotes(),
+        servicing::refunds(),
+        servicing::delinquency(),
         titles(),
         trial_balance(),
         journal(),
@@ -73,8 +89,11 @@ pub(crate) fn views() -> String {
     views.concat()
 }
 
-const ACCOUNT_STATE: &str =
-    "CASE WHEN paid_off_day IS NULL THEN 'open' ELSE 'paid_off' END AS state";
+const ACCOUNT_STATE: &str = "CASE WHEN paid_off_day IS NOT NULL THEN 'paid_off' \
+     WHEN charged_off_day IS NOT NULL THEN 'charged_off' ELSE 'open' END AS state";
+
+/// What was charged off and not recovered.
+const CHARGED_OFF_DUE: &str = "(charged_off_cents + gl_4060_cents)";
 
 fn accounts() -> String {
     let columns = [
@@ -83,9 +102,11 @@ fn accounts() -> String {
         plain("currency"),
         plain(ACCOUNT_STATE),
         date("opened_day", "opened_date"),
+        plain("opening_annual_rate"),
         plain("annual_rate"),
         plain("day_count"),
         date("interest_paid_through_day", "interest_paid_through_date"),
+        plain("interest_carry"),
         money("opening_principal_cents", "opening_principal"),
         money("instalment_cents", "instalment"),
         money("instalment_tax_cents", "instalment_tax"),
@@ -93,22 +114,25 @@ fn accounts() -> String {
         plain("due_day_of_month"),
         plain("instalment_count"),
         money("first_instalment_cents", "first_instalment"),
+        date("maturity_day", "maturity_date"),
+        money("shortfall_tolerance_cents", "shortfall_tolerance"),
         money("returned_item_fee_cents", "returned_item_fee"),
+        plain("late_fee_grace_days"),
+        money("late_fee_cents", "late_fee"),
+        plain("late_fee_rate"),
+        money("late_fee_maximum_cents", "late_fee_maximum"),
+        plain("governing_state"),
         date("paid_off_day", "paid_off_date"),
+        date("charged_off_day", "charged_off_date"),
         plain("account_key AS opened_position"),
         plain("last_position"),
     ];
     view("accounts", &columns, "account")
 }
 
-/// Interest paid and instalments paid follow from the ledger: what there was at the opening, and
-/// what was earned or billed since, less what is still receivable.
 fn balances() -> String {
-    let interest_paid = "(opening_interest_cents - gl_4010_cents - gl_1110_cents)";
-    let billed = format!(
-        "(opening_principal_cents - gl_1100_cents + {interest_paid} + opening_rentals_cents \
-         - gl_4040_cents - gl_2140_cents - gl_1130_cents - gl_1135_cents)"
-    );
+    let interest_paid = "(SELECT coalesce(sum(interest_cents), 0) FROM payment \
+         WHERE payment.account_key = account.account_key AND payment.state = 'applied')";
     let columns = [
         plain("account_id"),
         plain("product"),
@@ -121,14 +145,19 @@ fn balances() -> String {
         money("gl_1120_cents", "fees_due"),
         money("(gl_1130_cents + gl_1135_cents)", "rentals_receivable"),
         money("(-gl_2110_cents)", "credit_balance"),
-        money(&billed, "instalments_paid"),
+        money(CHARGED_OFF_DUE, "charged_off"),
+        money("(-gl_4060_cents)", "recovered"),
+        money("billed_cents", "instalments_paid"),
         plain("annual_rate"),
         plain("day_count"),
         date("interest_paid_through_day", "interest_paid_through_date"),
         money("instalment_cents", "instalment"),
         date("oldest_unpaid_due_day", "oldest_unpaid_due_date"),
         date("next_due_day", "next_due_date"),
+        date("maturity_day", "maturity_date"),
+        date("non_accrual_day", "non_accrual_since"),
         date("paid_off_day", "paid_off_date"),
+        date("charged_off_day", "charged_off_date"),
         ledger_columns(",\n    ", str::to_owned),
         plain("last_position"),
     ];
@@ -157,12 +186,17 @@ fn payments() -> String {
         plain("reference"),
         money("third_party_fee_cents", "third_party_fee"),
         plain("funding_last_four"),
+        maybe_uuid("payoff_quote_id", "payoff_quote_id"),
         money("interest_cents", "interest"),
         money("principal_cents", "principal"),
         money("fees_cents", "fees"),
         money("rentals_cents", "rentals"),
         money("tax_cents", "tax"),
+        money("recovery_cents", "recovery"),
         money("credit_cents", "credit"),
+        money("written_off_interest_cents", "written_off_interest"),
+        money("written_off_principal_cents", "written_off_principal"),
+        money("written_off_fees_cents", "written_off_fees"),
         plain("payment_key AS first_position"),
         plain("payment.last_position AS last_position"),
     ];

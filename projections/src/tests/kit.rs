@@ -1,18 +1,20 @@
 //! A small bank: commands go through the domain, and what comes of them into a store in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use ledger::codec::{Fact, encode};
 use ledger::domain::account::commands::{Command, Lien};
-use ledger::domain::account::events::{Event, FeeKind, NothingChanged, RequestRefused};
-use ledger::domain::account::state::{Account, Progress};
-use ledger::domain::account::terms::{InstalmentPlan, Terms};
-use ledger::domain::account::{Context, Denial, decide, evolve};
+use ledger::domain::account::events::{
+    ChargeOffReason, Event, ExtensionKind, FeeKind, NothingChanged, RequestRefused,
+};
+use ledger::domain::account::state::{Account, OpenAccount, Progress};
+use ledger::domain::account::terms::{InstalmentPlan, LateCharge, LateFee, Terms, Tolerance};
+use ledger::domain::account::{Context, Decision, Denial, decide, evolve};
 use ledger::domain::books::AccountingDays;
 use ledger::domain::cutoff::eastern_date;
-use ledger::domain::money::Money;
+use ledger::domain::money::{Carry, Money};
 use ledger::domain::product::{Channel, Product};
 use ledger::domain::rulebook::Rulebook;
 use ledger::envelope::{Metadata, NewEvent, Position, StreamName, Version};
@@ -54,6 +56,8 @@ pub(super) struct Bank {
     pub(super) accounts: BTreeMap<AccountId, Account>,
     versions: BTreeMap<StreamName, Version>,
     pub(super) now: DateTime<Utc>,
+    /// The kinds of events that were recorded so far.
+    pub(super) recorded: BTreeSet<&'static str>,
     requests: u64,
     rules: Arc<Rulebook>,
 }
@@ -65,6 +69,7 @@ impl Bank {
             accounts: BTreeMap::new(),
             versions: BTreeMap::new(),
             now: "2026-03-02T15:00:00Z".parse().unwrap(),
+            recorded: BTreeSet::new(),
             requests: 0,
             rules: Rulebook::built_in(),
         }
@@ -108,23 +113,33 @@ impl Bank {
     }
 
     pub(super) async fn record(&mut self, stream: &StreamName, facts: Vec<Fact>) {
-        let events = facts.iter().map(|fact| {
-            let (kind, data) = encode(fact).unwrap();
-            (kind.to_owned(), data)
-        });
+        let events: Vec<_> = facts.iter().map(|fact| encode(fact).unwrap()).collect();
+        self.recorded.extend(events.iter().map(|(kind, _)| *kind));
+        let events = events.into_iter().map(|(kind, data)| (kind.to_owned(), data));
         self.append(stream, events.collect()).await;
+    }
+
+    fn decide(&self, account: &AccountId, command: &Command, request: RequestId) -> Decision {
+        let (received_at, rules) = (self.now, self.rules.as_ref());
+        let days = AccountingDays::of_calendar(eastern_date(received_at));
+        let context = Context { account, request, received_at, rules, days };
+        let absent = Account::Absent;
+        decide(self.accounts.get(account).unwrap_or(&absent), command, &context)
+    }
+
+    /// What a command would come to now: nothing, too, if it would be refused.
+    pub(super) fn preview(&self, account: &AccountId, command: &Command) -> Vec<Event> {
+        let request = RequestId::derived("test", "preview");
+        self.decide(account, command, request).unwrap_or_default()
     }
 
     /// Carries a command out as the engine does: refusals, and what changes nothing, are recorded.
     pub(super) async fn command(&mut self, account: &AccountId, command: Command) -> Vec<Event> {
         let request = self.request();
-        let rules = Arc::clone(&self.rules);
-        let (received_at, rules) = (self.now, rules.as_ref());
-        let days = AccountingDays::of_calendar(eastern_date(received_at));
-        let context = Context { account, request, received_at, rules, days };
+        let decided = self.decide(account, &command, request);
         let state = self.accounts.remove(account).unwrap_or_default();
         let name = command.name().to_owned();
-        let events = match decide(&state, &command, &context) {
+        let events = match decided {
             Ok(events) if events.is_empty() => {
                 let payment = command.payment();
                 vec![Event::NothingChanged(NothingChanged { command: name, payment })]
@@ -164,6 +179,15 @@ impl Bank {
                 first_amount_due: "110.00".parse().ok(),
             },
             returned_item_fee: "25.00".parse().ok(),
+            late_fee: Some(LateFee {
+                grace_days: 10,
+                charge: LateCharge::Rate("0.05".parse().unwrap()),
+                maximum: "12.00".parse().ok(),
+            }),
+            shortfall_tolerance: (product == Product::PersonalLoan)
+                .then(|| Tolerance::Share("0.9".parse().unwrap())),
+            interest_carry: Carry::default(),
+            governing_state: None,
         };
         let lien = Lien {
             title_state: "CA".to_owned(),
@@ -185,6 +209,7 @@ impl Bank {
             payment_date: date,
             funding: None,
             allow_duplicate: true,
+            payoff_quote: None,
         };
         let events = self.command(account, command).await;
         events.iter().find_map(|event| match event {
@@ -196,46 +221,10 @@ impl Bank {
     /// Something that may happen to an account, chosen by the dice.
     pub(super) async fn happen(&mut self, account: &AccountId, dice: &mut Dice) {
         let Account::Open(open) = &self.accounts[account] else { return };
-        let payments: Vec<_> = open.payments.values().cloned().collect();
-        let some_fee = open.fees.keys().next().copied();
-        let today = ledger::domain::cutoff::eastern_date(self.now);
-        let days = Days::new(dice.roll(20));
-        let cents = i64::try_from(1 + dice.roll(90_000)).unwrap();
-        let amount = Money::from_cents(cents).amount().unwrap();
-        let pick = |dice: &mut Dice| {
-            let count = u64::try_from(payments.len().max(1)).unwrap();
-            payments.get(usize::try_from(dice.roll(count)).unwrap()).map(|payment| payment.id)
-        };
-        let due = payments.iter().find(|payment| {
-            let schedule = payment.schedule.as_ref();
-            payment.progress == Progress::Scheduled
-                && schedule.is_some_and(|schedule| schedule.cutoff_at <= self.now)
-        });
-        let command = match (dice.roll(10), pick(dice)) {
-            (0 | 1, _) => Command::SchedulePayment {
-                amount,
-                payment_date: today.checked_add_days(days).unwrap(),
-                funding: None,
-                allow_duplicate: true,
-            },
-            (2, Some(payment)) => Command::CancelPayment { payment },
-            (3, Some(payment)) => Command::ReturnPayment { payment, return_code: "R01".to_owned() },
-            (4, Some(payment)) => Command::ReinstatePayment { payment },
-            (5, _) => Command::AssessFee { kind: FeeKind::Late, amount: "15.00".parse().unwrap() },
-            (6, _) if some_fee.is_some() => Command::WaiveFee { fee: some_fee.unwrap() },
-            (7, _) if due.is_some() => Command::ApplyPayment { payment: due.unwrap().id },
-            (8, _) => Command::ReleaseLien,
-            _ => Command::ReceivePayment {
-                channel: Channel::ALL[usize::try_from(1 + dice.roll(7)).unwrap()],
-                amount,
-                received_date: today
-                    .checked_sub_days(Days::new(dice.roll(30)))
-                    .unwrap()
-                    .max(day("2026-03-02")),
-                reference: None,
-                third_party_fee: "1.99".parse().ok(),
-                allow_duplicate: true,
-            },
+        let command = if dice.roll(3) == 0 {
+            servicing(open, self.now, dice)
+        } else {
+            paying(open, self.now, dice)
         };
         self.command(account, command).await;
     }
@@ -245,19 +234,148 @@ impl Bank {
         let mut bank = Self::new();
         let mut dice = Dice::new(seed);
         let products = [Product::AutoLoan, Product::Lease, Product::PersonalLoan];
-        let mut ids = Vec::new();
         for number in 0..accounts {
             let account = id(&format!("a-{number}"));
             let product = products[usize::try_from(number % 3).unwrap()];
             bank.open(&account, product, "2400.00").await;
-            ids.push(account);
         }
-        for _ in 0..steps {
-            let hours = i64::try_from(1 + dice.roll(40)).unwrap();
-            bank.now += TimeDelta::hours(hours);
-            let account = ids[usize::try_from(dice.roll(accounts)).unwrap()].clone();
-            bank.happen(&account, &mut dice).await;
-        }
+        bank.live_on(&mut dice, steps).await;
         bank
+    }
+
+    /// The same accounts live on.
+    pub(super) async fn live_on(&mut self, dice: &mut Dice, steps: u64) {
+        let ids: Vec<_> = self.accounts.keys().cloned().collect();
+        for _ in 0..steps {
+            self.now += TimeDelta::hours(cents(dice, 40));
+            let account = one_of(ids.iter().cloned(), dice).unwrap();
+            self.happen(&account, dice).await;
+        }
+    }
+}
+
+fn cents(dice: &mut Dice, sides: u64) -> i64 {
+    i64::try_from(1 + dice.roll(sides)).unwrap()
+}
+
+fn one_of<T: Clone>(all: impl Iterator<Item = T>, dice: &mut Dice) -> Option<T> {
+    let all: Vec<T> = all.collect();
+    let count = u64::try_from(all.len().max(1)).unwrap();
+    all.get(usize::try_from(dice.roll(count)).unwrap()).cloned()
+}
+
+/// Payments, and what becomes of them; fees and liens.
+fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
+    let today = eastern_date(now);
+    let some_fee = open.fees.keys().next().copied();
+    let days = Days::new(dice.roll(20));
+    let amount = Money::from_cents(cents(dice, 90_000)).amount().unwrap();
+    let payment = one_of(open.payments.keys().copied(), dice);
+    let payoff_quote = one_of(open.quotes.keys().copied(), dice).filter(|_| dice.roll(3) == 0);
+    let due = open.payments.values().find(|payment| {
+        let schedule = payment.schedule.as_ref();
+        payment.progress == Progress::Scheduled
+            && schedule.is_some_and(|schedule| schedule.cutoff_at <= now)
+    });
+    match (dice.roll(10), payment) {
+        (0 | 1, _) => Command::SchedulePayment {
+            amount,
+            payment_date: today.checked_add_days(days).unwrap(),
+            funding: None,
+            allow_duplicate: true,
+            payoff_quote,
+        },
+        (2, Some(payment)) => Command::CancelPayment { payment },
+        (3, Some(payment)) => {
+            let return_code = if dice.roll(2) == 0 { "R01" } else { "R10" }.to_owned();
+            Command::ReturnPayment { payment, return_code, preview: None }
+        }
+        (4, Some(payment)) => Command::ReinstatePayment { payment, preview: None },
+        (5, _) => Command::AssessFee { kind: FeeKind::Late, amount: "15.00".parse().unwrap() },
+        (6, _) if some_fee.is_some() => Command::WaiveFee { fee: some_fee.unwrap() },
+        (7, _) if due.is_some() => Command::ApplyPayment { payment: due.unwrap().id },
+        (8, _) => Command::ReleaseLien,
+        _ => Command::ReceivePayment {
+            channel: Channel::ALL[usize::try_from(1 + dice.roll(7)).unwrap()],
+            amount,
+            received_date: lately(now, dice),
+            reference: None,
+            third_party_fee: "1.99".parse().ok(),
+            allow_duplicate: true,
+            payoff_quote,
+            preview: None,
+        },
+    }
+}
+
+/// A day of the last month, not before the accounts were opened.
+fn lately(now: DateTime<Utc>, dice: &mut Dice) -> NaiveDate {
+    let day = eastern_date(now).checked_sub_days(Days::new(dice.roll(30))).unwrap();
+    day.max(self::day("2026-03-02"))
+}
+
+/// What a servicer changes about a contract, and what time does.
+fn servicing(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
+    let effective_date = lately(now, dice);
+    match dice.roll(18) {
+        0 => Command::ChangeRate {
+            annual_rate: ["0.0575", "0.0399", "0.1199"][usize::try_from(dice.roll(3)).unwrap()]
+                .parse()
+                .unwrap(),
+            effective_date,
+            preview: None,
+        },
+        1 => Command::AdjustPrincipal {
+            change: Money::from_cents(cents(dice, 20_000) - 10_000),
+            reason: "a correction".to_owned(),
+            effective_date,
+            preview: None,
+        },
+        2 | 3 => Command::GrantExtension {
+            kind: ExtensionKind::Extension,
+            months: u32::try_from(1 + dice.roll(2)).unwrap(),
+            effective_date,
+            allow_over_limit: true,
+            preview: None,
+        },
+        4 | 5 => Command::ChangeDueDate {
+            day_of_month: u32::try_from(1 + dice.roll(31)).unwrap(),
+            effective_date,
+            preview: None,
+        },
+        6 => Command::ChargeOff {
+            principal: Money::from_cents(cents(dice, 20_000)).amount(),
+            reason: ChargeOffReason::Other,
+            effective_date,
+            preview: None,
+        },
+        7 if dice.roll(4) == 0 => Command::ChargeOff {
+            principal: None,
+            reason: ChargeOffReason::Delinquency,
+            effective_date,
+            preview: None,
+        },
+        8 | 9 => {
+            let good_through = eastern_date(now).checked_add_days(Days::new(dice.roll(10)));
+            Command::QuotePayoff { good_through_date: good_through.unwrap() }
+        }
+        10 | 11 => match open.quotes.iter().next_back().filter(|_| open.paid_off.is_none()) {
+            Some((quote, quoted)) if quoted.amount.amount().is_some() => Command::ReceivePayment {
+                channel: Channel::Wire,
+                amount: quoted.amount.amount().unwrap(),
+                received_date: eastern_date(now),
+                reference: None,
+                third_party_fee: None,
+                allow_duplicate: true,
+                payoff_quote: Some(*quote),
+                preview: None,
+            },
+            _ => Command::AgeAccount,
+        },
+        12 | 13 => match one_of(open.refunds.keys().copied(), dice).filter(|_| dice.roll(2) == 0) {
+            Some(refund) => Command::ReturnRefund { refund },
+            None => Command::RefundCredit { amount: None },
+        },
+        _ => Command::AgeAccount,
     }
 }

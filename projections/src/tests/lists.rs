@@ -238,6 +238,8 @@ async fn a_lien_is_releasable_from_its_release_date() {
         reference: None,
         third_party_fee: None,
         allow_duplicate: false,
+        payoff_quote: None,
+        preview: None,
     };
     bank.command(&account, pay("500.00")).await;
     let folder = tempfile::tempdir().unwrap();

@@ -42,6 +42,7 @@ pub(crate) fn pay(amount: &str) -> Command {
         payment_date: "2026-03-03".parse().unwrap(),
         funding: None,
         allow_duplicate: true,
+        payoff_quote: None,
     }
 }
 

@@ -96,6 +96,7 @@ async fn an_answer_that_was_lost_is_found_in_the_stream() {
         payment_date: "2026-03-02".parse().unwrap(),
         funding: None,
         allow_duplicate: true,
+        payoff_quote: None,
     };
     let refused = desk.execute("refused", past).await.unwrap_err();
     assert!(matches!(refused, EngineError::Refused { .. }), "{refused}");

@@ -270,7 +270,8 @@ fn told(outcome: &batch_result::Outcome) -> String {
         | Outcome::ReturnPayment(_)
         | Outcome::ReinstatePayment(_)
         | Outcome::RecordLien(_)
-        | Outcome::ReleaseLien(_)) => {
+        | Outcome::ReleaseLien(_)
+        | Outcome::RefundCredit(_)) => {
             unreachable!("{other:?}")
         }
     }

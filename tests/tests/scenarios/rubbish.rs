@@ -190,6 +190,7 @@ async fn the_other_requests_are_as_strict() {
             account_id: "a-1".to_owned(),
             payment_id: request_id("any payment"),
             return_code: code.to_owned(),
+            ..ReturnPaymentRequest::default()
         };
         assert_eq!(field(town.payments().return_payment(request).await).1, "return_code", "{code}");
     }

@@ -10,7 +10,7 @@ use ledger::clock::Clock;
 use ledger::domain::account::commands::Command as Order;
 use ledger::domain::account::terms::{InstalmentPlan, Terms};
 use ledger::domain::interest::DayCount;
-use ledger::domain::money::{Currency, Money};
+use ledger::domain::money::{Carry, Currency, Money};
 use ledger::domain::product::{Channel, Product};
 use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{Engine, Request};
@@ -43,6 +43,10 @@ fn terms() -> Terms {
             first_amount_due: None,
         },
         returned_item_fee: None,
+        late_fee: None,
+        shortfall_tolerance: None,
+        interest_carry: Carry::default(),
+        governing_state: None,
     }
 }
 
@@ -54,6 +58,8 @@ fn receive(amount: &str) -> Order {
         reference: None,
         third_party_fee: None,
         allow_duplicate: true,
+        payoff_quote: None,
+        preview: None,
     }
 }
 

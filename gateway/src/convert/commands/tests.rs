@@ -1,6 +1,7 @@
 //! Requests as commands: what is well formed comes through, rubbish is refused by its path.
 
 use proto::google::r#type::{Date, Money};
+use wire::open_account_request::Terms as WireTerms;
 
 use super::*;
 
@@ -14,6 +15,7 @@ fn scheduling() -> wire::SchedulePaymentRequest {
         payment_date: Some(Date { year: 2026, month: 3, day: 3 }),
         funding: Some(wire::Funding { token: "pm-1".to_owned(), last_four: "6789".to_owned() }),
         allow_duplicate: false,
+        payoff_quote_id: String::new(),
     }
 }
 
@@ -28,6 +30,7 @@ fn a_well_formed_request_becomes_its_command() {
         payment_date: "2026-03-03".parse().unwrap(),
         funding: Some(funding),
         allow_duplicate: false,
+        payoff_quote: None,
     };
     assert_eq!(asked.command, command);
 }

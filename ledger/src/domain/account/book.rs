@@ -4,7 +4,9 @@
 //! out, [`Book::reallocate`] works out anew what every later payment pays; the decision records the
 //! result, and replay only writes it down.
 
+mod billing;
 mod running;
+mod standing;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +21,9 @@ use crate::domain::money::{Amount, Money, Rate};
 use crate::domain::product::{Channel, Product};
 use crate::domain::rulebook::Rulebook;
 use crate::ids::{AdjustmentId, ChargeOffId, FeeId, PaymentId, RefundId};
+pub use billing::{Billing, Satisfied};
 use running::{Paying, Running, month_of};
+pub use standing::InstalmentStanding;
 
 /// One movement on the timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,7 +199,7 @@ impl Book {
         let mut instalments = Instalments::new(&self.terms);
         for entry in self.entries.iter().take_while(|entry| entry.effective <= as_of) {
             if let Movement::Shift(shift) = &entry.what {
-                instalments.shift(*shift);
+                instalments.shift_as_recorded(entry.order, *shift);
             }
         }
         instalments
@@ -368,7 +372,7 @@ impl Book {
     /// Records an entry; keeps the timeline in order.
     pub(super) fn insert(&mut self, entry: Entry) {
         if let Movement::Shift(shift) = &entry.what {
-            self.instalments.shift(*shift);
+            self.instalments.shift_as_recorded(entry.order, *shift);
         }
         let key = (entry.effective, entry.order);
         let at = self.entries.partition_point(|other| (other.effective, other.order) <= key);
@@ -408,20 +412,4 @@ fn month_start<'a>(terms: &'a Terms, before: &[Entry], on: NaiveDate) -> Running
         running.follow(entry);
     }
     running.to(start)
-}
-
-impl Standing {
-    /// What pays everything on this day: principal, interest, fees, for a lease the rentals that
-    /// remain, and what was charged off, less the credit balance.
-    pub fn payoff(&self) -> Money {
-        self.principal + self.interest_due + self.fees_due + self.rentals_due + self.charged_off
-            - self.credit
-    }
-
-    /// Days past due: since the due date of the oldest unpaid instalment, 0 on the due date and
-    /// when nothing is unpaid.
-    pub fn days_past_due(&self) -> i64 {
-        let since = |due| self.as_of.signed_duration_since(due).num_days();
-        self.oldest_unpaid_due_date.map_or(0, |due| since(due).max(0))
-    }
 }

@@ -21,7 +21,9 @@ pub struct Shift {
 pub struct Instalments {
     plan: InstalmentPlan,
     tolerance: Money,
-    shifts: Vec<Shift>,
+    /// By the order in which they were recorded: each was worked out on what the ones before it had
+    /// moved, from whatever day it counts.
+    shifts: Vec<(u64, Shift)>,
 }
 
 impl Instalments {
@@ -29,7 +31,14 @@ impl Instalments {
     pub fn new(terms: &Terms) -> Self {
         let plan = terms.instalments.clone();
         let tolerance = terms.shortfall_tolerance.unwrap_or_default().of(plan.amount);
-        Self { plan, tolerance, shifts: Vec::new() }
+        Self::shifted(plan, tolerance, Vec::new())
+    }
+
+    /// The instalments of a plan as `shifts`, in the order in which they were recorded, move them;
+    /// one counts as met when at most `tolerance` is missing.
+    pub fn shifted(plan: InstalmentPlan, tolerance: Money, shifts: Vec<Shift>) -> Self {
+        let shifts = (0_u64..).zip(shifts).collect();
+        Self { plan, tolerance, shifts }
     }
 
     /// The plan of the contract: amounts, and the due dates as they were agreed.
@@ -37,14 +46,27 @@ impl Instalments {
         &self.plan
     }
 
-    /// What has shifted it, in the order in which that was recorded.
-    pub fn shifts(&self) -> &[Shift] {
-        &self.shifts
+    /// How much may be missing of an instalment that counts as met.
+    pub const fn tolerance(&self) -> Money {
+        self.tolerance
     }
 
-    /// Moves due dates from one instalment on.
+    /// What has shifted it, in the order in which that was recorded.
+    pub fn shifts(&self) -> impl ExactSizeIterator<Item = Shift> {
+        self.shifts.iter().map(|(_, shift)| *shift)
+    }
+
+    /// Moves due dates from one instalment on, after everything that moved them before.
     pub fn shift(&mut self, shift: Shift) {
-        self.shifts.push(shift);
+        let order = self.shifts.last().map_or(0, |(order, _)| order.saturating_add(1));
+        self.shifts.push((order, shift));
+    }
+
+    /// Moves due dates as the `order`-th movement of the account did. It may be known of later than
+    /// a movement that was recorded after it.
+    pub(super) fn shift_as_recorded(&mut self, order: u64, shift: Shift) {
+        let at = self.shifts.partition_point(|(other, _)| *other <= order);
+        self.shifts.insert(at, (order, shift));
     }
 
     /// The due date of the `index`-th remaining instalment, from 0: the anchor day of its month, or
@@ -52,7 +74,7 @@ impl Instalments {
     pub fn due_date(&self, index: u32) -> NaiveDate {
         let mut months = i64::from(index);
         let mut day = self.plan.day_of_month;
-        for shift in self.shifts.iter().filter(|shift| shift.from <= index) {
+        for shift in self.shifts().filter(|shift| shift.from <= index) {
             months = months.saturating_add(i64::from(shift.months));
             day = shift.day_of_month.unwrap_or(day);
         }
@@ -61,8 +83,8 @@ impl Instalments {
 
     /// The anchor day of the `index`-th remaining instalment.
     pub fn day_of_month(&self, index: u32) -> u32 {
-        let moved = self.shifts.iter().filter(|shift| shift.from <= index);
-        moved.filter_map(|shift| shift.day_of_month).next_back().unwrap_or(self.plan.day_of_month)
+        let moved = self.shifts().filter(|shift| shift.from <= index);
+        moved.filter_map(|shift| shift.day_of_month).last().unwrap_or(self.plan.day_of_month)
     }
 
     /// The due date of the last instalment.
@@ -124,7 +146,7 @@ mod tests {
             first_amount_due: None,
         };
         let tolerance = tolerance.of(plan.amount);
-        Instalments { plan, tolerance, shifts: Vec::new() }
+        Instalments::shifted(plan, tolerance, Vec::new())
     }
 
     fn due(of: &Instalments, index: u32) -> String {
@@ -140,6 +162,20 @@ mod tests {
         assert_eq!(dates.maturity_date().to_string(), "2028-02-29");
         dates.shift(Shift { from: 4, months: -1, day_of_month: Some(10) });
         assert_eq!((due(&dates, 3), due(&dates, 4)), ("2026-06-30".into(), "2026-06-10".into()));
+    }
+
+    #[test]
+    fn of_two_changes_of_the_due_day_the_one_recorded_last_counts() {
+        let day = |day| Shift { from: 2, months: 0, day_of_month: Some(day) };
+        let mut recorded = instalments(Tolerance::default());
+        recorded.shift_as_recorded(7, day(10));
+        recorded.shift_as_recorded(9, day(20));
+        let mut by_effective_date = instalments(Tolerance::default());
+        by_effective_date.shift_as_recorded(9, day(20));
+        by_effective_date.shift_as_recorded(7, day(10));
+        assert_eq!(due(&recorded, 2), "2026-03-20");
+        assert_eq!(due(&by_effective_date, 2), "2026-03-20");
+        assert_eq!([recorded.day_of_month(2), by_effective_date.day_of_month(2)], [20, 20]);
     }
 
     #[test]

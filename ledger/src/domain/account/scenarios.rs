@@ -72,7 +72,7 @@ fn split_text(split: &Split) -> String {
 }
 
 /// The loan of the worked examples: 2.00 a day, 310.00 on the first of the month.
-fn loan() -> Terms {
+pub(crate) fn loan() -> Terms {
     Terms {
         product: Product::AutoLoan,
         currency: Currency::Usd,

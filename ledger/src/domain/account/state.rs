@@ -46,6 +46,8 @@ pub struct OpenAccount {
     pub charged_off: Option<NaiveDate>,
     /// Payoff quotes that were given, by id.
     pub quotes: BTreeMap<QuoteId, PayoffQuoted>,
+    /// When each of them was asked for.
+    pub quoted_at: BTreeMap<QuoteId, DateTime<Utc>>,
     /// Refunds of credit balances, by id.
     pub refunds: BTreeMap<RefundId, Refund>,
     /// Months granted by extensions and deferrals, with the day from which each counts.
@@ -233,6 +235,7 @@ impl OpenAccount {
             paid_off: None,
             charged_off: None,
             quotes: BTreeMap::new(),
+            quoted_at: BTreeMap::new(),
             refunds: BTreeMap::new(),
             extensions: Vec::new(),
             reopened: BTreeMap::new(),

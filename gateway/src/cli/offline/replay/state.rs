@@ -19,12 +19,11 @@ pub(super) fn whole(
     account: &OpenAccount,
     as_of: NaiveDate,
 ) -> Vec<(String, Document)> {
-    let product = account.terms().product;
     let ledger = account.book.ledger().iter();
     let ledger = ledger.map(|(name, balance)| Document::field(name.as_str(), balance.to_string()));
     let payments = account.payments.values();
     let payments =
-        payments.map(|payment| document_of("Payment", &answers::payment(id, product, payment)));
+        payments.map(|payment| document_of("Payment", &answers::payment(id, account, payment)));
     let mut fields = vec![("account".to_owned(), brief(id, account, as_of))];
     fields.extend(
         answers::title(id, account).map(|title| ("title".to_owned(), document_of("Title", &title))),

@@ -175,7 +175,9 @@ impl<'a> Running<'a> {
                 self.move_principal(*change + *credited);
                 self.credit += *credited;
             }
-            Movement::Shift(shift) => self.instalments.shift(*shift),
+            Movement::Shift(shift) => {
+                self.instalments.shift_as_recorded(entry.order, *shift);
+            }
             Movement::ChargeOff { taken, .. } => self.charge_off(taken),
         }
     }

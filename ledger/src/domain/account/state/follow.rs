@@ -18,6 +18,7 @@ impl OpenAccount {
             Event::AccountOpened(_) | Event::RequestRefused(_) | Event::NothingChanged(_) => {}
             Event::PayoffQuoted(quoted) => {
                 self.quotes.insert(quoted.quote, quoted.clone());
+                self.quoted_at.insert(quoted.quote, at);
             }
             Event::NonAccrualStarted(_) => self.book.set_non_accrual(true),
             Event::AccrualResumed(resumed) => {

@@ -1,0 +1,200 @@
+//! What a new day does to accounts: late fees, interest income that stops, and credit balances that
+//! go back to customers.
+//!
+//! A pass over the accounts begins after midnight Eastern, and at the start of the service, in pages,
+//! so that windows are run between them. It is kept in memory only: after a crash it begins anew, and
+//! finds done what was done. Days on which nothing ran need no pass of their own, since a late fee
+//! counts from the day on which it fell due.
+
+use std::time::Duration;
+
+use chrono::{Days, NaiveDate};
+use ledger::domain::account::commands::Command;
+use ledger::domain::account::events::Event;
+use ledger::domain::cutoff::eastern_date;
+use ledger::domain::money::Money;
+use ledger::engine::{EngineError, Request};
+use ledger::envelope::Position;
+use ledger::ids::{AccountId, Actor, RequestId};
+use projections::queries::daily::DueAccount;
+use tokio::time::Instant;
+
+use super::Cycles;
+use crate::status::Failure;
+
+/// How many accounts are looked at in one go.
+const PAGE_ACCOUNTS: usize = 500;
+/// How far back the first pass looks for instalments that were met late. Longer than that no runner
+/// is down; what is past due is found however old it is.
+const LOOK_BACK: Days = Days::new(60);
+/// How long after a pass in which something failed the next one begins.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// How far the accounts have been looked at.
+#[derive(Debug, Default)]
+pub(super) struct Daily {
+    /// The day of the last pass that came to its end.
+    done: Option<NaiveDate>,
+    pass: Option<Pass>,
+    not_before: Option<Instant>,
+}
+
+/// A pass over the accounts.
+#[derive(Debug)]
+struct Pass {
+    day: NaiveDate,
+    /// From when on recorded changes are looked at.
+    since: NaiveDate,
+    step: Step,
+    /// The last account that was looked at.
+    after: Position,
+    failed: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Age,
+    Refund,
+}
+
+impl Daily {
+    /// The pass that is under way on `today`, or begins. None if there is nothing to do.
+    fn pass(&mut self, today: NaiveDate) -> Option<&mut Pass> {
+        if self.done == Some(today) || self.not_before.is_some_and(|at| Instant::now() < at) {
+            return None;
+        }
+        if self.pass.as_ref().is_none_or(|pass| pass.day != today) {
+            let first = today.checked_sub_days(LOOK_BACK).unwrap_or(NaiveDate::MIN);
+            let since = self.done.unwrap_or(first).min(today);
+            let (step, after) = (Step::Age, Position::START);
+            self.pass = Some(Pass { day: today, since, step, after, failed: false });
+        }
+        self.pass.as_mut()
+    }
+
+    fn end(&mut self) {
+        let Some(pass) = self.pass.take() else { return };
+        if pass.failed {
+            self.not_before = Some(Instant::now() + RETRY_AFTER);
+        } else {
+            (self.done, self.not_before) = (Some(pass.day), None);
+        }
+    }
+}
+
+impl Cycles {
+    /// Looks at one page of accounts. Is anything left for today?
+    pub(super) async fn look_at_accounts(&self, daily: &mut Daily) -> Result<bool, Failure> {
+        let today = eastern_date(self.engine.clock().now());
+        let Some(pass) = daily.pass(today) else { return Ok(false) };
+        self.catch_up().await?;
+        let (step, since, after) = (pass.step, pass.since, pass.after);
+        let least = self.engine.rules().payoff(today).refund_min;
+        let page = self
+            .ask(move |reader| match step {
+                Step::Age => reader.accounts_to_age((since, today), after, PAGE_ACCOUNTS),
+                Step::Refund => reader.credit_balances(least, after, PAGE_ACCOUNTS),
+            })
+            .await?;
+        pass.failed |= !self.work_on(step, today, &page).await?;
+        match (page.last(), step) {
+            (Some(last), _) => pass.after = last.opened_position,
+            (None, Step::Age) => (pass.step, pass.after) = (Step::Refund, Position::START),
+            (None, Step::Refund) => {
+                daily.end();
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Does what is to be done to the accounts of a page, and no more: what would change nothing, or
+    /// be refused, is not asked for, and leaves nothing in the log. Did all of it work?
+    async fn work_on(
+        &self,
+        step: Step,
+        day: NaiveDate,
+        page: &[DueAccount],
+    ) -> Result<bool, Failure> {
+        let mut worked = true;
+        let receipt = self.engine.receive()?;
+        let mut requests = Vec::new();
+        for DueAccount { account, .. } in page {
+            match self.is_due(step, account).await {
+                Ok(false) => {}
+                Ok(true) => requests.push(Request {
+                    account: account.clone(),
+                    request_id: step.request(account, day),
+                    actor: Actor::runner(),
+                    receipt: receipt.clone(),
+                    command: step.command(),
+                }),
+                Err(error) => {
+                    worked = false;
+                    tracing::warn!(%account, %error, step = step.name(), "not looked at");
+                }
+            }
+        }
+        drop(receipt);
+        let accounts: Vec<_> = requests.iter().map(|request| request.account.clone()).collect();
+        let answers = self.engine.execute_batch(requests).await;
+        for (account, answer) in accounts.iter().zip(answers) {
+            match answer {
+                Ok(_) => tracing::info!(%account, step = step.name(), "done"),
+                Err(error @ EngineError::Refused { .. }) => {
+                    tracing::info!(%account, %error, step = step.name(), "not done any more");
+                }
+                Err(error) => {
+                    worked = false;
+                    tracing::warn!(%account, %error, step = step.name(), "not done");
+                }
+            }
+        }
+        Ok(worked)
+    }
+
+    /// Would the step do something to the account now?
+    async fn is_due(&self, step: Step, account: &AccountId) -> Result<bool, EngineError> {
+        let now = self.engine.clock().now();
+        match self.engine.preview(account, &step.command(), now).await {
+            Ok(events) => {
+                let least = self.engine.rules().payoff(eastern_date(now)).refund_min;
+                Ok(step.is_worth(&events, least))
+            }
+            Err(EngineError::Refused { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Step {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Refund => "refund",
+        }
+    }
+
+    const fn command(self) -> Command {
+        match self {
+            Self::Age => Command::AgeAccount,
+            Self::Refund => Command::RefundCredit { amount: None },
+        }
+    }
+
+    /// The request by which the step is taken on a day: a second one on that day is a repeat.
+    fn request(self, account: &AccountId, day: NaiveDate) -> RequestId {
+        RequestId::derived(&format!("{}-{account}", self.name()), &day.to_string())
+    }
+
+    /// Is what would come of it something to do unasked?
+    fn is_worth(self, events: &[Event], refund_min: Money) -> bool {
+        match self {
+            Self::Age => !events.is_empty(),
+            Self::Refund => events.iter().any(|event| {
+                let Event::CreditRefunded(refunded) = event else { return false };
+                refunded.amount.money() >= refund_min
+            }),
+        }
+    }
+}

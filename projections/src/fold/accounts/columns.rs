@@ -1,0 +1,225 @@
+//! The columns of the account table, and its statements.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use ledger::domain::account::events::AccountPaidOff;
+use ledger::domain::account::instalments::{Instalments, Shift};
+use ledger::domain::account::terms::{InstalmentPlan, LateCharge, Terms};
+use ledger::domain::journal::LedgerAccount;
+use ledger::domain::money::{Amount, Money};
+use ledger::ids::AccountId;
+use rusqlite::Row;
+use rusqlite::types::{FromSqlError, Value};
+
+use super::row::AccountRow;
+use crate::columns::{amount, cents, date, day};
+use crate::schema::ledger_columns;
+
+/// The columns that change over time, after those of the general ledger.
+const CHANGING: [&str; 16] = [
+    "accrued_through_day",
+    "billed_cents",
+    "annual_rate",
+    "rate_day",
+    "shifts",
+    "oldest_unpaid_due_day",
+    "next_due_day",
+    "maturity_day",
+    "charged_off_cents",
+    "charged_off_day",
+    "non_accrual_day",
+    "late_after_all_day",
+    "paid_off_day",
+    "release_day",
+    "statutory_day",
+    "last_position",
+];
+
+/// The columns that are written once.
+const FIXED: [&str; 23] = [
+    "account_key",
+    "account_id",
+    "product",
+    "currency",
+    "opened_day",
+    "opening_annual_rate",
+    "day_count",
+    "interest_paid_through_day",
+    "interest_carry",
+    "opening_principal_cents",
+    "instalment_cents",
+    "instalment_tax_cents",
+    "first_due_day",
+    "due_day_of_month",
+    "instalment_count",
+    "first_instalment_cents",
+    "shortfall_tolerance_cents",
+    "returned_item_fee_cents",
+    "late_fee_grace_days",
+    "late_fee_cents",
+    "late_fee_rate",
+    "late_fee_maximum_cents",
+    "governing_state",
+];
+
+fn changing_columns() -> Vec<String> {
+    let ledger = ledger_columns(",", str::to_owned);
+    let ledger = ledger.split(',').map(str::to_owned);
+    ledger.chain(CHANGING.iter().map(|&column| column.to_owned())).collect()
+}
+
+pub(super) static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let columns = [changing_columns(), FIXED.map(str::to_owned).to_vec()].concat();
+    let places: Vec<String> = (1..=columns.len()).map(|place| format!("?{place}")).collect();
+    format!("INSERT INTO account ({}) VALUES ({})", columns.join(", "), places.join(", "))
+});
+
+pub(super) static UPDATE: LazyLock<String> = LazyLock::new(|| {
+    let mut sql = "UPDATE account SET ".to_owned();
+    let columns = changing_columns();
+    for (column, place) in columns.iter().zip(1_u32..) {
+        let comma = if place == 1 { "" } else { ", " };
+        // Writing to a string cannot fail.
+        let _ = write!(sql, "{comma}{column} = ?{place}");
+    }
+    let _ = write!(sql, " WHERE account_key = ?{}", columns.len().saturating_add(1));
+    sql
+});
+
+pub(super) static SELECT: LazyLock<String> = LazyLock::new(|| {
+    let columns = [FIXED.map(str::to_owned).to_vec(), changing_columns()].concat();
+    format!("SELECT {} FROM account WHERE account_id = ?1", columns.join(", "))
+});
+
+/// What changes over time: the general ledger, then in the order of [`CHANGING`].
+pub(super) fn changing(row: &AccountRow) -> Vec<Value> {
+    let (oldest, next) = row.due_dates();
+    let paid_off = row.paid_off.as_ref();
+    let ledger = row.ledger.iter().map(|balance| Value::from(balance.cents()));
+    let others: [Value; 16] = [
+        day(row.accrued_through).into(),
+        row.billed.cents().into(),
+        row.rate.to_string().into(),
+        day(row.rate_from).into(),
+        shifts_text(row.instalments.shifts()).into(),
+        oldest.map(day).into(),
+        next.map(day).into(),
+        day(row.instalments.maturity_date()).into(),
+        row.charged_off_total.cents().into(),
+        row.charged_off.map(day).into(),
+        row.non_accrual.map(day).into(),
+        row.late_after_all.map(day).into(),
+        paid_off.map(|paid_off| day(paid_off.paid_off_date)).into(),
+        paid_off.map(|paid_off| day(paid_off.release_date)).into(),
+        paid_off.map(|paid_off| day(paid_off.statutory_date)).into(),
+        row.last_position.into(),
+    ];
+    let mut values = Vec::with_capacity(LedgerAccount::ALL.len().saturating_add(FIXED.len()));
+    values.extend(ledger.chain(others));
+    values
+}
+
+/// In the order of [`FIXED`].
+pub(super) fn fixed(key: i64, id: &AccountId, terms: &Terms, row: &AccountRow) -> [Value; 23] {
+    let plan = &terms.instalments;
+    let late_fee = terms.late_fee;
+    let (late_amount, late_rate) = match late_fee.map(|fee| fee.charge) {
+        None => (None, None),
+        Some(LateCharge::Amount(amount)) => (Some(amount), None),
+        Some(LateCharge::Rate(rate)) => (None, Some(rate.to_string())),
+    };
+    [
+        key.into(),
+        id.as_str().to_owned().into(),
+        terms.product.as_str().to_owned().into(),
+        terms.currency.code().to_owned().into(),
+        day(terms.opened_date).into(),
+        terms.annual_rate.to_string().into(),
+        terms.day_count.as_str().to_owned().into(),
+        day(terms.interest_paid_through).into(),
+        terms.interest_carry.to_string().into(),
+        terms.principal.cents().into(),
+        plan.amount.money().cents().into(),
+        plan.tax.cents().into(),
+        day(plan.first_due_date).into(),
+        i64::from(plan.day_of_month).into(),
+        i64::from(plan.count).into(),
+        cents(plan.first_amount_due).into(),
+        row.instalments.tolerance().cents().into(),
+        cents(terms.returned_item_fee).into(),
+        late_fee.map(|fee| i64::from(fee.grace_days)).into(),
+        cents(late_amount).into(),
+        late_rate.into(),
+        cents(late_fee.and_then(|fee| fee.maximum)).into(),
+        terms.governing_state.map(|state| state.to_string()).into(),
+    ]
+}
+
+/// What was shifted, as JSON: the first instalment from 0, months, and the new day if it changes.
+fn shifts_text(shifts: impl Iterator<Item = Shift>) -> Option<String> {
+    let stored: Vec<_> =
+        shifts.map(|shift| (shift.from, shift.months, shift.day_of_month)).collect();
+    (!stored.is_empty()).then(|| serde_json::json!(stored).to_string())
+}
+
+fn shifts_from(text: Option<String>) -> Result<Vec<Shift>, rusqlite::Error> {
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let stored: Vec<(u32, i32, Option<u32>)> =
+        serde_json::from_str(&text).map_err(|error| FromSqlError::Other(Box::new(error)))?;
+    let shift = |(from, months, day_of_month)| Shift { from, months, day_of_month };
+    Ok(stored.into_iter().map(shift).collect())
+}
+
+fn word<T>(row: &Row<'_>, column: &str) -> Result<T, rusqlite::Error>
+where
+    T: std::str::FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let word: String = row.get(column)?;
+    Ok(word.parse().map_err(|error| FromSqlError::Other(Box::new(error)))?)
+}
+
+/// Reads a row of [`SELECT`].
+pub(super) fn load(row: &Row<'_>) -> Result<AccountRow, rusqlite::Error> {
+    let money = |column: &str| row.get(column).map(Money::from_cents);
+    let maybe_day = |column: &str| row.get(column).map(|day: Option<i64>| day.map(date));
+    let instalment: Option<Amount> = amount(row.get("instalment_cents")?);
+    let plan = InstalmentPlan {
+        amount: instalment.ok_or(FromSqlError::InvalidType)?,
+        tax: money("instalment_tax_cents")?,
+        first_due_date: date(row.get("first_due_day")?),
+        day_of_month: row.get("due_day_of_month")?,
+        count: row.get("instalment_count")?,
+        first_amount_due: amount(row.get("first_instalment_cents")?),
+    };
+    let tolerance = money("shortfall_tolerance_cents")?;
+    let ledger = (FIXED.len()..).take(LedgerAccount::ALL.len());
+    let ledger = ledger.map(|column| row.get(column).map(Money::from_cents));
+    let paid_off = match maybe_day("paid_off_day")? {
+        None => None,
+        Some(paid_off_date) => Some(AccountPaidOff {
+            paid_off_date,
+            release_date: date(row.get("release_day")?),
+            statutory_date: date(row.get("statutory_day")?),
+        }),
+    };
+    Ok(AccountRow {
+        key: row.get("account_key")?,
+        product: word(row, "product")?,
+        instalments: Instalments::shifted(plan, tolerance, shifts_from(row.get("shifts")?)?),
+        grace_days: row.get("late_fee_grace_days")?,
+        terms: None,
+        ledger: ledger.collect::<Result<_, _>>()?,
+        accrued_through: date(row.get("accrued_through_day")?),
+        billed: money("billed_cents")?,
+        rate: word(row, "annual_rate")?,
+        rate_from: date(row.get("rate_day")?),
+        charged_off_total: money("charged_off_cents")?,
+        charged_off: maybe_day("charged_off_day")?,
+        non_accrual: maybe_day("non_accrual_day")?,
+        late_after_all: maybe_day("late_after_all_day")?,
+        paid_off,
+        last_position: row.get("last_position")?,
+    })
+}

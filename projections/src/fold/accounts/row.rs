@@ -1,0 +1,183 @@
+//! One account's row, and what each event changes in it.
+
+use chrono::{DateTime, Days, NaiveDate};
+use ledger::domain::account::events::{AccountPaidOff, Event};
+use ledger::domain::account::instalments::Instalments;
+use ledger::domain::account::terms::Terms;
+use ledger::domain::cutoff::eastern_date;
+use ledger::domain::journal::{LedgerAccount, Line};
+use ledger::domain::money::{Money, Rate};
+use ledger::domain::product::Product;
+
+use super::At;
+
+/// One account.
+#[derive(Debug)]
+pub(crate) struct AccountRow {
+    pub(super) key: i64,
+    pub(super) product: Product,
+    /// As they fall due by everything that is known.
+    pub(super) instalments: Instalments,
+    /// Of its late fee, if the contract has one.
+    pub(super) grace_days: Option<u16>,
+    /// Set until the row is in the table.
+    pub(super) terms: Option<Box<Terms>>,
+    /// In the order of the chart.
+    pub(super) ledger: Vec<Money>,
+    pub(super) accrued_through: NaiveDate,
+    /// What payments have satisfied of the instalments.
+    pub(super) billed: Money,
+    pub(super) rate: Rate,
+    /// The first day that earns at it.
+    pub(super) rate_from: NaiveDate,
+    /// What all charge-offs take, whatever was recovered since.
+    pub(super) charged_off_total: Money,
+    /// Set once everything owed was charged off.
+    pub(super) charged_off: Option<NaiveDate>,
+    pub(super) non_accrual: Option<NaiveDate>,
+    /// The last day on which something was recorded by which a met instalment may have been late.
+    pub(super) late_after_all: Option<NaiveDate>,
+    pub(super) paid_off: Option<AccountPaidOff>,
+    pub(super) last_position: i64,
+}
+
+impl AccountRow {
+    pub(super) fn new(terms: &Terms, at: At) -> Self {
+        Self {
+            key: at.position,
+            product: terms.product,
+            instalments: Instalments::new(terms),
+            grace_days: terms.late_fee.map(|fee| fee.grace_days),
+            terms: Some(Box::new(terms.clone())),
+            ledger: vec![Money::ZERO; LedgerAccount::ALL.len()],
+            accrued_through: terms.opened_date,
+            billed: Money::ZERO,
+            rate: terms.annual_rate,
+            rate_from: terms.interest_paid_through,
+            charged_off_total: Money::ZERO,
+            charged_off: None,
+            non_accrual: None,
+            late_after_all: None,
+            paid_off: None,
+            last_position: at.position,
+        }
+    }
+
+    pub(in crate::fold) const fn key(&self) -> i64 {
+        self.key
+    }
+
+    pub(in crate::fold) const fn product(&self) -> Product {
+        self.product
+    }
+
+    fn post(&mut self, lines: &[Line]) {
+        for line in lines {
+            let at = LedgerAccount::ALL.iter().position(|other| *other == line.account);
+            if let Some(balance) = at.and_then(|at| self.ledger.get_mut(at)) {
+                *balance += line.amount;
+            }
+        }
+    }
+
+    /// How many instalments are met, oldest first.
+    fn covered_count(&self) -> u32 {
+        self.instalments.covered_count(self.billed)
+    }
+
+    /// The due date of the oldest instalment that is not met, and of the first such one that falls
+    /// due on or after the account's last accounting day. None once nothing is owed; what was
+    /// charged off falls due no more.
+    pub(super) fn due_dates(&self) -> (Option<NaiveDate>, Option<NaiveDate>) {
+        if self.paid_off.is_some() {
+            return (None, None);
+        }
+        let covered = self.covered_count();
+        let count = self.instalments.plan().count;
+        let oldest = self.instalments.due_date(covered.min(count.saturating_sub(1)));
+        let yesterday = self.accrued_through.pred_opt().unwrap_or(self.accrued_through);
+        let next = covered.max(self.instalments.due_count(yesterday));
+        let next =
+            (next < count && self.charged_off.is_none()).then(|| self.instalments.due_date(next));
+        (Some(oldest), next)
+    }
+
+    /// Notes the day of recording if a fee may be due for an instalment that is met: it was met after
+    /// its grace was over, or what was paid within the grace is now another than before. `met` is
+    /// how many were met before the event.
+    fn look_for_late(&mut self, event: &Event, met: u32, at: At) {
+        let Some(grace) = self.grace_days else { return };
+        let Some(effective) = event.effective_date() else { return };
+        let recorded = eastern_date(DateTime::from_timestamp_nanos(at.nanos));
+        let last_grace_day = |index: u32| {
+            let due = self.instalments.due_date(index);
+            due.checked_add_days(Days::new(grace.into())).unwrap_or(NaiveDate::MAX)
+        };
+        let judged_anew = (0..self.covered_count())
+            .rev()
+            .map(|index| (index, last_grace_day(index)))
+            .take_while(|(index, last)| *index >= met || *last >= effective);
+        if judged_anew.into_iter().any(|(_, last)| last < recorded) {
+            self.late_after_all = Some(recorded);
+        }
+    }
+
+    pub(super) const fn set_charged_off_total(&mut self, total: Money) {
+        self.charged_off_total = total;
+    }
+
+    /// What an event posts, and through which day. Other due dates catch nothing up, unless payments
+    /// pay something else.
+    fn post_event(&mut self, event: &Event) {
+        let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) else {
+            return;
+        };
+        self.post(&posting.lines);
+        self.billed = posting.billed.unwrap_or(self.billed);
+        let moves_dates = matches!(event, Event::ExtensionGranted(_) | Event::DueDateChanged(_));
+        if !moves_dates || posting.restates() {
+            let through = posting.gl_date(effective).max(effective);
+            self.accrued_through = self.accrued_through.max(through);
+        }
+    }
+
+    pub(super) fn follow(&mut self, event: &Event, at: At) {
+        let met = self.covered_count();
+        self.post_event(event);
+        match event {
+            Event::AccountPaidOff(paid_off) => self.paid_off = Some(paid_off.clone()),
+            Event::PayoffReversed(_) => self.paid_off = None,
+            Event::RateChanged(changed) if changed.effective_date >= self.rate_from => {
+                (self.rate, self.rate_from) = (changed.annual_rate, changed.effective_date);
+            }
+            Event::ExtensionGranted(granted) => self.instalments.shift(granted.shift()),
+            Event::DueDateChanged(changed) => self.instalments.shift(changed.shift()),
+            Event::AccountChargedOff(charged_off) if charged_off.part.is_none() => {
+                self.charged_off = Some(charged_off.effective_date);
+            }
+            Event::NonAccrualStarted(started) => self.non_accrual = Some(started.as_of),
+            Event::AccrualResumed(_) => self.non_accrual = None,
+            Event::AccountOpened(_)
+            | Event::PaymentScheduled(_)
+            | Event::PaymentCancelled(_)
+            | Event::PaymentApplied(_)
+            | Event::PaymentReceived(_)
+            | Event::PaymentReturned(_)
+            | Event::PaymentReinstated(_)
+            | Event::FeeAssessed(_)
+            | Event::FeeWaived(_)
+            | Event::RateChanged(_)
+            | Event::PrincipalAdjusted(_)
+            | Event::AccountChargedOff(_)
+            | Event::PayoffQuoted(_)
+            | Event::CreditRefunded(_)
+            | Event::RefundReturned(_)
+            | Event::LienRecorded(_)
+            | Event::LienReleased(_)
+            | Event::RequestRefused(_)
+            | Event::NothingChanged(_) => {}
+        }
+        self.look_for_late(event, met, at);
+        self.last_position = at.position;
+    }
+}
