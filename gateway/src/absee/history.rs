@@ -82,16 +82,28 @@ pub fn infer(months: &[LoanMonth]) -> Vec<Option<Inferred>> {
     inferred
 }
 
-/// Where the interest counts from that follows a month, by the same reading: for months that are
-/// boarded and not replayed.
-pub fn boarding(months: &[LoanMonth], index: usize) -> Option<Origin> {
-    let month = months.get(index)?;
-    let day = month.paid_through?;
-    Some(Origin {
-        paid_through: day.min(month.period_end),
-        unpaid: Money::ZERO,
-        carry: Carry::default(),
-    })
+/// Where interest counts from after a month, as it is reported: from the last payment's day, nothing
+/// being unpaid.
+pub fn reported(month: &LoanMonth) -> Option<Origin> {
+    let paid_through = month.paid_through?.min(month.period_end);
+    Some(Origin { paid_through, unpaid: Money::ZERO, carry: Carry::default() })
+}
+
+/// Where interest counts from after a month in which a loan is boarded for good: as reported, with
+/// the remainder that the months after it show. None if the month does not tell, since it paid
+/// interest alone and left some unpaid, or nothing is owed.
+pub fn boarding(
+    months: &[LoanMonth],
+    inferred: &[Option<Inferred>],
+    index: usize,
+) -> Option<Origin> {
+    let month = months.get(index).filter(|month| !month.is_closed())?;
+    let reported = reported(month)?;
+    let next = inferred.get(index..)?.iter().skip(1).flatten().next();
+    let same =
+        next.map(|next| next.origin).filter(|origin| origin.paid_through == reported.paid_through);
+    let tells = month.paid.is_zero() || month.principal.is_positive() || same.is_some();
+    tells.then(|| same.unwrap_or(reported))
 }
 
 /// Months without a gap, and the readings of them that are kept.
@@ -193,10 +205,11 @@ impl Stretch {
 
 /// Splits exact unpaid interest into cents and what is below one.
 fn split(exact: Decimal) -> (Money, Carry) {
-    let most = Decimal::new(999_999, 8);
+    // The most below nothing that a carry can be.
+    let least = Decimal::from_parts(999_999, 0, 0, true, 8);
     let exact = exact.round_dp(8);
     if exact.is_sign_negative() {
-        return (Money::ZERO, Carry::new(exact.max(-most)).unwrap_or_default());
+        return (Money::ZERO, Carry::new(exact.max(least)).unwrap_or_default());
     }
     let cents = Money::round_down(exact);
     (cents, Carry::new(exact.saturating_sub(cents.decimal())).unwrap_or_default())

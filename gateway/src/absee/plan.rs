@@ -89,8 +89,15 @@ pub fn reported_day(month: &LoanMonth) -> NaiveDate {
     day.filter(|day| *day <= month.period_end).unwrap_or(month.period_end)
 }
 
+/// One payment of everything that was paid on the loan itself, on the reported day: the part for
+/// fees was owed and paid elsewhere, and leaves nothing.
+pub fn net_payment(month: &LoanMonth) -> Vec<Paying> {
+    let on = reported_day(month);
+    month.paid_on_loan().amount().map(|amount| Paying { on, amount }).into_iter().collect()
+}
+
 /// What happened in `month`, given what the account's rate was before it and on which days it was
-/// paid. Payments of fees are a fee on the day and the same money.
+/// paid. Payments of fees are a fee on the day and the same money, unless `paid` is net of them.
 pub fn events(month: &LoanMonth, rate_before: Option<Rate>, paid: &[Paying]) -> Vec<Step> {
     let start = month.period_start;
     let end = month.period_end;
@@ -110,7 +117,9 @@ pub fn events(month: &LoanMonth, rate_before: Option<Rate>, paid: &[Paying]) -> 
         steps.push(Step { name: "extension", on: start, command });
     }
     for (index, payment) in paid.iter().enumerate() {
+        let total = payment.amount.money() + rest_of(paid, index);
         let fee = month.other.amount().filter(|fee| index == 0 && *fee <= payment.amount);
+        let fee = fee.filter(|_| total == month.paid);
         if let Some(amount) = fee {
             let command = Command::AssessFee { kind: FeeKind::Late, amount };
             steps.push(Step { name: "fee", on: payment.on, command });
@@ -128,6 +137,12 @@ pub fn events(month: &LoanMonth, rate_before: Option<Rate>, paid: &[Paying]) -> 
         steps.push(Step { name: "adjustment", on: end, command });
     }
     steps
+}
+
+/// What the payments but one come to.
+fn rest_of(paid: &[Paying], index: usize) -> Money {
+    let others = paid.iter().enumerate().filter(|(other, _)| *other != index);
+    ledger::domain::money::total(others.map(|(_, payment)| payment.amount.money()))
 }
 
 /// What is owed after the month's payments and is not expected any more: all of it.

@@ -6,7 +6,7 @@ mod verdict;
 use std::sync::Arc;
 
 use ledger::domain::account::Denial;
-use ledger::domain::money::Money;
+use ledger::domain::money::{Carry, Money};
 use ledger::domain::rulebook::Rulebook;
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ pub use reasons::Reason;
 pub use verdict::{Figures, Row, Status};
 
 use super::billing::{Position, positions};
-use super::history::{Explained, Inferred, Origin, boarding as reported_origin, infer};
+use super::history::{Explained, Inferred, Origin, boarding, infer, reported};
 use super::loans::Loan;
 use super::plan::{self, Paying};
 use super::record::LoanMonth;
@@ -96,14 +96,11 @@ impl Known<'_> {
         let origin = match origin {
             Some(origin) => origin,
             // Without a payment nothing but the balance and the days past due is compared.
-            None if month.paid.is_zero() => {
-                let index = index.checked_sub(1)?;
-                reported_origin(&self.loan.months, index).unwrap_or(Origin {
-                    paid_through: before.period_end,
-                    unpaid: Money::ZERO,
-                    carry: ledger::domain::money::Carry::default(),
-                })
-            }
+            None if month.paid.is_zero() => reported(before).unwrap_or(Origin {
+                paid_through: before.period_end,
+                unpaid: Money::ZERO,
+                carry: Carry::default(),
+            }),
             None => return Some(Row::not_boarded(self.loan, month)),
         };
         let explained = match (other, inferred) {
@@ -166,18 +163,9 @@ impl Known<'_> {
         rows
     }
 
-    /// The loan's account as of the end of a month, with the remainder that the months after it
-    /// show. None if that month does not say where interest counts from.
     fn board(&self, index: usize) -> Option<Replay> {
-        let month = self.loan.months.get(index)?;
-        let reported = reported_origin(&self.loan.months, index)?;
-        let next = self.inferred.get(index..)?.iter().skip(1).flatten().next();
-        let same = next
-            .map(|next| next.origin)
-            .filter(|origin| origin.paid_through == reported.paid_through);
-        let boards = month.paid.is_zero() || month.principal.is_positive() || same.is_some();
-        let replay = self.board_from(index, &same.unwrap_or(reported)).ok();
-        replay.filter(|_| boards)
+        let origin = boarding(&self.loan.months, self.inferred, index)?;
+        self.board_from(index, &origin).ok()
     }
 
     fn is_gap(&self, index: usize) -> bool {

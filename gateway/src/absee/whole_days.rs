@@ -49,6 +49,6 @@ fn fits(month: &LoanMonth) -> Option<bool> {
             accrual.dollars().saturating_sub(reported)
         })
         .take_while(|apart| *apart < cent)
-        .any(|apart| apart > -cent);
+        .any(|apart| apart.saturating_add(cent).is_sign_positive());
     Some(fits)
 }

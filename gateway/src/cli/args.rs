@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::calendar::CalendarArgs;
-use super::client::{Service, accounts, audit, operations, payments, titles};
+use super::client::{Service, accounts, audit, import, operations, payments, titles};
 use super::offline::{backup, export, inspect, projections, replay, restore, verify};
 use super::output::Output;
 use super::quote;
@@ -59,6 +59,8 @@ pub enum Command {
     /// Works out what a contract would come to, from its terms alone.
     #[command(subcommand)]
     Quote(quote::Verb),
+    /// Puts a portfolio that was serviced elsewhere on the books of a server.
+    Import(Service<import::Verb>),
     /// Replays somebody else's records through the ledger and compares the figures.
     #[command(subcommand)]
     Reconcile(reconcile::Verb),

@@ -6,6 +6,7 @@ pub mod batch;
 pub mod call;
 pub mod connection;
 pub mod failure;
+pub mod import;
 pub mod operations;
 pub mod payments;
 pub mod raw;

@@ -36,6 +36,7 @@ Examples:
 
 /// See [`Verb::AbsEe`].
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct AbsEe {
     /// The files.
     #[command(flatten)]
@@ -174,14 +175,8 @@ fn cells(row: &Row) -> Vec<String> {
 
 /// The months as CSV: one line each, with the names of the JSON form.
 fn write_csv(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
-    let mut write = |record: &[String]| {
-        csv.write_record(record).map_err(|error| match error.into_kind() {
-            csv::ErrorKind::Io(error) => error,
-            other => io::Error::other(format!("{other:?}")),
-        })
-    };
-    write(&CSV_HEADING.map(str::to_owned))?;
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record(CSV_HEADING)?;
     for row in rows {
         let mut record = cells(row);
         // The reason has a column of its own here, and so have the judgements.
@@ -191,9 +186,10 @@ fn write_csv(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
         record.push(row.within_one_cent.to_string());
         record.push(row.days_match.map_or_else(String::new, |matches| matches.to_string()));
         record.push(row.reason.map_or("", Reason::as_str).to_owned());
-        write(&record)?;
+        csv.write_record(&record)?;
     }
-    csv.flush()
+    let text = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    out.write_all(&text)
 }
 
 const CSV_HEADING: [&str; 16] = [

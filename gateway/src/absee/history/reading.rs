@@ -98,7 +98,7 @@ pub(super) fn branches(
     before: Option<&LoanMonth>,
     recent: &[Money],
 ) -> Vec<Branch> {
-    let from = Month::new(&node.after, month, before);
+    let from = Trial::new(&node.after, month, before);
     let reported = month.paid_through;
     let mut found = Vec::new();
     if let Some(day) = reported.filter(|day| *day >= node.after.paid_through) {
@@ -129,8 +129,8 @@ pub(super) fn branches(
     found
 }
 
-/// A month and the state before it.
-struct Month<'a> {
+/// A month and the state before it, in which payments are tried.
+struct Trial<'a> {
     known: &'a Known,
     month: &'a LoanMonth,
     balance: Money,
@@ -138,7 +138,7 @@ struct Month<'a> {
     rate: Rate,
 }
 
-impl<'a> Month<'a> {
+impl<'a> Trial<'a> {
     fn new(known: &'a Known, month: &'a LoanMonth, before: Option<&LoanMonth>) -> Self {
         let rate = month.rate().unwrap_or_default();
         let rate_before = before.and_then(LoanMonth::rate).unwrap_or(rate);

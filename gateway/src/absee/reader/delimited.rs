@@ -65,10 +65,9 @@ pub(super) fn read(
 }
 
 fn malformed(error: csv::Error) -> ReadError {
-    let line = error.position().map_or(1, csv::Position::line);
-    let problem = error.to_string();
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => ReadError::Io(error),
-        _ => ReadError::Malformed { line, problem },
+    if error.is_io_error() {
+        return ReadError::Io(error.into());
     }
+    let line = error.position().map_or(1, csv::Position::line);
+    ReadError::Malformed { line, problem: error.to_string() }
 }

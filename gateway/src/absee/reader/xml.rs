@@ -77,9 +77,11 @@ pub(super) fn read(
         let event = xml.read_event_into(&mut buffer);
         let line = xml.get_ref().line;
         let wrong = |problem: String| ReadError::Malformed { line, problem };
-        let event = event.map_err(|error| match error {
-            quick_xml::Error::Io(error) => ReadError::Io(io::Error::new(error.kind(), error)),
-            error => wrong(error.to_string()),
+        let event = event.map_err(|error| {
+            if let quick_xml::Error::Io(error) = &error {
+                return ReadError::Io(io::Error::new(error.kind(), error.to_string()));
+            }
+            wrong(error.to_string())
         })?;
         match event {
             Event::Start(start) => {

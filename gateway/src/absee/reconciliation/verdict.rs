@@ -44,6 +44,7 @@ pub enum Status {
 
 /// One month of one loan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a judgement of its own")]
 pub struct Row {
     /// The loan's number in the pool.
     pub asset: String,
