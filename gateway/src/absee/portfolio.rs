@@ -34,37 +34,46 @@ pub struct Imported {
     pub principal: Money,
     /// The boarding, and what followed, in order.
     pub entries: Vec<Entry>,
-    /// Months after it that are not played, since one before them is missing.
+    /// Months that are not played: before the boarding, or after a month that is missing.
     pub left_out: usize,
 }
 
-/// The loan as of the month that ends on or after `as_of` first and tells enough to be boarded, or
-/// as of its first such month. None if there is none.
+/// The loan as of its first month that ends on or after `as_of` and tells enough to be boarded;
+/// without a day, as of the month from which the most months can be played. None if there is none.
 pub fn import(loan: &Loan, as_of: Option<NaiveDate>, rules: &Arc<Rulebook>) -> Option<Imported> {
     let months = &loan.months;
     let (inferred, positions) = (infer(months), positions(months));
-    let wanted = |month: &LoanMonth| as_of.is_none_or(|day| month.period_end >= day);
-    let (index, step) = months.iter().enumerate().find_map(|(index, month)| {
-        let origin = boarding(months, &inferred, index).filter(|_| wanted(month))?;
+    let boardable = (0..months.len()).filter_map(|index| {
+        let month = months.get(index)?;
+        let origin = boarding(months, &inferred, index)?;
         let position = positions.get(index)?.as_ref()?;
-        Some((index, plan::boarding(month, &origin, position)?))
-    })?;
-    let boarded = months.get(index)?;
+        Some((index, month, plan::boarding(month, &origin, position)?))
+    });
+    let (index, boarded, step) = match as_of {
+        Some(day) => boardable.into_iter().find(|(_, month, _)| month.period_end >= day)?,
+        // Of equals the first: the maximum is searched from the end.
+        None => boardable.rev().max_by_key(|(index, ..)| following(months, *index).count())?,
+    };
     let mut account = Account::new(loan, rules);
     account.play(boarded, step);
     let mut before = boarded;
-    let mut left_out = 0_usize;
-    for month in months.iter().skip(index.saturating_add(1)) {
-        if left_out > 0 || !month.follows(before) {
-            left_out = left_out.saturating_add(1);
-            continue;
-        }
+    let mut played = 0_usize;
+    for month in following(months, index) {
         account.month(before, month);
         before = month;
+        played = played.saturating_add(1);
     }
+    let left_out = months.len().saturating_sub(played.saturating_add(1));
     let (asset, principal) = (loan.asset.clone(), boarded.end_balance);
     let (account, entries) = (loan.account.clone(), account.entries);
     Some(Imported { asset, account, principal, entries, left_out })
+}
+
+/// The months after one of them, as far as none is missing.
+fn following(months: &[LoanMonth], index: usize) -> impl Iterator<Item = &LoanMonth> {
+    let after = index.saturating_add(1);
+    let pairs = months.iter().skip(index).zip(months.iter().skip(after));
+    pairs.take_while(|(before, month)| month.follows(before)).map(|(_, month)| month)
 }
 
 /// An account as it will be, to tell a recovery from a payment, and what is left to be charged off.

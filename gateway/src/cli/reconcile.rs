@@ -246,3 +246,6 @@ fn lines(answer: &Answer<'_>) -> Vec<[String; 2]> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,7 @@ pub struct AbsEe {
     #[command(flatten)]
     pub files: Files,
     /// Board each loan as of its first month that ends on this day or later, YYYY-MM-DD. Default:
-    /// its first month.
+    /// the month that the most months follow without a gap.
     #[arg(long, value_name = "DATE")]
     pub as_of: Option<NaiveDate>,
 }
@@ -77,7 +77,7 @@ struct Totals {
     replayed: u64,
     /// Commands that failed; each was told.
     failed: u64,
-    /// Months that are not played, since one before them is missing.
+    /// Months that are not played: before the boarding, or after a month that is missing.
     months_left_out: usize,
     /// Rows that could not be read.
     rejected: usize,
@@ -268,3 +268,6 @@ impl Totals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
