@@ -171,3 +171,54 @@ fn next_due(month: &LoanMonth, each: Amount, day: u32) -> Open {
     let paid = (each.money() - billed).at_least_zero().min(each.money());
     settled(Open { due, paid }, each, day)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::absee::reader::Reading;
+
+    /// Months of one loan with an instalment of 300.00: end, days past due, billed next, paid,
+    /// months extended.
+    fn positions_of(rows: &[[&str; 5]]) -> Vec<(String, Option<String>)> {
+        let mut text = "assetNumber,reportingPeriodScheduledPaymentAmount,\
+            reportingPeriodActualEndBalanceAmount,reportingPeriodEndingDate,\
+            currentDelinquencyStatus,nextReportingPeriodPaymentAmountDue,totalActualAmountPaid,\
+            paymentExtendedNumber\n"
+            .to_owned();
+        for [end, days, next, paid, extended] in rows {
+            text += &format!("1,300,9000,{end},{days},{next},{paid},{extended}\n");
+        }
+        let mut reading = Reading::default();
+        reading.add_stream("rows", text.as_bytes()).unwrap();
+        assert_eq!(reading.rejected, []);
+        let told = |position: Option<Position>| {
+            let position = position.unwrap();
+            let rest = position.first_amount_due.map(|rest| rest.to_string());
+            (position.first_due.to_string(), rest)
+        };
+        positions(&reading.months).into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn the_day_is_learnt_from_a_month_past_due_and_what_is_billed_tells_a_part_payment() {
+        let found = positions_of(&[
+            ["03-31-2026", "0", "300", "300", ""],
+            ["04-30-2026", "12", "600", "0", ""],
+            ["05-31-2026", "13", "500", "400", "0"],
+        ]);
+        assert_eq!(found[0], ("2026-04-18".to_owned(), None));
+        assert_eq!(found[1], ("2026-04-18".to_owned(), None));
+        assert_eq!(found[2], ("2026-05-18".to_owned(), Some("200.00".to_owned())));
+    }
+
+    #[test]
+    fn nine_tenths_are_enough_and_an_extension_moves_the_date() {
+        let found = positions_of(&[
+            ["04-30-2026", "12", "600", "0", ""],
+            ["05-31-2026", "", "", "270", ""],
+            ["06-30-2026", "", "", "0", "2"],
+        ]);
+        assert_eq!(found[1].0, "2026-05-18");
+        assert_eq!(found[2].0, "2026-07-18");
+    }
+}

@@ -214,3 +214,83 @@ fn split(exact: Decimal) -> (Money, Carry) {
     let cents = Money::round_down(exact);
     (cents, Carry::new(exact.saturating_sub(cents.decimal())).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::absee::reader::Reading;
+
+    /// Months of one loan at 7.3 %, 2.00 a day on 10,000: end, paid, interest, principal, balance.
+    fn months(rows: &[[&str; 6]]) -> Vec<LoanMonth> {
+        let mut text = "assetNumber,originalInterestRatePercentage,reportingPeriodEndingDate,\
+            interestPaidThroughDate,totalActualAmountPaid,actualInterestCollectedAmount,\
+            actualPrincipalCollectedAmount,reportingPeriodActualEndBalanceAmount\n"
+            .to_owned();
+        for [end, day, paid, interest, principal, balance] in rows {
+            text += &format!("1,0.073,{end},{day},{paid},{interest},{principal},{balance}\n");
+        }
+        let mut reading = Reading::default();
+        reading.add_stream("rows", text.as_bytes()).unwrap();
+        assert_eq!(reading.rejected, []);
+        reading.months
+    }
+
+    const BOARDED: [&str; 6] = ["03-31-2026", "03-01-2026", "300", "60", "240", "10000"];
+
+    fn second(row: [&str; 6]) -> Inferred {
+        infer(&months(&[BOARDED, row]))[1].unwrap()
+    }
+
+    #[test]
+    fn a_payment_on_its_day_is_found_there() {
+        let found = second(["04-30-2026", "04-01-2026", "310", "62", "248", "9752"]);
+        assert_eq!(found.explained, Explained::OnItsDay);
+        assert_eq!(found.origin.paid_through.to_string(), "2026-03-01");
+        assert_eq!(found.origin.unpaid, Money::ZERO);
+    }
+
+    #[test]
+    fn a_payment_on_another_day_is_found_there() {
+        let found = second(["04-30-2026", "04-03-2026", "310", "62", "248", "9752"]);
+        let day = "2026-04-01".parse().unwrap();
+        assert_eq!(found.explained, Explained::OnAnotherDay(day));
+    }
+
+    #[test]
+    fn two_payments_are_told_from_one() {
+        // 300.00 on 11 April: 82.00 and 218.00; 300.00 on 21 April: 10 days on 9,782.00, 19.56.
+        let found = second(["04-30-2026", "04-21-2026", "600", "101.56", "498.44", "9501.56"]);
+        let day = "2026-04-11".parse().unwrap();
+        assert_eq!(found.explained, Explained::TwoPayments(day, "300".parse().unwrap()));
+    }
+
+    #[test]
+    fn interest_that_a_short_payment_leaves_is_carried_on() {
+        let rows = [
+            BOARDED,
+            ["04-30-2026", "04-01-2026", "40", "40", "0", "10000"],
+            ["05-31-2026", "05-01-2026", "310", "82", "228", "9772"],
+        ];
+        let found = infer(&months(&rows))[2].unwrap();
+        assert_eq!(found.explained, Explained::OnItsDay);
+        assert_eq!(found.origin.unpaid.to_string(), "22.00");
+        assert_eq!(found.origin.paid_through.to_string(), "2026-04-01");
+    }
+
+    #[test]
+    fn the_remainder_is_below_half_a_cent_and_nothing_explains_more() {
+        // 62.00 are exact; 62.01 take a remainder of half a cent, 62.02 more than there can be.
+        let found = second(["04-30-2026", "04-01-2026", "310", "62.01", "247.99", "9752.01"]);
+        assert_eq!(found.explained, Explained::WithinACent);
+        let found = second(["04-30-2026", "04-01-2026", "310", "62.13", "247.87", "9752.13"]);
+        assert_eq!(found.explained, Explained::Not);
+        assert_eq!(split("-0.0049".parse().unwrap()).1.to_string(), "-0.0049");
+        assert_eq!(split("22.0049".parse().unwrap()).0.to_string(), "22.00");
+    }
+
+    #[test]
+    fn a_month_that_is_missing_ends_what_is_known() {
+        let rows = [BOARDED, ["05-31-2026", "05-01-2026", "310", "122", "188", "9812"]];
+        assert_eq!(infer(&months(&rows)), [None, None]);
+    }
+}
