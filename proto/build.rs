@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// What the crate exports; everything else is found by following imports.
-const ROOTS: [&str; 8] = [
+const ROOTS: [&str; 9] = [
     "payledger/v1/types.proto",
     "payledger/v1/errors.proto",
     "payledger/v1/accounts.proto",
@@ -13,6 +13,7 @@ const ROOTS: [&str; 8] = [
     "payledger/v1/titles.proto",
     "payledger/v1/audit.proto",
     "payledger/v1/operations.proto",
+    "payledger/v1/books.proto",
     // Imported by none of them, but what error details are made of: reflection must know it.
     "google/rpc/error_details.proto",
 ];

@@ -22,7 +22,7 @@ use ledger::domain::interest::DayCount;
 use ledger::domain::money::{Carry, Currency, Money};
 use ledger::domain::product::Product;
 use ledger::domain::rulebook::Rulebook;
-use ledger::engine::{Engine, Request};
+use ledger::engine::{BooksMode, Engine, Request};
 use ledger::ids::{AccountId, Actor, PaymentId, RequestId};
 use ledger::store::EventStore;
 use ledger::store::embedded::{Embedded, Options};
@@ -156,6 +156,7 @@ async fn open(data_dir: PathBuf) -> Outcome<()> {
             server: server.clone(),
             set_clock: None,
             runner: false,
+            books: BooksMode::default(),
         };
         let started = Instant::now();
         let service = Service::start(settings).await?;

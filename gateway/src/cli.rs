@@ -34,6 +34,7 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
         Command::Audit(service) => {
             client::run(&service.connection, service.verb.call()?, form, out)
         }
+        Command::Books(service) => client::books::run(service, form, out),
         Command::Operations(service) => {
             client::run(&service.connection, service.verb.call()?, form, out)
         }

@@ -1,6 +1,7 @@
 //! Conversions between the wire's types and the ledger's: pure, and refusing with the field's path.
 
 pub mod answers;
+pub mod books;
 pub mod commands;
 pub mod enums;
 pub mod ids;

@@ -5,8 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledger::envelope::Position;
 use prost::Message;
 use proto::payledger::v1::{
-    ErrorReason, ListAccountsRequest, ListInstalmentsRequest, ListPaymentsRequest,
-    ListPayoffQuotesRequest, ListPendingPaymentsRequest, ListRefundsRequest, ListTitlesRequest,
+    ErrorReason, ListAccountingDaysRequest, ListAccountsRequest, ListInstalmentsRequest,
+    ListPaymentsRequest, ListPayoffQuotesRequest, ListPendingPaymentsRequest, ListRefundsRequest,
+    ListRestatementsRequest, ListTitlesRequest,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,8 @@ list_request! {
     ListPendingPaymentsRequest => "pending_payments",
     ListRefundsRequest => "refunds",
     ListTitlesRequest => "titles",
+    ListAccountingDaysRequest => "accounting_days",
+    ListRestatementsRequest => "restatements",
 }
 
 /// Where the page before ended.

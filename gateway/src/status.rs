@@ -70,6 +70,21 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::NoLien
         | ErrorReason::LienExists
         | ErrorReason::ProductHasNoTitle
+        | ErrorReason::DayNotAfterCurrent
+        | ErrorReason::DayInFuture
+        | ErrorReason::DayNotOpened
+        | ErrorReason::DayAlreadyClosed
+        | ErrorReason::DayIsCurrent
+        | ErrorReason::EarlierDayOpen
+        | ErrorReason::DayNotSettled
+        | ErrorReason::WindowsUnsealed
+        | ErrorReason::MonthAlreadyClosed
+        | ErrorReason::MonthHasNoDays
+        | ErrorReason::MonthIsCurrent
+        | ErrorReason::MonthHasOpenDay
+        | ErrorReason::EarlierMonthOpen
+        | ErrorReason::DayNotClosed
+        | ErrorReason::MonthNotClosed
         | ErrorReason::ClockNotSettable
         | ErrorReason::ClockMovesForwardOnly => Code::FailedPrecondition,
         ErrorReason::MessageTooLarge | ErrorReason::Overloaded => Code::ResourceExhausted,

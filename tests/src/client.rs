@@ -251,7 +251,7 @@ impl Client {
     /// The trial balance once the read models hold the whole log.
     pub async fn trial_balance(&self) -> Answer<GetTrialBalanceResponse> {
         let min_position = self.head().await?;
-        let request = GetTrialBalanceRequest { through_date: None, min_position };
+        let request = GetTrialBalanceRequest { min_position, ..GetTrialBalanceRequest::default() };
         Ok(self.operations().get_trial_balance(request).await?.into_inner())
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use gateway::serve::{Service, ServiceError, ServiceSettings};
 use gateway::server::{Drained, Settings, Shutdown};
+use ledger::engine::BooksMode;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -31,6 +32,7 @@ pub fn settings(data_dir: &Path, at: DateTime<Utc>) -> ServiceSettings {
         server: server_settings(),
         set_clock: Some(at),
         runner: false,
+        books: BooksMode::default(),
     }
 }
 

@@ -180,14 +180,13 @@ mod tests {
     /// Months of one loan with an instalment of 300.00: end, days past due, billed next, paid,
     /// months extended.
     fn positions_of(rows: &[[&str; 5]]) -> Vec<(String, Option<String>)> {
-        let mut text = "assetNumber,reportingPeriodScheduledPaymentAmount,\
+        let heading = "assetNumber,reportingPeriodScheduledPaymentAmount,\
             reportingPeriodActualEndBalanceAmount,reportingPeriodEndingDate,\
             currentDelinquencyStatus,nextReportingPeriodPaymentAmountDue,totalActualAmountPaid,\
-            paymentExtendedNumber\n"
-            .to_owned();
-        for [end, days, next, paid, extended] in rows {
-            text += &format!("1,300,9000,{end},{days},{next},{paid},{extended}\n");
-        }
+            paymentExtendedNumber";
+        let rows = rows.iter().map(|row| format!("1,300,9000,{}", row.join(",")));
+        let text: Vec<String> = std::iter::once(heading.to_owned()).chain(rows).collect();
+        let text = text.join("\n");
         let mut reading = Reading::default();
         reading.add_stream("rows", text.as_bytes()).unwrap();
         assert_eq!(reading.rejected, []);

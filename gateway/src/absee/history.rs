@@ -222,13 +222,12 @@ mod tests {
 
     /// Months of one loan at 7.3 %, 2.00 a day on 10,000: end, paid, interest, principal, balance.
     fn months(rows: &[[&str; 6]]) -> Vec<LoanMonth> {
-        let mut text = "assetNumber,originalInterestRatePercentage,reportingPeriodEndingDate,\
+        let heading = "assetNumber,originalInterestRatePercentage,reportingPeriodEndingDate,\
             interestPaidThroughDate,totalActualAmountPaid,actualInterestCollectedAmount,\
-            actualPrincipalCollectedAmount,reportingPeriodActualEndBalanceAmount\n"
-            .to_owned();
-        for [end, day, paid, interest, principal, balance] in rows {
-            text += &format!("1,0.073,{end},{day},{paid},{interest},{principal},{balance}\n");
-        }
+            actualPrincipalCollectedAmount,reportingPeriodActualEndBalanceAmount";
+        let rows = rows.iter().map(|row| format!("1,0.073,{}", row.join(",")));
+        let text: Vec<String> = std::iter::once(heading.to_owned()).chain(rows).collect();
+        let text = text.join("\n");
         let mut reading = Reading::default();
         reading.add_stream("rows", text.as_bytes()).unwrap();
         assert_eq!(reading.rejected, []);

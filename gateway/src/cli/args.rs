@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::calendar::CalendarArgs;
-use super::client::{Service, accounts, audit, import, operations, payments, titles};
+use super::client::{Service, accounts, audit, books, import, operations, payments, titles};
 use super::offline::{backup, export, inspect, projections, replay, restore, verify};
 use super::output::Output;
 use super::quote;
@@ -43,7 +43,7 @@ pub enum Command {
     /// Serves the ledger in a data directory, until it is told to stop.
     #[command(after_help = serve_args::EXAMPLES)]
     Serve(ServeArgs),
-    /// Opens accounts, shows what they owe, charges and waives fees.
+    /// Opens accounts, shows what they owe, charges fees, and carries out what a servicer does.
     Accounts(Service<accounts::Verb>),
     /// Schedules, cancels, receives and returns payments, and looks them up.
     Payments(Service<payments::Verb>),
@@ -51,6 +51,8 @@ pub enum Command {
     Titles(Service<titles::Verb>),
     /// Reads the recorded events, byte for byte, from a server.
     Audit(Service<audit::Verb>),
+    /// Opens and closes accounting days, and shows what their closes have sealed.
+    Books(Service<books::Verb>),
     /// Runs windows, watches and rebuilds the read models, proves the books, moves the clock.
     Operations(Service<operations::Verb>),
     /// Plays a month on the real service in a fresh directory, kills it in the middle, proves the

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod batch;
+pub mod books;
 pub mod call;
 pub mod connection;
 pub mod failure;
@@ -10,6 +11,7 @@ pub mod import;
 pub mod operations;
 pub mod payments;
 pub mod raw;
+pub mod servicing;
 pub mod titles;
 pub mod words;
 

@@ -182,7 +182,7 @@ pub(super) async fn fold_with(
                     folded.follow(recorded, &metadata, &event);
                     see(Seen { metadata: &metadata, event: &event });
                 }
-                Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_)) => {
+                Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_)) => {
                     let kind = &recorded.kind;
                     return Err(damaged(format!("a {kind} in an account's stream").into()));
                 }

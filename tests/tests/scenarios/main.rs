@@ -9,12 +9,16 @@
 mod audit;
 mod cutoffs;
 mod days;
+mod delinquency;
 mod lists;
+mod losses;
 mod payments;
+mod payoffs;
 mod reads;
 mod retries;
 mod rubbish;
 mod schedules;
+mod servicing;
 mod serving;
 mod titles;
 mod windows;

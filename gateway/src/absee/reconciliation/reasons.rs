@@ -29,6 +29,8 @@ pub enum Reason {
     PaymentDate,
     /// Two payments in the month give the reported interest.
     TwoPayments,
+    /// The month by itself is explained; the account carries a difference from an earlier one.
+    EarlierMonth,
     /// No payment on one or two days gives the reported interest.
     Unexplained,
     /// The ledger refused what was reported.
@@ -48,6 +50,7 @@ impl Reason {
             Self::RateChange => "rate_change",
             Self::PaymentDate => "payment_date",
             Self::TwoPayments => "two_payments",
+            Self::EarlierMonth => "earlier_month",
             Self::Unexplained => "unexplained",
             Self::Refused => "refused",
         }
@@ -73,7 +76,8 @@ pub(super) fn reason(
         _ if month.rate() != before.rate() => Reason::RateChange,
         Explained::OnAnotherDay(_) => Reason::PaymentDate,
         Explained::TwoPayments(..) => Reason::TwoPayments,
-        Explained::OnItsDay | Explained::WithinACent | Explained::Not => Reason::Unexplained,
+        Explained::OnItsDay | Explained::WithinACent => Reason::EarlierMonth,
+        Explained::Not => Reason::Unexplained,
     }
 }
 

@@ -102,6 +102,15 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["titles", "release"], ACCOUNT),
     (&["audit", "replay-events"], &["--type", "PaymentApplied", "--type", "PaymentReturned"]),
     (&["audit", "watch-events"], ACCOUNT),
+    (&["books", "open-day"], &["--date", "2026-03-04"]),
+    (&["books", "close-day"], &["--date", "2026-03-03"]),
+    (&["books", "close-month"], &["--month", "2026-03"]),
+    (&["books", "show"], &[]),
+    (&["books", "show"], &["--date", "2026-03-03"]),
+    (&["books", "show"], &["--month", "2026-03"]),
+    (&["books", "days"], &["--page-size", "10"]),
+    (&["books", "feed"], &["--date", "2026-03-03", "--csv"]),
+    (&["books", "restatements"], &["--date", "2026-03-03"]),
     (
         &["operations", "run-cutoff"],
         &["--product", "auto_loan", "--date", "2026-03-03", "--window", "15:00"],
@@ -112,6 +121,28 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["operations", "get-clock"], &[]),
     (&["operations", "set-clock"], &["--to", "2026-03-03T15:00:10-05:00"]),
 ];
+
+/// The same of the verbs of servicing, all of which need an account.
+const SERVICING: &[(&str, &str)] = &[
+    ("change-rate", "--annual-rate 0.05 --effective-date 2026-03-03"),
+    ("adjust-principal", "--change -25.00 --reason credit --effective-date 2026-03-03"),
+    ("grant-extension", "--kind deferral --months 2 --effective-date 2026-03-03"),
+    ("change-due-date", "--day-of-month 31 --effective-date 2026-03-03"),
+    ("charge-off", "--reason delinquency --principal 100.00 --effective-date 2026-03-03"),
+    ("quote-payoff", "--good-through-date 2026-03-03"),
+    ("get-payoff-quote", "--quote q-1"),
+    ("payoff-quotes", "--page-size 10"),
+    ("refund-credit", "--amount 8.78"),
+    ("return-refund", "--refund r-1"),
+    ("refunds", ""),
+    ("instalments", "--effective-date 2026-04-03 --known-time 2026-04-03T12:00:00-04:00"),
+    ("age", ""),
+];
+
+fn serviced((verb, flags): &(&str, &str)) -> Cli {
+    let flags: Vec<&str> = ACCOUNT.iter().copied().chain(flags.split_whitespace()).collect();
+    parsed(&["accounts", verb], &flags)
+}
 
 fn parsed(verb: &[&str], flags: &[&str]) -> Cli {
     let words = [&["payledger"], verb, flags].concat();
@@ -124,6 +155,7 @@ fn call(cli: &Cli) -> Call {
         Command::Payments(service) => service.verb.call().map(Option::unwrap),
         Command::Titles(service) => service.verb.call(),
         Command::Audit(service) => service.verb.call(),
+        Command::Books(service) => service.verb.call(),
         Command::Operations(service) => service.verb.call(),
         Command::Quote(verb) => verb.call(),
         Command::Serve(_)
@@ -151,6 +183,7 @@ fn the_command_line_is_sound() {
 fn every_method_of_the_contract_has_a_verb() {
     let mut verbs: BTreeSet<String> =
         VERBS.iter().map(|(verb, flags)| call(&parsed(verb, flags)).path()).collect();
+    verbs.extend(SERVICING.iter().map(|said| call(&serviced(said)).path()));
     // Not one call, but as many as its input needs.
     verbs.insert("/payledger.v1.PaymentService/ExecuteBatch".to_owned());
     let services = contract().services();
