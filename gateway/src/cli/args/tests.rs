@@ -180,6 +180,8 @@ fn call(cli: &Cli) -> Call {
         Command::Quote(verb) => verb.call(),
         Command::Serve(_)
         | Command::Demo(_)
+        | Command::Import(_)
+        | Command::Reconcile(_)
         | Command::Projections(_)
         | Command::Calendar(_)
         | Command::Replay(_)
