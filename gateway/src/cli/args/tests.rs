@@ -124,7 +124,7 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["books", "show"], &["--date", "2026-03-03"]),
     (&["books", "show"], &["--month", "2026-03"]),
     (&["books", "days"], &["--page-size", "10"]),
-    (&["books", "feed"], &["--date", "2026-03-03", "--csv"]),
+    (&["books", "feed"], &["--date", "2026-03-03"]),
     (&["books", "restatements"], &["--date", "2026-03-03"]),
     (&["audit", "explain"], &["--account", "a-1", "--figure", "payoff"]),
     (
