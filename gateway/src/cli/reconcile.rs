@@ -16,15 +16,16 @@ use crate::absee::summary::Summary;
 /// What is reconciled.
 #[derive(Debug, clap::Subcommand)]
 pub enum Verb {
-    /// Replays real auto loans from the SEC's asset-level data and compares interest, principal, end
-    /// balance and days past due with what was reported, loan by loan and month by month.
+    /// Replays real auto loans from the SEC's asset-level data and compares interest, principal,
+    /// end balance and days past due with what was reported, loan by loan and month by month.
     ///
     /// Needs no server: the ledger's own code decides every command. Each month is boarded from the
     /// report of the month before it; then its payment, extension, rate change, adjustment or
     /// charge-off is played as ordinary commands. Nothing is copied from what it is compared with.
     /// What filings leave out is inferred from the interest they report: where interest counts
-    /// from when a month's payment was not made on the reported day, and the remainder below a
-    /// cent. --no-hindsight infers it from earlier months alone.
+    /// from when an earlier payment was not made on its reported day, and the remainder below a
+    /// cent. The month itself and later ones help to choose; --no-hindsight infers from earlier
+    /// months alone.
     #[command(after_help = format!("{FILES}\n\n{EXAMPLES}"))]
     AbsEe(Box<AbsEe>),
 }
