@@ -67,7 +67,7 @@ pub fn report(error: &CliError, asked: Option<Output>, err: &mut impl Write) -> 
     }
     match asked {
         Some(Output::Json | Output::Jsonl) => write_json_line(err, &error.document()),
-        Some(Output::Table) | None => {
+        Some(Output::Table | Output::Csv) | None => {
             error.lines().iter().try_for_each(|line| writeln!(err, "{line}"))
         }
     }

@@ -10,6 +10,7 @@ pub mod failure;
 pub mod import;
 pub mod operations;
 pub mod payments;
+pub mod previews;
 pub mod raw;
 pub mod servicing;
 pub mod titles;

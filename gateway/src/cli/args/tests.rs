@@ -81,6 +81,21 @@ const VERBS: &[(&[&str], &[&str])] = &[
     ),
     (&["payments", "return"], &["--account", "a-1", "--payment", "p-1", "--code", "R01"]),
     (&["payments", "reinstate"], PAYMENT),
+    (&["payments", "preview-return"], &["--account", "a-1", "--payment", "p-1", "--code", "R01"]),
+    (
+        &["payments", "preview-receive"],
+        &[
+            "--account",
+            "a-1",
+            "--channel",
+            "mail",
+            "--amount",
+            "310.00",
+            "--received-date",
+            "2026-03-03",
+        ],
+    ),
+    (&["payments", "preview-reinstatement"], PAYMENT),
     (&["payments", "get"], PAYMENT),
     (&["payments", "list"], &["--channel", "wire", "--page-size", "10"]),
     (&["payments", "list-pending"], &["--product", "lease", "--window", "18:00"]),
@@ -111,6 +126,11 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["books", "days"], &["--page-size", "10"]),
     (&["books", "feed"], &["--date", "2026-03-03", "--csv"]),
     (&["books", "restatements"], &["--date", "2026-03-03"]),
+    (&["audit", "explain"], &["--account", "a-1", "--figure", "payoff"]),
+    (
+        &["accounts", "preview-change", "change-rate"],
+        &["--account", "a-1", "--annual-rate", "0.05", "--effective-date", "2026-03-03"],
+    ),
     (
         &["operations", "run-cutoff"],
         &["--product", "auto_loan", "--date", "2026-03-03", "--window", "15:00"],
@@ -237,6 +257,24 @@ fn what_is_said_is_what_is_asked() {
     assert!(lease.get("loan").is_none());
     assert!(lease.get("lien").is_none());
 
+    let (verb, flags) = VERBS[0];
+    let charges = "--late-fee-grace-days 10 --late-fee-rate 0.05 --late-fee-maximum 25.00 \
+                   --shortfall-share 0.9 --interest-carry -0.00451 --governing-state TX";
+    let flags: Vec<&str> = flags.iter().copied().chain(charges.split_whitespace()).collect();
+    let charging = told(verb, &flags);
+    assert_eq!(charging["late_fee"]["grace_days"], 10);
+    assert_eq!(charging["late_fee"]["rate"], "0.05");
+    assert_eq!(charging["late_fee"]["maximum"], "25.00");
+    assert_eq!(charging["shortfall_tolerance"]["share"], "0.9");
+    assert_eq!(charging["loan"]["interest_carry"], "-0.00451");
+    assert_eq!(charging["governing_state"], "TX");
+    for half in ["--late-fee-grace-days 10", "--late-fee-rate 0.05", "--late-fee-maximum 1.00"] {
+        let open = ["payledger", "accounts", "open"];
+        let words = open.iter().copied().chain(VERBS[0].1.iter().copied());
+        let error = Cli::try_parse_from(words.chain(half.split_whitespace())).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{half}");
+    }
+
     let schedule = told(
         &["payments", "schedule"],
         &[
@@ -256,6 +294,21 @@ fn what_is_said_is_what_is_asked() {
     );
     assert_eq!(schedule["funding"]["last_four"], "6789");
     assert_eq!(schedule["request_id"], "mine");
+    let preview = told(
+        &["accounts", "preview-change", "grant-extension"],
+        &[
+            "--account",
+            "a-1",
+            "--kind",
+            "deferral",
+            "--months",
+            "2",
+            "--effective-date",
+            "2026-03-03",
+        ],
+    );
+    assert_eq!(preview["grant_extension"]["months"], 2);
+    assert_eq!(preview["grant_extension"]["kind"], "deferral");
     let clock = told(&["operations", "set-clock"], &["--to", "2026-03-03T15:00:10-05:00"]);
     assert_eq!(clock["now_time"], "2026-03-03T20:00:10Z");
 }
