@@ -162,7 +162,7 @@ fn is_small(month: &LoanMonth, each: Amount) -> bool {
     month.next_due.is_some_and(|billed| billed.is_positive() && billed <= tenth(each))
 }
 
-/// Current: the first due date after the month's end, less what the bill for it says was paid ahead.
+/// Current: the first due date after the month's end, less what its bill says was paid ahead.
 fn next_due(month: &LoanMonth, each: Amount, day: u32) -> Open {
     let this_month = due_in(month.period_end, 0, day);
     let due =

@@ -2,12 +2,15 @@
 //! when a month began, what of it was left unpaid, and the remainder below a cent.
 //!
 //! A payment's day is reported once a month and is wrong at times, so that one history has several
-//! readings. Each reading explains every month by the payment on the reported day, on another day of
-//! the month, by two payments, or not at all; the reading that explains the most is the one to board
-//! from. A month that is explained by nothing starts anew: interest paid through its reported day.
+//! readings. Each reading explains every month by the payment on the reported day, on another day
+//! of the month, by two payments, or not at all; the reading that explains the most is the one to
+//! board from. A month that nothing explains starts anew: interest paid through its reported day.
 //!
-//! The remainder is one unknown below half a cent for each unbroken stretch. Every month narrows the
-//! interval in which it lies; it never moves a month by more than a cent.
+//! The remainder is one unknown below half a cent for each unbroken stretch. Every month narrows
+//! the interval in which it lies; it never moves a month by more than a cent.
+//!
+//! Both look back: a month's own interest, and that of months after it, help to choose the reading
+//! and the remainder, never more. [`Inferred::foreseen`] is what the months before it told alone.
 
 mod reading;
 
@@ -54,16 +57,16 @@ pub struct Inferred {
     pub origin: Origin,
     /// How it explains the month.
     pub explained: Explained,
-    /// Where the reading counts from that explained the most of the months before, when this one was
-    /// not known yet.
+    /// Where the reading counts from that explained the most of the months before, when this one
+    /// was not known yet.
     pub foreseen: Origin,
     /// Where another reading of the months before counts from, if that one explains the month on
     /// its reported day and the first does not.
     pub other: Option<Origin>,
 }
 
-/// Reads a loan's history: for each month with a payment that follows one that can be boarded, where
-/// its interest counts from.
+/// Reads a loan's history: for each month with a payment that follows one that can be boarded,
+/// where its interest counts from.
 pub fn infer(months: &[LoanMonth]) -> Vec<Option<Inferred>> {
     let mut inferred = vec![None; months.len()];
     let mut stretch = Stretch::default();
@@ -82,8 +85,8 @@ pub fn infer(months: &[LoanMonth]) -> Vec<Option<Inferred>> {
     inferred
 }
 
-/// Where interest counts from after a month, as it is reported: from the last payment's day, nothing
-/// being unpaid.
+/// Where interest counts from after a month, as it is reported: from the last payment's day,
+/// nothing being unpaid.
 pub fn reported(month: &LoanMonth) -> Option<Origin> {
     let paid_through = month.paid_through?.min(month.period_end);
     Some(Origin { paid_through, unpaid: Money::ZERO, carry: Carry::default() })

@@ -173,7 +173,8 @@ mod tests {
             <a:assetNumber>0001 - 01</a:assetNumber>\
             <a:reportingPeriodEndingDate>06-30-2026</a:reportingPeriodEndingDate>\
             <a:obligorGeographicLocation/>\
-            <a:reportingPeriodActualEndBalanceAmount>3717.93000000</a:reportingPeriodActualEndBalanceAmount>\
+            <a:reportingPeriodActualEndBalanceAmount>3717.93000000\
+            </a:reportingPeriodActualEndBalanceAmount>\
             </a:assets>\n<a:assets>\n<a:assetNumber>2</a:assetNumber></a:assets>\n</a:assetData>";
         let reading = reading(text);
         assert_eq!(reading.months[0].end_balance.to_string(), "3717.93");

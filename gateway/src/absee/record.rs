@@ -24,7 +24,7 @@ pub struct LoanMonth {
     pub end_balance: Money,
     /// `reportingPeriodScheduledPaymentAmount`, to the cent.
     pub scheduled_payment: Option<Money>,
-    /// `nextReportingPeriodPaymentAmountDue`, to the cent: what is past due and the next instalment.
+    /// `nextReportingPeriodPaymentAmountDue`, to the cent: what is past due, and the next.
     pub next_due: Option<Money>,
     /// `totalActualAmountPaid`.
     pub paid: Money,

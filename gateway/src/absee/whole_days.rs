@@ -15,7 +15,7 @@ const DAYS_MAX: usize = 400;
 pub struct WholeDays {
     /// First months that paid interest and principal on a reported day.
     pub months: usize,
-    /// Of these: a whole number of days before that day earns the reported interest, but for a cent.
+    /// Of these: a whole number of days before that day earns the interest, but for a cent.
     pub fit: usize,
 }
 
