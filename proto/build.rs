@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// What the crate exports; everything else is found by following imports.
-const ROOTS: [&str; 8] = [
+const ROOTS: [&str; 9] = [
     "payledger/v1/types.proto",
     "payledger/v1/errors.proto",
     "payledger/v1/accounts.proto",
@@ -13,6 +13,7 @@ const ROOTS: [&str; 8] = [
     "payledger/v1/titles.proto",
     "payledger/v1/audit.proto",
     "payledger/v1/operations.proto",
+    "payledger/v1/books.proto",
     // Imported by none of them, but what error details are made of: reflection must know it.
     "google/rpc/error_details.proto",
 ];
@@ -36,11 +37,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     // Maps are sorted, so that the same message is the same bytes. The largest command is boxed, so
-    // that a batch of payments does not pay for its size.
+    // that a batch of payments does not pay for its size; so is what a preview shows.
     tonic_prost_build::configure()
         .emit_rerun_if_changed(false)
         .btree_map(".")
         .boxed(".payledger.v1.BatchCommand.command.open_account")
+        .boxed(".payledger.v1.PreviewReturnResponse.outcome.accepted")
+        .boxed(".payledger.v1.PreviewReceiveResponse.outcome.accepted")
+        .boxed(".payledger.v1.PreviewReinstatementResponse.outcome.accepted")
+        .boxed(".payledger.v1.PreviewChangeResponse.outcome.accepted")
         .compile_fds(descriptors)?;
     Ok(())
 }

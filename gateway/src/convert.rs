@@ -1,10 +1,12 @@
 //! Conversions between the wire's types and the ledger's: pure, and refusing with the field's path.
 
 pub mod answers;
+pub mod books;
 pub mod commands;
 pub mod enums;
 pub mod ids;
 pub mod money;
+pub mod previews;
 pub mod schedule;
 pub mod time;
 

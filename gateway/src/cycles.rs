@@ -1,9 +1,10 @@
 //! What time drives: windows are run once they are closed, liens released once funds are good, and
-//! accounts looked at day by day.
+//! accounts looked at day by day; and the books are kept.
 //!
 //! Every step is a command with a derived request id, so that running it twice, or crashing
 //! anywhere, changes nothing.
 
+mod books;
 mod daily;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub struct Cycles {
     reads: Projections,
     turn: Arc<Mutex<()>>,
     woken: Arc<Notify>,
+    books_woken: Arc<Notify>,
 }
 
 /// A window after its run.
@@ -57,16 +59,24 @@ pub struct WindowRun {
 impl Cycles {
     /// A runner over an engine and its read models.
     pub fn new(engine: Engine, reads: Projections) -> Self {
-        Self { engine, reads, turn: Arc::default(), woken: Arc::default() }
+        let (turn, woken, books_woken) = (Arc::default(), Arc::default(), Arc::default());
+        Self { engine, reads, turn, woken, books_woken }
     }
 
     /// Makes the runner look now, since the clock was set.
     pub fn wake(&self) {
         self.woken.notify_one();
+        self.books_woken.notify_one();
     }
 
-    /// Runs what is due, and again whenever time has passed, until the server stops.
+    /// Runs what is due, and again whenever time has passed, until the server stops. The books are
+    /// kept beside the windows: a close that reads every account holds up no run.
     pub async fn run_until(self, shutdown: Shutdown) {
+        let books = self.clone().keep_books_until(shutdown.clone());
+        tokio::join!(self.run_windows_until(shutdown), books);
+    }
+
+    async fn run_windows_until(self, shutdown: Shutdown) {
         let mut daily = Daily::default();
         loop {
             if let Err(failure) = self.run_due(&mut daily).await {
@@ -81,8 +91,8 @@ impl Cycles {
     }
 
     /// Runs every closed window that has payments no seal covers, then releases the liens whose
-    /// hold is over, then looks at some of the accounts that the day may have changed. What fails is
-    /// logged and tried again the next time, and stops nothing else.
+    /// hold is over, then looks at some of the accounts that the day may have changed. What fails
+    /// is logged and tried again the next time, and stops nothing else.
     async fn run_due(&self, daily: &mut Daily) -> Result<(), Failure> {
         let now = self.engine.clock().now();
         let windows = self.ask(move |reader| reader.unsealed_windows(now)).await?;
@@ -99,7 +109,9 @@ impl Cycles {
             }
         }
         self.release_liens().await?;
-        if self.look_at_accounts(daily).await? {
+        // What accounts owe is known once the payments of the day that is over are applied.
+        let waits = windows.iter().any(|window| window.key.starts_at() > now);
+        if !waits && self.look_at_accounts(daily).await? {
             self.woken.notify_one();
         }
         Ok(())

@@ -5,8 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledger::envelope::Position;
 use prost::Message;
 use proto::payledger::v1::{
-    ErrorReason, ListAccountsRequest, ListInstalmentsRequest, ListPaymentsRequest,
-    ListPayoffQuotesRequest, ListPendingPaymentsRequest, ListRefundsRequest, ListTitlesRequest,
+    ErrorReason, ListAccountingDaysRequest, ListAccountsRequest, ListInstalmentsRequest,
+    ListPaymentsRequest, ListPayoffQuotesRequest, ListPendingPaymentsRequest, ListRefundsRequest,
+    ListRestatementsRequest, ListTitlesRequest,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,12 @@ macro_rules! list_request {
             }
 
             fn filter(&self) -> Self {
-                Self { page_size: 0, page_token: String::new(), min_position: 0, ..self.clone() }
+                // Assigned, since a list without a filter has nothing else.
+                let mut filter = self.clone();
+                filter.page_size = 0;
+                filter.page_token.clear();
+                filter.min_position = 0;
+                filter
             }
         })+
     };
@@ -65,6 +71,8 @@ list_request! {
     ListPendingPaymentsRequest => "pending_payments",
     ListRefundsRequest => "refunds",
     ListTitlesRequest => "titles",
+    ListAccountingDaysRequest => "accounting_days",
+    ListRestatementsRequest => "restatements",
 }
 
 /// Where the page before ended.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use ledger::clock::Clock;
 use ledger::domain::rulebook::Rulebook;
-use ledger::engine::{Engine, EngineError};
+use ledger::engine::{BooksMode, Engine, EngineError};
 use ledger::envelope::Position;
 use ledger::store::EventStore;
 use ledger::store::embedded::{Embedded, OpenError, Options, Witness};
@@ -36,6 +36,8 @@ pub struct ServiceSettings {
     pub set_clock: Option<DateTime<Utc>>,
     /// Whether windows and releases are run when they are due, or only by hand.
     pub runner: bool,
+    /// Who opens and closes accounting days.
+    pub books: BooksMode,
 }
 
 /// Why the service did not start, or stopped.
@@ -92,7 +94,8 @@ impl Service {
         let store = open_log(data_dir.clone()).await?;
         let clock = Arc::new(settings.set_clock.map_or(Clock::System, Clock::set_to));
         let port: Arc<dyn EventStore> = store.clone();
-        let engine = Engine::start(Arc::clone(&port), clock, Rulebook::built_in()).await?;
+        let rules = Rulebook::built_in();
+        let engine = Engine::start_with(Arc::clone(&port), clock, rules, settings.books).await?;
         let witness: Arc<dyn LogWitness> = Arc::new(ChainWitness(Arc::clone(&store)));
         let options = projections::Options { witness: Some(witness) };
         let reads = Projections::open(&data_dir, port, options).await?;

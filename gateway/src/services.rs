@@ -3,13 +3,17 @@
 mod accounts;
 mod audit;
 mod batch;
+mod books;
 mod events;
+mod explain;
 mod list;
 mod operations;
 mod payments;
+mod previews;
 mod respond;
 mod servicing;
 mod titles;
+mod trial_balance;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +69,7 @@ impl Gateway {
     pub fn routes(&self) -> RoutesBuilder {
         use wire::account_service_server::AccountServiceServer;
         use wire::audit_service_server::AuditServiceServer;
+        use wire::books_service_server::BooksServiceServer;
         use wire::operations_service_server::OperationsServiceServer;
         use wire::payment_service_server::PaymentServiceServer;
         use wire::title_service_server::TitleServiceServer;
@@ -78,6 +83,7 @@ impl Gateway {
         routes.add_service(TitleServiceServer::new(self.clone()));
         routes.add_service(AuditServiceServer::new(self.clone()));
         routes.add_service(OperationsServiceServer::new(self.clone()));
+        routes.add_service(BooksServiceServer::new(self.clone()));
         routes
     }
 

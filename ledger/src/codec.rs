@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cycles::cutoff::WindowSealed;
 use crate::domain::account::events as account;
 use crate::domain::account::events::Event;
+use crate::domain::books::events as books;
 use crate::domain::rulebook::Rulebook;
 use schemars::JsonSchema;
 
@@ -21,6 +22,8 @@ pub enum Fact {
     WindowSealed(WindowSealed),
     /// A version of the rules came into force.
     RulebookAdopted(RulebookAdopted),
+    /// Of the accounting calendar.
+    Books(books::Event),
 }
 
 /// A version of the rules came into force, with its whole content: what later events pin by
@@ -66,7 +69,10 @@ pub enum CodecError {
 macro_rules! account_events {
     ($($variant:ident = $kind:literal,)+) => {
         /// The stored names of all event types, in order of declaration.
-        pub const KINDS: &[&str] = &[$($kind,)+ WINDOW_SEALED, RULEBOOK_ADOPTED];
+        pub const KINDS: &[&str] = &[
+            $($kind,)+ WINDOW_SEALED, RULEBOOK_ADOPTED, DAY_OPENED, DAY_CLOSED, MONTH_CLOSED,
+            BOOKS_REQUEST_REFUSED,
+        ];
 
         /// The stored name of an account's event.
         pub const fn kind_of(event: &Event) -> &'static str {
@@ -90,6 +96,10 @@ macro_rules! account_events {
                 $(($kind, schemars::schema_for!(account::$variant)),)+
                 (WINDOW_SEALED, schemars::schema_for!(WindowSealed)),
                 (RULEBOOK_ADOPTED, schemars::schema_for!(RulebookAdopted)),
+                (DAY_OPENED, schemars::schema_for!(books::DayOpened)),
+                (DAY_CLOSED, schemars::schema_for!(books::DayClosed)),
+                (MONTH_CLOSED, schemars::schema_for!(books::MonthClosed)),
+                (BOOKS_REQUEST_REFUSED, schemars::schema_for!(books::BooksRequestRefused)),
                 ("Metadata", schemars::schema_for!(crate::envelope::Metadata)),
             ]
         }
@@ -126,6 +136,10 @@ account_events! {
 
 const WINDOW_SEALED: &str = "WindowSealed";
 const RULEBOOK_ADOPTED: &str = "RulebookAdopted";
+const DAY_OPENED: &str = "DayOpened";
+const DAY_CLOSED: &str = "DayClosed";
+const MONTH_CLOSED: &str = "MonthClosed";
+const BOOKS_REQUEST_REFUSED: &str = "BooksRequestRefused";
 
 /// An event as its stored name and document.
 pub fn encode(fact: &Fact) -> Result<(&'static str, Vec<u8>), serde_json::Error> {
@@ -133,6 +147,28 @@ pub fn encode(fact: &Fact) -> Result<(&'static str, Vec<u8>), serde_json::Error>
         Fact::Account(event) => Ok((kind_of(event), body_of(event)?)),
         Fact::WindowSealed(sealed) => Ok((WINDOW_SEALED, serde_json::to_vec(sealed)?)),
         Fact::RulebookAdopted(adopted) => Ok((RULEBOOK_ADOPTED, serde_json::to_vec(adopted)?)),
+        Fact::Books(event) => books_document(event),
+    }
+}
+
+fn books_document(event: &books::Event) -> Result<(&'static str, Vec<u8>), serde_json::Error> {
+    use books::Event::{BooksRequestRefused, DayClosed, DayOpened, MonthClosed};
+    Ok(match event {
+        DayOpened(body) => (DAY_OPENED, serde_json::to_vec(body)?),
+        DayClosed(body) => (DAY_CLOSED, serde_json::to_vec(body)?),
+        MonthClosed(body) => (MONTH_CLOSED, serde_json::to_vec(body)?),
+        BooksRequestRefused(body) => (BOOKS_REQUEST_REFUSED, serde_json::to_vec(body)?),
+    })
+}
+
+fn books_event(kind: &str, data: &[u8]) -> Option<Result<books::Event, serde_json::Error>> {
+    use books::Event::{BooksRequestRefused, DayClosed, DayOpened, MonthClosed};
+    match kind {
+        DAY_OPENED => Some(serde_json::from_slice(data).map(DayOpened)),
+        DAY_CLOSED => Some(serde_json::from_slice(data).map(DayClosed)),
+        MONTH_CLOSED => Some(serde_json::from_slice(data).map(MonthClosed)),
+        BOOKS_REQUEST_REFUSED => Some(serde_json::from_slice(data).map(BooksRequestRefused)),
+        _ => None,
     }
 }
 
@@ -141,7 +177,10 @@ pub fn decode(kind: &str, data: &[u8]) -> Result<Fact, CodecError> {
     let decoded = match kind {
         WINDOW_SEALED => Some(serde_json::from_slice(data).map(Fact::WindowSealed)),
         RULEBOOK_ADOPTED => Some(serde_json::from_slice(data).map(Fact::RulebookAdopted)),
-        _ => account_event(kind, data).map(|event| event.map(Fact::Account)),
+        _ => match account_event(kind, data) {
+            Some(event) => Some(event.map(Fact::Account)),
+            None => books_event(kind, data).map(|event| event.map(Fact::Books)),
+        },
     };
     match decoded {
         None => Err(CodecError::UnknownKind(kind.to_owned())),

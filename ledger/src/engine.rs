@@ -5,9 +5,13 @@
 //! own, so that a caller who hangs up cannot leave half of it.
 
 mod batch;
+mod books;
 mod error;
+mod explain;
+mod flights;
 mod fold;
 mod lanes;
+mod preview;
 mod receipts;
 mod seal;
 #[cfg(test)]
@@ -19,8 +23,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use batch::ROUND_COMMANDS;
+pub use books::{
+    AccountPages, BooksAnswer, BooksAudit, BooksMode, BooksRequest, COPY_AGE_MAX, Difference,
+    FoldedBooks, RestatementRow, audit as audit_books,
+};
 pub use error::EngineError;
+pub use explain::{Explained, ExplainedLine, History, Source};
 pub use fold::{Folded, KnownAt, Outcome};
+pub use preview::Preview;
 pub use receipts::Receipt;
 
 use crate::clock::Clock;
@@ -28,14 +38,15 @@ use crate::codec::Fact;
 use crate::cycles::cutoff::RECEIPT_AGE_MAX;
 use crate::domain::account::commands::Command;
 use crate::domain::account::events::{Event, NothingChanged, RequestRefused};
+use crate::domain::account::refusal::Refusal;
 use crate::domain::account::{Context, Denial, decide};
 use crate::domain::books::AccountingDays;
-use crate::domain::cutoff::eastern_date;
 use crate::domain::rulebook::Rulebook;
 use crate::envelope::{Metadata, Position, Version};
 use crate::ids::{AccountId, Actor, RequestId};
 use crate::store::{Append, AppendError, EventStore, Expected};
 use crate::streams;
+use books::Calendar;
 use fold::{Counted, fold_stream};
 use lanes::Lanes;
 use receipts::Receipts;
@@ -89,23 +100,27 @@ struct Inner {
     rules: Arc<Rulebook>,
     lanes: Lanes,
     receipts: Receipts,
-}
-
-/// What is to be done about a request.
-enum Step {
-    /// It was carried out, or refused, before.
-    Repeat(Outcome),
-    /// These events are to be recorded.
-    Record(Vec<Event>),
+    calendar: Calendar,
 }
 
 impl Engine {
-    /// Starts on `store`: learns the last receipt from its head, and records the adoption of
-    /// `rules` if they are not in force yet.
+    /// Starts on `store`: learns the last receipt from its head, records the adoption of `rules`
+    /// if they are not in force yet, and opens the first accounting day of a log that has none.
+    /// Later days are opened as commands come.
     pub async fn start(
         store: Arc<dyn EventStore>,
         clock: Arc<Clock>,
         rules: Arc<Rulebook>,
+    ) -> Result<Self, EngineError> {
+        Self::start_with(store, clock, rules, BooksMode::default()).await
+    }
+
+    /// The same, with the say who opens accounting days.
+    pub async fn start_with(
+        store: Arc<dyn EventStore>,
+        clock: Arc<Clock>,
+        rules: Arc<Rulebook>,
+        mode: BooksMode,
     ) -> Result<Self, EngineError> {
         let head = store.head().await?;
         // Events are not recorded in the order of their receipts, but not far from it.
@@ -120,8 +135,10 @@ impl Engine {
             rules,
             lanes: Lanes::new(ACCOUNTS_CACHED_MAX),
             receipts: Receipts::new(last_receipt),
+            calendar: Calendar::new(mode),
         };
         inner.adopt_rules().await?;
+        inner.open_first_day().await?;
         Ok(Self(Arc::new(inner)))
     }
 
@@ -174,7 +191,7 @@ impl Engine {
     ) -> Result<Vec<Event>, EngineError> {
         let folded = self.0.current(account).await?;
         let request = RequestId::derived("preview", account.as_str());
-        let days = AccountingDays::of_calendar(eastern_date(at));
+        let days = self.0.days_at(at).await?;
         let context = Context { account, request, received_at: at, rules: &self.0.rules, days };
         let position = folded.position;
         decide(&folded.account, command, &context)
@@ -226,10 +243,12 @@ impl Inner {
         let mut cached = lane.lock().await;
         for _ in 0..ATTEMPTS_MAX {
             let folded = self.load(&request.account, &mut cached).await?;
-            let events = match self.step(&folded, request)? {
-                Step::Repeat(outcome) => return self.first_answer(request, &outcome).await,
-                Step::Record(events) => events,
-            };
+            if let Some(outcome) = repeats(&folded, request)? {
+                return self.first_answer(request, outcome).await;
+            }
+            // Held until the append is settled: no day is closed under it.
+            let held = self.days(request.receipt.at()).await?;
+            let events = self.decide_now(&folded, request, held.days)?;
             let append = self.append_of(request, folded.version, &events)?;
             // What is cached is one event behind until the append is known; a lost answer must
             // not leave it there.
@@ -272,14 +291,13 @@ impl Inner {
         }
     }
 
-    /// What is to be done about `request` on an account as it is.
-    fn step(&self, folded: &Folded, request: &Request) -> Result<Step, EngineError> {
-        if let Some(outcome) = folded.requests.get(&request.request_id) {
-            if outcome.digest == digest_of(request) {
-                return Ok(Step::Repeat(outcome.clone()));
-            }
-            return Err(EngineError::RequestIdReused(request.request_id));
-        }
+    /// What `request`, which is no repeat, causes on an account as it is: at least one event.
+    fn decide_now(
+        &self,
+        folded: &Folded,
+        request: &Request,
+        days: AccountingDays,
+    ) -> Result<Vec<Event>, EngineError> {
         let received_at = request.receipt.at();
         let age = self.clock.now().signed_duration_since(received_at);
         if age > RECEIPT_AGE_MAX {
@@ -290,17 +308,21 @@ impl Inner {
             request: request.request_id,
             received_at,
             rules: &self.rules,
-            days: AccountingDays::of_calendar(eastern_date(received_at)),
+            days,
         };
         let command = request.command.name().to_owned();
+        if let Some(current) = preview::outdated(folded, &request.command, &context) {
+            let refusal = Refusal::PreviewOutdated { current };
+            return Ok(vec![Event::RequestRefused(RequestRefused { command, refusal })]);
+        }
         match decide(&folded.account, &request.command, &context) {
             Ok(events) if events.is_empty() => {
                 let payment = request.command.payment();
-                Ok(Step::Record(vec![Event::NothingChanged(NothingChanged { command, payment })]))
+                Ok(vec![Event::NothingChanged(NothingChanged { command, payment })])
             }
-            Ok(events) => Ok(Step::Record(events)),
+            Ok(events) => Ok(events),
             Err(Denial::Refused(refusal)) => {
-                Ok(Step::Record(vec![Event::RequestRefused(RequestRefused { command, refusal })]))
+                Ok(vec![Event::RequestRefused(RequestRefused { command, refusal })])
             }
             Err(denial) => Err(EngineError::denied(denial, &request.account, folded.position)),
         }
@@ -345,6 +367,15 @@ impl Inner {
         })
         .await?;
         conclude(Arc::new(folded), events, outcome.position, true)
+    }
+}
+
+/// What came of `request` before, if it is a repeat: it is decided no more, and opens no day.
+fn repeats<'a>(folded: &'a Folded, request: &Request) -> Result<Option<&'a Outcome>, EngineError> {
+    match folded.requests.get(&request.request_id) {
+        None => Ok(None),
+        Some(outcome) if outcome.digest == digest_of(request) => Ok(Some(outcome)),
+        Some(_) => Err(EngineError::RequestIdReused(request.request_id)),
     }
 }
 

@@ -79,7 +79,8 @@ impl fmt::Display for Version {
 /// The longest stream name.
 pub const STREAM_NAME_BYTES_MAX: usize = 128;
 
-/// The name of a stream: `account-{account_id}`, `cutoff-{product}-{date}-{window}`, `rulebook`.
+/// The name of a stream: `account-{account_id}`, `cutoff-{product}-{date}-{window}`, `rulebook`,
+/// `books`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StreamName(String);
 

@@ -13,6 +13,8 @@ pub enum Stream {
     Cutoff(WindowKey),
     /// The versions of the rules.
     Rulebook,
+    /// The accounting calendar.
+    Books,
     /// Something that this version does not know.
     Unknown,
 }
@@ -20,6 +22,7 @@ pub enum Stream {
 const ACCOUNT: &str = "account-";
 const CUTOFF: &str = "cutoff-";
 const RULEBOOK: &str = "rulebook";
+const BOOKS: &str = "books";
 
 /// The stream of an account.
 pub fn of_account(account: &AccountId) -> StreamName {
@@ -36,6 +39,11 @@ pub fn of_rulebook() -> StreamName {
     known(RULEBOOK.to_owned())
 }
 
+/// The stream of the accounting calendar.
+pub fn of_books() -> StreamName {
+    known(BOOKS.to_owned())
+}
+
 #[expect(clippy::expect_used, reason = "made of checked ids, which are shorter and narrower")]
 fn known(name: String) -> StreamName {
     StreamName::new(name).expect("a stream name")
@@ -47,6 +55,9 @@ impl Stream {
         let name = name.as_str();
         if name == RULEBOOK {
             return Self::Rulebook;
+        }
+        if name == BOOKS {
+            return Self::Books;
         }
         if let Some(account) = name.strip_prefix(ACCOUNT) {
             return account.parse().map_or(Self::Unknown, Self::Account);
@@ -83,6 +94,7 @@ mod tests {
         assert_eq!(of_window(&window).as_str(), "cutoff-auto-2026-03-03-15:00");
         assert_eq!(Stream::of(&of_window(&window)), Stream::Cutoff(window));
         assert_eq!(Stream::of(&of_rulebook()), Stream::Rulebook);
-        assert_eq!(Stream::of(&StreamName::new("books").unwrap()), Stream::Unknown);
+        assert_eq!(Stream::of(&of_books()), Stream::Books);
+        assert_eq!(Stream::of(&StreamName::new("bookshop").unwrap()), Stream::Unknown);
     }
 }

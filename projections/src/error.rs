@@ -45,6 +45,9 @@ pub enum Poison {
     /// A refund came back that was never sent.
     #[error("refund {0} was never sent")]
     RefundUnknown(RefundId),
+    /// A day was closed that was never opened.
+    #[error("{0} is no accounting day that could be closed")]
+    DayUnknown(chrono::NaiveDate),
     /// A lien was released that was never recorded.
     #[error("account {0} has no lien to release")]
     LienUnknown(AccountId),

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod batch;
+mod books;
 mod charge_offs;
 mod fees;
 mod ledger_days;
@@ -28,6 +29,7 @@ use crate::error::Poison;
 pub(crate) use accounts::Accounts;
 pub(crate) use batch::{Batch, Decoded};
 use ledger_days::LedgerDays;
+use refusals::Refused;
 use windows::Windows;
 pub(crate) use windows::minutes;
 
@@ -92,10 +94,16 @@ impl<'a> Fold<'a> {
                 self.windows.sealed(self.database, sealed, at)
             }
             (Stream::Rulebook, Fact::RulebookAdopted(_)) => Ok(()),
+            (Stream::Books, Fact::Books(event)) => {
+                books::follow(self.database, &mut self.ledger_days, event, metadata, at)
+            }
             (Stream::Unknown, _) => Err(Poison::StreamUnknown(recorded.stream.clone()).into()),
             (
-                Stream::Account(_) | Stream::Cutoff(_) | Stream::Rulebook,
-                Fact::Account(_) | Fact::WindowSealed(_) | Fact::RulebookAdopted(_),
+                Stream::Account(_) | Stream::Cutoff(_) | Stream::Rulebook | Stream::Books,
+                Fact::Account(_)
+                | Fact::WindowSealed(_)
+                | Fact::RulebookAdopted(_)
+                | Fact::Books(_),
             ) => {
                 let (kind, stream) = (recorded.kind.clone(), recorded.stream.clone());
                 Err(Poison::WrongStream { kind, stream }.into())
@@ -113,7 +121,14 @@ impl<'a> Fold<'a> {
     ) -> Result<(), FoldError> {
         let database = self.database;
         if let Event::RequestRefused(refused) = event {
-            return refusals::refused(database, id, refused, metadata, at);
+            let refusal = Refused {
+                account: Some(id),
+                command: &refused.command,
+                reason: refused.refusal.reason(),
+                facts: refused.refusal.facts(),
+            };
+            refusal.write(database, metadata, at)?;
+            return Ok(());
         }
         if let Event::NothingChanged(_) = event {
             return Ok(());
@@ -127,7 +142,8 @@ impl<'a> Fold<'a> {
         if let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) {
             payments::reallocate(database, &posting.reallocated, at)?;
             charge_offs::restate(database, &posting.charge_offs, at)?;
-            self.ledger_days.post(database, (key, &recorded.kind), posting, effective, at)?;
+            let of = (key, product, recorded.kind.as_str());
+            self.ledger_days.post(database, of, posting, effective, at)?;
         }
         self.accounts.follow(database, id, event, at)
     }

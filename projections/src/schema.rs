@@ -7,7 +7,7 @@ use ledger::domain::journal::LedgerAccount;
 pub(crate) use views::views;
 
 /// The version of the fold and its tables. A file of another version is built anew.
-pub const FOLD_VERSION: u32 = 3;
+pub const FOLD_VERSION: u32 = 4;
 
 /// The views that reporting jobs may rely on; `SCHEMA.md` describes them.
 pub const VIEWS: &[&str] = &[
@@ -23,6 +23,9 @@ pub const VIEWS: &[&str] = &[
     "titles",
     "trial_balance",
     "journal",
+    "accounting_days",
+    "ledger_journals",
+    "accounting_months",
     "window_seals",
     "refusals",
     "checkpoint",
@@ -45,7 +48,11 @@ pub(crate) const TABLES: &[Table] = &[
     Table { name: "refund", order: &["refund_key"] },
     Table { name: "title", order: &["account_key"] },
     Table { name: "posting", order: &["position"] },
-    Table { name: "ledger_day", order: &["gl_account", "gl_day"] },
+    Table { name: "accrual", order: &["position", "product"] },
+    Table { name: "ledger_day", order: &["product", "gl_account", "gl_day"] },
+    Table { name: "accounting_day", order: &["gl_day"] },
+    Table { name: "ledger_journal", order: &["gl_day", "product", "kind"] },
+    Table { name: "accounting_month", order: &["month"] },
     Table { name: "run_window", order: &["product", "day", "window_minutes"] },
     Table { name: "seal", order: &["position"] },
     Table { name: "refusal", order: &["position"] },

@@ -84,8 +84,14 @@ fn every_service_of_the_first_release_is_there() {
         .iter()
         .flat_map(|file| file.service.iter().map(|service| service.name().to_owned()))
         .collect();
-    let expected =
-        ["AccountService", "AuditService", "OperationsService", "PaymentService", "TitleService"];
+    let expected = [
+        "AccountService",
+        "AuditService",
+        "BooksService",
+        "OperationsService",
+        "PaymentService",
+        "TitleService",
+    ];
     assert!(services.iter().eq(expected.iter()), "{services:?}");
 }
 

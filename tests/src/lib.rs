@@ -12,4 +12,5 @@ pub mod process;
 pub mod refusals;
 pub mod requests;
 pub mod server;
+pub mod servicing;
 pub mod views;

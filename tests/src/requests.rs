@@ -145,6 +145,20 @@ pub fn with_loan(
     request
 }
 
+/// The loan of the payoff quote: 12,345.67 at 6.49 %, boarded on 2026-06-15 with 25.00 of fees and a
+/// lien in Texas; instalments of 310.00 from 2026-07-15.
+pub fn quoted_loan(account: &str) -> OpenAccountRequest {
+    let mut request = with_loan(auto_loan(account), |loan| {
+        loan.principal = Some(money("12345.67"));
+        "0.0649".clone_into(&mut loan.annual_rate);
+    });
+    request.opened_date = Some(date("2026-06-15"));
+    request.fees_due = Some(money("25.00"));
+    request.instalment_plan.as_mut().unwrap().first_due_date = Some(date("2026-07-15"));
+    request.lien = Some(lien("TX"));
+    request
+}
+
 /// A lien on a title of a state.
 pub fn lien(title_state: &str) -> Lien {
     Lien {

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::calendar::CalendarArgs;
-use super::client::{Service, accounts, audit, operations, payments, titles};
+use super::client::{Service, accounts, audit, books, import, operations, payments, titles};
 use super::offline::{backup, export, inspect, projections, replay, restore, verify};
 use super::output::Output;
 use super::quote;
+use super::reconcile;
 use super::serve_args::{self, ServeArgs};
 use crate::demo::DemoArgs;
 
@@ -42,7 +43,7 @@ pub enum Command {
     /// Serves the ledger in a data directory, until it is told to stop.
     #[command(after_help = serve_args::EXAMPLES)]
     Serve(ServeArgs),
-    /// Opens accounts, shows what they owe, charges and waives fees.
+    /// Opens accounts, shows what they owe, charges fees, and carries out what a servicer does.
     Accounts(Service<accounts::Verb>),
     /// Schedules, cancels, receives and returns payments, and looks them up.
     Payments(Service<payments::Verb>),
@@ -50,6 +51,8 @@ pub enum Command {
     Titles(Service<titles::Verb>),
     /// Reads the recorded events, byte for byte, from a server.
     Audit(Service<audit::Verb>),
+    /// Opens and closes accounting days, and shows what their closes have sealed.
+    Books(Service<books::Verb>),
     /// Runs windows, watches and rebuilds the read models, proves the books, moves the clock.
     Operations(Service<operations::Verb>),
     /// Plays a month on the real service in a fresh directory, kills it in the middle, proves the
@@ -58,6 +61,11 @@ pub enum Command {
     /// Works out what a contract would come to, from its terms alone.
     #[command(subcommand)]
     Quote(quote::Verb),
+    /// Puts a portfolio that was serviced elsewhere on the books of a server.
+    Import(Service<import::Verb>),
+    /// Replays somebody else's records through the ledger and compares the figures.
+    #[command(subcommand)]
+    Reconcile(reconcile::Verb),
     /// Shows the Federal Reserve's holidays of a year and which of them close banks.
     Calendar(CalendarArgs),
     /// Works out from the log alone what was known about accounts, at any position or instant.

@@ -3,12 +3,16 @@
 pub mod accounts;
 pub mod audit;
 pub mod batch;
+pub mod books;
 pub mod call;
 pub mod connection;
 pub mod failure;
+pub mod import;
 pub mod operations;
 pub mod payments;
+pub mod previews;
 pub mod raw;
+pub mod servicing;
 pub mod titles;
 pub mod words;
 

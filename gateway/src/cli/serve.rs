@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use ledger::engine::BooksMode;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::CliError;
-use super::serve_args::ServeArgs;
+use super::serve_args::{Books, ServeArgs};
 use crate::serve::{Service, ServiceError, ServiceSettings};
 use crate::server::{Drained, Settings, Shutdown, TlsFiles};
 
@@ -65,6 +66,10 @@ fn settings(args: &ServeArgs) -> ServiceSettings {
         },
         set_clock: args.set_clock,
         runner: !args.no_runner,
+        books: match args.books {
+            Books::Automatic => BooksMode::Automatic,
+            Books::Manual => BooksMode::Manual,
+        },
     }
 }
 

@@ -15,6 +15,16 @@ pub(crate) const EXAMPLES: &str = "Examples:
 
 A certificate that is its own authority is refused by clients: make an authority, sign with it.";
 
+/// Who opens and closes accounting days.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Books {
+    /// The server.
+    #[default]
+    Automatic,
+    /// The operator.
+    Manual,
+}
+
 /// Serves the ledger in a data directory, until it is told to stop.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServeArgs {
@@ -48,7 +58,12 @@ pub struct ServeArgs {
     /// How many seconds calls under way may take to end when the server stops.
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     pub drain_seconds: u64,
-    /// Leaves cut-off runs to `payledger operations run-cutoff`.
+    /// Who opens and closes accounting days: the server, at midnight in New York, or the operator,
+    /// by `payledger books open-day`, `close-day` and `close-month`.
+    #[arg(long, value_enum, default_value_t = Books::Automatic, value_name = "WHO")]
+    pub books: Books,
+    /// Leaves to you what time drives: cut-off runs, releases of liens, late fees, non-accrual and
+    /// refunds, and closes of days and months.
     #[arg(long)]
     pub no_runner: bool,
     /// What is logged on standard error: a level, or levels by module (`info,gateway=debug`).

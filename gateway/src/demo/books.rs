@@ -161,7 +161,7 @@ impl Demo<'_> {
 
     async fn trial_balance(&mut self) -> Result<wire::GetTrialBalanceResponse, DemoError> {
         let min_position = self.status().await?.head_position;
-        let request = wire::GetTrialBalanceRequest { through_date: None, min_position };
+        let request = wire::GetTrialBalanceRequest { min_position, ..Default::default() };
         let answer = self.client.operations.get_trial_balance(from_demo(request)).await;
         answer.map(tonic::Response::into_inner).map_err(DemoError::call("the trial balance"))
     }

@@ -1,17 +1,17 @@
 //! `OperationsService`: runs, read models, the books' balance, and the clock.
 
 use ledger::domain::cutoff::eastern_date;
-use ledger::domain::money::{Money, total};
+use ledger::domain::money::total;
 use projections::rebuild::RebuildProgress;
 use proto::payledger::v1 as wire;
 use tonic::{Request, Response, Status};
 use wire::operations_service_server::OperationsService;
 
+use super::Gateway;
 use super::payments::window_key;
-use super::{Gateway, read_failed};
 use crate::convert::money::to_wire;
 use crate::convert::time::{date_to_wire, instant, instant_to_wire};
-use crate::convert::{enums, required, time};
+use crate::convert::{enums, required};
 use crate::cycles::WindowRun;
 use crate::status::{Failure, chain};
 
@@ -82,31 +82,7 @@ impl OperationsService for Gateway {
         &self,
         request: Request<wire::GetTrialBalanceRequest>,
     ) -> Result<Response<wire::GetTrialBalanceResponse>, Status> {
-        let request = request.into_inner();
-        let through = time::date_if_set("through_date", request.through_date.as_ref())?;
-        self.wait_for(request.min_position).await?;
-        let answer = self.reads.read(None, move |reader| reader.trial_balance(through)).await;
-        let answer = answer.map_err(read_failed)?;
-        let rows = &answer.value;
-        let sum = |side: fn(&projections::queries::trial_balance::TrialBalanceRow) -> Money| {
-            Some(to_wire(total(rows.iter().map(side))))
-        };
-        Ok(Response::new(wire::GetTrialBalanceResponse {
-            total_debits: sum(|row| row.debits),
-            total_credits: sum(|row| row.credits),
-            rows: rows
-                .iter()
-                .map(|row| wire::TrialBalanceRow {
-                    ledger_account: row.account.as_str().to_owned(),
-                    title: row.account.title().to_owned(),
-                    debits: Some(to_wire(row.debits)),
-                    credits: Some(to_wire(row.credits)),
-                    balance: Some(to_wire(row.net())),
-                })
-                .collect(),
-            read_position: answer.read_position.0,
-            read_time: Some(self.read_time()),
-        }))
+        self.trial_balance(request.into_inner()).await.map(Response::new)
     }
 
     async fn get_clock(

@@ -5,6 +5,7 @@ use ledger::clock::ClockError;
 use ledger::cycles::cutoff::RunRefusal;
 use ledger::domain::account::refusal::Refusal;
 use ledger::domain::account::terms::TermsError;
+use ledger::domain::books::refusal::BooksRefusal;
 use ledger::engine::EngineError;
 use ledger::store::ReadError;
 use projections::error::QueryError;
@@ -17,6 +18,9 @@ impl From<&EngineError> for Failure {
     fn from(error: &EngineError) -> Self {
         match error {
             EngineError::Refused { refusal, position, replayed } => {
+                Self::from(refusal).fact("position", position).fact("replayed", replayed)
+            }
+            EngineError::BooksRefused { refusal, position, replayed } => {
                 Self::from(refusal).fact("position", position).fact("replayed", replayed)
             }
             EngineError::RequestIdReused(id) => {
@@ -59,6 +63,16 @@ impl From<&Refusal> for Failure {
             .fold(Self::new(reason, refusal.to_string()), |failure, (name, value)| {
                 failure.fact(name, value)
             })
+    }
+}
+
+impl From<&BooksRefusal> for Failure {
+    fn from(refusal: &BooksRefusal) -> Self {
+        // The same test holds the contract to these names.
+        let reason = ErrorReason::from_reason(refusal.reason()).unwrap_or_default();
+        let failure = Self::new(reason, refusal.to_string());
+        let facts = refusal.facts().into_iter();
+        facts.fold(failure, |failure, (name, value)| failure.fact(name, value))
     }
 }
 
@@ -124,6 +138,7 @@ impl From<EngineError> for Failure {
                 tracing::error!(error = chain(&error), "a request could not be carried out");
             }
             EngineError::Refused { .. }
+            | EngineError::BooksRefused { .. }
             | EngineError::RequestIdReused(_)
             | EngineError::AccountNotFound(_)
             | EngineError::PaymentNotFound(_)
@@ -214,12 +229,13 @@ mod tests {
 
     #[test]
     fn every_refusal_of_the_domain_is_a_reason_of_the_contract() {
-        let schema = schemars::schema_for!(Refusal);
-        let variants = schema.get("oneOf").unwrap().as_array().unwrap();
-        assert!(!variants.is_empty());
-        for variant in variants {
-            let name = variant["properties"]["reason"]["const"].as_str().unwrap();
-            assert!(ErrorReason::from_reason(name).is_some(), "{name}");
+        for schema in [schemars::schema_for!(Refusal), schemars::schema_for!(BooksRefusal)] {
+            let variants = schema.get("oneOf").unwrap().as_array().unwrap();
+            assert!(!variants.is_empty());
+            for variant in variants {
+                let name = variant["properties"]["reason"]["const"].as_str().unwrap();
+                assert!(ErrorReason::from_reason(name).is_some(), "{name}");
+            }
         }
     }
 

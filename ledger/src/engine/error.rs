@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::account::Denial;
 use crate::domain::account::refusal::Refusal;
 use crate::domain::account::terms::TermsError;
+use crate::domain::books::refusal::BooksRefusal;
 use crate::envelope::Position;
 use crate::ids::{AccountId, FeeId, PaymentId, QuoteId, RefundId, RequestId};
 use crate::store::{BoxError, QueueFull, ReadError};
@@ -18,6 +19,17 @@ pub enum EngineError {
         /// Why.
         #[source]
         refusal: Refusal,
+        /// Where the refusal is recorded.
+        position: Position,
+        /// Was it refused the first time already?
+        replayed: bool,
+    },
+    /// Refused by the accounting calendar, and recorded.
+    #[error("refused: {}", refusal.reason())]
+    BooksRefused {
+        /// Why.
+        #[source]
+        refusal: BooksRefusal,
         /// Where the refusal is recorded.
         position: Position,
         /// Was it refused the first time already?
@@ -110,6 +122,7 @@ impl EngineError {
                 Some(Self::Damaged { position: *position, cause })
             }
             Self::Refused { .. }
+            | Self::BooksRefused { .. }
             | Self::RequestIdReused(_)
             | Self::AccountNotFound(_)
             | Self::PaymentNotFound(_)

@@ -1,33 +1,40 @@
 //! Refused requests: evidence, without effect on any other table.
 
-use ledger::domain::account::events::RequestRefused;
 use ledger::envelope::Metadata;
 use ledger::ids::AccountId;
 use rusqlite::{Connection, params};
 
-use super::{At, FoldError};
+use super::At;
 
-pub(super) fn refused(
-    database: &Connection,
-    account: &AccountId,
-    refused: &RequestRefused,
-    metadata: &Metadata,
-    at: At,
-) -> Result<(), FoldError> {
-    let facts: serde_json::Map<_, _> =
-        refused.refusal.facts().into_iter().map(|(name, fact)| (name, fact.into())).collect();
-    let facts = serde_json::Value::Object(facts).to_string();
-    database
-        .prepare_cached("INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
-        .execute(params![
-            at.position,
-            account.as_str(),
-            refused.command,
-            refused.refusal.reason(),
-            facts,
-            at.nanos,
-            metadata.request_id.to_string(),
-            metadata.actor.as_str(),
-        ])?;
-    Ok(())
+/// A refusal, of an account or of the books.
+pub(super) struct Refused<'a> {
+    pub(super) account: Option<&'a AccountId>,
+    pub(super) command: &'a str,
+    pub(super) reason: &'a str,
+    pub(super) facts: Vec<(String, String)>,
+}
+
+impl Refused<'_> {
+    pub(super) fn write(
+        self,
+        database: &Connection,
+        metadata: &Metadata,
+        at: At,
+    ) -> Result<(), rusqlite::Error> {
+        let facts = self.facts.into_iter().map(|(name, fact)| (name, fact.into()));
+        let facts = serde_json::Value::Object(facts.collect()).to_string();
+        database
+            .prepare_cached("INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+            .execute(params![
+                at.position,
+                self.account.map(AccountId::as_str),
+                self.command,
+                self.reason,
+                facts,
+                at.nanos,
+                metadata.request_id.to_string(),
+                metadata.actor.as_str(),
+            ])?;
+        Ok(())
+    }
 }

@@ -5,7 +5,7 @@ use ledger::domain::money::{Amount, Money, Rate};
 use ledger::domain::product::Product;
 use ledger::envelope::Position;
 use ledger::ids::AccountId;
-use rusqlite::{OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::page::{Conditions, List, Listed, Page};
 use super::row::{Found, amount, date, maybe_date, money, word};
@@ -107,6 +107,21 @@ impl Reader<'_> {
             .prepare_cached(select_accounts!(" WHERE account_id = ?1"))?
             .query_row([account.as_str()], read)
             .optional()
+    }
+
+    /// The ids of accounts after `after`, in order of id, at most `limit`.
+    pub fn account_ids(
+        &self,
+        after: Option<&AccountId>,
+        limit: usize,
+    ) -> Result<Vec<AccountId>, rusqlite::Error> {
+        let after = after.map_or("", AccountId::as_str);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut statement = self.database.prepare_cached(
+            "SELECT account_id FROM account WHERE account_id > ?1 ORDER BY account_id LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![after, limit], |row| word(row, "account_id"))?;
+        rows.collect()
     }
 
     /// Accounts in the order in which they were opened.

@@ -169,12 +169,55 @@ CREATE TABLE posting (
     lines TEXT NOT NULL
 );
 
+CREATE TABLE accrual (
+    position INTEGER NOT NULL,
+    product TEXT NOT NULL,
+    first_line INTEGER NOT NULL,
+    gl_day INTEGER NOT NULL,
+    lines TEXT NOT NULL,
+    PRIMARY KEY (position, product)
+) WITHOUT ROWID;
+
 CREATE TABLE ledger_day (
+    product TEXT NOT NULL,
     gl_account INTEGER NOT NULL,
     gl_day INTEGER NOT NULL,
     debit_cents INTEGER NOT NULL,
     credit_cents INTEGER NOT NULL,
-    PRIMARY KEY (gl_account, gl_day)
+    PRIMARY KEY (product, gl_account, gl_day)
+) WITHOUT ROWID;
+
+CREATE TABLE accounting_day (
+    gl_day INTEGER PRIMARY KEY,
+    opened_position INTEGER NOT NULL,
+    opened_nanos INTEGER NOT NULL,
+    closed_position INTEGER,
+    closed_nanos INTEGER,
+    sealed_position INTEGER,
+    restatement_count INTEGER,
+    restated_principal_cents INTEGER,
+    restated_interest_cents INTEGER,
+    restatement_root TEXT
+);
+
+CREATE TABLE ledger_journal (
+    gl_day INTEGER NOT NULL,
+    product TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    journal_id TEXT NOT NULL UNIQUE,
+    events INTEGER NOT NULL,
+    lines TEXT NOT NULL,
+    PRIMARY KEY (gl_day, product, kind)
+) WITHOUT ROWID;
+
+CREATE TABLE accounting_month (
+    month TEXT PRIMARY KEY,
+    last_gl_day INTEGER NOT NULL,
+    days INTEGER NOT NULL,
+    journals INTEGER NOT NULL,
+    restatements INTEGER NOT NULL,
+    closed_position INTEGER NOT NULL,
+    closed_nanos INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE run_window (
@@ -206,7 +249,7 @@ CREATE TABLE seal (
 
 CREATE TABLE refusal (
     position INTEGER PRIMARY KEY,
-    account_id TEXT NOT NULL,
+    account_id TEXT,
     command TEXT NOT NULL,
     reason TEXT NOT NULL,
     facts TEXT NOT NULL,

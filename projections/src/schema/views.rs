@@ -1,5 +1,6 @@
 //! The views: names, units and meanings are the contract with reporting jobs, and are for ever.
 
+mod books;
 mod servicing;
 
 use super::ledger_columns;
@@ -76,8 +77,11 @@ pub(crate) fn views() -> String {
         servicing::refunds(),
         servicing::delinquency(),
         titles(),
-        trial_balance(),
-        journal(),
+        books::trial_balance(),
+        books::journal(),
+        books::accounting_days(),
+        books::ledger_journals(),
+        books::accounting_months(),
         window_seals(),
         refusals(),
         view(
@@ -243,37 +247,6 @@ fn titles() -> String {
         plain("lien_position"),
     ];
     view("titles", &columns, "title JOIN account USING (account_key)")
-}
-
-fn trial_balance() -> String {
-    let titles: Vec<String> = ledger::domain::journal::LedgerAccount::ALL
-        .iter()
-        .map(|account| format!("WHEN {account} THEN '{}'", account.title().replace('\'', "''")))
-        .collect();
-    let columns = [
-        plain("CAST(gl_account AS TEXT) AS gl_account"),
-        format!("CASE gl_account {} END AS title", titles.join(" ")),
-        date("gl_day", "gl_date"),
-        money("debit_cents", "debits"),
-        money("credit_cents", "credits"),
-        money("(debit_cents - credit_cents)", "net"),
-    ];
-    view("trial_balance", &columns, "ledger_day")
-}
-
-fn journal() -> String {
-    let columns = [
-        plain("position"),
-        plain("line.key + 1 AS line"),
-        plain("kind AS event_type"),
-        plain("account_id"),
-        plain("CAST(line.value ->> 0 AS TEXT) AS gl_account"),
-        money("(line.value ->> 1)", "amount"),
-        date("coalesce(line.value ->> 2, effective_day)", "effective_date"),
-        date("gl_day", "gl_date"),
-    ];
-    let from = "posting JOIN account USING (account_key), json_each(posting.lines) AS line";
-    view("journal", &columns, from)
 }
 
 fn window_seals() -> String {

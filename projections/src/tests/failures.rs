@@ -54,7 +54,9 @@ async fn an_event_that_cannot_be_folded_stops_the_feed_before_it() {
     let unbalanced = r#"{"fee":"6f8db6a5-6a8e-5e6a-9b63-0a8f3a1a2b3c","kind":"late",
         "amount":"15.00","effective_date":"2026-03-03","posting":{"lines":[["1120","15.00"]]}}"#;
     let cancelled = r#"{"payment":"6f8db6a5-6a8e-5e6a-9b63-0a8f3a1a2b3c","reason":"requested"}"#;
-    let cases: [(&str, &str, &str, IsIt); 8] = [
+    let closed = r#"{"gl_date":"2026-03-03","position":1,"restatements":{"count":0,
+        "principal_change":"0.00","interest_change":"0.00","root":""}}"#;
+    let cases: [(&str, &str, &str, IsIt); 10] = [
         ("account-a-1", "PaymentTeleported", "{}", |cause| matches!(cause, Poison::Undecodable(_))),
         ("account-a-1", "LienReleased", "{}", |cause| matches!(cause, Poison::Undecodable(_))),
         ("account-a-1", "FeeAssessed", unbalanced, |cause| matches!(cause, Poison::Unbalanced)),
@@ -67,7 +69,11 @@ async fn an_event_that_cannot_be_folded_stops_the_feed_before_it() {
         ("account-a-1", "LienReleased", r#"{"released_date":"2026-03-03"}"#, |cause| {
             matches!(cause, Poison::LienUnknown(_))
         }),
-        ("books", "PaymentCancelled", cancelled, |cause| matches!(cause, Poison::StreamUnknown(_))),
+        ("shelf", "PaymentCancelled", cancelled, |cause| matches!(cause, Poison::StreamUnknown(_))),
+        ("books", "PaymentCancelled", cancelled, |cause| {
+            matches!(cause, Poison::WrongStream { .. })
+        }),
+        ("books", "DayClosed", closed, |cause| matches!(cause, Poison::DayUnknown(_))),
         ("rulebook", "PaymentCancelled", cancelled, |cause| {
             matches!(cause, Poison::WrongStream { .. })
         }),

@@ -121,7 +121,9 @@ async fn the_journal_and_the_trial_balance_are_two_sums_of_the_same_lines() {
     let journal = sums(
         "SELECT gl_account, gl_date, sum(amount_cents) FROM journal GROUP BY 1, 2 ORDER BY 1, 2",
     );
-    let trial = sums("SELECT gl_account, gl_date, net_cents FROM trial_balance ORDER BY 1, 2");
+    let trial = sums(
+        "SELECT gl_account, gl_date, sum(net_cents) FROM trial_balance GROUP BY 1, 2 ORDER BY 1, 2",
+    );
     assert_eq!(journal, trial);
     assert!(!journal.is_empty());
     let paid = |account: &Account| match account {

@@ -284,7 +284,7 @@ async fn a_slow_watcher_that_is_cut_off_misses_nothing_when_it_goes_on() {
     let whole = 1..=head;
     let told: Vec<u64> = whole
         .clone()
-        .take(2)
+        .take(3)
         .chain(seen)
         .chain(rest.iter().map(|event| event.position.0))
         .collect();

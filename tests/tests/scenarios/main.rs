@@ -7,14 +7,22 @@
 )]
 
 mod audit;
+mod books;
 mod cutoffs;
+mod daily;
 mod days;
+mod delinquency;
+mod explain;
 mod lists;
+mod losses;
 mod payments;
+mod payoffs;
+mod previews;
 mod reads;
 mod retries;
 mod rubbish;
 mod schedules;
+mod servicing;
 mod serving;
 mod titles;
 mod windows;

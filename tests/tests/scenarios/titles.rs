@@ -2,31 +2,18 @@
 
 use proto::payledger::v1::{
     AccountState, CancellationReason, Channel, FeeKind, ListAccountsRequest, ListTitlesRequest,
-    OpenAccountRequest, PaymentState, RecordLienRequest, TitleState,
+    PaymentState, RecordLienRequest, TitleState,
 };
 use tests::client::Client;
 use tests::refusals::{reason, refused};
 use tests::requests::{
-    auto_loan, date, date_text, from_timestamp, instant, lien, money, personal_loan, request_id,
-    text, with_loan,
+    auto_loan, date_text, from_timestamp, instant, lien, personal_loan, quoted_loan, request_id,
+    text,
 };
 use tests::server::Town;
 use tests::views::{agree, books, split, standing};
 
 use crate::days::paid_by_ach;
-
-/// The quoted loan: 12,345.67 at 6.49 %, boarded on 15 June with 25.00 of fees.
-fn quoted_loan(account: &str) -> OpenAccountRequest {
-    let mut request = with_loan(auto_loan(account), |loan| {
-        loan.principal = Some(money("12345.67"));
-        "0.0649".clone_into(&mut loan.annual_rate);
-    });
-    request.opened_date = Some(date("2026-06-15"));
-    request.fees_due = Some(money("25.00"));
-    request.instalment_plan.as_mut().unwrap().first_due_date = Some(date("2026-07-15"));
-    request.lien = Some(lien("TX"));
-    request
-}
 
 async fn state(town: &Client) -> TitleState {
     let title = town.title("a-1").await.unwrap();
@@ -97,6 +84,8 @@ async fn the_runner_releases_what_is_due_and_runs_closed_windows_by_itself() {
     .await;
     town.clock("2026-07-06T00:00:00-04:00").await;
     town.until(async |town| town.title("a-1").await.unwrap().state() == TitleState::Released).await;
+    // The excess of 8.78 goes back on that day, too.
+    town.until(async |town| books(town).await.contains(&"2120 -8.78".to_owned())).await;
     let run = town.run("2026-06-26", "15:00").await.unwrap();
     assert!(run.replayed);
     agree(&town).await;

@@ -81,6 +81,21 @@ const VERBS: &[(&[&str], &[&str])] = &[
     ),
     (&["payments", "return"], &["--account", "a-1", "--payment", "p-1", "--code", "R01"]),
     (&["payments", "reinstate"], PAYMENT),
+    (&["payments", "preview-return"], &["--account", "a-1", "--payment", "p-1", "--code", "R01"]),
+    (
+        &["payments", "preview-receive"],
+        &[
+            "--account",
+            "a-1",
+            "--channel",
+            "mail",
+            "--amount",
+            "310.00",
+            "--received-date",
+            "2026-03-03",
+        ],
+    ),
+    (&["payments", "preview-reinstatement"], PAYMENT),
     (&["payments", "get"], PAYMENT),
     (&["payments", "list"], &["--channel", "wire", "--page-size", "10"]),
     (&["payments", "list-pending"], &["--product", "lease", "--window", "18:00"]),
@@ -102,6 +117,20 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["titles", "release"], ACCOUNT),
     (&["audit", "replay-events"], &["--type", "PaymentApplied", "--type", "PaymentReturned"]),
     (&["audit", "watch-events"], ACCOUNT),
+    (&["books", "open-day"], &["--date", "2026-03-04"]),
+    (&["books", "close-day"], &["--date", "2026-03-03"]),
+    (&["books", "close-month"], &["--month", "2026-03"]),
+    (&["books", "show"], &[]),
+    (&["books", "show"], &["--date", "2026-03-03"]),
+    (&["books", "show"], &["--month", "2026-03"]),
+    (&["books", "days"], &["--page-size", "10"]),
+    (&["books", "feed"], &["--date", "2026-03-03", "--csv"]),
+    (&["books", "restatements"], &["--date", "2026-03-03"]),
+    (&["audit", "explain"], &["--account", "a-1", "--figure", "payoff"]),
+    (
+        &["accounts", "preview-change", "change-rate"],
+        &["--account", "a-1", "--annual-rate", "0.05", "--effective-date", "2026-03-03"],
+    ),
     (
         &["operations", "run-cutoff"],
         &["--product", "auto_loan", "--date", "2026-03-03", "--window", "15:00"],
@@ -112,6 +141,28 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["operations", "get-clock"], &[]),
     (&["operations", "set-clock"], &["--to", "2026-03-03T15:00:10-05:00"]),
 ];
+
+/// The same of the verbs of servicing, all of which need an account.
+const SERVICING: &[(&str, &str)] = &[
+    ("change-rate", "--annual-rate 0.05 --effective-date 2026-03-03"),
+    ("adjust-principal", "--change -25.00 --reason credit --effective-date 2026-03-03"),
+    ("grant-extension", "--kind deferral --months 2 --effective-date 2026-03-03"),
+    ("change-due-date", "--day-of-month 31 --effective-date 2026-03-03"),
+    ("charge-off", "--reason delinquency --principal 100.00 --effective-date 2026-03-03"),
+    ("quote-payoff", "--good-through-date 2026-03-03"),
+    ("get-payoff-quote", "--quote q-1"),
+    ("payoff-quotes", "--page-size 10"),
+    ("refund-credit", "--amount 8.78"),
+    ("return-refund", "--refund r-1"),
+    ("refunds", ""),
+    ("instalments", "--effective-date 2026-04-03 --known-time 2026-04-03T12:00:00-04:00"),
+    ("age", ""),
+];
+
+fn serviced((verb, flags): &(&str, &str)) -> Cli {
+    let flags: Vec<&str> = ACCOUNT.iter().copied().chain(flags.split_whitespace()).collect();
+    parsed(&["accounts", verb], &flags)
+}
 
 fn parsed(verb: &[&str], flags: &[&str]) -> Cli {
     let words = [&["payledger"], verb, flags].concat();
@@ -124,10 +175,13 @@ fn call(cli: &Cli) -> Call {
         Command::Payments(service) => service.verb.call().map(Option::unwrap),
         Command::Titles(service) => service.verb.call(),
         Command::Audit(service) => service.verb.call(),
+        Command::Books(service) => service.verb.call(),
         Command::Operations(service) => service.verb.call(),
         Command::Quote(verb) => verb.call(),
         Command::Serve(_)
         | Command::Demo(_)
+        | Command::Import(_)
+        | Command::Reconcile(_)
         | Command::Projections(_)
         | Command::Calendar(_)
         | Command::Replay(_)
@@ -149,6 +203,7 @@ fn the_command_line_is_sound() {
 fn every_method_of_the_contract_has_a_verb() {
     let mut verbs: BTreeSet<String> =
         VERBS.iter().map(|(verb, flags)| call(&parsed(verb, flags)).path()).collect();
+    verbs.extend(SERVICING.iter().map(|said| call(&serviced(said)).path()));
     // Not one call, but as many as its input needs.
     verbs.insert("/payledger.v1.PaymentService/ExecuteBatch".to_owned());
     let services = contract().services();
@@ -202,6 +257,24 @@ fn what_is_said_is_what_is_asked() {
     assert!(lease.get("loan").is_none());
     assert!(lease.get("lien").is_none());
 
+    let (verb, flags) = VERBS[0];
+    let charges = "--late-fee-grace-days 10 --late-fee-rate 0.05 --late-fee-maximum 25.00 \
+                   --shortfall-share 0.9 --interest-carry -0.00451 --governing-state TX";
+    let flags: Vec<&str> = flags.iter().copied().chain(charges.split_whitespace()).collect();
+    let charging = told(verb, &flags);
+    assert_eq!(charging["late_fee"]["grace_days"], 10);
+    assert_eq!(charging["late_fee"]["rate"], "0.05");
+    assert_eq!(charging["late_fee"]["maximum"], "25.00");
+    assert_eq!(charging["shortfall_tolerance"]["share"], "0.9");
+    assert_eq!(charging["loan"]["interest_carry"], "-0.00451");
+    assert_eq!(charging["governing_state"], "TX");
+    for half in ["--late-fee-grace-days 10", "--late-fee-rate 0.05", "--late-fee-maximum 1.00"] {
+        let open = ["payledger", "accounts", "open"];
+        let words = open.iter().copied().chain(VERBS[0].1.iter().copied());
+        let error = Cli::try_parse_from(words.chain(half.split_whitespace())).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{half}");
+    }
+
     let schedule = told(
         &["payments", "schedule"],
         &[
@@ -221,6 +294,21 @@ fn what_is_said_is_what_is_asked() {
     );
     assert_eq!(schedule["funding"]["last_four"], "6789");
     assert_eq!(schedule["request_id"], "mine");
+    let preview = told(
+        &["accounts", "preview-change", "grant-extension"],
+        &[
+            "--account",
+            "a-1",
+            "--kind",
+            "deferral",
+            "--months",
+            "2",
+            "--effective-date",
+            "2026-03-03",
+        ],
+    );
+    assert_eq!(preview["grant_extension"]["months"], 2);
+    assert_eq!(preview["grant_extension"]["kind"], "deferral");
     let clock = told(&["operations", "set-clock"], &["--to", "2026-03-03T15:00:10-05:00"]);
     assert_eq!(clock["now_time"], "2026-03-03T20:00:10Z");
 }

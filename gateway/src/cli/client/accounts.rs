@@ -4,7 +4,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::call::Call;
-use super::words::{self, MinPosition, Page, RequestId};
+use super::previews;
+use super::servicing;
+use super::words::{self, KnownTime, MinPosition, Page, RequestId};
 use crate::cli::CliError;
 
 /// What a table of accounts shows.
@@ -29,13 +31,19 @@ pub enum Verb {
     Get(Get),
     /// Lists accounts in the order of their ids.
     List(List),
-    /// Shows what an account owes as of a date, knowing what the log held at a position.
+    /// Shows what an account owes as of a date, knowing what the log held at a position or instant.
     #[command(after_help = BALANCE_EXAMPLE)]
     Balance(Balance),
     /// Charges a fee that the contract allows; it is owed from today, Eastern time.
     AssessFee(AssessFee),
     /// Takes a fee back as of the date on which it was charged.
     WaiveFee(WaiveFee),
+    /// What a servicer does to a contract.
+    #[command(flatten)]
+    Servicing(servicing::Verb),
+    /// What that would do.
+    #[command(flatten)]
+    Preview(previews::AccountVerb),
 }
 
 const OPEN_EXAMPLE: &str = "Example:
@@ -48,7 +56,10 @@ const BALANCE_EXAMPLE: &str = "Examples:
   What is owed on a date to come:
     payledger accounts balance --account auto-1 --effective-date 2026-06-30
   What was thought to be owed on 3 March, before the event at position 42 was known:
-    payledger accounts balance --account auto-1 --effective-date 2026-03-03 --known-position 41";
+    payledger accounts balance --account auto-1 --effective-date 2026-03-03 --known-position 41
+  The same by the clock, as it was known at noon of that day:
+    payledger accounts balance --account auto-1 --effective-date 2026-03-03 \\
+      --known-time 2026-03-03T12:00:00-05:00";
 
 /// See [`Verb::Open`].
 #[derive(Debug, Args, Serialize)]
@@ -78,6 +89,15 @@ pub struct Open {
     /// The contract's fee for a returned payment, in dollars. Default: it has none.
     #[arg(long, value_name = "AMOUNT")]
     pub returned_item_fee: Option<String>,
+    /// What the contract charges for a late instalment.
+    #[command(flatten)]
+    pub late_fee: Option<LateFee>,
+    /// How much may be missing of an instalment that counts as met.
+    #[command(flatten)]
+    pub shortfall_tolerance: Option<ShortfallTolerance>,
+    /// The state, two letters, whose law caps what the contract may charge. Default: none.
+    #[arg(long, value_name = "STATE")]
+    pub governing_state: Option<String>,
     /// The lien on the vehicle's title.
     #[command(flatten)]
     pub lien: Option<Lien>,
@@ -107,6 +127,48 @@ pub struct Loan {
     /// Interest from before that date that is still owed, in dollars. Default: none.
     #[arg(long, value_name = "AMOUNT")]
     pub unpaid_interest: Option<String>,
+    /// The remainder of interest from before that date, less than a cent either way, that was
+    /// accrued and never posted, in dollars: 0.00451. Default: none.
+    #[arg(long, value_name = "DECIMAL", allow_negative_numbers = true)]
+    pub interest_carry: Option<String>,
+}
+
+/// What a contract charges for a late instalment.
+#[derive(Debug, Args, Serialize)]
+#[group(requires_all = ["grace_days"])]
+pub struct LateFee {
+    /// A late fee is charged on the day after this many days from the due date: 0 to 60.
+    #[arg(
+        long = "late-fee-grace-days",
+        id = "grace_days",
+        required = false,
+        requires = "late_fee_charge",
+        value_name = "DAYS"
+    )]
+    pub grace_days: i32,
+    /// The late fee, in dollars.
+    #[arg(long = "late-fee-amount", id = "late_fee_amount", value_name = "AMOUNT")]
+    #[arg(group = "late_fee_charge")]
+    pub amount: Option<String>,
+    /// The late fee as a share of what is unpaid of the instalment: 0.05 is 5 %.
+    #[arg(long = "late-fee-rate", id = "late_fee_rate", value_name = "FRACTION")]
+    #[arg(group = "late_fee_charge")]
+    pub rate: Option<String>,
+    /// The most that a late fee may be, in dollars. Default: no limit.
+    #[arg(long = "late-fee-maximum", id = "late_fee_maximum", value_name = "AMOUNT")]
+    pub maximum: Option<String>,
+}
+
+/// How much may be missing of an instalment that counts as met.
+#[derive(Debug, Args, Serialize)]
+#[group(multiple = false)]
+pub struct ShortfallTolerance {
+    /// So much may be missing of what is billed, in dollars. Default: what the rules say.
+    #[arg(long = "shortfall-amount", id = "shortfall_amount", value_name = "AMOUNT")]
+    pub amount: Option<String>,
+    /// The rest may be missing once this share of an instalment is paid: 0.9 lets a tenth be.
+    #[arg(long = "shortfall-share", id = "shortfall_share", value_name = "FRACTION")]
+    pub share: Option<String>,
 }
 
 /// The terms of a lease, beside its instalments.
@@ -188,9 +250,10 @@ pub struct Balance {
     /// The value date, YYYY-MM-DD, which may be in the future. Default: today, Eastern time.
     #[arg(long, value_name = "DATE")]
     pub effective_date: Option<String>,
-    /// Counts only events up to this position: what was known then. Default: all.
-    #[arg(long, value_name = "POSITION")]
-    pub known_position: Option<u64>,
+    /// What was known.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub known: KnownTime,
     /// How new the answer must be.
     #[command(flatten)]
     #[serde(flatten)]
@@ -260,6 +323,8 @@ impl Verb {
             Self::Balance(balance) => Call::new("AccountService.GetBalance", balance),
             Self::AssessFee(assess) => Call::new("AccountService.AssessFee", assess),
             Self::WaiveFee(waive) => Call::new("AccountService.WaiveFee", waive),
+            Self::Servicing(verb) => verb.call(),
+            Self::Preview(verb) => verb.call(),
         }
     }
 }

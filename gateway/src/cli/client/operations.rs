@@ -52,9 +52,13 @@ pub struct RunCutoff {
 /// See [`Verb::TrialBalance`].
 #[derive(Debug, Args, Serialize)]
 pub struct TrialBalance {
-    /// Counts only journal lines with this effective date, YYYY-MM-DD, or an earlier one.
+    /// Counts only journal lines of this accounting day, YYYY-MM-DD, or an earlier one.
     #[arg(long, value_name = "DATE")]
     pub through_date: Option<String>,
+    /// Counts only what the log held at this position. Default: all that it holds.
+    #[arg(long, value_name = "POSITION")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_position: Option<u64>,
     /// How new the answer must be.
     #[command(flatten)]
     #[serde(flatten)]

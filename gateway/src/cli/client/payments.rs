@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::batch::{self, ExecuteBatch};
 use super::call::Call;
-use super::words::{self, MinPosition, Page, RequestId};
+use super::previews;
+use super::words::{self, MinPosition, Page, PreviewHash, RequestId};
 use super::{Service, run as run_call};
 use crate::cli::CliError;
 use crate::cli::output::Output;
@@ -53,7 +54,10 @@ pub enum Verb {
     --return-code R01")]
     Return(Return),
     /// Applies a returned payment again, as of its first effective date.
-    Reinstate(OnePayment),
+    Reinstate(Reinstate),
+    /// What these would do.
+    #[command(flatten)]
+    Foresee(previews::PaymentVerb),
     /// Shows one payment.
     Get(Get),
     /// Lists payments of all channels and states, in the order in which they were recorded.
@@ -94,6 +98,9 @@ pub struct Schedule {
     /// Schedules it although a payment of the same amount and date is pending.
     #[arg(long)]
     pub allow_duplicate: bool,
+    /// The payoff quote that it is meant to pay. Default: one of its very amount, if there is one.
+    #[arg(long = "payoff-quote", value_name = "UUID")]
+    pub payoff_quote_id: Option<String>,
     /// The request's id.
     #[command(flatten)]
     #[serde(flatten)]
@@ -112,7 +119,7 @@ pub struct Funding {
     pub last_four: Option<String>,
 }
 
-/// See [`Verb::Cancel`] and [`Verb::Reinstate`].
+/// See [`Verb::Cancel`].
 #[derive(Debug, Args, Serialize)]
 pub struct OnePayment {
     /// The account that the payment pays.
@@ -151,6 +158,13 @@ pub struct Receive {
     /// Records it although a payment of the same channel and reference is there already.
     #[arg(long)]
     pub allow_duplicate: bool,
+    /// The payoff quote that it pays. Default: one of its very amount, if there is one.
+    #[arg(long = "payoff-quote", value_name = "UUID")]
+    pub payoff_quote_id: Option<String>,
+    /// The preview that it carries out.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub preview: PreviewHash,
     /// The request's id.
     #[command(flatten)]
     #[serde(flatten)]
@@ -167,6 +181,23 @@ pub struct Return {
     /// The bank's return code, such as R01 for insufficient funds.
     #[arg(long = "code", value_name = "CODE")]
     pub return_code: String,
+    /// The preview that it carries out.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub preview: PreviewHash,
+}
+
+/// See [`Verb::Reinstate`].
+#[derive(Debug, Args, Serialize)]
+pub struct Reinstate {
+    /// The payment.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub payment: OnePayment,
+    /// The preview that it carries out.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub preview: PreviewHash,
 }
 
 /// See [`Verb::Get`].
@@ -254,6 +285,7 @@ impl Verb {
             Self::Receive(receive) => Call::new("PaymentService.ReceivePayment", receive),
             Self::Return(payment) => Call::new("PaymentService.ReturnPayment", payment),
             Self::Reinstate(payment) => Call::new("PaymentService.ReinstatePayment", payment),
+            Self::Foresee(verb) => verb.call(),
             Self::Get(get) => Call::new("PaymentService.GetPayment", get),
             Self::List(filter) => Call::new("PaymentService.ListPayments", filter).map(list),
             Self::ListPending(filter) => {
@@ -291,6 +323,7 @@ pub fn run(service: &Service<Verb>, form: Output, out: &mut impl Write) -> Resul
         | Verb::Receive(_)
         | Verb::Return(_)
         | Verb::Reinstate(_)
+        | Verb::Foresee(_)
         | Verb::Get(_)
         | Verb::List(_)
         | Verb::ListPending(_) => Ok(()),

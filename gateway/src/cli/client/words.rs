@@ -66,6 +66,26 @@ pub struct MinPosition {
     pub min_position: Option<u64>,
 }
 
+/// How much of the log a question takes into account.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+pub struct KnownTime {
+    /// Counts only events up to this position: what was known then. Default: all.
+    #[arg(long, value_name = "POSITION", conflicts_with = "known_time")]
+    pub known_position: Option<u64>,
+    /// Counts only events of requests received up to this instant: what was known then. Default:
+    /// all.
+    #[arg(long, value_name = "INSTANT")]
+    pub known_time: Option<String>,
+}
+
+/// What a change may carry that was previewed.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+pub struct PreviewHash {
+    /// The hash of a preview: refused if what it showed is not what would happen now.
+    #[arg(long, value_name = "HASH")]
+    pub preview_hash: Option<String>,
+}
+
 /// Which page of a list.
 #[derive(Debug, Clone, clap::Args, Serialize)]
 pub struct Page {

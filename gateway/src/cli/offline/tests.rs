@@ -63,7 +63,8 @@ fn receive(amount: &str) -> Order {
     }
 }
 
-/// A ledger with the rules at position 1, two accounts at 2 and 3, and a payment on the first at 4.
+/// A ledger with the rules at position 1, the first accounting day at 2, two accounts at 3 and 4,
+/// the next day at 5, and a payment on the first account at 6.
 fn ledger() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -115,8 +116,8 @@ fn a_whole_log_passes_every_check() {
     let directory = ledger();
     let report = json(directory.path(), &["verify"]);
     assert_eq!(report["is_whole"], true);
-    assert_eq!(report["events"], 4);
-    assert_eq!(report["streams"], 3);
+    assert_eq!(report["events"], 6);
+    assert_eq!(report["streams"], 4);
     assert_eq!(report["violations"], 0);
     assert_eq!(report["total_debits"], report["total_credits"]);
     assert_ne!(report["total_debits"], "0.00");
@@ -134,10 +135,10 @@ fn a_changed_byte_is_found_with_its_position_and_exits_with_three() {
     let (out, ended) = told(directory.path(), &["verify", "--output", "json"]);
     let error = ended.unwrap_err();
     assert_eq!(error.exit_code(), 3);
-    assert!(error.to_string().contains("position 4"), "{error}");
+    assert!(error.to_string().contains("position 6"), "{error}");
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(report["is_whole"], false);
-    assert_eq!(report["first_violations"][0]["position"], 4);
+    assert_eq!(report["first_violations"][0]["position"], 6);
     for words in [&["export", "events"][..], &["replay"], &["inspect"]] {
         assert_eq!(told(directory.path(), words).1.unwrap_err().exit_code(), 3, "{words:?}");
     }
@@ -160,7 +161,7 @@ fn a_replay_knows_what_was_known_then() {
     let directory = ledger();
     let words = ["replay", "--account", "a-1", "--as-of", "2026-03-03"];
     let now = json(directory.path(), &words);
-    assert_eq!(now["known_position"], 4);
+    assert_eq!(now["known_position"], 6);
     let balance = &now["account"]["balance"];
     // 25000.00 at 5.75 % earns 3.94 in a day; the payment pays that first.
     assert_eq!(balance["principal"], "24693.94");
@@ -170,9 +171,9 @@ fn a_replay_knows_what_was_known_then() {
     assert_eq!(payment["state"], "applied");
     assert_eq!(payment["allocation"]["interest"], "3.94");
 
-    for known_at in ["3", "2026-03-03T14:59:59Z"] {
+    for known_at in ["4", "2026-03-03T14:59:59Z"] {
         let then = json(directory.path(), &[&words[..], &["--known-at", known_at]].concat());
-        assert_eq!(then["known_position"], 3, "{known_at}");
+        assert_eq!(then["known_position"], 4, "{known_at}");
         assert_eq!(then["account"]["balance"]["principal"], "25000.00", "{known_at}");
         assert_eq!(then["account"]["balance"]["accrued_interest"], "3.94", "{known_at}");
     }
@@ -198,15 +199,15 @@ fn a_replay_of_all_accounts_has_totals_and_the_date_of_the_last_receipt() {
 fn an_inspection_counts_and_shows() {
     let directory = ledger();
     let summary = json(directory.path(), &["inspect"]);
-    assert_eq!(summary["head_position"], 4);
+    assert_eq!(summary["head_position"], 6);
     assert_eq!(summary["events_by_type"]["AccountOpened"], 2);
     assert_eq!(summary["last_received_time"], "2026-03-03T15:00:00Z");
-    let event = json(directory.path(), &["inspect", "--position", "4"]);
+    let event = json(directory.path(), &["inspect", "--position", "6"]);
     assert_eq!(event["type"], "PaymentReceived");
     assert_eq!(event["data"]["amount"], "310.00");
     let (lines, _) = told(directory.path(), &["inspect", "--account", "a-1"]);
     assert_eq!(lines.lines().count(), 2);
-    for words in [["inspect", "--position", "5"], ["inspect", "--account", "a-3"]] {
+    for words in [["inspect", "--position", "7"], ["inspect", "--account", "a-3"]] {
         assert_eq!(told(directory.path(), &words).1.unwrap_err().exit_code(), 4, "{words:?}");
     }
 }
@@ -217,7 +218,7 @@ fn an_export_has_the_recorded_bytes() {
     let store = Embedded::open_read_only(directory.path()).unwrap();
     let (lines, ended) = told(directory.path(), &["export", "events", "--format", "jsonl"]);
     ended.unwrap();
-    assert_eq!(lines.lines().count(), 4);
+    assert_eq!(lines.lines().count(), 6);
     let mut seen = 0;
     super::each_event(directory.path(), |event| {
         let line = lines.lines().nth(seen).unwrap();
@@ -229,7 +230,7 @@ fn an_export_has_the_recorded_bytes() {
     })
     .unwrap();
     assert_eq!(u64::try_from(seen).unwrap(), store.head_witness().position.0);
-    let some = ["export", "events", "--from", "3", "--to", "4", "--account", "a-1"];
+    let some = ["export", "events", "--from", "5", "--to", "6", "--account", "a-1"];
     assert_eq!(told(directory.path(), &some).0.lines().count(), 1);
 }
 
@@ -239,7 +240,7 @@ fn an_export_makes_a_whole_file_or_none() {
     let target = directory.path().join("events.jsonl");
     let words = ["export", "events", "--out", target.to_str().unwrap()];
     told(directory.path(), &words).1.unwrap();
-    assert_eq!(fs::read_to_string(&target).unwrap().lines().count(), 4);
+    assert_eq!(fs::read_to_string(&target).unwrap().lines().count(), 6);
     assert_eq!(told(directory.path(), &words).1.unwrap_err().exit_code(), 5);
     assert!(!directory.path().join("events.jsonl.partial").exists());
 }
@@ -251,7 +252,7 @@ fn a_backup_becomes_the_same_ledger_again() {
     let target = elsewhere.path().to_str().unwrap();
     let made = json(directory.path(), &["backup", "--to", target]);
     let file = made["file"].as_str().unwrap();
-    assert!(file.ends_with("events-4.db"), "{file}");
+    assert!(file.ends_with("events-6.db"), "{file}");
     let again = told(directory.path(), &["backup", "--to", target]).1.unwrap_err();
     assert_eq!(again.exit_code(), 5);
 

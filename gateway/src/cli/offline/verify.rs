@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use ledger::codec::Fact;
-use ledger::domain::journal::LedgerAccount;
+use ledger::domain::books::events::Event;
+use ledger::domain::journal::{LedgerAccount, Line};
 use ledger::domain::money::Money;
+use ledger::engine::audit_books;
 use ledger::envelope::RecordedEvent;
-use ledger::store::embedded::{self, OpenError, Report};
+use ledger::store::embedded::{self, Embedded, OpenError, Report};
 use ledger::streams::Stream;
 
 use super::{decoded, projections, report_fields};
@@ -16,6 +18,7 @@ use crate::cli::args::DataDir;
 use crate::cli::output::Output;
 use crate::cli::render::document::Document;
 use crate::cli::render::view::{self, View};
+use crate::status::chain;
 
 /// So many violations are told; more are only counted.
 const VIOLATIONS_TOLD_MAX: usize = 100;
@@ -51,8 +54,9 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
         let cause = format!("all journals together come to {unbalanced}, not to zero");
         checks.violated(checks.position, cause);
     }
+    let books = books(args, &mut checks);
     let models = read_models(args, &mut checks);
-    let document = checks.document(report.as_ref(), models);
+    let document = checks.document(report.as_ref(), books, models);
     view::write(out, &document, View::Object, form).map_err(CliError::output())?;
     match checks.first {
         None => Ok(()),
@@ -62,6 +66,35 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
             let message =
                 format!("{count} {violations}; the first at position {position}: {cause}");
             Err(CliError::Integrity(message))
+        }
+    }
+}
+
+/// Works out every close of the books again, from a log that is whole.
+fn books(args: &VerifyArgs, checks: &mut Checks) -> Option<Document> {
+    if checks.count > 0 {
+        return None;
+    }
+    let audit = Embedded::open_read_only(&args.data.path).map_err(CliError::from).and_then(|log| {
+        let audited = crate::cli::runtime()?.block_on(audit_books(&log));
+        audited.map_err(|error| CliError::Integrity(chain(&error)))
+    });
+    match audit {
+        Ok(audit) => {
+            let document = Document::Object(vec![
+                Document::field("days_opened", audit.days_opened),
+                Document::field("days_closed", audit.days_closed),
+                Document::field("months_closed", audit.months_closed),
+                Document::field("equal", audit.differences.is_empty()),
+            ]);
+            for difference in audit.differences {
+                checks.violated(difference.position.0, difference.cause);
+            }
+            Some(document)
+        }
+        Err(error) => {
+            checks.violated(checks.position, error.to_string());
+            None
         }
     }
 }
@@ -129,13 +162,21 @@ impl Checks {
     fn fits_its_stream(&mut self, event: &RecordedEvent, fact: &Fact) {
         let fits = match (fact, Stream::of(&event.stream)) {
             (Fact::Account(_), Stream::Account(_))
-            | (Fact::RulebookAdopted(_), Stream::Rulebook) => true,
+            | (Fact::RulebookAdopted(_), Stream::Rulebook)
+            | (Fact::Books(_), Stream::Books) => true,
             (Fact::WindowSealed(sealed), Stream::Cutoff(key)) => {
                 (sealed.product, sealed.date, sealed.window) == (key.product, key.date, key.window)
             }
             (
-                Fact::Account(_) | Fact::RulebookAdopted(_) | Fact::WindowSealed(_),
-                Stream::Account(_) | Stream::Rulebook | Stream::Cutoff(_) | Stream::Unknown,
+                Fact::Account(_)
+                | Fact::RulebookAdopted(_)
+                | Fact::WindowSealed(_)
+                | Fact::Books(_),
+                Stream::Account(_)
+                | Stream::Rulebook
+                | Stream::Cutoff(_)
+                | Stream::Books
+                | Stream::Unknown,
             ) => false,
         };
         if !fits {
@@ -145,10 +186,21 @@ impl Checks {
     }
 
     fn balances(&mut self, position: u64, fact: &Fact) {
-        let Fact::Account(event) = fact else { return };
-        let Some(posting) = event.posting() else { return };
+        let accrued: Vec<Line>;
+        let lines = match fact {
+            Fact::Account(event) => event.posting().map_or(&[][..], |posting| &posting.lines),
+            Fact::Books(Event::DayClosed(closed)) => {
+                accrued = closed.products.iter().flat_map(|of| of.accrual.clone()).collect();
+                &accrued
+            }
+            Fact::Books(
+                Event::DayOpened(_) | Event::MonthClosed(_) | Event::BooksRequestRefused(_),
+            )
+            | Fact::RulebookAdopted(_)
+            | Fact::WindowSealed(_) => return,
+        };
         let mut sum = Money::ZERO;
-        for line in &posting.lines {
+        for line in lines {
             sum += line.amount;
             *self.balances.entry(line.account).or_default() += line.amount;
             if line.amount.is_negative() {
@@ -162,7 +214,12 @@ impl Checks {
         }
     }
 
-    fn document(&self, report: Option<&Report>, read_models: Option<Document>) -> Document {
+    fn document(
+        &self,
+        report: Option<&Report>,
+        books: Option<Document>,
+        read_models: Option<Document>,
+    ) -> Document {
         let mut fields = vec![Document::field("is_whole", self.count == 0)];
         fields.extend(report.map(report_fields).unwrap_or_default());
         fields.push(Document::field("total_debits", self.debits.to_string()));
@@ -171,6 +228,7 @@ impl Checks {
         let balances = balances
             .map(|(account, balance)| Document::field(account.as_str(), balance.to_string()));
         fields.push(("ledger_balances".to_owned(), Document::Object(balances.collect())));
+        fields.extend(books.map(|books| ("books".to_owned(), books)));
         fields.extend(read_models.map(|models| ("read_models".to_owned(), models)));
         fields.push(Document::field("violations", self.count));
         fields.push(("first_violations".to_owned(), Document::List(self.told.clone())));

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::{Behind, Outcome, ROUND_COMMANDS, Told, Work};
 use crate::domain::account::events::Event;
-use crate::engine::{EngineError, Folded, Inner, Request, Step, conclude, digest_of};
+use crate::domain::books::AccountingDays;
+use crate::engine::books::DaysHeld;
+use crate::engine::{EngineError, Folded, Inner, Request, conclude, digest_of, repeats};
 use crate::envelope::Version;
 use crate::ids::AccountId;
 use crate::store::{Append, AppendError, Appended};
@@ -30,10 +32,22 @@ impl Inner {
     ) where
         F: FnMut(usize, Outcome) -> T,
     {
+        // Held until the appends are settled: no day is closed under them.
+        let held = match self.days_of_round(requests, works).await {
+            Ok(held) => held,
+            Err(error) => {
+                for work in works.values_mut() {
+                    let echo = error.of_the_store().unwrap_or(EngineError::Contended);
+                    work.stop(echo, told);
+                }
+                return;
+            }
+        };
         let mut appends = Vec::new();
         let mut before = Vec::new();
         for work in works.values_mut() {
-            self.decide_some(requests, work, &mut appends, told);
+            let days = held.as_ref().map(|held| held.days);
+            self.decide_some(requests, work, days, &mut appends, told);
             // From here until the appends are known, no cache is right.
             before.push(work.lane.take());
         }
@@ -45,11 +59,31 @@ impl Inner {
         }
     }
 
+    /// The accounting days of the round's requests. None if all of them are repeats.
+    async fn days_of_round(
+        &self,
+        requests: &[Request],
+        works: &BTreeMap<AccountId, Work>,
+    ) -> Result<Option<DaysHeld>, EngineError> {
+        let new = works.values().flat_map(|work| {
+            let asked = work.waiting.iter().filter_map(|place| requests.get(*place));
+            asked.filter(|request| {
+                let folded = work.lane.as_ref();
+                folded.is_none_or(|folded| !folded.requests.contains_key(&request.request_id))
+            })
+        });
+        match new.map(|request| request.receipt.at()).max() {
+            Some(latest) => self.days(latest).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Decides at most [`ROUND_COMMANDS`] of the requests that wait for one account, in order.
     fn decide_some<T, F>(
         &self,
         requests: &[Request],
         work: &mut Work,
+        days: Option<AccountingDays>,
         appends: &mut Vec<Append>,
         told: &mut Told<T, F>,
     ) where
@@ -59,13 +93,13 @@ impl Inner {
         let some = work.waiting.len().min(ROUND_COMMANDS);
         for place in work.waiting.drain(..some) {
             let Some(request) = requests.get(place) else { continue };
-            let events = match self.step(&folded, request) {
-                Ok(Step::Record(events)) => events,
-                // The earlier request may be one of this round, and come to nothing.
-                Ok(Step::Repeat(_)) | Err(EngineError::RequestIdReused(_)) => {
-                    work.behind.push(Behind::Repeat(place));
-                    continue;
-                }
+            // The earlier request may be one of this round, and come to nothing.
+            let (Ok(None), Some(days)) = (repeats(&folded, request), days) else {
+                work.behind.push(Behind::Repeat(place));
+                continue;
+            };
+            let events = match self.decide_now(&folded, request, days) {
+                Ok(events) => events,
                 Err(error) => {
                     told.tell(place, Err(error));
                     continue;

@@ -128,9 +128,9 @@ mod tests {
     }
 
     fn split_text(book: &Book, on: &str) -> String {
-        let paid = book.entries().iter().find_map(|entry| match &entry.what {
-            Movement::Payment { id: paid, split, .. } if *paid == id(on) => Some(*split),
-            _ => None,
+        let paid = book.entries().iter().find_map(|entry| {
+            let Movement::Payment { id: paid, split, .. } = &entry.what else { return None };
+            (*paid == id(on)).then_some(*split)
         });
         let Split { interest, principal, fees, .. } = paid.unwrap();
         format!("{interest}/{principal}/{fees}")

@@ -1,0 +1,124 @@
+//! The books: today's accounting day is opened at midnight, and days and months are closed once
+//! nothing is posted to them any more.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use ledger::cycles::cutoff::WindowKey;
+use ledger::domain::books::{Books, Command, Context, decide};
+use ledger::domain::cutoff::{Window, eastern_date};
+use ledger::engine::{AccountPages, BooksAnswer, BooksMode, BooksRequest, Receipt};
+use ledger::envelope::{Position, Version};
+use ledger::ids::{AccountId, Actor, RequestId};
+use ledger::store::{BoxError, BoxFuture};
+use projections::Projections;
+
+use super::{Cycles, LOOK_EVERY};
+use crate::server::Shutdown;
+use crate::status::Failure;
+
+/// How many accounts are named in one page.
+const PAGE_ACCOUNTS: usize = 1000;
+
+/// The accounts, as the read models have them.
+#[derive(Debug)]
+struct ReadAccounts(Projections);
+
+impl AccountPages for ReadAccounts {
+    fn page<'a>(
+        &'a self,
+        after: Option<&'a AccountId>,
+        known: Position,
+    ) -> BoxFuture<'a, Result<Vec<AccountId>, BoxError>> {
+        let after = after.cloned();
+        Box::pin(async move {
+            let ask = move |reader: &projections::Reader<'_>| {
+                reader.account_ids(after.as_ref(), PAGE_ACCOUNTS)
+            };
+            Ok(self.0.read(Some(known), ask).await?.value)
+        })
+    }
+}
+
+impl Cycles {
+    /// Keeps the books until the server stops: what can be opened and closed is.
+    pub(super) async fn keep_books_until(self, shutdown: Shutdown) {
+        loop {
+            if let Err(failure) = self.keep_books_due().await {
+                tracing::warn!(%failure, "the books are not kept, which is tried again");
+            }
+            tokio::select! {
+                () = shutdown.asked() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = self.books_woken.notified() => {}
+            }
+        }
+    }
+
+    /// Opens today, then closes day by day and month by month what can be closed.
+    async fn keep_books_due(&self) -> Result<(), Failure> {
+        if self.engine.books_mode() == BooksMode::Manual {
+            return Ok(());
+        }
+        self.engine.open_today().await?;
+        loop {
+            let folded = self.engine.books().await?;
+            let now = self.engine.clock().now();
+            let Some((command, step)) = due(&folded.books, folded.version) else { return Ok(()) };
+            let unsealed = self.unsealed_ends(now).await?;
+            if !is_allowed(&folded.books, command, now, &unsealed) {
+                return Ok(());
+            }
+            let request_id = RequestId::derived("books", &step);
+            let receipt = self.engine.receive()?;
+            let (actor, command) = (Actor::runner(), command);
+            let request = BooksRequest { request_id, actor, receipt, command, unsealed };
+            let accounts = Arc::new(ReadAccounts(self.reads.clone()));
+            let answer = self.engine.keep_books(request, accounts).await?;
+            let position = answer.position.0;
+            tracing::info!(step, position, "the books are closed");
+        }
+    }
+
+    /// Carries out a command on the calendar.
+    pub async fn keep_books(
+        &self,
+        request_id: RequestId,
+        actor: Actor,
+        receipt: Receipt,
+        command: Command,
+    ) -> Result<BooksAnswer, Failure> {
+        let unsealed = match command {
+            Command::CloseDay { .. } => self.unsealed_ends(receipt.at()).await?,
+            Command::OpenDay { .. } | Command::CloseMonth { .. } => Vec::new(),
+        };
+        let request = BooksRequest { request_id, actor, receipt, command, unsealed };
+        let accounts = Arc::new(ReadAccounts(self.reads.clone()));
+        Ok(self.engine.keep_books(request, accounts).await?)
+    }
+
+    /// The windows that end a day, are closed at `now`, and are not sealed.
+    async fn unsealed_ends(&self, now: DateTime<Utc>) -> Result<Vec<WindowKey>, Failure> {
+        self.catch_up().await?;
+        let windows = self.ask(move |reader| reader.unsealed_windows(now)).await?;
+        let keys = windows.into_iter().map(|window| window.key);
+        Ok(keys.filter(|key| key.window == Window::END_OF_DAY).collect())
+    }
+}
+
+/// What comes next for the books, and the step that names its request: if the calendar changes, it
+/// is another request.
+fn due(books: &Books, version: Version) -> Option<(Command, String)> {
+    if let Some(month) = books.next_month_to_close() {
+        return Some((Command::CloseMonth { month }, format!("close-{month}-{version}")));
+    }
+    let gl_date = books.next_to_close()?;
+    Some((Command::CloseDay { gl_date }, format!("close-{gl_date}-{version}")))
+}
+
+/// Would the command be carried out now? One that would not is no request, and leaves no refusal.
+fn is_allowed(books: &Books, command: Command, now: DateTime<Utc>, ends: &[WindowKey]) -> bool {
+    let unsealed: Vec<_> = ends.iter().map(|window| (window.date, window.name())).collect();
+    let context = Context { received_at: now, today: eastern_date(now), unsealed: &unsealed };
+    decide(books, command, &context).is_ok()
+}

@@ -1,0 +1,354 @@
+//! The accounting calendar: which day a command posts to, and the commands on the calendar itself.
+//!
+//! A copy of the calendar is kept in memory. A command takes its day from it and counts as under
+//! way on that day until its append is settled, and a close waits for what is under way on its day:
+//! so nothing is posted to a day after its close, however long an append takes. Another gateway may
+//! open a day too: a copy that is older than [`COPY_AGE_MAX`] is not decided on before the stream's
+//! tail is read.
+
+mod audit;
+mod gather;
+mod keep;
+mod read;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex as SyncMutex, MutexGuard as SyncMutexGuard, PoisonError};
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::flights::{Flight, Flights};
+use super::{ATTEMPTS_MAX, Engine, EngineError, Inner, Outcome, content_digest, fold, new_events};
+use crate::codec::{self, Fact};
+use crate::domain::books::events::{DayOpened, Event};
+use crate::domain::books::{AccountingDays, Books};
+use crate::domain::cutoff::eastern_date;
+use crate::envelope::{Metadata, Position, RecordedEvent, Version};
+use crate::ids::{Actor, RequestId};
+use crate::store::{Append, AppendError, EventStore, Expected};
+use crate::streams;
+pub use audit::{BooksAudit, Difference, audit};
+pub use gather::AccountPages;
+pub use keep::{BooksAnswer, BooksRequest};
+pub use read::RestatementRow;
+
+/// How old the copy of the calendar may be that a command is decided on.
+pub const COPY_AGE_MAX: Duration = Duration::seconds(3);
+
+/// How many events of the stream are read at once: a close is some kilobytes.
+const PAGE_EVENTS: usize = 64;
+
+/// Who opens accounting days.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BooksMode {
+    /// The engine: the day of a command's receipt, Eastern time, is opened before it is decided.
+    #[default]
+    Automatic,
+    /// The operator, by requests. Only the first day is opened by the engine.
+    Manual,
+}
+
+/// The books as their stream tells them.
+#[derive(Debug, Clone, Default)]
+pub struct FoldedBooks {
+    /// The calendar and what is sealed.
+    pub books: Books,
+    /// How many events it was folded from.
+    pub version: Version,
+    /// The place of the last of them in the log.
+    pub position: Position,
+    /// What came of every request: the stream itself is the memory.
+    pub requests: BTreeMap<RequestId, Outcome>,
+}
+
+/// A copy of the calendar.
+#[derive(Debug, Default)]
+struct Known {
+    folded: Arc<FoldedBooks>,
+    /// When the stream's tail was read. Never, at first.
+    read_at: Option<DateTime<Utc>>,
+    /// A day whose close was begun: it is posted to no more, whatever becomes of that.
+    sealing: Option<NaiveDate>,
+}
+
+impl Known {
+    /// The open days, as commands are to see them.
+    fn days(&self) -> Option<AccountingDays> {
+        let AccountingDays { current, closing } = self.folded.books.open_days()?;
+        Some(AccountingDays { current, closing: closing.filter(|day| self.sealing != Some(*day)) })
+    }
+
+    /// Is the copy young enough at `now` to be decided on?
+    fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+        let age = self.read_at.map(|read_at| now.signed_duration_since(read_at));
+        age.is_some_and(|age| age <= COPY_AGE_MAX)
+    }
+}
+
+/// The calendar of one engine.
+#[derive(Debug)]
+pub(super) struct Calendar {
+    mode: BooksMode,
+    /// Held for moments only. Who changes what is known holds `desk`, too.
+    known: SyncMutex<Known>,
+    /// Held while the stream is read or added to.
+    desk: Mutex<()>,
+    /// Commands that take long wait for each other.
+    turn: Mutex<()>,
+    /// Commands under way, by the oldest day that they may post to.
+    posting: Flights<NaiveDate>,
+}
+
+/// The right to change what is known of the calendar.
+#[derive(Debug)]
+struct Desk<'a>(#[expect(dead_code, reason = "held, not read")] MutexGuard<'a, ()>);
+
+impl Calendar {
+    pub(super) fn new(mode: BooksMode) -> Self {
+        Self {
+            mode,
+            known: SyncMutex::default(),
+            desk: Mutex::default(),
+            turn: Mutex::default(),
+            posting: Flights::default(),
+        }
+    }
+
+    fn known(&self) -> SyncMutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn folded(&self) -> Arc<FoldedBooks> {
+        Arc::clone(&self.known().folded)
+    }
+
+    async fn desk(&self) -> Desk<'_> {
+        Desk(self.desk.lock().await)
+    }
+
+    /// The day that is to be opened before a command received at `received_at` is decided.
+    fn due(&self, books: &Books, received_at: DateTime<Utc>) -> Option<NaiveDate> {
+        let today = eastern_date(received_at);
+        match (books.current(), self.mode) {
+            (None, _) => Some(today),
+            (Some(current), BooksMode::Automatic) => (current < today).then_some(today),
+            (Some(_), BooksMode::Manual) => None,
+        }
+    }
+
+    /// The days for a command received at `received_at`, which counts as under way from here on.
+    /// None if the copy is too old at `now`, or a day is to be opened first.
+    fn hold(&self, received_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DaysHeld> {
+        let known = self.known();
+        let days = known.days().filter(|_| known.is_fresh(now))?;
+        if self.due(&known.folded.books, received_at).is_some() {
+            return None;
+        }
+        // Begun before the copy is let go: a close sees it.
+        let posting = self.posting.begin(days.closing.unwrap_or(days.current));
+        Some(DaysHeld { days, _posting: posting })
+    }
+}
+
+/// The open days of a command. While it is held, no day that the command may post to is closed.
+#[derive(Debug)]
+pub(super) struct DaysHeld {
+    pub(super) days: AccountingDays,
+    _posting: Flight<NaiveDate>,
+}
+
+impl Engine {
+    /// The books as they are now.
+    pub async fn books(&self) -> Result<Arc<FoldedBooks>, EngineError> {
+        let desk = self.0.calendar.desk().await;
+        self.0.refresh(&desk).await?;
+        Ok(self.0.calendar.folded())
+    }
+
+    /// Who opens accounting days.
+    pub fn books_mode(&self) -> BooksMode {
+        self.0.calendar.mode
+    }
+
+    /// Opens today's accounting day if the engine is to open days and has not: what the first
+    /// command of the day does otherwise.
+    pub async fn open_today(&self) -> Result<(), EngineError> {
+        let now = self.0.clock.now();
+        self.0.days(now).await.map(drop)
+    }
+}
+
+impl Inner {
+    /// Opens the first day of a log that has none.
+    pub(super) async fn open_first_day(&self) -> Result<(), EngineError> {
+        let desk = self.calendar.desk().await;
+        self.refresh(&desk).await?;
+        if self.calendar.folded().books.current().is_some() {
+            return Ok(());
+        }
+        self.turn_page(&desk, self.clock.now()).await
+    }
+
+    /// The accounting days for a command received at `received_at`, held: what is decided on them
+    /// must be settled before they are let go.
+    pub(super) async fn days(&self, received_at: DateTime<Utc>) -> Result<DaysHeld, EngineError> {
+        for _ in 0..ATTEMPTS_MAX {
+            if let Some(held) = self.calendar.hold(received_at, self.clock.now()) {
+                return Ok(held);
+            }
+            let desk = self.calendar.desk().await;
+            // Whoever had the desk before may have done it.
+            if let Some(held) = self.calendar.hold(received_at, self.clock.now()) {
+                return Ok(held);
+            }
+            self.refresh(&desk).await?;
+            self.turn_page(&desk, received_at).await?;
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// The days that a command received at `at` would see, for a preview: nothing is held.
+    pub(super) async fn days_at(&self, at: DateTime<Utc>) -> Result<AccountingDays, EngineError> {
+        if !self.calendar.known().is_fresh(self.clock.now()) {
+            let desk = self.calendar.desk().await;
+            self.refresh(&desk).await?;
+        }
+        let known = self.calendar.known();
+        let due = self.calendar.due(&known.folded.books, at);
+        Ok(match (known.days(), due) {
+            (Some(days), None) => days,
+            (days, Some(due)) => {
+                AccountingDays { current: due, closing: days.map(|days| days.current) }
+            }
+            (None, None) => AccountingDays { current: eastern_date(at), closing: None },
+        })
+    }
+
+    /// Opens the day that a command received at `received_at` is to be decided on, unless it is
+    /// open.
+    async fn turn_page(
+        &self,
+        desk: &Desk<'_>,
+        received_at: DateTime<Utc>,
+    ) -> Result<(), EngineError> {
+        for _ in 0..ATTEMPTS_MAX {
+            if self.calendar.due(&self.calendar.folded().books, received_at).is_none() {
+                return Ok(());
+            }
+            // A receipt of its own: the time that a day has to settle counts from here.
+            let receipt = self.receipts.take(self.clock.now())?;
+            let gl_date = eastern_date(receipt.at()).max(eastern_date(received_at));
+            let metadata = Metadata {
+                received_at: receipt.at(),
+                request_id: RequestId::derived("books", &format!("open-{gl_date}")),
+                digest: content_digest(gl_date.to_string().as_bytes()),
+                actor: Actor::runner(),
+                rules: self.rules.version().to_owned(),
+            };
+            self.record(desk, &Event::DayOpened(DayOpened { gl_date }), &metadata).await?;
+        }
+        Err(EngineError::Contended)
+    }
+
+    /// Appends an event to the stream of the books and folds it. None if another writer came
+    /// first: the copy then holds what that one left behind.
+    async fn record(
+        &self,
+        desk: &Desk<'_>,
+        event: &Event,
+        metadata: &Metadata,
+    ) -> Result<Option<Position>, EngineError> {
+        let stream = streams::of_books();
+        let facts = std::iter::once(Fact::Books(event.clone()));
+        let events = new_events(&stream, facts, metadata)?;
+        let expected = Expected::after(self.calendar.folded().version);
+        let append = Append::new(stream, expected, events)
+            .map_err(|cause| EngineError::Unavailable(cause.into()))?;
+        match self.store.append(append).await {
+            Ok(_) | Err(AppendError::Conflict { .. }) => self.refresh(desk).await?,
+            Err(AppendError::Unavailable(cause)) => return Err(EngineError::not_written(cause)),
+            Err(AppendError::Indeterminate(cause)) => {
+                // It may be there: the copy is not decided on before the stream is read.
+                self.calendar.known().read_at = None;
+                let read = self.refresh(desk).await;
+                let folded = self.calendar.folded();
+                if read.is_err() || !folded.requests.contains_key(&metadata.request_id) {
+                    return Err(EngineError::Indeterminate(cause));
+                }
+            }
+        }
+        let folded = self.calendar.folded();
+        Ok(folded.requests.get(&metadata.request_id).map(|outcome| outcome.position))
+    }
+
+    /// Reads what was added to the stream since.
+    async fn refresh(&self, _desk: &Desk<'_>) -> Result<(), EngineError> {
+        let stream = streams::of_books();
+        // Taken before reading: the copy is at least as young.
+        let now = self.clock.now();
+        let mut folded = self.calendar.folded();
+        loop {
+            let page = self.store.read_stream(&stream, folded.version, PAGE_EVENTS).await?;
+            for recorded in &page {
+                Arc::make_mut(&mut folded).follow(recorded)?;
+            }
+            if page.len() < PAGE_EVENTS {
+                break;
+            }
+        }
+        let mut known = self.calendar.known();
+        let days = folded.books.days();
+        let is_open = |day: &NaiveDate| days.get(day).is_some_and(|day| day.closed.is_none());
+        known.sealing = known.sealing.filter(is_open);
+        known.folded = folded;
+        known.read_at = Some(now);
+        Ok(())
+    }
+}
+
+impl FoldedBooks {
+    fn follow(&mut self, recorded: &RecordedEvent) -> Result<(), EngineError> {
+        let metadata = fold::metadata(recorded)?;
+        let event = event_of(recorded)?;
+        self.books.follow(&event, recorded.position, metadata.received_at);
+        self.version = recorded.version;
+        self.position = recorded.position;
+        let outcome = Outcome {
+            digest: metadata.digest,
+            last: recorded.version,
+            position: recorded.position,
+        };
+        self.requests.insert(metadata.request_id, outcome);
+        Ok(())
+    }
+}
+
+/// The event of the books that a recorded event is.
+fn event_of(recorded: &RecordedEvent) -> Result<Event, EngineError> {
+    match codec::decode(&recorded.kind, &recorded.data) {
+        Ok(Fact::Books(event)) => Ok(event),
+        Ok(Fact::Account(_) | Fact::WindowSealed(_) | Fact::RulebookAdopted(_)) | Err(_) => {
+            let cause = format!("a {} in the stream of the books", recorded.kind).into();
+            Err(EngineError::Damaged { position: recorded.position, cause })
+        }
+    }
+}
+
+/// A whole stream's books, from the store alone.
+async fn fold_books(
+    store: &dyn EventStore,
+    mut see: impl FnMut(&RecordedEvent, &Event, &FoldedBooks),
+) -> Result<FoldedBooks, EngineError> {
+    let stream = streams::of_books();
+    let mut folded = FoldedBooks::default();
+    loop {
+        let page = store.read_stream(&stream, folded.version, PAGE_EVENTS).await?;
+        for recorded in &page {
+            see(recorded, &event_of(recorded)?, &folded);
+            folded.follow(recorded)?;
+        }
+        if page.len() < PAGE_EVENTS {
+            return Ok(folded);
+        }
+    }
+}
