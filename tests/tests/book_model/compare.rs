@@ -136,6 +136,22 @@ impl Pair {
         Ok(())
     }
 
+    /// Counts the kinds of splits that the account's payments ended with.
+    pub(crate) fn count_splits(&mut self) {
+        let splits = self.model.replay(&BTreeSet::new()).deeds.splits;
+        for split in splits.values() {
+            let kinds = [
+                ("a small balance written off", split.written_off()),
+                ("a recovery", split.recovery),
+                ("a credit balance", split.credit),
+                ("tax of a rental", split.tax),
+            ];
+            for (kind, amount) in kinds {
+                *self.seen.entry(kind.to_owned()).or_default() += u64::from(amount > 0);
+            }
+        }
+    }
+
     /// What the account has on 1100, and what principal is owed.
     pub(crate) fn principal(&self) -> Result<(i128, i128), Fault> {
         let open = self.open_account()?;

@@ -51,6 +51,7 @@ fn live(life: &Life) -> Result<Pair, Fault> {
             pair.step(step).map_err(|fault| format!("after step {number}: {fault}"))?;
         }
         pair.bounce(life.steps.first().map_or(0, |step| step.looks))?;
+        pair.count_splits();
         Ok(pair)
     }));
     lived.unwrap_or_else(|panic| {
@@ -115,6 +116,19 @@ fn had_everything(seen: &BTreeMap<String, u64>) {
         ("PaidOff", 300),
         ("Reopened", 200),
         ("Cancelled", 100),
+        ("RateChanged", 100),
+        ("Adjusted", 100),
+        ("Shifted", 200),
+        ("ChargedOff", 100),
+        ("Quoted", 100),
+        ("Refunded", 20),
+        ("RefundReturned", 3),
+        ("AccrualStopped", 100),
+        ("AccrualResumed", 10),
+        ("a small balance written off", 100),
+        ("a recovery", 50),
+        ("a credit balance", 500),
+        ("tax of a rental", 500),
     ] {
         let often = seen.get(what).copied().unwrap_or_default();
         assert!(often >= least, "{what} only {often} times: {seen:#?}");
