@@ -6,6 +6,7 @@ pub mod commands;
 pub mod enums;
 pub mod ids;
 pub mod money;
+pub mod previews;
 pub mod schedule;
 pub mod time;
 

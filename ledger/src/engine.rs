@@ -7,9 +7,11 @@
 mod batch;
 mod books;
 mod error;
+mod explain;
 mod flights;
 mod fold;
 mod lanes;
+mod preview;
 mod receipts;
 mod seal;
 #[cfg(test)]
@@ -26,7 +28,9 @@ pub use books::{
     FoldedBooks, RestatementRow, audit as audit_books,
 };
 pub use error::EngineError;
+pub use explain::{Explained, ExplainedLine, History, Source};
 pub use fold::{Folded, KnownAt, Outcome};
+pub use preview::Preview;
 pub use receipts::Receipt;
 
 use crate::clock::Clock;
@@ -34,6 +38,7 @@ use crate::codec::Fact;
 use crate::cycles::cutoff::RECEIPT_AGE_MAX;
 use crate::domain::account::commands::Command;
 use crate::domain::account::events::{Event, NothingChanged, RequestRefused};
+use crate::domain::account::refusal::Refusal;
 use crate::domain::account::{Context, Denial, decide};
 use crate::domain::books::AccountingDays;
 use crate::domain::rulebook::Rulebook;
@@ -306,6 +311,10 @@ impl Inner {
             days,
         };
         let command = request.command.name().to_owned();
+        if let Some(current) = preview::outdated(folded, &request.command, &context) {
+            let refusal = Refusal::PreviewOutdated { current };
+            return Ok(vec![Event::RequestRefused(RequestRefused { command, refusal })]);
+        }
         match decide(&folded.account, &request.command, &context) {
             Ok(events) if events.is_empty() => {
                 let payment = request.command.payment();

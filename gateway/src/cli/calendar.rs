@@ -8,7 +8,7 @@ use ledger::domain::rulebook::Rulebook;
 use serde::Serialize;
 
 use super::CliError;
-use super::output::{Output, write_json, write_json_line, write_table};
+use super::output::{Output, write_csv, write_json, write_json_line, write_table};
 
 /// Shows the Federal Reserve's holidays of a year and which of them close banks.
 #[derive(Debug, clap::Args)]
@@ -33,6 +33,9 @@ pub fn run(args: &CalendarArgs, form: Output, out: &mut impl Write) -> Result<()
     write_year(&rulebook, args.year, form, out).map_err(CliError::output())
 }
 
+/// What a table of holidays shows.
+const COLUMNS: [&str; 3] = ["date", "holiday", "banks close on"];
+
 fn write_year(
     rulebook: &Rulebook,
     year: i32,
@@ -47,8 +50,9 @@ fn write_year(
             write_json(out, &YearOfHolidays { year, holidays: &holidays, overrides, rulebook })
         }
         Output::Jsonl => holidays.iter().try_for_each(|holiday| write_json_line(out, holiday)),
-        Output::Table => {
-            write_table(out, ["date", "holiday", "banks close on"], holidays.iter().map(row))
+        Output::Table => write_table(out, COLUMNS, holidays.iter().map(row)),
+        Output::Csv => {
+            write_csv(out, &COLUMNS, holidays.iter().map(|holiday| row(holiday).to_vec()))
         }
     }
 }

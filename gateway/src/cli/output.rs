@@ -14,6 +14,8 @@ pub enum Output {
     Json,
     /// One compact JSON document a line.
     Jsonl,
+    /// Comma-separated values: the columns of the table, of a list its items alone.
+    Csv,
 }
 
 impl Output {
@@ -40,6 +42,26 @@ pub fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()
 pub fn write_json_line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     writeln!(out)
+}
+
+/// Writes one record of comma-separated values (RFC 4180), ended by a line feed.
+pub fn write_record(
+    out: &mut impl Write,
+    values: impl IntoIterator<Item = impl AsRef<[u8]>>,
+) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(values)?;
+    writer.flush()
+}
+
+/// Writes records of comma-separated values under a heading.
+pub fn write_csv(
+    out: &mut impl Write,
+    heading: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> io::Result<()> {
+    write_record(&mut *out, heading)?;
+    rows.into_iter().try_for_each(|row| write_record(&mut *out, row))
 }
 
 /// Writes aligned columns under a heading.

@@ -10,7 +10,7 @@ use ledger::domain::rulebook::Rulebook;
 
 use super::CliError;
 use super::client::words::MinPosition;
-use super::output::{Output, write_json, write_json_line, write_table};
+use super::output::{Output, write_csv, write_json, write_json_line, write_table};
 
 mod answer;
 
@@ -79,6 +79,9 @@ fn write_answer(answer: &Answer, form: Output, out: &mut impl Write) -> io::Resu
         Output::Json => write_json(out, answer),
         Output::Jsonl => write_json_line(out, answer),
         Output::Table => write_table(out, ["field", "value"], answer.rows()),
+        Output::Csv => {
+            write_csv(out, &["field", "value"], answer.rows().into_iter().map(Vec::from))
+        }
     }
 }
 

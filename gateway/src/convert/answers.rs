@@ -1,5 +1,7 @@
 //! An account's state as the resources of the contract.
 
+mod explained;
+mod previews;
 mod servicing;
 
 use chrono::NaiveDate;
@@ -17,6 +19,8 @@ use proto::payledger::v1 as wire;
 use super::enums::{channel_to_wire, day_count_to_wire, product_to_wire};
 use super::money::to_wire;
 use super::time::{date_to_wire, instant_to_wire};
+pub use explained::{figure, line};
+pub use previews::preview;
 pub use servicing::{charge_off, instalment, quote, refund};
 
 /// A payment of an account.

@@ -8,9 +8,10 @@ use proto::payledger::v1::audit_service_server::{AuditService, AuditServiceServe
 use proto::payledger::v1::title_service_client::TitleServiceClient;
 use proto::payledger::v1::title_service_server::{TitleService, TitleServiceServer};
 use proto::payledger::v1::{
-    GetTitleRequest, GetTitleResponse, ListTitlesRequest, ListTitlesResponse, RecordLienRequest,
-    RecordLienResponse, ReleaseLienRequest, ReleaseLienResponse, ReplayEventsRequest,
-    ReplayEventsResponse, WatchEventsRequest, WatchEventsResponse,
+    ExplainAmountRequest, ExplainAmountResponse, GetTitleRequest, GetTitleResponse,
+    ListTitlesRequest, ListTitlesResponse, RecordLienRequest, RecordLienResponse,
+    ReleaseLienRequest, ReleaseLienResponse, ReplayEventsRequest, ReplayEventsResponse,
+    WatchEventsRequest, WatchEventsResponse,
 };
 use tokio::task::JoinHandle;
 use tokio_stream::{Stream, StreamExt};
@@ -80,6 +81,13 @@ impl AuditService for Stub {
             let _ = sender.send(Err(last.into())).await;
         });
         Ok(Response::new(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver))))
+    }
+
+    async fn explain_amount(
+        &self,
+        _: Request<ExplainAmountRequest>,
+    ) -> Answer<ExplainAmountResponse> {
+        Ok(Response::new(ExplainAmountResponse::default()))
     }
 }
 

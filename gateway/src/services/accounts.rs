@@ -76,6 +76,13 @@ impl AccountService for Gateway {
         self.mutate(request).await
     }
 
+    async fn preview_change(
+        &self,
+        request: Request<wire::PreviewChangeRequest>,
+    ) -> Result<Response<wire::PreviewChangeResponse>, Status> {
+        self.change_preview(request.into_inner()).await.map(Response::new)
+    }
+
     async fn quote_payoff(
         &self,
         request: Request<wire::QuotePayoffRequest>,

@@ -60,6 +60,13 @@ impl AuditService for Gateway {
         };
         Ok(Response::new(Box::pin(messages.map(move |message| message.map(to_wire)))))
     }
+
+    async fn explain_amount(
+        &self,
+        request: Request<wire::ExplainAmountRequest>,
+    ) -> Result<Response<wire::ExplainAmountResponse>, Status> {
+        self.explained(request.get_ref()).await.map(Response::new)
+    }
 }
 
 impl Gateway {

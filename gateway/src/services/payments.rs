@@ -14,6 +14,7 @@ use wire::preview_payment_request::Subject;
 use wire::preview_payment_response::Outcome;
 
 use super::Gateway;
+use super::previews::refused;
 use crate::convert::enums::{channel_to_wire, product_to_wire};
 use crate::convert::time::{date_to_wire, instant_to_wire};
 use crate::convert::{Field, FieldError, answers, enums, ids, money, time};
@@ -76,6 +77,27 @@ impl PaymentService for Gateway {
         request: Request<wire::ExecuteBatchRequest>,
     ) -> Result<Response<wire::ExecuteBatchResponse>, Status> {
         self.carry_out_batch(request).await
+    }
+
+    async fn preview_return(
+        &self,
+        request: Request<wire::PreviewReturnRequest>,
+    ) -> Result<Response<wire::PreviewReturnResponse>, Status> {
+        self.return_preview(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn preview_receive(
+        &self,
+        request: Request<wire::PreviewReceiveRequest>,
+    ) -> Result<Response<wire::PreviewReceiveResponse>, Status> {
+        self.receive_preview(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn preview_reinstatement(
+        &self,
+        request: Request<wire::PreviewReinstatementRequest>,
+    ) -> Result<Response<wire::PreviewReinstatementResponse>, Status> {
+        self.reinstatement_preview(request.into_inner()).await.map(Response::new)
     }
 
     async fn get_payment(
@@ -161,7 +183,7 @@ impl Gateway {
                         effective_date: Some(date_to_wire(slot.effective_date)),
                         origination_date: Some(date_to_wire(slot.origination_date)),
                     }),
-                    Err(refusal) => refused(&refusal.into()),
+                    Err(refusal) => Outcome::Refused(refused(&refusal.into())),
                 })
             }
             Some(Subject::AccountId(id)) => {
@@ -178,7 +200,9 @@ impl Gateway {
                 };
                 match self.engine.preview(&account, &command, at).await {
                     Ok(events) => accepted(&events),
-                    Err(EngineError::Refused { refusal, .. }) => Ok(refused(&refusal)),
+                    Err(EngineError::Refused { refusal, .. }) => {
+                        Ok(Outcome::Refused(refused(&refusal)))
+                    }
                     Err(error) => Err(Failure::from(error).into()),
                 }
             }
@@ -200,18 +224,6 @@ fn accepted(events: &[Event]) -> Result<Outcome, Status> {
         effective_date: Some(date_to_wire(scheduled.payment_date)),
         origination_date: Some(date_to_wire(scheduled.origination_date)),
     }))
-}
-
-fn refused(refusal: &ledger::domain::account::refusal::Refusal) -> Outcome {
-    let facts = refusal.facts();
-    let earliest = facts.iter().find(|(name, _)| name == "earliest_date");
-    let earliest_date = earliest.and_then(|(_, date)| date.parse().ok()).map(date_to_wire);
-    Outcome::Refused(wire::PreviewRefused {
-        reason: refusal.reason().to_owned(),
-        message: refusal.to_string(),
-        metadata: facts.into_iter().collect(),
-        earliest_date,
-    })
 }
 
 fn payment_filter(request: &wire::ListPaymentsRequest) -> Field<PaymentFilter> {

@@ -33,6 +33,25 @@ impl Known {
             (None, time) => Ok(Self(time.map(KnownAt::Time))),
         }
     }
+
+    /// The same, which the log must reach: it ends at `head`.
+    pub(super) fn within(&self, head: Position) -> Field<Option<KnownAt>> {
+        match self.0 {
+            Some(KnownAt::Position(position)) if position > head => {
+                Err(above_head("known_position", position, head))
+            }
+            known_at => Ok(known_at),
+        }
+    }
+
+    /// The position that an answer reflects which knows so much of `account`.
+    pub(super) fn reflects(&self, head: Position, account: &Folded) -> Position {
+        match self.0 {
+            None => head.max(account.position),
+            Some(KnownAt::Position(position)) => position,
+            Some(KnownAt::Time(_)) => account.position,
+        }
+    }
 }
 
 /// A page of what an account has, cut out of all of it.
@@ -63,21 +82,12 @@ impl Gateway {
     pub(super) async fn known(
         &self,
         id: &AccountId,
-        Known(known_at): Known,
+        known: Known,
         min_position: u64,
     ) -> Result<(Arc<Folded>, Position), Status> {
         let head = self.log_position(min_position).await?;
-        if let Some(KnownAt::Position(position)) = known_at
-            && position > head
-        {
-            return Err(above_head("known_position", position, head).into());
-        }
-        let folded = self.account(id, known_at).await?;
-        let reflects = match known_at {
-            None => head.max(folded.position),
-            Some(KnownAt::Position(position)) => position,
-            Some(KnownAt::Time(_)) => folded.position,
-        };
+        let folded = self.account(id, known.within(head)?).await?;
+        let reflects = known.reflects(head, &folded);
         Ok((folded, reflects))
     }
 

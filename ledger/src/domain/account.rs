@@ -7,6 +7,7 @@ mod aging;
 pub mod book;
 mod charge_off;
 pub mod commands;
+pub mod consequences;
 mod draft;
 pub mod events;
 mod extensions;

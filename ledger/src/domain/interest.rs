@@ -43,6 +43,55 @@ impl DayCount {
     }
 }
 
+/// Days that earn over one divisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days {
+    /// The first day that earns.
+    pub from: NaiveDate,
+    /// The day after the last.
+    pub to: NaiveDate,
+    /// How many they are, by the contract's count.
+    pub count: i64,
+    /// What they are divided by.
+    pub divisor: u32,
+}
+
+impl DayCount {
+    /// The days that earn from `from` to `to`, the last not counted, apart where their divisor
+    /// changes. [`Accrual::add`] adds the same days.
+    pub fn by_divisor(self, from: NaiveDate, to: NaiveDate) -> Vec<Days> {
+        let whole = |divisor| Days { from, to, count: self.days(from, to), divisor };
+        let mut days = match self {
+            Self::Actual360 | Self::Thirty360 => vec![whole(360)],
+            Self::Actual365 => vec![whole(365)],
+            Self::Actual365Or366 => by_kind_of_year(from, to),
+        };
+        days.retain(|days| days.count > 0);
+        days
+    }
+}
+
+/// The days `from .. to`, apart where a leap year begins or ends.
+fn by_kind_of_year(from: NaiveDate, to: NaiveDate) -> Vec<Days> {
+    let mut apart: Vec<Days> = Vec::new();
+    let mut start = from;
+    while start < to {
+        let next_year = NaiveDate::from_ymd_opt(start.year().saturating_add(1), 1, 1);
+        let end = next_year.map_or(to, |year| year.min(to));
+        let divisor = if is_leap_year(start.year()) { 366 } else { 365 };
+        let count = end.signed_duration_since(start).num_days();
+        match apart.last_mut().filter(|last| last.divisor == divisor) {
+            Some(last) => {
+                last.to = end;
+                last.count = last.count.saturating_add(count);
+            }
+            None => apart.push(Days { from: start, to: end, count, divisor }),
+        }
+        start = end;
+    }
+    apart
+}
+
 /// Exact interest: dollar-days at a yearly rate, by divisor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "each is a sum over its divisor")]
@@ -221,6 +270,34 @@ mod tests {
             let days = from.iter_days().take_while(|day| *day < to);
             let counted = days.filter(|day| is_leap_year(day.year())).count();
             assert_eq!(leap_days(from, to), i64::try_from(counted).unwrap(), "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn days_are_apart_where_the_divisor_changes() {
+        let date = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let apart = |count: DayCount, from: &str, to: &str| -> Vec<String> {
+            let days = count.by_divisor(date(from), date(to));
+            let text = |it: Days| format!("{}..{} {}/{}", it.from, it.to, it.count, it.divisor);
+            days.into_iter().map(text).collect()
+        };
+        let by_year = DayCount::Actual365Or366;
+        assert_eq!(
+            apart(by_year, "2026-12-20", "2029-01-19"),
+            [
+                "2026-12-20..2028-01-01 377/365",
+                "2028-01-01..2029-01-01 366/366",
+                "2029-01-01..2029-01-19 18/365"
+            ]
+        );
+        assert_eq!(apart(by_year, "2028-01-01", "2028-01-01"), Vec::<String>::new());
+        let bond = ["2027-12-31..2028-02-29 59/360"];
+        assert_eq!(apart(DayCount::Thirty360, "2027-12-31", "2028-02-29"), bond);
+        for count in DayCount::ALL {
+            let (from, to) = (date("2023-05-31"), date("2033-03-31"));
+            let apart = count.by_divisor(from, to);
+            let sum = apart.iter().fold(0, |sum, days| sum + days.count);
+            assert_eq!(sum, count.days(from, to), "{count}");
         }
     }
 

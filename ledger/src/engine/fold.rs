@@ -24,6 +24,8 @@ pub struct Folded {
     pub account: Account,
     /// How many events it was folded from.
     pub version: Version,
+    /// The version of the last of them that had an effect.
+    pub changed: Version,
     /// The place of the last of them in the log.
     pub position: Position,
     /// What came of every request: the stream itself is the memory.
@@ -62,6 +64,9 @@ impl Folded {
         for event in events {
             after.account = evolve(std::mem::take(&mut after.account), event, request.receipt.at());
             after.version = after.version.next();
+            if event.has_effect() {
+                after.changed = after.version;
+            }
         }
         after.position = position;
         let outcome = Outcome { digest: digest.to_owned(), last: after.version, position };
@@ -83,6 +88,9 @@ impl Folded {
     fn follow(&mut self, recorded: &RecordedEvent, metadata: &Metadata, event: &Event) {
         self.account = evolve(std::mem::take(&mut self.account), event, metadata.received_at);
         self.version = recorded.version;
+        if event.has_effect() {
+            self.changed = recorded.version;
+        }
         self.position = recorded.position;
         let outcome = Outcome {
             digest: metadata.digest.clone(),
@@ -147,10 +155,12 @@ pub(super) async fn fold_stream(
     fold_with(store, stream, counted, |_| {}).await
 }
 
-/// An event that was folded.
+/// An event that was folded, and the account after it.
 pub(super) struct Seen<'a> {
+    pub(super) recorded: &'a RecordedEvent,
     pub(super) metadata: &'a Metadata,
     pub(super) event: &'a Event,
+    pub(super) after: &'a Folded,
 }
 
 /// The same, and shows each event to `see`.
@@ -180,7 +190,8 @@ pub(super) async fn fold_with(
             match codec::decode(&recorded.kind, &recorded.data) {
                 Ok(Fact::Account(event)) => {
                     folded.follow(recorded, &metadata, &event);
-                    see(Seen { metadata: &metadata, event: &event });
+                    let (metadata, event) = (&metadata, &event);
+                    see(Seen { recorded, metadata, event, after: &folded });
                 }
                 Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_)) => {
                     let kind = &recorded.kind;

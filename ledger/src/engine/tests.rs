@@ -1,6 +1,8 @@
 //! The engine on a store in memory and a clock that is set.
 
+mod explain;
 mod known;
+mod previews;
 
 use std::sync::Arc;
 

@@ -7,13 +7,17 @@
 )]
 
 mod audit;
+mod books;
 mod cutoffs;
+mod daily;
 mod days;
 mod delinquency;
+mod explain;
 mod lists;
 mod losses;
 mod payments;
 mod payoffs;
+mod previews;
 mod reads;
 mod retries;
 mod rubbish;

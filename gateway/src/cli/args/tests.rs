@@ -81,6 +81,21 @@ const VERBS: &[(&[&str], &[&str])] = &[
     ),
     (&["payments", "return"], &["--account", "a-1", "--payment", "p-1", "--code", "R01"]),
     (&["payments", "reinstate"], PAYMENT),
+    (&["payments", "preview-return"], &["--account", "a-1", "--payment", "p-1", "--code", "R01"]),
+    (
+        &["payments", "preview-receive"],
+        &[
+            "--account",
+            "a-1",
+            "--channel",
+            "mail",
+            "--amount",
+            "310.00",
+            "--received-date",
+            "2026-03-03",
+        ],
+    ),
+    (&["payments", "preview-reinstatement"], PAYMENT),
     (&["payments", "get"], PAYMENT),
     (&["payments", "list"], &["--channel", "wire", "--page-size", "10"]),
     (&["payments", "list-pending"], &["--product", "lease", "--window", "18:00"]),
@@ -111,6 +126,11 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["books", "days"], &["--page-size", "10"]),
     (&["books", "feed"], &["--date", "2026-03-03", "--csv"]),
     (&["books", "restatements"], &["--date", "2026-03-03"]),
+    (&["audit", "explain"], &["--account", "a-1", "--figure", "payoff"]),
+    (
+        &["accounts", "preview-change", "change-rate"],
+        &["--account", "a-1", "--annual-rate", "0.05", "--effective-date", "2026-03-03"],
+    ),
     (
         &["operations", "run-cutoff"],
         &["--product", "auto_loan", "--date", "2026-03-03", "--window", "15:00"],
@@ -160,6 +180,8 @@ fn call(cli: &Cli) -> Call {
         Command::Quote(verb) => verb.call(),
         Command::Serve(_)
         | Command::Demo(_)
+        | Command::Import(_)
+        | Command::Reconcile(_)
         | Command::Projections(_)
         | Command::Calendar(_)
         | Command::Replay(_)
@@ -272,6 +294,21 @@ fn what_is_said_is_what_is_asked() {
     );
     assert_eq!(schedule["funding"]["last_four"], "6789");
     assert_eq!(schedule["request_id"], "mine");
+    let preview = told(
+        &["accounts", "preview-change", "grant-extension"],
+        &[
+            "--account",
+            "a-1",
+            "--kind",
+            "deferral",
+            "--months",
+            "2",
+            "--effective-date",
+            "2026-03-03",
+        ],
+    );
+    assert_eq!(preview["grant_extension"]["months"], 2);
+    assert_eq!(preview["grant_extension"]["kind"], "deferral");
     let clock = told(&["operations", "set-clock"], &["--to", "2026-03-03T15:00:10-05:00"]);
     assert_eq!(clock["now_time"], "2026-03-03T20:00:10Z");
 }

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::call::Call;
+use super::previews;
 use super::servicing;
 use super::words::{self, KnownTime, MinPosition, Page, RequestId};
 use crate::cli::CliError;
@@ -40,6 +41,9 @@ pub enum Verb {
     /// What a servicer does to a contract.
     #[command(flatten)]
     Servicing(servicing::Verb),
+    /// What that would do.
+    #[command(flatten)]
+    Preview(previews::AccountVerb),
 }
 
 const OPEN_EXAMPLE: &str = "Example:
@@ -320,6 +324,7 @@ impl Verb {
             Self::AssessFee(assess) => Call::new("AccountService.AssessFee", assess),
             Self::WaiveFee(waive) => Call::new("AccountService.WaiveFee", waive),
             Self::Servicing(verb) => verb.call(),
+            Self::Preview(verb) => verb.call(),
         }
     }
 }

@@ -12,8 +12,9 @@ use tonic::{Request, Status};
 use super::call::Call;
 use super::connection::{Client, Connection};
 use super::failure::CallFailure;
+use super::words::{self, KnownTime, MinPosition};
 use crate::cli::CliError;
-use crate::cli::output::{Output, tell, write_json_line};
+use crate::cli::output::{Output, tell, write_json_line, write_record};
 use crate::cli::render::document::Document;
 use crate::cli::render::message;
 use crate::cli::render::view::items_of;
@@ -30,7 +31,36 @@ pub enum Verb {
     ReplayEvents(ReplayEvents),
     /// Writes events as replay-events does, then stays and writes new ones as they are recorded.
     WatchEvents(WatchEvents),
+    /// Shows which recorded events make a figure of an account, line by line.
+    ///
+    /// The lines sum to the figure exactly. Each names the event it comes from, with its position
+    /// and the version of the rules that decided it, and the one that changed it last.
+    #[command(after_help = EXPLAIN_EXAMPLE)]
+    Explain(Explain),
 }
+
+const EXPLAIN_EXAMPLE: &str = "Examples:
+  payledger audit explain --account auto-1 --figure payoff
+  What accrued interest of 31 March was made of, as it was known that evening:
+    payledger audit explain --account auto-1 --figure accrued_interest \\
+      --effective-date 2026-03-31 --known-time 2026-03-31T20:00:00-04:00 --output csv";
+
+/// What a table of an explanation shows.
+const LINES: &[&str] = &[
+    "part",
+    "explained_by",
+    "amount",
+    "effective_date",
+    "accrual.days",
+    "accrual.divisor",
+    "accrual.principal",
+    "accrual.annual_rate",
+    "source.position",
+    "source.type",
+    "source.rules_version",
+    "restated_by.position",
+    "restated_by.type",
+];
 
 /// See [`Verb::ReplayEvents`].
 #[derive(Debug, Args, Serialize)]
@@ -57,6 +87,28 @@ pub struct WatchEvents {
     pub filter: Filter,
 }
 
+/// See [`Verb::Explain`].
+#[derive(Debug, Args, Serialize)]
+pub struct Explain {
+    /// The account's id.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// The figure.
+    #[arg(long, value_parser = words::member("Figure"))]
+    pub figure: String,
+    /// The value date, YYYY-MM-DD, which may be in the future. Default: today, Eastern time.
+    #[arg(long, value_name = "DATE")]
+    pub effective_date: Option<String>,
+    /// What was known.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub known: KnownTime,
+    /// How new the answer must be.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub min_position: MinPosition,
+}
+
 /// Which events are wanted.
 #[derive(Debug, Args, Serialize)]
 pub struct Filter {
@@ -77,6 +129,8 @@ impl Verb {
         match self {
             Self::ReplayEvents(replay) => Call::new("AuditService.ReplayEvents", replay),
             Self::WatchEvents(watch) => Call::new("AuditService.WatchEvents", watch),
+            Self::Explain(explain) => Call::new("AuditService.ExplainAmount", explain)
+                .map(|call| call.listing("lines", LINES)),
         }
     }
 }
@@ -137,6 +191,10 @@ pub(crate) fn write_event(out: &mut impl Write, event: &Document, form: Output) 
             let [position, stream] = ["position", "stream"].map(cell);
             let [version, kind, data] = ["version", "type", "data"].map(cell);
             writeln!(out, "{position:>9}  {stream:<32}  {version:>5}  {kind:<18}  {data}")
+        }
+        Output::Csv => {
+            let cell = |name: &&str| event.at(name).map(Document::cell).unwrap_or_default();
+            write_record(out, ["position", "stream", "version", "type", "data"].iter().map(cell))
         }
     }
 }

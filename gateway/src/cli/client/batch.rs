@@ -12,7 +12,7 @@ use super::connection::{Client, Connection};
 use super::unary;
 use crate::cli::CliError;
 use crate::cli::client::failure::CallFailure;
-use crate::cli::output::{Output, tell, write_json_line};
+use crate::cli::output::{Output, tell, write_json_line, write_record};
 use crate::cli::render::document::Document;
 use crate::cli::render::{contract, message, parse};
 
@@ -159,6 +159,7 @@ fn write_result(
     match form {
         Output::Json | Output::Jsonl => write_json_line(out, &document),
         Output::Table => writeln!(out, "{:>6}  {}", tally.commands, summary(&document)),
+        Output::Csv => write_record(out, [tally.commands.to_string(), summary(&document)]),
     }
 }
 

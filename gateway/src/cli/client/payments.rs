@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::batch::{self, ExecuteBatch};
 use super::call::Call;
+use super::previews;
 use super::words::{self, MinPosition, Page, PreviewHash, RequestId};
 use super::{Service, run as run_call};
 use crate::cli::CliError;
@@ -54,6 +55,9 @@ pub enum Verb {
     Return(Return),
     /// Applies a returned payment again, as of its first effective date.
     Reinstate(Reinstate),
+    /// What these would do.
+    #[command(flatten)]
+    Foresee(previews::PaymentVerb),
     /// Shows one payment.
     Get(Get),
     /// Lists payments of all channels and states, in the order in which they were recorded.
@@ -281,6 +285,7 @@ impl Verb {
             Self::Receive(receive) => Call::new("PaymentService.ReceivePayment", receive),
             Self::Return(payment) => Call::new("PaymentService.ReturnPayment", payment),
             Self::Reinstate(payment) => Call::new("PaymentService.ReinstatePayment", payment),
+            Self::Foresee(verb) => verb.call(),
             Self::Get(get) => Call::new("PaymentService.GetPayment", get),
             Self::List(filter) => Call::new("PaymentService.ListPayments", filter).map(list),
             Self::ListPending(filter) => {
@@ -318,6 +323,7 @@ pub fn run(service: &Service<Verb>, form: Output, out: &mut impl Write) -> Resul
         | Verb::Receive(_)
         | Verb::Return(_)
         | Verb::Reinstate(_)
+        | Verb::Foresee(_)
         | Verb::Get(_)
         | Verb::List(_)
         | Verb::ListPending(_) => Ok(()),

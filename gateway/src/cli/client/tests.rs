@@ -17,7 +17,7 @@ use crate::serve::{Service, ServiceSettings};
 use crate::server::{Settings, Shutdown};
 
 /// A service on a fresh directory whose clock stands at nine in the morning of 3 March 2026.
-struct Running {
+pub(super) struct Running {
     directory: TempDir,
     runtime: Runtime,
     server: String,
@@ -26,7 +26,7 @@ struct Running {
 }
 
 impl Running {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
         let settings = ServiceSettings {
@@ -50,7 +50,7 @@ impl Running {
         Self { directory, runtime, server, shutdown, ended }
     }
 
-    fn told(&self, words: &[&str]) -> (String, Result<(), CliError>) {
+    pub(super) fn told(&self, words: &[&str]) -> (String, Result<(), CliError>) {
         let words = [&["payledger"], words, &["--server", &self.server]].concat();
         let cli = Cli::try_parse_from(words).unwrap();
         let mut out = Vec::new();
@@ -58,7 +58,7 @@ impl Running {
         (String::from_utf8(out).unwrap(), ended)
     }
 
-    fn json(&self, words: &[&str]) -> Value {
+    pub(super) fn json(&self, words: &[&str]) -> Value {
         let (out, ended) = self.told(&[words, &["--output", "json"]].concat());
         ended.unwrap_or_else(|error| panic!("{words:?}: {:?}", error.lines()));
         serde_json::from_str(&out).unwrap()
@@ -118,6 +118,35 @@ const SCHEDULE: &[&str] = &[
     "--request-id",
     "0195a8f0-0000-7000-8000-000000000001",
 ];
+
+#[test]
+fn a_receipt_is_previewed_made_as_shown_and_explained() {
+    let service = Running::start();
+    service.open_account();
+    let money = "--account a-1 --channel mail --amount 1000.00 --received-date 2026-03-03";
+    let words = |verb: &'static str| -> Vec<&str> {
+        ["payments", verb].into_iter().chain(money.split(' ')).collect()
+    };
+    let shown = service.json(&words("preview-receive"))["accepted"].take();
+    assert_eq!(shown["payments"][0]["after"]["principal"], "996.06");
+    let hash = shown["hash"].as_str().unwrap();
+    let made = service.json(&[&words("receive")[..], &["--preview-hash", hash]].concat());
+    assert_eq!(made["payment"]["allocation"], shown["payments"][0]["after"]);
+
+    let explain = ["audit", "explain", "--account", "a-1", "--figure", "payoff"];
+    let known = service.json(&explain);
+    assert_eq!(known["amount"], "24003.94");
+    assert_eq!(known["lines"][1]["source"]["type"], "PaymentReceived");
+    let (csv, ended) = service.told(&[&explain[..], &["--output", "csv"]].concat());
+    ended.unwrap();
+    let lines: Vec<_> = csv.lines().collect();
+    assert!(lines[0].starts_with("part,explained_by,amount,effective_date,accrual.days,"), "{csv}");
+    assert!(lines[1].starts_with("principal,boarded,25000.00,2026-03-02,"), "{csv}");
+    assert!(
+        lines[3].starts_with("accrued_interest,accrual,3.938356164384,2026-03-02,1,365,25000.00")
+    );
+    service.stop();
+}
 
 #[test]
 fn a_payment_is_scheduled_once_and_seen_by_every_verb() {

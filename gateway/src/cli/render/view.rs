@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::document::Document;
-use crate::cli::output::{Output, write_columns, write_json, write_json_line, write_table};
+use crate::cli::output::{
+    Output, write_columns, write_csv, write_json, write_json_line, write_table,
+};
 
 /// What a table shows of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,16 @@ pub fn write(out: &mut impl Write, answer: &Document, view: View, form: Output) 
         (Output::Jsonl, View::List { items, .. }) => {
             items_of(answer, items).iter().try_for_each(|item| write_json_line(out, item))
         }
+        (Output::Csv, View::List { items, columns }) => {
+            write_csv(out, columns, items_of(answer, items).iter().map(|item| row(item, columns)))
+        }
+        (Output::Csv, View::Object) => {
+            write_csv(out, &["field", "value"], object_rows(answer).into_iter().map(Vec::from))
+        }
+        (Output::Csv, View::Parts) => {
+            let rows = answer.leaves().into_iter().map(|(name, text)| vec![name, text]);
+            write_csv(out, &["field", "value"], rows)
+        }
         (Output::Table, View::Object) => write_table(out, ["field", "value"], object_rows(answer)),
         (Output::Table, View::Parts) => {
             let rows = answer.leaves().into_iter().map(|(name, text)| [name, text]);
@@ -38,13 +50,21 @@ pub fn write(out: &mut impl Write, answer: &Document, view: View, form: Output) 
         }
         (Output::Table, View::List { items, columns }) => {
             let rows = items_of(answer, items).iter().map(|item| row(item, columns)).collect();
-            let last = |path: &&'static str| path.rsplit_once('.').map_or(*path, |(_, name)| name);
-            let heading: Vec<&str> = columns.iter().map(last).collect();
+            let heading: Vec<&str> = columns.iter().map(|path| short_name(path, columns)).collect();
             write_columns(out, &heading, rows)?;
             let rest = around(answer, items);
             write_table(out, ["field", "value"], rest.into_iter().map(|(name, text)| [name, text]))
         }
     }
+}
+
+/// What a column is called: the last part of its path, unless another's is the same.
+fn short_name<'a>(path: &'a str, columns: &[&str]) -> &'a str {
+    fn last(path: &str) -> &str {
+        path.rsplit_once('.').map_or(path, |(_, name)| name)
+    }
+    let same = columns.iter().filter(|other| last(other) == last(path)).count();
+    if same > 1 { path } else { last(path) }
 }
 
 /// The items of a list's answer.
@@ -139,6 +159,18 @@ mod tests {
         assert_eq!(lines.lines().count(), 2);
         assert!(lines.starts_with(r#"{"account_id":"a-1""#), "{lines}");
         assert_eq!(written(&Document::Object(Vec::new()), Output::Jsonl), "");
+    }
+
+    #[test]
+    fn a_list_as_comma_separated_values_is_its_columns_by_their_whole_names() {
+        assert_eq!(
+            written(&accounts(), Output::Csv),
+            "account_id,balance.principal,paid_off_date\na-1,10.00,\na-2,10.00,\n"
+        );
+        let mut out = Vec::new();
+        let note = Document::Object(vec![Document::field("note", "one, \"two\"")]);
+        write(&mut out, &note, View::Object, Output::Csv).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "field,value\nnote,\"one, \"\"two\"\"\"\n");
     }
 
     #[test]

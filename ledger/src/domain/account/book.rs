@@ -5,6 +5,7 @@
 //! result, and replay only writes it down.
 
 mod billing;
+pub mod explain;
 mod running;
 mod standing;
 

@@ -273,4 +273,33 @@ impl Command {
             | Self::ReleaseLien => None,
         }
     }
+
+    /// The same command, whatever was previewed.
+    #[must_use]
+    pub fn without_preview(&self) -> Self {
+        let mut command = self.clone();
+        match &mut command {
+            Self::ReceivePayment { preview, .. }
+            | Self::ReturnPayment { preview, .. }
+            | Self::ReinstatePayment { preview, .. }
+            | Self::ChangeRate { preview, .. }
+            | Self::AdjustPrincipal { preview, .. }
+            | Self::GrantExtension { preview, .. }
+            | Self::ChangeDueDate { preview, .. }
+            | Self::ChargeOff { preview, .. } => *preview = None,
+            Self::OpenAccount { .. }
+            | Self::SchedulePayment { .. }
+            | Self::CancelPayment { .. }
+            | Self::ApplyPayment { .. }
+            | Self::AssessFee { .. }
+            | Self::WaiveFee { .. }
+            | Self::QuotePayoff { .. }
+            | Self::RefundCredit { .. }
+            | Self::ReturnRefund { .. }
+            | Self::AgeAccount
+            | Self::RecordLien { .. }
+            | Self::ReleaseLien => {}
+        }
+        command
+    }
 }

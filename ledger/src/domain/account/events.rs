@@ -289,6 +289,13 @@ impl Posting {
     }
 }
 
+impl Event {
+    /// Does it change the account, or is it evidence only?
+    pub const fn has_effect(&self) -> bool {
+        !matches!(self, Self::RequestRefused(_) | Self::NothingChanged(_))
+    }
+}
+
 macro_rules! money_events {
     ($($money:ident,)+ | $($other:ident,)+) => {
         impl Event {

@@ -11,6 +11,7 @@
 
 mod allocation;
 mod cutoffs;
+mod explained;
 mod fees;
 mod late_fees;
 mod leases;

@@ -248,6 +248,11 @@ impl OpenAccount {
         &self.book.terms
     }
 
+    /// How many movements were recorded: the order of the next.
+    pub const fn movements(&self) -> u64 {
+        self.movements
+    }
+
     /// A movement recorded next.
     pub(super) const fn next_entry(&self, effective: NaiveDate, what: Movement) -> Entry {
         Entry { effective, order: self.movements, what }

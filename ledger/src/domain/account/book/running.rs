@@ -32,6 +32,14 @@ pub(super) struct Running<'a> {
     credit: Money,
 }
 
+/// A balance that earns at one rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Earning {
+    pub(super) since: NaiveDate,
+    pub(super) principal: Money,
+    pub(super) rate: Rate,
+}
+
 /// A payment that is to be allocated.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Paying {
@@ -81,6 +89,11 @@ impl<'a> Running<'a> {
             self.settle_accrual();
             self.principal += change;
         }
+    }
+
+    /// What earns now: since when, how much, and at which rate.
+    pub(super) const fn earning(&self) -> Earning {
+        Earning { since: self.since, principal: self.principal, rate: self.rate }
     }
 
     /// Everything accrued since the origin, exactly, with what was carried over.

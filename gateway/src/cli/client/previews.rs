@@ -1,0 +1,160 @@
+//! What a change would mean, before it is made: verbs of `payledger payments` and `accounts`.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::call::Call;
+use super::servicing::{AdjustPrincipal, ChangeDueDate, ChangeRate, ChargeOff, GrantExtension};
+use super::words::{self, MinPosition};
+use crate::cli::CliError;
+
+/// A previewing verb of `PaymentService`.
+#[derive(Debug, Subcommand)]
+pub enum PaymentVerb {
+    /// Shows everything that the return of a payment would do; writes nothing.
+    ///
+    /// Whatever would be another is listed: allocations, fees, instalments, title dates, and the
+    /// journal. The hash in the answer, given to return as --preview-hash, refuses the return if
+    /// anything has changed since. A refusal is an answer: the exit code is 0.
+    #[command(after_help = "Example:
+  payledger payments preview-return --account auto-1 --code R01 \\
+    --payment 7065946a-f55f-560c-a802-060dfb21bbd1")]
+    PreviewReturn(PreviewReturn),
+    /// Shows everything that money of another channel would do, also back-dated; writes nothing.
+    #[command(after_help = "Example:
+  payledger payments preview-receive --account auto-1 --channel mail --amount 310.00 \\
+    --received-date 2026-03-03")]
+    PreviewReceive(PreviewReceive),
+    /// Shows everything that it would do to apply a returned payment again; writes nothing.
+    PreviewReinstatement(PreviewReinstatement),
+}
+
+/// A previewing verb of `AccountService`.
+#[derive(Debug, Subcommand)]
+pub enum AccountVerb {
+    /// Shows everything that a servicer's change would do; writes nothing.
+    ///
+    /// The change is said as the verb that would make it, with the same flags; of these, only the
+    /// request's id and --preview-hash are not looked at. The hash in the answer, given to that verb
+    /// as --preview-hash, refuses the change if anything has changed since.
+    #[command(after_help = "Example:
+  payledger accounts preview-change change-rate --account auto-1 --annual-rate 0.0525 \\
+    --effective-date 2026-04-01")]
+    PreviewChange(PreviewChange),
+}
+
+/// See [`PaymentVerb::PreviewReturn`].
+#[derive(Debug, Args, Serialize)]
+pub struct PreviewReturn {
+    /// The account that the payment pays.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// The payment's id.
+    #[arg(long = "payment", value_name = "UUID")]
+    pub payment_id: String,
+    /// The bank's return code, such as R01 for insufficient funds.
+    #[arg(long = "code", alias = "return-code", value_name = "CODE")]
+    pub return_code: String,
+    /// How new the answer must be.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub min_position: MinPosition,
+}
+
+/// See [`PaymentVerb::PreviewReceive`].
+#[derive(Debug, Args, Serialize)]
+pub struct PreviewReceive {
+    /// The account to pay.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// The way in which the money came: any but `own_ach`.
+    #[arg(long, value_parser = words::member("Channel"))]
+    pub channel: String,
+    /// What was remitted, in dollars; a third party's fee is not part of it.
+    #[arg(long)]
+    pub amount: String,
+    /// The date on which the servicer or its agent received it, YYYY-MM-DD: the value date.
+    #[arg(long, value_name = "DATE")]
+    pub received_date: String,
+    /// The sender's own reference: a confirmation number, a cheque's serial.
+    #[arg(long, value_name = "TEXT")]
+    pub reference: Option<String>,
+    /// What a third party charged on top, in dollars: kept for information.
+    #[arg(long, value_name = "AMOUNT")]
+    pub third_party_fee: Option<String>,
+    /// As if it is meant although a payment of the same channel and reference is there already.
+    #[arg(long)]
+    pub allow_duplicate: bool,
+    /// The payoff quote that it pays. Default: one of its very amount, if there is one.
+    #[arg(long = "payoff-quote", value_name = "UUID")]
+    pub payoff_quote_id: Option<String>,
+    /// How new the answer must be.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub min_position: MinPosition,
+}
+
+/// See [`PaymentVerb::PreviewReinstatement`].
+#[derive(Debug, Args, Serialize)]
+pub struct PreviewReinstatement {
+    /// The account that the payment pays.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// The payment's id.
+    #[arg(long = "payment", value_name = "UUID")]
+    pub payment_id: String,
+    /// How new the answer must be.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub min_position: MinPosition,
+}
+
+/// See [`AccountVerb::PreviewChange`].
+#[derive(Debug, Args, Serialize)]
+pub struct PreviewChange {
+    /// The change.
+    #[command(subcommand)]
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// A change, as the verb that would make it.
+#[derive(Debug, Subcommand, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Another yearly rate from a date on.
+    ChangeRate(ChangeRate),
+    /// A correction of principal without a payment.
+    AdjustPrincipal(AdjustPrincipal),
+    /// Due dates moved by whole months.
+    GrantExtension(GrantExtension),
+    /// Another day of the month for instalments.
+    ChangeDueDate(ChangeDueDate),
+    /// A charge-off of everything owed, or of a part of the principal.
+    ChargeOff(ChargeOff),
+}
+
+impl PaymentVerb {
+    /// The call that the verb is.
+    pub fn call(&self) -> Result<Call, CliError> {
+        let call = match self {
+            Self::PreviewReturn(asked) => Call::new("PaymentService.PreviewReturn", asked),
+            Self::PreviewReceive(asked) => Call::new("PaymentService.PreviewReceive", asked),
+            Self::PreviewReinstatement(asked) => {
+                Call::new("PaymentService.PreviewReinstatement", asked)
+            }
+        };
+        call.map(Call::in_parts)
+    }
+}
+
+impl AccountVerb {
+    /// The call that the verb is.
+    pub fn call(&self) -> Result<Call, CliError> {
+        match self {
+            Self::PreviewChange(asked) => {
+                Call::new("AccountService.PreviewChange", asked).map(Call::in_parts)
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a change would mean, before anything is written.
+
+use ledger::domain::account::refusal::Refusal;
+use ledger::engine::EngineError;
+use proto::payledger::v1 as wire;
+use tonic::Status;
+
+use super::{Gateway, failed_on};
+use crate::convert::answers;
+use crate::convert::previews::Previewed;
+use crate::convert::time::date_to_wire;
+use crate::status::Failure;
+
+/// A refusal as an answer.
+pub(super) fn refused(refusal: &Refusal) -> wire::PreviewRefused {
+    let facts = refusal.facts();
+    let earliest = facts.iter().find(|(name, _)| name == "earliest_date");
+    let earliest_date = earliest.and_then(|(_, date)| date.parse().ok()).map(date_to_wire);
+    wire::PreviewRefused {
+        reason: refusal.reason().to_owned(),
+        message: refusal.to_string(),
+        metadata: facts.into_iter().collect(),
+        earliest_date,
+    }
+}
+
+/// What came of a preview, and what it reflects.
+pub(super) struct Told<O> {
+    pub(super) outcome: Option<O>,
+    pub(super) read_position: u64,
+    pub(super) read_time: Option<prost_types::Timestamp>,
+}
+
+impl Gateway {
+    /// Previews the change that `request` asks about. A refusal is an answer.
+    pub(super) async fn preview_change_of<O>(
+        &self,
+        request: &impl Previewed,
+        min_position: u64,
+        accepted: fn(Box<wire::ChangePreview>) -> O,
+        not_accepted: fn(wire::PreviewRefused) -> O,
+    ) -> Result<Told<O>, Status> {
+        let asked = request.change()?;
+        let head = self.log_position(min_position).await?;
+        let (outcome, position) =
+            match self.engine.preview_change(&asked.account, &asked.command).await {
+                Ok(preview) => {
+                    let told = answers::preview(&preview).ok_or_else(Failure::internal_fault)?;
+                    (accepted(Box::new(told)), preview.position)
+                }
+                Err(EngineError::Refused { refusal, position, .. }) => {
+                    (not_accepted(refused(&refusal)), position)
+                }
+                Err(error) => return Err(failed_on(&asked.account, error).into()),
+            };
+        Ok(Told {
+            outcome: Some(outcome),
+            read_position: head.max(position).0,
+            read_time: Some(self.read_time()),
+        })
+    }
+}
+
+macro_rules! previews {
+    ($($name:ident: $request:ident => $response:ident in $outcome:ident,)+) => {
+        impl Gateway {
+            $(
+                /// Answers the call of that name.
+                pub(super) async fn $name(
+                    &self,
+                    request: wire::$request,
+                ) -> Result<wire::$response, Status> {
+                    use wire::$outcome::Outcome;
+                    let least = request.min_position;
+                    let told = self
+                        .preview_change_of(&request, least, Outcome::Accepted, Outcome::Refused)
+                        .await?;
+                    let Told { outcome, read_position, read_time } = told;
+                    Ok(wire::$response { outcome, read_position, read_time })
+                }
+            )+
+        }
+    };
+}
+
+previews! {
+    return_preview: PreviewReturnRequest => PreviewReturnResponse in preview_return_response,
+    receive_preview: PreviewReceiveRequest => PreviewReceiveResponse in preview_receive_response,
+    reinstatement_preview: PreviewReinstatementRequest => PreviewReinstatementResponse
+        in preview_reinstatement_response,
+    change_preview: PreviewChangeRequest => PreviewChangeResponse in preview_change_response,
+}
