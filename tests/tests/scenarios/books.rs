@@ -144,9 +144,9 @@ async fn close_holds(town: &Client, day: &str, close: DayClose, through: &Sums) 
 }
 
 fn net(lines: &[LedgerTurnover]) -> i64 {
-    lines.iter().fold(0, |sum, line| {
-        sum + cents(line.debits.as_ref()) - cents(line.credits.as_ref())
-    })
+    lines
+        .iter()
+        .fold(0, |sum, line| sum + cents(line.debits.as_ref()) - cents(line.credits.as_ref()))
 }
 
 fn root(restated: &[Restatement]) -> String {
