@@ -5,6 +5,7 @@ mod boarding;
 mod books;
 mod channels;
 mod client;
+mod closes;
 mod cutoffs;
 mod killing;
 mod outlook;

@@ -37,6 +37,7 @@ impl Demo<'_> {
             clock(holiday.applied_time.as_ref())?,
             weekday(holiday.effective_date.as_ref())?
         ))?;
+        self.show_closes("2026-11-30").await?;
         self.show_trial_balance().await?;
 
         self.stage.chapter("The read models are rebuilt from the log, and the log is verified")?;

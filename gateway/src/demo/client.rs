@@ -8,6 +8,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use wire::account_service_client::AccountServiceClient;
+use wire::books_service_client::BooksServiceClient;
 use wire::operations_service_client::OperationsServiceClient;
 use wire::payment_service_client::PaymentServiceClient;
 use wire::title_service_client::TitleServiceClient;
@@ -24,6 +25,7 @@ pub(super) struct Client {
     pub(super) accounts: AccountServiceClient<Channel>,
     pub(super) payments: PaymentServiceClient<Channel>,
     pub(super) titles: TitleServiceClient<Channel>,
+    pub(super) books: BooksServiceClient<Channel>,
     pub(super) operations: OperationsServiceClient<Channel>,
 }
 
@@ -39,6 +41,7 @@ impl Client {
             accounts: AccountServiceClient::new(channel.clone()),
             payments: PaymentServiceClient::new(channel.clone()),
             titles: TitleServiceClient::new(channel.clone()),
+            books: BooksServiceClient::new(channel.clone()),
             operations: OperationsServiceClient::new(channel),
         })
     }
