@@ -55,9 +55,6 @@ pub struct AbsEe {
     /// Show only months in which something differs.
     #[arg(long)]
     pub only_differences: bool,
-    /// Write the months as CSV instead; the summary goes to standard error.
-    #[arg(long, conflicts_with = "output")]
-    pub csv: bool,
 }
 
 /// The answer as one document.
@@ -98,15 +95,7 @@ pub fn run(verb: &Verb, form: Output, out: &mut impl Write) -> Result<(), CliErr
         rejected_rows: &rejected,
         loan_months: &rows,
     };
-    let written = if args.csv {
-        write_csv(out, &rows).map(|()| {
-            for [name, value] in lines(&answer) {
-                tell(&format!("{name}: {value}"));
-            }
-        })
-    } else {
-        write_answer(out, &answer, form)
-    };
+    let written = write_answer(out, &answer, form);
     written.map_err(CliError::output())?;
     all_read(&rejected)
 }
@@ -124,6 +113,13 @@ fn write_answer(out: &mut impl Write, answer: &Answer<'_>, form: Output) -> io::
                 write_json_line(out, row)?;
             }
             write_json_line(out, &json!({"summary": answer.summary, "rejected": answer.rejected}))
+        }
+        Output::Csv => {
+            write_csv(out, answer.loan_months)?;
+            for [name, value] in lines(answer) {
+                tell(&format!("{name}: {value}"));
+            }
+            Ok(())
         }
         Output::Table => {
             let cells = answer.loan_months.iter().map(cells).collect();

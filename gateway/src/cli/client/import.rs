@@ -19,7 +19,7 @@ use super::{Service, unary};
 use crate::absee::portfolio::{Entry, Imported, import};
 use crate::cli::CliError;
 use crate::cli::filings::{FILES, Files, all_read};
-use crate::cli::output::{Output, tell, write_json, write_json_line, write_table};
+use crate::cli::output::{Output, tell, write_csv, write_json, write_json_line, write_table};
 use crate::cli::render::message;
 use messages::Request;
 
@@ -128,10 +128,13 @@ fn write(out: &mut impl Write, totals: &Totals, form: Output) -> std::io::Result
     match form {
         Output::Json => write_json(out, totals),
         Output::Jsonl => write_json_line(out, totals),
-        Output::Table => {
+        Output::Csv | Output::Table => {
             let fields = serde_json::to_value(totals).unwrap_or_default();
             let fields = fields.as_object().into_iter().flatten();
             let rows = fields.map(|(name, value)| [name.clone(), cell(value)]);
+            if form == Output::Csv {
+                return write_csv(out, &["name", "value"], rows.map(Vec::from));
+            }
             write_table(out, ["import", ""], rows)
         }
     }
