@@ -255,7 +255,7 @@ impl Pair {
             let name = if name == "Refused" { format!("{happening:?}") } else { name.to_owned() };
             *self.seen.entry(name).or_default() += 1;
         }
-        // Said anew when the funds of another payment are waited for, or on the way to its opposite.
+        // Said anew when other funds are waited for, or on the way to its opposite.
         happened.retain(|happening| {
             let either = matches!(happening, Happening::PaidOff | Happening::Reopened);
             !either || turned.contains(happening)

@@ -40,7 +40,6 @@ fn divisor(a: i128, b: i128) -> i128 {
 #[test]
 fn fractions_add_and_round_as_in_school() {
     let sum = Fraction::new(1, 365).plus(Fraction::new(1, 366)).plus(Fraction::new(1, 360));
-    // lcm(365, 366, 360) = 1,603,080 * 5 = 8,015,400 / 5; the sum is 13,206 / 1,603,080 and more.
     let exact = Fraction::new(366 * 360 + 365 * 360 + 365 * 366, 365 * 366 * 360);
     assert_eq!(sum.numerator * exact.denominator, exact.numerator * sum.denominator);
     for (numerator, denominator, rounded) in
