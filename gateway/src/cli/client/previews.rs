@@ -35,8 +35,8 @@ pub enum AccountVerb {
     /// Shows everything that a servicer's change would do; writes nothing.
     ///
     /// The change is said as the verb that would make it, with the same flags; of these, only the
-    /// request's id and --preview-hash are not looked at. The hash in the answer, given to that verb
-    /// as --preview-hash, refuses the change if anything has changed since.
+    /// request's id and --preview-hash are not looked at. The hash in the answer, given to that
+    /// verb as --preview-hash, refuses the change if anything has changed since.
     #[command(after_help = "Example:
   payledger accounts preview-change change-rate --account auto-1 --annual-rate 0.0525 \\
     --effective-date 2026-04-01")]
