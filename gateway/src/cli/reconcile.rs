@@ -37,7 +37,6 @@ Examples:
 
 /// See [`Verb::AbsEe`].
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct AbsEe {
     /// The files.
     #[command(flatten)]
