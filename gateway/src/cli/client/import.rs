@@ -19,7 +19,7 @@ use super::{Service, unary};
 use crate::absee::portfolio::{Entry, Imported, import};
 use crate::cli::CliError;
 use crate::cli::filings::{FILES, Files, all_read};
-use crate::cli::output::{Output, tell, write_json, write_json_line, write_table};
+use crate::cli::output::{Output, tell, write_csv, write_json, write_json_line, write_table};
 use crate::cli::render::message;
 use messages::Request;
 
@@ -128,11 +128,16 @@ fn write(out: &mut impl Write, totals: &Totals, form: Output) -> std::io::Result
     match form {
         Output::Json => write_json(out, totals),
         Output::Jsonl => write_json_line(out, totals),
-        Output::Table => {
+        Output::Table | Output::Csv => {
             let fields = serde_json::to_value(totals).unwrap_or_default();
             let fields = fields.as_object().into_iter().flatten();
             let rows = fields.map(|(name, value)| [name.clone(), cell(value)]);
-            write_table(out, ["import", ""], rows)
+            match form {
+                Output::Csv => write_csv(out, &["field", "value"], rows.map(Vec::from)),
+                Output::Table | Output::Json | Output::Jsonl => {
+                    write_table(out, ["import", ""], rows)
+                }
+            }
         }
     }
 }

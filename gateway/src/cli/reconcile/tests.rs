@@ -135,7 +135,7 @@ fn all_forms_show_the_same_months() {
     let table = ran(&file, "--only-differences", Output::Table).0;
     assert!(table.contains("payoff_without_date") && table.contains("rows hold"), "{table}");
     assert!(!table.contains("2017-12-15"), "an exact month is no difference");
-    let csv = ran(&file, "--csv", Output::Table).0;
+    let csv = ran(&file, "", Output::Csv).0;
     let lines = answer("")["rows"].as_u64().unwrap() + 1;
     assert_eq!(u64::try_from(csv.lines().count()), Ok(lines));
     let known = "0001694010 - 000088,2017-12,compared,2017-12-15,94.99,94.99,40.01,40.01,";
