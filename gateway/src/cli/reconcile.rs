@@ -7,7 +7,9 @@ use serde_json::json;
 
 use super::CliError;
 use super::filings::{FILES, Files, all_read};
-use super::output::{Output, tell, write_columns, write_json, write_json_line, write_table};
+use super::output::{
+    Output, tell, write_columns, write_csv, write_json, write_json_line, write_table,
+};
 use crate::absee::reader::Rejected;
 use crate::absee::reconciliation::{Mode, Question, Reason, Row, Status, reconcile};
 use crate::absee::replay::issuers_rules;
@@ -25,7 +27,7 @@ pub enum Verb {
     /// What filings leave out is inferred from the interest they report: where interest counts
     /// from when an earlier payment was not made on its reported day, and the remainder below a
     /// cent. The month itself and later ones help to choose; --no-hindsight infers from earlier
-    /// months alone.
+    /// months alone. As CSV the answer is the months, and the summary goes to standard error.
     #[command(after_help = format!("{FILES}\n\n{EXAMPLES}"))]
     AbsEe(Box<AbsEe>),
 }
@@ -94,8 +96,7 @@ pub fn run(verb: &Verb, form: Output, out: &mut impl Write) -> Result<(), CliErr
         rejected_rows: &rejected,
         loan_months: &rows,
     };
-    let written = write_answer(out, &answer, form);
-    written.map_err(CliError::output())?;
+    write_answer(out, &answer, form).map_err(CliError::output())?;
     all_read(&rejected)
 }
 
@@ -114,11 +115,10 @@ fn write_answer(out: &mut impl Write, answer: &Answer<'_>, form: Output) -> io::
             write_json_line(out, &json!({"summary": answer.summary, "rejected": answer.rejected}))
         }
         Output::Csv => {
-            write_csv(out, answer.loan_months)?;
             for [name, value] in lines(answer) {
                 tell(&format!("{name}: {value}"));
             }
-            Ok(())
+            write_csv(out, &CSV_HEADING, answer.loan_months.iter().map(record))
         }
         Output::Table => {
             let cells = answer.loan_months.iter().map(cells).collect();
@@ -169,23 +169,17 @@ fn cells(row: &Row) -> Vec<String> {
     cells
 }
 
-/// The months as CSV: one line each, with the names of the JSON form.
-fn write_csv(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(CSV_HEADING)?;
-    for row in rows {
-        let mut record = cells(row);
-        // The reason has a column of its own here, and so have the judgements.
-        record.truncate(11);
-        record.insert(2, json!(row.status).as_str().unwrap_or_default().to_owned());
-        record.push(row.exact.to_string());
-        record.push(row.within_one_cent.to_string());
-        record.push(row.days_match.map_or_else(String::new, |matches| matches.to_string()));
-        record.push(row.reason.map_or("", Reason::as_str).to_owned());
-        csv.write_record(&record)?;
-    }
-    let text = csv.into_inner().map_err(csv::IntoInnerError::into_error)?;
-    out.write_all(&text)
+/// A month as a record: the cells of the table with the judgements, and names as in JSON.
+fn record(row: &Row) -> Vec<String> {
+    let mut record = cells(row);
+    // The reason has a column of its own here.
+    record.truncate(11);
+    record.insert(2, json!(row.status).as_str().unwrap_or_default().to_owned());
+    record.push(row.exact.to_string());
+    record.push(row.within_one_cent.to_string());
+    record.push(row.days_match.map_or_else(String::new, |matches| matches.to_string()));
+    record.push(row.reason.map_or("", Reason::as_str).to_owned());
+    record
 }
 
 const CSV_HEADING: [&str; 16] = [

@@ -128,14 +128,16 @@ fn write(out: &mut impl Write, totals: &Totals, form: Output) -> std::io::Result
     match form {
         Output::Json => write_json(out, totals),
         Output::Jsonl => write_json_line(out, totals),
-        Output::Csv | Output::Table => {
+        Output::Table | Output::Csv => {
             let fields = serde_json::to_value(totals).unwrap_or_default();
             let fields = fields.as_object().into_iter().flatten();
             let rows = fields.map(|(name, value)| [name.clone(), cell(value)]);
-            if form == Output::Csv {
-                return write_csv(out, &["name", "value"], rows.map(Vec::from));
+            match form {
+                Output::Csv => write_csv(out, &["field", "value"], rows.map(Vec::from)),
+                Output::Table | Output::Json | Output::Jsonl => {
+                    write_table(out, ["import", ""], rows)
+                }
             }
-            write_table(out, ["import", ""], rows)
         }
     }
 }
