@@ -96,8 +96,8 @@ impl Inner {
         Context { account, request, received_at, rules: &self.rules, days }
     }
 
-    /// What a command would cause at `at`, under a request id that every preview of the account has,
-    /// so that the ids that are derived from it are the same.
+    /// What a command would cause at `at`, under a request id that every preview of the account
+    /// has, so that the ids that are derived from it are the same.
     fn foresee(
         &self,
         folded: &Folded,
