@@ -148,8 +148,8 @@ impl History {
     }
 }
 
-/// What an event allocates or takes anew: a payment that is reinstated, too, pays what it pays since
-/// then.
+/// What an event allocates or takes anew: a payment that is reinstated, too, pays what it pays
+/// since then.
 fn restated_by(event: &Event) -> Vec<Restated> {
     let Some(posting) = event.posting() else { return Vec::new() };
     let mut restated: Vec<Restated> =
