@@ -145,8 +145,8 @@ pub fn with_loan(
     request
 }
 
-/// The loan of the payoff quote: 12,345.67 at 6.49 %, boarded on 2026-06-15 with 25.00 of fees and a
-/// lien in Texas; instalments of 310.00 from 2026-07-15.
+/// The loan of the payoff quote: 12,345.67 at 6.49 %, boarded on 2026-06-15 with 25.00 of fees and
+/// a lien in Texas; instalments of 310.00 from 2026-07-15.
 pub fn quoted_loan(account: &str) -> OpenAccountRequest {
     let mut request = with_loan(auto_loan(account), |loan| {
         loan.principal = Some(money("12345.67"));

@@ -156,8 +156,7 @@ impl Money {
         Ok(Self(value))
     }
 
-    /// Rounds half-up (away from zero) to the cent: the rule for posting (`4.2` in the rules of
-    /// interest; the contract's rounding).
+    /// Rounds half-up (away from zero) to the cent: the rule for posting.
     pub fn round_half_up(exact: Decimal) -> Self {
         let mut value = exact.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
         value.rescale(2);
@@ -286,8 +285,8 @@ impl Rate {
     }
 }
 
-/// Less than a cent of interest, with its sign and at most eight decimals: what a former servicer had
-/// accrued and not posted when an account was boarded.
+/// Less than a cent of interest, with its sign and at most eight decimals: what a former servicer
+/// had accrued and not posted when an account was boarded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Carry(Decimal);
@@ -296,8 +295,7 @@ impl Carry {
     /// Takes a fraction of a cent, in dollars.
     pub fn new(value: Decimal) -> Result<Self, MoneyError> {
         let value = value.normalize();
-        let cent = Decimal::new(1, 2);
-        if value.abs() >= cent || value.scale() > 8 {
+        if value.abs() >= Decimal::new(1, 2) || value.scale() > 8 {
             return Err(MoneyError::CarryOutOfRange(value));
         }
         Ok(Self(value))

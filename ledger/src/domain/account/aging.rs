@@ -13,8 +13,8 @@ use super::state::{Fee, FeeState, OpenAccount};
 use crate::domain::money::{Amount, Money};
 use crate::ids::FeeId;
 
-/// Assesses the late fees that are due by today, and stops or resumes interest income. Nothing to do
-/// for an account that is paid off or charged off.
+/// Assesses the late fees that are due by today, and stops or resumes interest income. Nothing to
+/// do for an account that is paid off or charged off.
 pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Vec<Event> {
     if open.paid_off.is_some() || open.charged_off.is_some() {
         return Vec::new();

@@ -147,8 +147,8 @@ pub struct ChargedOff {
     /// Accrued interest, all of it.
     #[serde(skip_serializing_if = "is_default")]
     pub interest: Money,
-    /// Of the interest, what was accrued in the month of the charge-off: its income is reversed, and
-    /// the rest goes to the allowance.
+    /// Of the interest, what was accrued in the month of the charge-off: its income is reversed,
+    /// and the rest goes to the allowance.
     #[serde(skip_serializing_if = "is_default")]
     pub interest_of_month: Money,
     /// Of the interest, what was never booked, since the account was on non-accrual.

@@ -76,7 +76,8 @@ fn check_limits(
 }
 
 /// Lets instalments fall due on another day of the month, from the next one on that is neither met
-/// nor due: on the nearest such day, a tie going to the later. One odd period; interest simply runs.
+/// nor due: on the nearest such day, a tie going to the later. One odd period; interest simply
+/// runs.
 pub(super) fn change_due_date(
     open: &OpenAccount,
     day_of_month: u32,

@@ -19,8 +19,8 @@ use crate::domain::product::Channel;
 use crate::domain::rulebook::{PayoffFacts, ReleasePlan};
 use crate::ids::{PaymentId, QuoteId, RefundId};
 
-/// Tells what pays the account off on `good_through`, and records that it was told: a receipt can be
-/// matched to it. It is no lock: interest stops on the day the money counts from.
+/// Tells what pays the account off on `good_through`, and records that it was told: a receipt can
+/// be matched to it. It is no lock: interest stops on the day the money counts from.
 pub(super) fn quote(
     open: &OpenAccount,
     good_through: NaiveDate,
@@ -74,8 +74,8 @@ fn per_diem(open: &OpenAccount, date: NaiveDate) -> String {
     shown.to_string()
 }
 
-/// The quote that a payment of `amount` pays: the one that was named, or else the latest one of that
-/// very amount.
+/// The quote that a payment of `amount` pays: the one that was named, or else the latest one of
+/// that very amount.
 pub(super) fn quote_paid(
     open: &OpenAccount,
     named: Option<QuoteId>,
@@ -179,8 +179,8 @@ pub(super) fn change(
     }
 }
 
-/// When the funds of each payment are good, and what the law says about the title: payments that are
-/// on the timeline and paid something, in its order. One that is a credit balance only has paid
+/// When the funds of each payment are good, and what the law says about the title: payments that
+/// are on the timeline and paid something, in its order. One that is a credit balance only has paid
 /// nothing off.
 fn funds<'a>(
     open: &'a OpenAccount,

@@ -289,8 +289,9 @@ enum Direction {
     Undone,
 }
 
-/// Principal and interest of earlier months go to the allowance; the income of this month's interest
-/// and of fees is reversed. Interest that was never booked is not written off the books either.
+/// Principal and interest of earlier months go to the allowance; the income of this month's
+/// interest and of fees is reversed. Interest that was never booked is not written off the books
+/// either.
 fn charge_off_lines(
     journal: &mut Journal,
     taken: &ChargedOff,

@@ -176,8 +176,8 @@ impl ReturnAction {
         matches!(self, Self::InsufficientFunds)
     }
 
-    /// Whether an instalment that such a return opens again never costs a late fee: sets C, E and F,
-    /// where the customer is not to blame (domain rule 4.12).
+    /// Whether an instalment that such a return opens again never costs a late fee: sets C, E and
+    /// F, where the customer is not to blame (domain rule 4.12).
     pub const fn excuses_lateness(self) -> bool {
         matches!(self, Self::Unauthorised | Self::EntryMismatch | Self::Deceased | Self::OurError)
     }
