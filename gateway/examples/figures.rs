@@ -1,5 +1,6 @@
 //! Measures the service on a large portfolio: writes accounts and payments through the engine,
-//! opens the directory again as `serve` does, and says how long that took and how much it holds.
+//! closes the accounting days, opens the directory again as `serve` does, and says how long that
+//! took and how much it holds.
 //!
 //! `cargo run --release -p gateway --example figures -- DIR ACCOUNTS PAYMENTS_EACH`, then the same
 //! with `DIR 0 0`, which only opens the directory: its memory is that of a process just started.
@@ -17,15 +18,17 @@ use gateway::server::Settings;
 use ledger::clock::Clock;
 use ledger::domain::account::commands::Command;
 use ledger::domain::account::terms::{InstalmentPlan, Terms};
+use ledger::domain::books::{self, SETTLING};
 use ledger::domain::cutoff::{Window, instant_of};
 use ledger::domain::interest::DayCount;
 use ledger::domain::money::{Carry, Currency, Money};
 use ledger::domain::product::Product;
 use ledger::domain::rulebook::Rulebook;
-use ledger::engine::{BooksMode, Engine, Request};
+use ledger::engine::{AccountPages, BooksMode, BooksRequest, Engine, Request};
+use ledger::envelope::Position;
 use ledger::ids::{AccountId, Actor, PaymentId, RequestId};
-use ledger::store::EventStore;
 use ledger::store::embedded::{Embedded, Options};
+use ledger::store::{BoxError, BoxFuture, EventStore};
 use tokio::time::Instant;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -72,6 +75,42 @@ async fn write(folder: &Path, accounts: usize, payments: u64, first: NaiveDate) 
     }
     let head = store.head().await?;
     println!("written: {head} events on {accounts} accounts in {:?}", started.elapsed());
+    close_days(&engine, ids).await
+}
+
+/// All accounts, as the read models would name them.
+#[derive(Debug)]
+struct Named(Vec<AccountId>);
+
+impl AccountPages for Named {
+    fn page<'a>(
+        &'a self,
+        after: Option<&'a AccountId>,
+        _: Position,
+    ) -> BoxFuture<'a, Result<Vec<AccountId>, BoxError>> {
+        let from = after.map_or(0, |after| self.0.partition_point(|id| id <= after));
+        let page = self.0.iter().skip(from).take(BATCH).cloned().collect();
+        Box::pin(async { Ok(page) })
+    }
+}
+
+/// Closes the accounting days but the last, and says how long each took.
+async fn close_days(engine: &Engine, ids: Vec<AccountId>) -> Outcome<()> {
+    let later = engine.clock().now().checked_add_signed(SETTLING).ok_or("the end of time")?;
+    engine.clock().set(later)?;
+    let accounts = Arc::new(Named(ids));
+    while let Some(gl_date) = engine.books().await?.books.next_to_close() {
+        let started = Instant::now();
+        let request = BooksRequest {
+            request_id: RequestId::derived("close", &gl_date.to_string()),
+            actor: Actor::runner(),
+            receipt: engine.receive()?,
+            command: books::Command::CloseDay { gl_date },
+            unsealed: Vec::new(),
+        };
+        engine.keep_books(request, accounts.clone()).await?;
+        println!("closed {gl_date} in {:?}", started.elapsed());
+    }
     Ok(())
 }
 

@@ -4,10 +4,12 @@ pub mod args;
 pub mod calendar;
 pub mod client;
 pub mod error;
+pub mod filings;
 pub mod offline;
 pub mod output;
 pub mod preview;
 pub mod quote;
+pub mod reconcile;
 pub mod render;
 pub mod serve;
 pub mod serve_args;
@@ -40,6 +42,8 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
         Command::Projections(verb) => offline::projections::run(verb, form, out),
         Command::Demo(args) => Ok(crate::demo::run(args, out)?),
         Command::Quote(verb) => quote::run(verb, form, out),
+        Command::Import(service) => client::import::run(service, form, out),
+        Command::Reconcile(verb) => reconcile::run(verb, form, out),
         Command::Calendar(args) => calendar::run(args, form, out),
         Command::Replay(args) => offline::replay::run(args, form, out),
         Command::Verify(args) => offline::verify::run(args, form, out),

@@ -91,8 +91,8 @@ impl Cycles {
     }
 
     /// Runs every closed window that has payments no seal covers, then releases the liens whose
-    /// hold is over, then looks at some of the accounts that the day may have changed. What fails is
-    /// logged and tried again the next time, and stops nothing else.
+    /// hold is over, then looks at some of the accounts that the day may have changed. What fails
+    /// is logged and tried again the next time, and stops nothing else.
     async fn run_due(&self, daily: &mut Daily) -> Result<(), Failure> {
         let now = self.engine.clock().now();
         let windows = self.ask(move |reader| reader.unsealed_windows(now)).await?;
@@ -109,7 +109,9 @@ impl Cycles {
             }
         }
         self.release_liens().await?;
-        if self.look_at_accounts(daily).await? {
+        // What accounts owe is known once the payments of the day that is over are applied.
+        let waits = windows.iter().any(|window| window.key.starts_at() > now);
+        if !waits && self.look_at_accounts(daily).await? {
             self.woken.notify_one();
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The gateway: the gRPC services, and the command line of `payledger`.
 
+pub mod absee;
 pub mod cli;
 pub mod convert;
 pub mod cycles;

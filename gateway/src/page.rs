@@ -52,7 +52,12 @@ macro_rules! list_request {
             }
 
             fn filter(&self) -> Self {
-                Self { page_size: 0, page_token: String::new(), min_position: 0, ..self.clone() }
+                // Assigned, since a list without a filter has nothing else.
+                let mut filter = self.clone();
+                filter.page_size = 0;
+                filter.page_token.clear();
+                filter.min_position = 0;
+                filter
             }
         })+
     };

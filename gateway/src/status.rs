@@ -25,6 +25,7 @@ const RETRY_SOON: Duration = Duration::from_millis(200);
 const RETRY_LATER: Duration = Duration::from_secs(2);
 
 /// The code that a reason goes out under. Exhaustive, so that a new reason must be placed.
+#[expect(clippy::too_many_lines, reason = "one table, a line a reason")]
 pub const fn code(reason: ErrorReason) -> Code {
     match reason {
         ErrorReason::InvalidField

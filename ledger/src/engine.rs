@@ -39,7 +39,7 @@ use crate::cycles::cutoff::RECEIPT_AGE_MAX;
 use crate::domain::account::commands::Command;
 use crate::domain::account::events::{Event, NothingChanged, RequestRefused};
 use crate::domain::account::refusal::Refusal;
-use crate::domain::account::{Denial, decide};
+use crate::domain::account::{Context, Denial, decide};
 use crate::domain::books::AccountingDays;
 use crate::domain::rulebook::Rulebook;
 use crate::envelope::{Metadata, Position, Version};
@@ -192,7 +192,7 @@ impl Engine {
         let folded = self.0.current(account).await?;
         let request = RequestId::derived("preview", account.as_str());
         let days = self.0.days_at(at).await?;
-        let context = self.0.context(account, (request, at), days);
+        let context = Context { account, request, received_at: at, rules: &self.0.rules, days };
         let position = folded.position;
         decide(&folded.account, command, &context)
             .map_err(|denial| EngineError::denied(denial, account, position))
@@ -303,12 +303,18 @@ impl Inner {
         if age > RECEIPT_AGE_MAX {
             return Err(EngineError::Stale { received_at });
         }
+        let context = Context {
+            account: &request.account,
+            request: request.request_id,
+            received_at,
+            rules: &self.rules,
+            days,
+        };
         let command = request.command.name().to_owned();
-        if let Some(current) = self.outdated(folded, request, days) {
+        if let Some(current) = preview::outdated(folded, &request.command, &context) {
             let refusal = Refusal::PreviewOutdated { current };
             return Ok(vec![Event::RequestRefused(RequestRefused { command, refusal })]);
         }
-        let context = self.context(&request.account, (request.request_id, received_at), days);
         match decide(&folded.account, &request.command, &context) {
             Ok(events) if events.is_empty() => {
                 let payment = request.command.payment();

@@ -230,7 +230,7 @@ fn derive(parts: &[&str]) -> Uuid {
 pub struct Actor(String);
 
 impl Actor {
-    /// The ledger's own runner: cut-offs and releases.
+    /// The ledger's own runner: what time drives.
     pub fn runner() -> Self {
         Self("payledger:runner".to_owned())
     }

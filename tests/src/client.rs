@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use proto::payledger::v1::BatchCommand;
 use proto::payledger::v1::account_service_client::AccountServiceClient;
 use proto::payledger::v1::audit_service_client::AuditServiceClient;
+use proto::payledger::v1::books_service_client::BooksServiceClient;
 use proto::payledger::v1::operations_service_client::OperationsServiceClient;
 use proto::payledger::v1::payment_service_client::PaymentServiceClient;
 use proto::payledger::v1::title_service_client::TitleServiceClient;
@@ -80,6 +81,11 @@ impl Client {
     /// The operators' service.
     pub fn operations(&self) -> OperationsServiceClient<Channel> {
         OperationsServiceClient::new(self.channel())
+    }
+
+    /// The bookkeepers' service.
+    pub fn books(&self) -> BooksServiceClient<Channel> {
+        BooksServiceClient::new(self.channel())
     }
 
     /// Opens an account.

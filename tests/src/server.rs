@@ -36,6 +36,10 @@ pub fn settings(data_dir: &Path, at: DateTime<Utc>) -> ServiceSettings {
     }
 }
 
+fn fresh() -> Arc<TempDir> {
+    Arc::new(tempfile::tempdir().unwrap())
+}
+
 /// A running service, and a client of it.
 #[derive(Debug)]
 pub struct Town {
@@ -56,16 +60,26 @@ impl Deref for Town {
 impl Town {
     /// A fresh service whose clock stands at an instant in RFC 3339. Nothing runs by itself.
     pub async fn at(at: &str) -> Self {
-        Self::start(Arc::new(tempfile::tempdir().unwrap()), instant(at), false).await
+        Self::start(fresh(), instant(at), false, BooksMode::Automatic).await
+    }
+
+    /// The same, and accounting days are opened and closed by requests only.
+    pub async fn with_manual_books(at: &str) -> Self {
+        Self::start(fresh(), instant(at), true, BooksMode::Manual).await
     }
 
     /// The same, with the runner: windows and releases that are due are run by themselves.
     pub async fn with_runner(at: &str) -> Self {
-        Self::start(Arc::new(tempfile::tempdir().unwrap()), instant(at), true).await
+        Self::start(fresh(), instant(at), true, BooksMode::Automatic).await
     }
 
-    async fn start(data_dir: Arc<TempDir>, at: DateTime<Utc>, runner: bool) -> Self {
-        let settings = ServiceSettings { runner, ..settings(data_dir.path(), at) };
+    async fn start(
+        data_dir: Arc<TempDir>,
+        at: DateTime<Utc>,
+        runner: bool,
+        books: BooksMode,
+    ) -> Self {
+        let settings = ServiceSettings { runner, books, ..settings(data_dir.path(), at) };
         let service = Service::start(settings).await.unwrap();
         let (address, shutdown) = (service.address(), service.shutdown());
         let running = tokio::spawn(service.run());
@@ -103,9 +117,16 @@ impl Town {
         self.restart_at(now).await
     }
 
+    /// The same, with the runner.
+    pub async fn restart_with_runner(self) -> Self {
+        let now = self.client.now().await;
+        let data_dir = self.stop().await;
+        Self::start(data_dir, now, true, BooksMode::Automatic).await
+    }
+
     /// The same, with its clock at another instant.
     pub async fn restart_at(self, at: DateTime<Utc>) -> Self {
         let data_dir = self.stop().await;
-        Self::start(data_dir, at, false).await
+        Self::start(data_dir, at, false, BooksMode::Automatic).await
     }
 }

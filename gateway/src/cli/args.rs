@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::calendar::CalendarArgs;
-use super::client::{Service, accounts, audit, books, operations, payments, titles};
+use super::client::{Service, accounts, audit, books, import, operations, payments, titles};
 use super::offline::{backup, export, inspect, projections, replay, restore, verify};
 use super::output::Output;
 use super::quote;
+use super::reconcile;
 use super::serve_args::{self, ServeArgs};
 use crate::demo::DemoArgs;
 
@@ -60,6 +61,11 @@ pub enum Command {
     /// Works out what a contract would come to, from its terms alone.
     #[command(subcommand)]
     Quote(quote::Verb),
+    /// Puts a portfolio that was serviced elsewhere on the books of a server.
+    Import(Service<import::Verb>),
+    /// Replays somebody else's records through the ledger and compares the figures.
+    #[command(subcommand)]
+    Reconcile(reconcile::Verb),
     /// Shows the Federal Reserve's holidays of a year and which of them close banks.
     Calendar(CalendarArgs),
     /// Works out from the log alone what was known about accounts, at any position or instant.

@@ -7,6 +7,7 @@ pub mod books;
 pub mod call;
 pub mod connection;
 pub mod failure;
+pub mod import;
 pub mod operations;
 pub mod payments;
 pub mod previews;

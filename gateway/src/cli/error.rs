@@ -46,6 +46,12 @@ pub enum CliError {
         /// The exit code of the first that failed.
         exit_code: u8,
     },
+    /// Rows of files could not be read; each was told with its reason, and the rest is done.
+    #[error("{rows} rows were set aside")]
+    SetAside {
+        /// How many.
+        rows: usize,
+    },
     /// The log cannot be opened, or is not what it was.
     #[error("{}", chain(.0))]
     Log(#[from] OpenError),
@@ -93,7 +99,10 @@ impl CliError {
                 0
             }
             Self::Service(error) => exit_code_of_service(error),
-            Self::Io { .. } | Self::Demo(_) | Self::Backup(BackupError::Copy { .. }) => 1,
+            Self::Io { .. }
+            | Self::Demo(_)
+            | Self::SetAside { .. }
+            | Self::Backup(BackupError::Copy { .. }) => 1,
             Self::Call(failure) => failure.exit_code(),
             Self::Unreachable { .. } => 7,
             Self::Batch { exit_code, .. } => *exit_code,
@@ -128,6 +137,7 @@ impl CliError {
             Self::Usage(_)
             | Self::Io { .. }
             | Self::Batch { .. }
+            | Self::SetAside { .. }
             | Self::Log(_)
             | Self::Backup(_)
             | Self::Demo(_)
@@ -145,6 +155,7 @@ impl CliError {
             | Self::Io { .. }
             | Self::Unreachable { .. }
             | Self::Batch { .. }
+            | Self::SetAside { .. }
             | Self::Log(_)
             | Self::Backup(_)
             | Self::Service(_)

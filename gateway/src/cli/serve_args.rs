@@ -62,8 +62,8 @@ pub struct ServeArgs {
     /// by `payledger books open-day`, `close-day` and `close-month`.
     #[arg(long, value_enum, default_value_t = Books::Automatic, value_name = "WHO")]
     pub books: Books,
-    /// Leaves cut-off runs to `payledger operations run-cutoff`, and closes of days and months to
-    /// `payledger books`.
+    /// Leaves to you what time drives: cut-off runs, releases of liens, late fees, non-accrual and
+    /// refunds, and closes of days and months.
     #[arg(long)]
     pub no_runner: bool,
     /// What is logged on standard error: a level, or levels by module (`info,gateway=debug`).

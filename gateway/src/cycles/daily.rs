@@ -1,10 +1,10 @@
 //! What a new day does to accounts: late fees, interest income that stops, and credit balances that
 //! go back to customers.
 //!
-//! A pass over the accounts begins after midnight Eastern, and at the start of the service, in pages,
-//! so that windows are run between them. It is kept in memory only: after a crash it begins anew, and
-//! finds done what was done. Days on which nothing ran need no pass of their own, since a late fee
-//! counts from the day on which it fell due.
+//! A pass over the accounts begins after midnight Eastern, and at the start of the service, in
+//! pages, so that windows are run between them. It is kept in memory only: after a crash it begins
+//! anew, and finds done what was done. Days on which nothing ran need no pass of their own, since a
+//! late fee counts from the day on which it fell due.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ impl Daily {
     fn end(&mut self) {
         let Some(pass) = self.pass.take() else { return };
         if pass.failed {
-            self.not_before = Some(Instant::now() + RETRY_AFTER);
+            self.not_before = Instant::now().checked_add(RETRY_AFTER);
         } else {
             (self.done, self.not_before) = (Some(pass.day), None);
         }
@@ -98,7 +98,7 @@ impl Cycles {
             .await?;
         pass.failed |= !self.work_on(step, today, &page).await?;
         match (page.last(), step) {
-            (Some(last), _) => pass.after = last.opened_position,
+            (Some(end), _) => pass.after = end.opened_position,
             (None, Step::Age) => (pass.step, pass.after) = (Step::Refund, Position::START),
             (None, Step::Refund) => {
                 daily.end();
@@ -108,8 +108,8 @@ impl Cycles {
         Ok(true)
     }
 
-    /// Does what is to be done to the accounts of a page, and no more: what would change nothing, or
-    /// be refused, is not asked for, and leaves nothing in the log. Did all of it work?
+    /// Does what is to be done to the accounts of a page, and no more: what would change nothing,
+    /// or be refused, is not asked for, and leaves nothing in the log. Did all of it work?
     async fn work_on(
         &self,
         step: Step,

@@ -205,7 +205,7 @@ impl Gateway {
                 tracing::info!(%request_id, command = name, position, replayed, "carried out");
             }
             Err(failure) => {
-                tracing::info!(%request_id, command = name, %failure, "not carried out")
+                tracing::info!(%request_id, command = name, %failure, "not carried out");
             }
         }
         let subject = match command {

@@ -51,9 +51,10 @@ fn charged(answer: &Answer) -> impl Iterator<Item = FeeId> {
 }
 
 fn fee(asked: &Asked, answer: &Answer) -> Option<wire::Fee> {
-    let id = match &asked.command {
-        Command::WaiveFee { fee } => *fee,
-        _ => charged(answer).next()?,
+    let id = if let Command::WaiveFee { fee } = &asked.command {
+        *fee
+    } else {
+        charged(answer).next()?
     };
     open(answer)?.fees.get(&id).map(|charged| answers::fee(id, charged))
 }
@@ -71,10 +72,7 @@ fn refund(asked: &Asked, answer: &Answer) -> Option<wire::Refund> {
         let Event::CreditRefunded(refunded) = event else { return None };
         Some(refunded.refund)
     });
-    let id = match &asked.command {
-        Command::ReturnRefund { refund } => *refund,
-        _ => made?,
-    };
+    let id = if let Command::ReturnRefund { refund } = &asked.command { *refund } else { made? };
     let refund = open(answer)?.refunds.get(&id)?;
     Some(answers::refund(&asked.account, id, refund))
 }
@@ -94,12 +92,14 @@ fn title(asked: &Asked, answer: &Answer) -> Option<wire::Title> {
 /// repeat is answered with the same.
 fn account(asked: &Asked, answer: &Answer) -> Option<wire::Account> {
     let account = open(answer)?;
-    let as_of = match &asked.command {
-        Command::ChangeRate { effective_date, .. }
-        | Command::AdjustPrincipal { effective_date, .. }
-        | Command::GrantExtension { effective_date, .. }
-        | Command::ChangeDueDate { effective_date, .. } => *effective_date,
-        _ => account.terms().opened_date,
+    let as_of = if let Command::ChangeRate { effective_date, .. }
+    | Command::AdjustPrincipal { effective_date, .. }
+    | Command::GrantExtension { effective_date, .. }
+    | Command::ChangeDueDate { effective_date, .. } = &asked.command
+    {
+        *effective_date
+    } else {
+        account.terms().opened_date
     };
     Some(answers::account(&asked.account, account, as_of))
 }

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 
 use super::write::content_digest;
-use super::{Engine, EngineError, Folded, Inner, Request};
+use super::{Engine, EngineError, Folded};
 use crate::codec::{self, Fact};
 use crate::domain::account::commands::Command;
 use crate::domain::account::consequences::Consequences;
 use crate::domain::account::events::Event;
 use crate::domain::account::state::Account;
 use crate::domain::account::{Context, Denial, decide, evolve};
-use crate::domain::books::AccountingDays;
 use crate::domain::cutoff::eastern_date;
 use crate::envelope::{Position, Version};
 use crate::ids::{AccountId, RequestId};
@@ -65,9 +64,9 @@ impl Engine {
         let before = self.0.current(account).await?;
         let at = self.0.clock.now();
         let days = self.0.days_at(at).await?;
-        let Foreseen { hash, events } = self
-            .0
-            .foresee(&before, (account, command), at, days)
+        let request = RequestId::derived("preview", account.as_str());
+        let context = Context { account, request, received_at: at, rules: &self.0.rules, days };
+        let Foreseen { hash, events } = foresee(&before, command, &context)
             .map_err(|denial| EngineError::denied(denial, account, before.position))?;
         let mut after = before.account.clone();
         for event in &events {
@@ -85,46 +84,25 @@ impl Engine {
     }
 }
 
-impl Inner {
-    /// What was read once for a request that was received at an instant.
-    pub(super) fn context<'a>(
-        &'a self,
-        account: &'a AccountId,
-        (request, received_at): (RequestId, DateTime<Utc>),
-        days: AccountingDays,
-    ) -> Context<'a> {
-        Context { account, request, received_at, rules: &self.rules, days }
-    }
+/// What `command` would cause in `context`, under a request id that every preview of the account
+/// has, so that the ids that are derived from it are the same.
+fn foresee(folded: &Folded, command: &Command, context: &Context<'_>) -> Result<Foreseen, Denial> {
+    let request = RequestId::derived("preview", context.account.as_str());
+    let events = decide(&folded.account, command, &Context { request, ..*context })?;
+    let hash = hash_of(folded.changed, command, &events);
+    Ok(Foreseen { hash, events })
+}
 
-    /// What a command would cause at `at`, under a request id that every preview of the account
-    /// has, so that the ids that are derived from it are the same.
-    fn foresee(
-        &self,
-        folded: &Folded,
-        (account, command): (&AccountId, &Command),
-        at: DateTime<Utc>,
-        days: AccountingDays,
-    ) -> Result<Foreseen, Denial> {
-        let request = RequestId::derived("preview", account.as_str());
-        let context = self.context(account, (request, at), days);
-        let events = decide(&folded.account, command, &context)?;
-        let hash = hash_of(folded.changed, command, &events);
-        Ok(Foreseen { hash, events })
-    }
-
-    /// The hash of a preview made now, if `request` names another: what was shown is not what would
-    /// happen. What would be denied is for the decision to deny.
-    pub(super) fn outdated(
-        &self,
-        folded: &Folded,
-        request: &Request,
-        days: AccountingDays,
-    ) -> Option<String> {
-        let shown = request.command.preview()?;
-        let asked = (&request.account, &request.command);
-        let now = self.foresee(folded, asked, request.receipt.at(), days).ok()?;
-        (now.hash != shown).then_some(now.hash)
-    }
+/// The hash of a preview made now, if `command` names another: what was shown is not what would
+/// happen. What would be denied is for the decision to deny.
+pub(super) fn outdated(
+    folded: &Folded,
+    command: &Command,
+    context: &Context<'_>,
+) -> Option<String> {
+    let shown = command.preview()?;
+    let now = foresee(folded, command, context).ok()?;
+    (now.hash != shown).then_some(now.hash)
 }
 
 /// SHA-256 over the last change of the account, the command and the events, the first 16 bytes in

@@ -5,6 +5,7 @@
     reason = "small counts, in code whose panics are how it reports"
 )]
 
+mod daily;
 mod directories;
 mod kills;
 mod load;

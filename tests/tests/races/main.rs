@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in code whose panics are how it reports")]
 
 mod batches;
+mod books;
 mod cancels;
 mod desk;
 mod engines;

@@ -7,7 +7,9 @@
 )]
 
 mod audit;
+mod books;
 mod cutoffs;
+mod daily;
 mod days;
 mod delinquency;
 mod explain;

@@ -112,6 +112,26 @@ fn with_lien(change: Change<Lien>) -> OpenAccountRequest {
 async fn an_account_with_terms_that_cannot_be_is_refused_by_the_path_of_the_field() {
     let town = Town::at("2026-03-03T09:00:00-05:00").await;
     let head = town.head().await.unwrap();
+    let of_loan: [(&str, fn(&mut LoanTerms)); 13] = [
+        ("principal", |loan| loan.principal = None),
+        ("principal", |loan| loan.principal = Some(usd(0, 0))),
+        ("principal", |loan| loan.principal = Some(usd(100_000_000, 0))),
+        ("annual_rate", |loan| loan.annual_rate = String::new()),
+        ("annual_rate", |loan| loan.annual_rate = "7.3%".to_owned()),
+        ("annual_rate", |loan| loan.annual_rate = "-0.01".to_owned()),
+        ("annual_rate", |loan| loan.annual_rate = "0.0000001".to_owned()),
+        ("annual_rate", |loan| loan.annual_rate = "NaN".to_owned()),
+        ("annual_rate", |loan| loan.annual_rate = "9".repeat(1000)),
+        ("day_count_basis", |loan| loan.day_count_basis = 17),
+        ("unpaid_interest", |loan| loan.unpaid_interest = Some(usd(-1, 0))),
+        ("interest_carry", |loan| loan.interest_carry = "a cent".to_owned()),
+        ("interest_paid_through_date", |loan| {
+            loan.interest_paid_through_date = Some(date("2026-03-02"));
+        }),
+    ];
+    for (name, change) in of_loan {
+        assert_eq!(field(town.open(loan(change)).await).1, format!("loan.{name}"));
+    }
     let mut taxed = lease("a-1");
     taxed.terms = Some(Terms::Lease(LeaseTerms { tax: Some(money("389.00")) }));
     for (path, request) in [
@@ -124,23 +144,6 @@ async fn an_account_with_terms_that_cannot_be_is_refused_by_the_path_of_the_fiel
         ("lease", of(|r| r.product = Product::Lease.into())),
         ("fees_due", of(|r| r.fees_due = Some(usd(-1, 0)))),
         ("returned_item_fee", of(|r| r.returned_item_fee = Some(usd(0, 0)))),
-        ("loan.principal", loan(|loan| loan.principal = None)),
-        ("loan.principal", loan(|loan| loan.principal = Some(usd(0, 0)))),
-        ("loan.principal", loan(|loan| loan.principal = Some(usd(100_000_000, 0)))),
-        ("loan.annual_rate", loan(|loan| loan.annual_rate = String::new())),
-        ("loan.annual_rate", loan(|loan| loan.annual_rate = "7.3%".to_owned())),
-        ("loan.annual_rate", loan(|loan| loan.annual_rate = "-0.01".to_owned())),
-        ("loan.annual_rate", loan(|loan| loan.annual_rate = "0.0000001".to_owned())),
-        ("loan.annual_rate", loan(|loan| loan.annual_rate = "NaN".to_owned())),
-        ("loan.annual_rate", loan(|loan| loan.annual_rate = "9".repeat(1000))),
-        ("loan.day_count_basis", loan(|loan| loan.day_count_basis = 17)),
-        ("loan.unpaid_interest", loan(|loan| loan.unpaid_interest = Some(usd(-1, 0)))),
-        (
-            "loan.interest_paid_through_date",
-            loan(|loan| {
-                loan.interest_paid_through_date = Some(date("2026-03-02"));
-            }),
-        ),
         ("instalment_plan.amount", plan(|plan| plan.amount = Some(usd(0, 0)))),
         ("instalment_plan.first_due_date", plan(|plan| plan.first_due_date = None)),
         ("instalment_plan.instalment_count", plan(|plan| plan.instalment_count = 0)),

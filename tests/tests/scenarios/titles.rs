@@ -84,6 +84,8 @@ async fn the_runner_releases_what_is_due_and_runs_closed_windows_by_itself() {
     .await;
     town.clock("2026-07-06T00:00:00-04:00").await;
     town.until(async |town| town.title("a-1").await.unwrap().state() == TitleState::Released).await;
+    // The excess of 8.78 goes back on that day, too.
+    town.until(async |town| books(town).await.contains(&"2120 -8.78".to_owned())).await;
     let run = town.run("2026-06-26", "15:00").await.unwrap();
     assert!(run.replayed);
     agree(&town).await;

@@ -117,11 +117,6 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["titles", "release"], ACCOUNT),
     (&["audit", "replay-events"], &["--type", "PaymentApplied", "--type", "PaymentReturned"]),
     (&["audit", "watch-events"], ACCOUNT),
-    (&["audit", "explain"], &["--account", "a-1", "--figure", "payoff"]),
-    (
-        &["accounts", "preview-change", "change-rate"],
-        &["--account", "a-1", "--annual-rate", "0.05", "--effective-date", "2026-03-03"],
-    ),
     (&["books", "open-day"], &["--date", "2026-03-04"]),
     (&["books", "close-day"], &["--date", "2026-03-03"]),
     (&["books", "close-month"], &["--month", "2026-03"]),
@@ -129,8 +124,13 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["books", "show"], &["--date", "2026-03-03"]),
     (&["books", "show"], &["--month", "2026-03"]),
     (&["books", "days"], &["--page-size", "10"]),
-    (&["books", "feed"], &["--date", "2026-03-03", "--csv"]),
+    (&["books", "feed"], &["--date", "2026-03-03"]),
     (&["books", "restatements"], &["--date", "2026-03-03"]),
+    (&["audit", "explain"], &["--account", "a-1", "--figure", "payoff"]),
+    (
+        &["accounts", "preview-change", "change-rate"],
+        &["--account", "a-1", "--annual-rate", "0.05", "--effective-date", "2026-03-03"],
+    ),
     (
         &["operations", "run-cutoff"],
         &["--product", "auto_loan", "--date", "2026-03-03", "--window", "15:00"],
@@ -180,6 +180,8 @@ fn call(cli: &Cli) -> Call {
         Command::Quote(verb) => verb.call(),
         Command::Serve(_)
         | Command::Demo(_)
+        | Command::Import(_)
+        | Command::Reconcile(_)
         | Command::Projections(_)
         | Command::Calendar(_)
         | Command::Replay(_)
@@ -254,6 +256,24 @@ fn what_is_said_is_what_is_asked() {
     assert_eq!(lease["lease"]["tax"], "27.00");
     assert!(lease.get("loan").is_none());
     assert!(lease.get("lien").is_none());
+
+    let (verb, flags) = VERBS[0];
+    let charges = "--late-fee-grace-days 10 --late-fee-rate 0.05 --late-fee-maximum 25.00 \
+                   --shortfall-share 0.9 --interest-carry -0.00451 --governing-state TX";
+    let flags: Vec<&str> = flags.iter().copied().chain(charges.split_whitespace()).collect();
+    let charging = told(verb, &flags);
+    assert_eq!(charging["late_fee"]["grace_days"], 10);
+    assert_eq!(charging["late_fee"]["rate"], "0.05");
+    assert_eq!(charging["late_fee"]["maximum"], "25.00");
+    assert_eq!(charging["shortfall_tolerance"]["share"], "0.9");
+    assert_eq!(charging["loan"]["interest_carry"], "-0.00451");
+    assert_eq!(charging["governing_state"], "TX");
+    for half in ["--late-fee-grace-days 10", "--late-fee-rate 0.05", "--late-fee-maximum 1.00"] {
+        let open = ["payledger", "accounts", "open"];
+        let words = open.iter().copied().chain(VERBS[0].1.iter().copied());
+        let error = Cli::try_parse_from(words.chain(half.split_whitespace())).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{half}");
+    }
 
     let schedule = told(
         &["payments", "schedule"],

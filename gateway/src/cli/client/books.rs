@@ -58,7 +58,7 @@ pub enum Verb {
     Days(Page),
     /// Shows a closed day's journals for the general ledger.
     #[command(after_help = "Examples:
-  payledger books feed --date 2026-03-03 --csv
+  payledger books feed --date 2026-03-03 --output csv
   payledger books feed --date 2026-03-03 --output jsonl")]
     Feed(Feed),
     /// Lists what was posted on a closed day with an earlier effective date.
@@ -112,10 +112,6 @@ pub struct Feed {
     /// The closed day, YYYY-MM-DD.
     #[arg(long = "date", value_name = "DATE")]
     pub gl_date: String,
-    /// Writes comma-separated values: a line for each journal and ledger account.
-    #[arg(long)]
-    #[serde(skip)]
-    pub csv: bool,
     /// How new the answer must be.
     #[command(flatten)]
     #[serde(flatten)]
@@ -164,7 +160,7 @@ impl Verb {
 /// Carries out a verb.
 pub fn run(service: &Service<Verb>, form: Output, out: &mut impl Write) -> Result<(), CliError> {
     let call = service.verb.call()?;
-    let (Verb::Feed(Feed { csv: true, .. }), connection) = (&service.verb, &service.connection)
+    let (Verb::Feed(_), Output::Csv, connection) = (&service.verb, form, &service.connection)
     else {
         return super::run(&service.connection, call, form, out);
     };
@@ -220,7 +216,7 @@ mod tests {
         };
         let feed = GetLedgerFeedResponse { journals: vec![journal], ..Default::default() };
         let min_position = MinPosition { min_position: None };
-        let verb = Verb::Feed(Feed { gl_date: "2026-03-03".to_owned(), csv: true, min_position });
+        let verb = Verb::Feed(Feed { gl_date: "2026-03-03".to_owned(), min_position });
         let output = verb.call().unwrap().method.output();
         let answer = DynamicMessage::decode(output, feed.encode_to_vec().as_slice()).unwrap();
         let mut written = Vec::new();

@@ -24,7 +24,8 @@ const REFUNDS: &[&str] =
 pub enum Verb {
     /// Sets another yearly rate from a date on.
     #[command(after_help = "Example:
-  payledger accounts change-rate --account auto-1 --annual-rate 0.0525 --effective-date 2026-04-01")]
+  payledger accounts change-rate --account auto-1 --annual-rate 0.0525 \\
+    --effective-date 2026-04-01")]
     ChangeRate(ChangeRate),
     /// Adds to principal, or takes off it, without a payment.
     #[command(after_help = "Example:

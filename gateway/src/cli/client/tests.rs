@@ -1,5 +1,7 @@
 //! The verbs against the real service.
 
+mod servicing;
+
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -15,7 +17,7 @@ use crate::serve::{Service, ServiceSettings};
 use crate::server::{Settings, Shutdown};
 
 /// A service on a fresh directory whose clock stands at nine in the morning of 3 March 2026.
-struct Running {
+pub(super) struct Running {
     directory: TempDir,
     runtime: Runtime,
     server: String,
@@ -24,7 +26,7 @@ struct Running {
 }
 
 impl Running {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
         let settings = ServiceSettings {
@@ -48,7 +50,7 @@ impl Running {
         Self { directory, runtime, server, shutdown, ended }
     }
 
-    fn told(&self, words: &[&str]) -> (String, Result<(), CliError>) {
+    pub(super) fn told(&self, words: &[&str]) -> (String, Result<(), CliError>) {
         let words = [&["payledger"], words, &["--server", &self.server]].concat();
         let cli = Cli::try_parse_from(words).unwrap();
         let mut out = Vec::new();
@@ -56,7 +58,7 @@ impl Running {
         (String::from_utf8(out).unwrap(), ended)
     }
 
-    fn json(&self, words: &[&str]) -> Value {
+    pub(super) fn json(&self, words: &[&str]) -> Value {
         let (out, ended) = self.told(&[words, &["--output", "json"]].concat());
         ended.unwrap_or_else(|error| panic!("{words:?}: {:?}", error.lines()));
         serde_json::from_str(&out).unwrap()

@@ -102,9 +102,9 @@ impl AccountRow {
         (Some(oldest), next)
     }
 
-    /// Notes the day of recording if a fee may be due for an instalment that is met: it was met after
-    /// its grace was over, or what was paid within the grace is now another than before. `met` is
-    /// how many were met before the event.
+    /// Notes the day of recording if a fee may be due for an instalment that is met: it was met
+    /// after its grace was over, or what was paid within the grace is now another than before.
+    /// `met` is how many were met before the event.
     fn look_for_late(&mut self, event: &Event, met: u32, at: At) {
         let Some(grace) = self.grace_days else { return };
         let Some(effective) = event.effective_date() else { return };
@@ -126,8 +126,8 @@ impl AccountRow {
         self.charged_off_total = total;
     }
 
-    /// What an event posts, and through which day. Other due dates catch nothing up, unless payments
-    /// pay something else.
+    /// What an event posts, and through which day. Other due dates catch nothing up, unless
+    /// payments pay something else.
     fn post_event(&mut self, event: &Event) {
         let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) else {
             return;

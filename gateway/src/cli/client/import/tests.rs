@@ -1,0 +1,46 @@
+//! Real loans onto the books of the real service.
+
+use serde_json::{Value, json};
+
+use crate::cli::client::tests::Running;
+
+fn shipped(name: &str) -> String {
+    format!("{}/portfolio/abs-ee/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn import(service: &Running, name: &str) -> Value {
+    service.json(&["import", "abs-ee", &shipped(name)])
+}
+
+#[test]
+fn a_portfolio_is_boarded_once_and_its_months_are_played() {
+    let service = Running::start();
+    let first = import(&service, "amcar.csv");
+    assert_eq!((&first["accounts"], &first["agree"]), (&json!([6, 6]), &json!(true)), "{first}");
+    assert_eq!((&first["failed"], &first["replayed"]), (&json!(0), &json!(0)), "{first}");
+    let commands = first["carried_out"].as_u64().unwrap();
+    assert!(commands > 100, "{first}");
+
+    let balance = |date: &str| {
+        let account = "0001694010-000088";
+        let words = ["accounts", "balance", "--account", account, "--effective-date", date];
+        service.json(&words)["balance"].take()
+    };
+    assert_eq!(balance("2017-12-31")["principal"], "2155.31");
+    assert_eq!(balance("2018-01-31")["principal"], "0.00");
+
+    let again = import(&service, "amcar.csv");
+    assert_eq!((&again["carried_out"], &again["replayed"]), (&json!(0), &json!(commands)));
+    assert_eq!(again["principal"], first["principal"]);
+}
+
+#[test]
+fn what_cannot_be_boarded_breaks_the_totals_and_is_told() {
+    let service = Running::start();
+    // A month that ends after the service's today.
+    let (out, ended) =
+        service.told(&["import", "abs-ee", &shipped("one-record.xml"), "--output", "json"]);
+    assert_eq!(ended.unwrap_err().exit_code(), 3);
+    let totals: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&totals["accounts"], &totals["failed"]), (&json!([1, 0]), &json!(1)));
+}

@@ -1,0 +1,63 @@
+//! The verbs of servicing, against the real service.
+
+use serde_json::{Value, json};
+
+use super::Running;
+
+/// A verb of `accounts` on the account of these tests, in one line of words.
+fn ask(service: &Running, words: &str) -> Value {
+    let words: Vec<&str> = words.split_whitespace().collect();
+    service.json(&[&["accounts"], &words[..1], &["--account", "a-1"], &words[1..]].concat())
+}
+
+#[test]
+fn a_contract_is_serviced_and_its_instalments_show_it() {
+    let service = Running::start();
+    service.open_account();
+    let day = "--effective-date 2026-03-03";
+    let changed = ask(&service, &format!("change-rate --annual-rate 0.0365 {day}"));
+    assert_eq!(changed["account"]["annual_rate"], "0.0365");
+    let adjusted = ask(&service, &format!("adjust-principal --change -25.00 --reason x {day}"));
+    assert_eq!(adjusted["account"]["balance"]["principal"], "24975.00");
+    let extended = ask(&service, &format!("grant-extension --kind deferral --months 1 {day}"));
+    assert_eq!(extended["account"]["maturity_date"], "2031-04-02");
+    let moved = ask(&service, &format!("change-due-date --day-of-month 10 {day}"));
+    assert_eq!(moved["account"]["due_day"], 10);
+    let listed = ask(&service, "instalments --page-size 2");
+    assert_eq!(listed["instalments"][0]["due_date"], "2026-05-10");
+    assert_eq!(listed["instalments"][0]["state"], "open");
+    assert_eq!(listed["effective_date"], "2026-03-03");
+    let words = ["accounts", "instalments", "--account", "a-1", "--output", "table"];
+    let table = service.told(&words).0;
+    assert!(table.contains("2026-05-10") && table.contains("480.42"), "{table}");
+    assert_eq!(ask(&service, "age")["fees"], json!([]));
+    let now = ask(&service, "balance --known-time 2026-03-03T14:00:00Z");
+    assert_eq!(now["balance"]["principal"], "24975.00");
+    service.stop();
+}
+
+#[test]
+fn a_payoff_is_quoted_paid_and_what_is_left_over_sent_back() {
+    let service = Running::start();
+    service.open_account();
+    let quoted = ask(&service, "quote-payoff --good-through-date 2026-03-13");
+    let (quote, amount) = (&quoted["quote"], &quoted["quote"]["amount"]);
+    assert_eq!((quote["per_diem"].as_str(), amount.as_str()), (Some("3.93836"), Some("25043.32")));
+    let id = quote["quote_id"].as_str().unwrap();
+    assert_eq!(ask(&service, &format!("get-payoff-quote --quote {id}"))["quote"], *quote);
+    let mut paying = vec!["payments", "receive", "--account", "a-1", "--channel", "wire"];
+    paying.extend(["--amount", "25043.32", "--received-date", "2026-03-03", "--payoff-quote", id]);
+    assert_eq!(service.json(&paying)["payment"]["payoff_quote_id"], id);
+    let kept = ask(&service, "payoff-quotes")["quotes"][0]["payment_ids"].take();
+    assert_eq!(kept.as_array().map(Vec::len), Some(1));
+    let sent = ask(&service, "refund-credit");
+    assert_eq!(sent["refund"]["amount"], "39.38");
+    let refund = sent["refund"]["refund_id"].as_str().unwrap();
+    let back = ask(&service, &format!("return-refund --refund {refund}"));
+    assert_eq!(back["refund"]["state"], "returned");
+    assert_eq!(ask(&service, "refunds")["refunds"][0], back["refund"]);
+    let off = "accounts charge-off --account a-1 --reason other --effective-date 2026-03-03";
+    let (code, error) = service.refused(&off.split(' ').collect::<Vec<_>>());
+    assert_eq!((code, &error["reason"]), (5, &json!("ACCOUNT_PAID_OFF")));
+    service.stop();
+}

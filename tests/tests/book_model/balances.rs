@@ -1,0 +1,65 @@
+//! The general ledger of one account, as the model has it.
+
+use std::collections::BTreeMap;
+
+use crate::days::after;
+use crate::model::{Model, What};
+use crate::walk::Walk;
+
+/// Balances by account number, debit above zero.
+pub(crate) type Balances = BTreeMap<&'static str, i128>;
+
+impl Model {
+    /// The balances that this account's life comes to.
+    pub(crate) fn ledger(&self) -> Balances {
+        let contract = &self.contract;
+        let (opened, through) = (contract.opened, self.booked_through);
+        let mut balances = Balances::new();
+        let mut add = |account, amount| *balances.entry(account).or_default() += amount;
+        let plan = Walk::new(contract);
+        let (base_before, tax_before) = plan.rentals(plan.plan.due_before(after(opened, 1)));
+        let (base, tax) = plan.rentals(self.rentals_booked);
+        add("1010", -contract.principal - contract.unpaid_interest - contract.unpaid_fees);
+        add("1010", -base_before - tax_before);
+        let deeds = self.live(through, |day, walk| {
+            if day == opened {
+                add("1010", -walk.accrued(day));
+                add("4010", walk.accrued(day));
+            }
+            if day == through {
+                add("4010", -walk.accrued(day));
+                add("1110", walk.interest_due(day));
+                add("1100", walk.principal);
+                add("1120", walk.fees_due());
+                add("2110", -walk.credit);
+            }
+        });
+        add("1130", base);
+        add("1135", tax);
+        add("4040", base_before - base);
+        add("2140", tax_before - tax);
+        for split in deeds.splits.values() {
+            add("1130", -split.rentals);
+            add("1135", -split.tax);
+            add("4060", -split.recovery);
+            add("5020", split.written_off());
+        }
+        for taken in deeds.taken.values() {
+            add("1190", taken.principal + taken.interest - taken.interest_of_month);
+            add("4010", taken.interest_of_month);
+            add("4020", taken.late_fees);
+            add("4030", taken.returned_fees);
+        }
+        for fact in self.facts.iter().filter(|fact| !fact.gone) {
+            match fact.what {
+                What::Payment { amount, clearing, .. } => add(clearing, amount),
+                What::Fee { amount, income, .. } => add(income, -amount),
+                What::Adjustment(change) => add("5030", -change),
+                What::Refund(amount) => add("2120", -amount),
+                What::Rate(_) | What::Shift { .. } | What::ChargeOff(_) => {}
+            }
+        }
+        balances.retain(|_, balance| *balance != 0);
+        balances
+    }
+}

@@ -1,0 +1,169 @@
+//! Holding the product against the model.
+
+use std::collections::BTreeSet;
+
+use ledger::domain::account::events::PayoffQuoted;
+use ledger::domain::account::state::OpenAccount;
+use tests::chance::Chance;
+
+use crate::days::{after, between};
+use crate::disputed::PAID_OFF_WHEN_NOTHING_IS_OWED;
+use crate::lives::{Ask, Step};
+use crate::model::{Replay, What};
+use crate::pair::{Fault, Pair, State};
+use crate::readings::{cents, figures, ledger, split};
+
+/// The accounts that interest goes through.
+const INTEREST: [&str; 2] = ["1110", "4010"];
+
+impl Pair {
+    /// Holds the product against the model, as of some days before and after today.
+    pub(crate) fn compare(&self, looks: u64) -> Result<(), Fault> {
+        let mut chance = Chance::of(looks);
+        let opened = self.model.contract.opened;
+        let mut days = BTreeSet::from([opened, self.today, after(self.today, 1)]);
+        if let Some(fact) = self.model.facts.last() {
+            days.insert(fact.effective);
+        }
+        let lived = u64::try_from(between(opened, self.today)).unwrap();
+        days.insert(after(opened, i64::try_from(chance.below(lived + 1)).unwrap()));
+        days.insert(after(self.today, i64::try_from(chance.below(70)).unwrap()));
+        if chance.below(8) == 0 {
+            days.insert(after(self.today, i64::try_from(chance.below(800)).unwrap()));
+        }
+        let replay = self.model.replay(&days);
+        let open = self.open_account()?;
+        for (day, said) in &replay.figures {
+            same(&format!("on {day}"), &figures(open, *day)?, said)?;
+        }
+        self.compare_splits(open, &replay)?;
+        let paid_off = open.paid_off.as_ref().map(|paid_off| paid_off.paid_off_date);
+        let otherwise = self.model.facts.iter().any(|fact| {
+            matches!(fact.what, What::Refund(_) | What::Adjustment(_) | What::ChargeOff(_))
+        });
+        if otherwise && !PAID_OFF_WHEN_NOTHING_IS_OWED {
+            same("paid off", &paid_off.is_some(), &replay.settled_from.is_some())?;
+        } else {
+            same("paid off", &paid_off, &replay.settled_from)?;
+        }
+        same("accrual stopped", &open.book.is_non_accrual(), &self.stopped)?;
+        same("booked through", &open.book.accrued_through(), &self.model.booked_through)?;
+        self.compare_ledger(open)
+    }
+
+    /// While no income is booked, interest in the ledger depends on when what became known; it must
+    /// then be between nothing and what is due.
+    fn compare_ledger(&self, open: &OpenAccount) -> Result<(), Fault> {
+        let (mut product, mut model) = (ledger(open), self.model.ledger());
+        let mut sum = 0;
+        for balance in product.values() {
+            sum += balance;
+        }
+        if sum != 0 {
+            return Err(format!("the general ledger does not balance: {product:?}"));
+        }
+        if self.was_stopped {
+            let [booked, due] = [&product, &model].map(|of| of.get("1110").copied().unwrap_or(0));
+            if self.stopped && !(0..=due).contains(&booked) {
+                return Err(format!("1110 has {booked} of {due} that is due"));
+            }
+            for account in INTEREST.iter().chain(&["1190"]) {
+                product.remove(account);
+                model.remove(account);
+            }
+        }
+        same("the general ledger", &product, &model)
+    }
+
+    fn compare_splits(&self, open: &OpenAccount, replay: &Replay) -> Result<(), Fault> {
+        for paid in self.payments.iter().filter(|paid| paid.state == State::Good) {
+            let product = &open.payments[&paid.id];
+            let Some(parts) = product.split else { return Err(format!("no split: {product:?}")) };
+            let parts = split(&parts);
+            same("the split of a payment", &parts, &replay.deeds.splits[&paid.fact])?;
+            let what = &self.model.facts[paid.fact].what;
+            let What::Payment { amount, .. } = what else { return Err("no payment".to_owned()) };
+            same("the sum of a split", &parts.sum(), amount)?;
+        }
+        Ok(())
+    }
+
+    /// The parts of a quote are those of the day it is good through, and come to its amount.
+    pub(crate) fn quote_adds_up(&self, quoted: &PayoffQuoted) -> Result<(), Fault> {
+        let figures = self.model.on(quoted.good_through_date);
+        let parts = [
+            quoted.principal,
+            quoted.interest,
+            quoted.fees,
+            quoted.rentals,
+            quoted.charged_off,
+            quoted.credit,
+        ];
+        let expected = [
+            figures.principal,
+            figures.interest,
+            figures.fees,
+            figures.rentals,
+            figures.charged_off,
+            figures.credit,
+        ];
+        same("a payoff quote", &parts.map(cents), &expected)
+    }
+
+    /// Whatever payment comes back and is then good after all: nothing shows it, on any date.
+    pub(crate) fn bounce(&self, looks: u64) -> Result<(), Fault> {
+        let mut chance = Chance::of(looks);
+        let mut days: BTreeSet<_> = self.model.facts.iter().map(|fact| fact.effective).collect();
+        days.extend([self.model.contract.opened, self.today, after(self.today, 40)]);
+        for which in 0..self.payments.len() {
+            if self.payments[which].state != State::Good || chance.below(3) > 0 {
+                continue;
+            }
+            let mut pair = self.clone();
+            let code = if chance.below(2) == 0 { "R10" } else { "R01" };
+            pair.step(&Step { days_later: 1, hour: 0, ask: Ask::Return { which, code }, looks })?;
+            pair.step(&Step { days_later: 3, hour: 0, ask: Ask::Reinstate { which }, looks })?;
+            let (before, later) = (self.open_account()?, pair.open_account()?);
+            for day in &days {
+                let what = format!("{code} and its reinstatement left a trace on {day}");
+                same(&what, &figures(later, *day)?, &figures(before, *day)?)?;
+            }
+            same("reinstated, paid off", &later.paid_off, &before.paid_off)?;
+            for (id, payment) in &before.payments {
+                same("reinstated, a split", &later.payments[id].split, &payment.split)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the kinds of splits that the account's payments ended with.
+    pub(crate) fn count_splits(&mut self) {
+        let splits = self.model.replay(&BTreeSet::new()).deeds.splits;
+        for split in splits.values() {
+            let kinds = [
+                ("a small balance written off", split.written_off()),
+                ("a recovery", split.recovery),
+                ("a credit balance", split.credit),
+                ("tax of a rental", split.tax),
+            ];
+            for (kind, amount) in kinds {
+                *self.seen.entry(kind.to_owned()).or_default() += u64::from(amount > 0);
+            }
+        }
+    }
+
+    /// What the account has on 1100, and what principal is owed.
+    pub(crate) fn principal(&self) -> Result<(i128, i128), Fault> {
+        let open = self.open_account()?;
+        let on_ledger = ledger(open).get("1100").copied().unwrap_or_default();
+        Ok((on_ledger, figures(open, self.today)?.principal))
+    }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, product: &T, model: &T) -> Result<(), Fault> {
+    if product == model {
+        Ok(())
+    } else {
+        Err(format!("{what}:\n  product {product:?}\n  model   {model:?}"))
+    }
+}

@@ -1,0 +1,223 @@
+//! The model lives through what the product says: what was asked and accepted counts, and nothing
+//! of what the product worked out.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use ledger::domain::account::events::{Event, FeeKind, WaiveReason};
+use ledger::domain::journal::is_balanced;
+use ledger::domain::product::Channel;
+use ledger::ids::PaymentId;
+
+use crate::asks::blameless;
+use crate::days::between;
+use crate::model::What;
+use crate::pair::{Charged, Fault, Happening, Paid, Pair, State};
+use crate::readings::{cents, millionths};
+
+impl Pair {
+    /// Lets the model live through an event.
+    pub(crate) fn follow(&mut self, event: &Event) -> Result<Option<Happening>, Fault> {
+        self.book(event)?;
+        Ok(Some(match event {
+            Event::AccountOpened(_) => Happening::Opened,
+            Event::PaymentScheduled(_)
+            | Event::PaymentCancelled(_)
+            | Event::PaymentApplied(_)
+            | Event::PaymentReceived(_)
+            | Event::PaymentReturned(_)
+            | Event::PaymentReinstated(_) => self.follow_payment(event)?,
+            Event::FeeAssessed(assessed) => {
+                let amount = cents(assessed.amount.money());
+                let income = match assessed.kind {
+                    FeeKind::Late => "4020",
+                    FeeKind::ReturnedItem => "4030",
+                };
+                let number = assessed.instalment.map(|number| usize::try_from(number).unwrap());
+                let instalment = number.map(|number| number - 1);
+                let what = What::Fee { amount, income, instalment };
+                let fact = self.model.happens(assessed.effective_date, what);
+                let (id, payment) = (assessed.fee, assessed.payment);
+                self.fees.push(Charged { id, fact, payment, asked: false });
+                Happening::Fee(assessed.effective_date, amount, payment, number)
+            }
+            Event::FeeWaived(waived) => {
+                let fee = self.fees.iter_mut().find(|fee| fee.id == waived.fee);
+                let fee = fee.ok_or("an unknown fee was waived")?;
+                fee.asked = waived.reason == WaiveReason::Requested;
+                if fee.asked || fee.payment.is_some() {
+                    self.model.facts[fee.fact].gone = true;
+                }
+                Happening::FeeWaived(waived.fee)
+            }
+            Event::AccountPaidOff(_) => Happening::PaidOff,
+            Event::PayoffReversed(_) => Happening::Reopened,
+            Event::NonAccrualStarted(_) => Happening::AccrualStopped,
+            Event::AccrualResumed(_) => Happening::AccrualResumed,
+            Event::RateChanged(_)
+            | Event::PrincipalAdjusted(_)
+            | Event::ExtensionGranted(_)
+            | Event::DueDateChanged(_)
+            | Event::AccountChargedOff(_)
+            | Event::PayoffQuoted(_)
+            | Event::CreditRefunded(_)
+            | Event::RefundReturned(_) => self.follow_servicing(event)?,
+            Event::LienRecorded(_)
+            | Event::LienReleased(_)
+            | Event::RequestRefused(_)
+            | Event::NothingChanged(_) => return Err(format!("unexpected: {event:?}")),
+        }))
+    }
+
+    /// Every journal balances, and is booked today, or by the run that ends its day on that day.
+    fn book(&mut self, event: &Event) -> Result<(), Fault> {
+        let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) else {
+            return Ok(());
+        };
+        if !is_balanced(&posting.lines) {
+            return Err(format!("out of balance: {event:?}"));
+        }
+        let booked = posting.gl_date(effective);
+        let run = matches!(event, Event::PaymentApplied(_))
+            && booked == effective
+            && between(booked, self.today) == 1;
+        if booked != self.today && !run {
+            return Err(format!("booked on {booked}: {event:?}"));
+        }
+        // Moving due dates moves no money, unless payments since pay something else.
+        let shift = matches!(event, Event::ExtensionGranted(_) | Event::DueDateChanged(_));
+        if !shift || posting.restates() {
+            self.model.books(booked.max(effective));
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "any other is a fault, and is told")]
+    fn follow_payment(&mut self, event: &Event) -> Result<Happening, Fault> {
+        Ok(match event {
+            Event::PaymentScheduled(scheduled) => {
+                let (id, cutoff_at) = (scheduled.payment, scheduled.cutoff_at);
+                let state = State::Scheduled;
+                self.payments.push(Paid { id, state, cutoff_at, fact: usize::MAX });
+                Happening::Scheduled
+            }
+            Event::PaymentCancelled(cancelled) => {
+                self.paid(cancelled.payment)?.state = State::Cancelled;
+                Happening::Cancelled
+            }
+            Event::PaymentApplied(applied) => {
+                let (date, amount) = (applied.effective_date, cents(applied.amount.money()));
+                let fact = self.pays(date, amount, "1020");
+                let paid = self.paid(applied.payment)?;
+                (paid.state, paid.fact) = (State::Good, fact);
+                Happening::Paid(date, amount)
+            }
+            Event::PaymentReceived(received) => {
+                let (date, amount) = (received.effective_date, cents(received.amount.money()));
+                let fact = self.pays(date, amount, clearing(received.channel));
+                let (id, cutoff_at) = (received.payment, DateTime::<Utc>::MAX_UTC);
+                self.payments.push(Paid { id, state: State::Good, cutoff_at, fact });
+                Happening::Paid(date, amount)
+            }
+            Event::PaymentReturned(returned) => {
+                let today = self.today;
+                let paid = self.paid(returned.payment)?;
+                paid.state = State::Returned;
+                let fact = paid.fact;
+                self.model.comes_back(fact, today, blameless(&returned.return_code));
+                let reopened = returned.reopened.iter();
+                let plan = self.model.plan_on(today);
+                // Not those that are met without any payment.
+                let reopened = reopened
+                    .filter(|again| !plan.is_met(usize::try_from(again.instalment).unwrap() - 1, 0))
+                    .map(|again| (usize::try_from(again.instalment).unwrap(), again.grace_from));
+                Happening::Returned(returned.payment, reopened.collect())
+            }
+            Event::PaymentReinstated(reinstated) => {
+                let paid = self.paid(reinstated.payment)?;
+                paid.state = State::Good;
+                let fact = paid.fact;
+                self.model.is_good(fact);
+                Happening::Reinstated(reinstated.payment)
+            }
+            _ => return Err(format!("no payment: {event:?}")),
+        })
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "any other is a fault, and is told")]
+    fn follow_servicing(&mut self, event: &Event) -> Result<Happening, Fault> {
+        Ok(match event {
+            Event::RateChanged(changed) => {
+                let (date, rate) = (changed.effective_date, millionths(changed.annual_rate)?);
+                self.model.happens(date, What::Rate(rate));
+                Happening::RateChanged(date, rate)
+            }
+            Event::PrincipalAdjusted(adjusted) => {
+                let (date, change) = (adjusted.effective_date, cents(adjusted.change));
+                self.model.happens(date, What::Adjustment(change));
+                Happening::Adjusted(date, change)
+            }
+            Event::ExtensionGranted(granted) => {
+                let months = i32::try_from(granted.months).unwrap();
+                let from = usize::try_from(granted.from_instalment).unwrap();
+                self.extensions.push((granted.effective_date, months));
+                let what = What::Shift { from: from - 1, months, anchor: None };
+                self.model.happens(granted.effective_date, what);
+                Happening::Shifted(from, granted.next_due_date, granted.maturity_date)
+            }
+            Event::DueDateChanged(changed) => {
+                let from = usize::try_from(changed.from_instalment).unwrap();
+                let (months, anchor) = (changed.months, Some(changed.day_of_month));
+                let what = What::Shift { from: from - 1, months, anchor };
+                self.model.happens(changed.effective_date, what);
+                Happening::Shifted(from, changed.next_due_date, changed.maturity_date)
+            }
+            Event::AccountChargedOff(charged) => {
+                let part = charged.part.map(|part| cents(part.money()));
+                self.model.happens(charged.effective_date, What::ChargeOff(part));
+                Happening::ChargedOff(charged.effective_date)
+            }
+            Event::PayoffQuoted(quoted) => {
+                self.quotes.push((quoted.quote, cents(quoted.amount)));
+                self.quote_adds_up(quoted)?;
+                Happening::Quoted(cents(quoted.amount))
+            }
+            Event::CreditRefunded(refunded) => {
+                let amount = cents(refunded.amount.money());
+                let fact = self.model.happens(refunded.effective_date, What::Refund(amount));
+                self.refunds.push((refunded.refund, fact));
+                Happening::Refunded(amount)
+            }
+            Event::RefundReturned(returned) => {
+                let refund = self.refunds.iter().find(|(id, _)| *id == returned.refund);
+                let (_, fact) = refund.ok_or("an unknown refund came back")?;
+                self.model.facts[*fact].gone = true;
+                Happening::RefundReturned(returned.refund)
+            }
+            _ => return Err(format!("no servicing: {event:?}")),
+        })
+    }
+
+    /// A payment that is of the amount of a quote pays the quote.
+    fn pays(&mut self, date: NaiveDate, amount: i128, clearing: &'static str) -> usize {
+        let quoted = self.quotes.iter().any(|(_, quote)| *quote == amount);
+        self.model.happens(date, What::Payment { amount, clearing, quoted })
+    }
+
+    fn paid(&mut self, id: PaymentId) -> Result<&mut Paid, Fault> {
+        let paid = self.payments.iter_mut().find(|paid| paid.id == id);
+        paid.ok_or_else(|| format!("payment {id} is not known"))
+    }
+}
+
+/// Where money of a channel is until the bank has it.
+fn clearing(channel: Channel) -> &'static str {
+    match channel {
+        Channel::OwnAch => "1020",
+        Channel::Mail => "1025",
+        Channel::BillPay => "1026",
+        Channel::PhoneVendor
+        | Channel::DebitCardVendor
+        | Channel::MoneyGram
+        | Channel::WesternUnion => "1027",
+        Channel::Wire => "1010",
+    }
+}

@@ -1,0 +1,114 @@
+//! Late fees: which are due, and which were charged for what was in time after all.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+
+use crate::days::after;
+use crate::disputed::LATE_FEES_ONE_BY_ONE;
+use crate::model::{Model, What};
+use crate::rational::Fraction;
+
+/// A late fee that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Late {
+    /// From 0.
+    pub(crate) instalment: usize,
+    /// The day after the grace.
+    pub(crate) dated: NaiveDate,
+    pub(crate) amount: i128,
+}
+
+impl Model {
+    /// The late fees to be charged on `today`, one after the other, since each changes what later
+    /// payments pay. `asked` are instalments whose fee was taken back because somebody asked.
+    pub(crate) fn late_fees(&self, today: NaiveDate, asked: &BTreeSet<usize>) -> Vec<Late> {
+        let mut model = self.clone();
+        let mut all: Vec<Late> = Vec::new();
+        let mut done = asked.clone();
+        while let Some(late) = model.next_late_fee(today, &done) {
+            done.insert(late.instalment);
+            all.push(late);
+            if LATE_FEES_ONE_BY_ONE {
+                let instalment = Some(late.instalment);
+                let what = What::Fee { amount: late.amount, income: "4020", instalment };
+                model.happens(late.dated, what);
+            }
+        }
+        all
+    }
+
+    fn next_late_fee(&self, today: NaiveDate, asked: &BTreeSet<usize>) -> Option<Late> {
+        let contract = self.contract.late_fee?;
+        let charged: BTreeSet<usize> = self.standing_late_fees().map(|(_, n)| n).collect();
+        let plan = self.plan_on(today);
+        let mut found = None;
+        self.live(today, |day, walk| {
+            if found.is_some() || day < self.contract.opened || day >= today {
+                return;
+            }
+            for number in 0..walk.plan.len() {
+                if charged.contains(&number) || asked.contains(&number) {
+                    continue;
+                }
+                let again = self.reopened.iter().filter(|(_, n, _)| *n == number);
+                let again: Vec<_> = again.map(|(_, _, from)| *from).collect();
+                let from = again.iter().copied().max().flatten();
+                let ends = plan.grace_end(number, from, contract.grace);
+                if ends != day || again.contains(&None) || walk.is_in_time(number, day) {
+                    continue;
+                }
+                let unpaid = walk.plan.unpaid_of(number, walk.billed);
+                let share = Fraction::new(unpaid * contract.share, 1_000_000).half_up();
+                let amount = contract.amount.unwrap_or(share);
+                let amount = contract.maximum.map_or(amount, |most| amount.min(most));
+                if amount > 0 {
+                    found = Some(Late { instalment: number, dated: after(day, 1), amount });
+                    return;
+                }
+            }
+        });
+        found
+    }
+
+    /// Late fees that stand: the number of the fact, and the instalment.
+    fn standing_late_fees(&self) -> impl Iterator<Item = (usize, usize)> {
+        let good = self.facts.iter().enumerate().filter(|(_, fact)| !fact.gone);
+        good.filter_map(|(fact, it)| {
+            let What::Fee { instalment: Some(number), .. } = it.what else { return None };
+            Some((fact, number))
+        })
+    }
+
+    /// Takes back the late fees of instalments that were met in time after all, oldest first; tells
+    /// the numbers of their facts.
+    pub(crate) fn correct_late_fees(&mut self) -> Vec<usize> {
+        let mut all = Vec::new();
+        loop {
+            let mut standing = self.standing_late_fees().map(|(fact, _)| fact);
+            let Some(fact) = standing.find(|fact| self.was_in_time(*fact)) else { break };
+            drop(standing);
+            self.facts[fact].gone = true;
+            all.push(fact);
+        }
+        all
+    }
+
+    /// Was the instalment of a late fee met, or not due for so long, at the end of its grace?
+    fn was_in_time(&self, fee: usize) -> bool {
+        let (Some(contract), What::Fee { instalment: Some(number), .. }) =
+            (self.contract.late_fee, &self.facts[fee].what)
+        else {
+            return false;
+        };
+        let grace_end = after(self.facts[fee].effective, -1);
+        let mut in_time = false;
+        self.live(grace_end, |day, walk| {
+            if day == grace_end {
+                let moved = walk.plan.grace_end(*number, None, contract.grace) > day;
+                in_time = moved || walk.is_in_time(*number, day);
+            }
+        });
+        in_time
+    }
+}
