@@ -25,7 +25,7 @@ pub(super) fn change_rate(
     check_effective(open, effective_date, context)?;
     let is_last =
         !open.book.entries().iter().any(|entry| {
-            matches!(entry.what, Movement::Rate(_)) && entry.effective >= effective_date
+            matches!(entry.what, Movement::Rate(_)) && entry.effective > effective_date
         });
     if is_last && open.book.rate_on(effective_date) == annual_rate {
         return Ok(Vec::new());

@@ -4,13 +4,13 @@
 use chrono::{Days, NaiveDate};
 
 use super::Context;
-use super::book::{Book, Movement};
+use super::book::Book;
 use super::draft::Draft;
 use super::events::{Event, FeeKind, NonAccrualStarted, Reopened, WaiveReason};
 use super::fees::{self, Charge};
 use super::instalments::Instalments;
 use super::state::{Fee, FeeState, OpenAccount};
-use crate::domain::money::{Amount, Money};
+use crate::domain::money::Amount;
 use crate::ids::FeeId;
 
 /// Assesses the late fees that are due by today, and stops or resumes interest income. Nothing to
@@ -21,7 +21,8 @@ pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Vec<Event> {
     }
     let today = context.today();
     let mut draft = Draft::new(open, context);
-    for (index, late) in late_fees(open, today) {
+    // One after the other: a fee may change what later payments satisfied.
+    while let Some((index, late)) = late_fee(&draft.account, today) {
         let number = index.saturating_add(1);
         let owed = Charge {
             fee: FeeId::of_instalment(context.account, context.request, number),
@@ -62,36 +63,38 @@ fn last_grace_day(
     grace_days: u16,
 ) -> Option<NaiveDate> {
     let due = instalments.due_date(index);
-    let from = match open.reopened.get(&index.saturating_add(1)) {
+    let number = index.saturating_add(1);
+    let mut reopened = open.reopened.iter().rev().map(|(_, reopened)| reopened);
+    let from = match reopened.find(|reopened| reopened.instalment == number) {
         None => due,
         Some(reopened) => reopened.grace_from?.max(due),
     };
     from.checked_add_days(Days::new(grace_days.into()))
 }
 
-/// The fees, by instalment from 0, that are due by `today` and were not charged: an instalment is
-/// late when it was not met at the close of its last day of grace, whatever was paid since.
-fn late_fees(open: &OpenAccount, today: NaiveDate) -> Vec<(u32, Late)> {
-    let Some(rule) = open.terms().late_fee else { return Vec::new() };
+/// The first fee, with its instalment from 0, that is due by `today` and was not charged: an
+/// instalment is late when it was not met at the close of its last day of grace, whatever was paid
+/// since.
+fn late_fee(open: &OpenAccount, today: NaiveDate) -> Option<(u32, Late)> {
+    let rule = open.terms().late_fee?;
     let instalments = open.book.instalments();
     let plan = instalments.plan();
-    let due = 0..instalments.due_count(today);
-    due.filter(|index| !was_charged(open, *index))
-        .filter_map(|index| {
-            let last = last_grace_day(open, instalments, index, rule.grace_days)?;
-            let in_reach = last >= open.terms().opened_date && last < today;
-            if !in_reach {
-                return None;
-            }
-            let billed = open.book.billed_by(last);
-            if instalments.covered_count(billed) > index || open.standing(last).settled {
-                return None;
-            }
-            let (start, end) = (plan.total_of(index), plan.total_of(index.saturating_add(1)));
-            let amount = rule.of(end - billed.max(start))?;
-            Some((index, Late { on: last.succ_opt()?, amount }))
-        })
-        .collect()
+    let mut due = (0..instalments.due_count(today)).filter(|index| !was_charged(open, *index));
+    due.find_map(|index| {
+        let last = last_grace_day(open, instalments, index, rule.grace_days)?;
+        let in_reach = last >= open.terms().opened_date && last < today;
+        if !in_reach {
+            return None;
+        }
+        let billed = open.book.billed_by(last);
+        let nothing_late = open.standing(last).oldest_unpaid_due_date.is_none();
+        if instalments.covered_count(billed) > index || nothing_late {
+            return None;
+        }
+        let (start, end) = (plan.total_of(index), plan.total_of(index.saturating_add(1)));
+        let amount = rule.of(end - billed.max(start))?;
+        Some((index, Late { on: last.succ_opt()?, amount }))
+    })
 }
 
 /// Once per instalment: a fee that was waived because somebody asked does not come back, one that
@@ -121,7 +124,7 @@ pub(super) fn wrongly_late(open: &OpenAccount) -> Vec<FeeId> {
             .is_none_or(|last| last >= fee.effective_date);
         not_yet
             || instalments.covered_count(open.book.billed_by(eve)) > index
-            || open.standing(eve).settled
+            || open.standing(eve).oldest_unpaid_due_date.is_none()
     };
     open.fees.iter().filter(|(_, fee)| in_time(fee)).map(|(id, _)| *id).collect()
 }
@@ -144,14 +147,10 @@ pub(super) fn reopened(
 
 /// The day on which each instalment was met, oldest first, as far as they are.
 fn met_on(book: &Book) -> Vec<NaiveDate> {
-    let mut met = Vec::new();
-    let mut billed = Money::ZERO;
-    for entry in book.entries() {
-        let Movement::Payment { amount, split, .. } = &entry.what else { continue };
-        billed += split.billed(*amount);
-        let covered = book.instalments().covered_count(billed);
-        let covered = usize::try_from(covered).unwrap_or(usize::MAX);
-        met.resize(covered.max(met.len()), entry.effective);
-    }
-    met
+    let mut met_on = Vec::new();
+    book.walk(|on, met, _| {
+        let met = usize::try_from(met).unwrap_or(usize::MAX);
+        met_on.resize(met.max(met_on.len()), on);
+    });
+    met_on
 }

@@ -222,6 +222,22 @@ impl Book {
         running
     }
 
+    /// Walks the timeline and shows, after each entry, how many instalments are met and whether
+    /// nothing is owed any more: then all of them are.
+    pub(super) fn walk(&self, mut see: impl FnMut(NaiveDate, u32, bool)) {
+        let mut running = Running::new(&self.terms);
+        for entry in &self.entries {
+            running.follow(entry);
+            let standing = running.clone().standing(entry.effective);
+            let met = if standing.settled {
+                self.instalments.plan().count
+            } else {
+                self.instalments.covered_count(standing.billed)
+            };
+            see(entry.effective, met, standing.settled);
+        }
+    }
+
     /// The account's standing at the close of `as_of`, from the recorded splits.
     pub fn standing(&self, as_of: NaiveDate) -> Standing {
         self.running(as_of).standing(as_of)

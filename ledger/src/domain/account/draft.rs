@@ -36,8 +36,9 @@ impl<'a> Draft<'a> {
     /// What follows from money that moved: late fees for what was not late after all go, interest
     /// income is booked again once nothing is past due, and the account is paid off or is not.
     pub(super) fn conclude(mut self, subject: Option<PaymentId>) -> Vec<Event> {
-        for fee in wrongly_late(&self.account) {
-            let Some(charged) = self.account.fees.get(&fee) else { continue };
+        // One after the other: a waiver may change what later payments satisfied.
+        while let Some(fee) = wrongly_late(&self.account).first().copied() {
+            let Some(charged) = self.account.fees.get(&fee) else { break };
             let reason = WaiveReason::Corrected;
             let waived = fees::take_back(&self.account, (fee, charged), reason, self.context);
             self.push(waived);

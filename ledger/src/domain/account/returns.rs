@@ -83,9 +83,10 @@ fn returned_item_fee(
 ) -> Option<Amount> {
     let terms = open.terms();
     let fee = terms.returned_item_fee.filter(|_| action.may_charge_fee())?;
-    let mut fees = open.fees.values();
-    let charged =
-        fees.any(|fee| fee.payment == Some(payment.id) && fee.state == FeeState::Assessed);
+    let charged = open.fees.values().any(|fee| {
+        let stands = fee.state == FeeState::Assessed || fee.waived == Some(WaiveReason::Requested);
+        fee.payment == Some(payment.id) && stands
+    });
     if charged || open.charged_off.is_some() {
         return None;
     }

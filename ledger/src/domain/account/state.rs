@@ -52,8 +52,8 @@ pub struct OpenAccount {
     pub refunds: BTreeMap<RefundId, Refund>,
     /// Months granted by extensions and deferrals, with the day from which each counts.
     pub extensions: Vec<(NaiveDate, u32)>,
-    /// Instalments that were open again since a payment came back, by number.
-    pub(super) reopened: BTreeMap<u32, Reopened>,
+    /// Instalments that are open again since a payment came back; the last word counts.
+    pub(super) reopened: Vec<(PaymentId, Reopened)>,
     movements: u64,
 }
 
@@ -238,7 +238,7 @@ impl OpenAccount {
             quoted_at: BTreeMap::new(),
             refunds: BTreeMap::new(),
             extensions: Vec::new(),
-            reopened: BTreeMap::new(),
+            reopened: Vec::new(),
             movements: 0,
         }
     }

@@ -145,11 +145,15 @@ impl<'a> Running<'a> {
         let covered = running.instalments.covered_count(running.billed);
         // What is still owed after the last instalment has been due since then.
         let oldest = covered.min(plan.count.saturating_sub(1));
-        let oldest_unpaid_due_date = (!settled).then(|| running.instalments.due_date(oldest));
-        let due = as_of.pred_opt().map_or(0, |day| running.instalments.due_count(day));
         let owed = running.principal + interest_due + rentals_due + running.charged_off;
+        // An unpaid fee alone makes nothing late (16 CFR 444.4).
+        let is_due = !settled && owed.is_positive();
+        let oldest_unpaid_due_date = is_due.then(|| running.instalments.due_date(oldest));
+        let due = as_of.pred_opt().map_or(0, |day| running.instalments.due_count(day));
         let open = (plan.total_of(due) - running.billed).at_least_zero();
-        let past_due = if due >= plan.count {
+        let past_due = if settled {
+            Money::ZERO
+        } else if due >= plan.count {
             owed
         } else if due > covered {
             open.min(owed)

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use super::properties::lives;
 use super::*;
 use crate::domain::account::book::explain::{Explanation, Figure, Line, Origin, What};
+use crate::domain::money::total;
 
 fn explain(history: &History, figure: Figure, on: &str) -> Explanation {
     history.open().book.explain(figure, date(on))
@@ -136,7 +137,8 @@ fn check_close(open: &OpenAccount, explanation: &Explanation) {
     let dust = Decimal::new(5001, 6);
     let owed = |on| {
         let standing = open.standing(on);
-        standing.principal + standing.interest_due + standing.rentals_due + standing.charged_off
+        let parts = [standing.principal, standing.interest_due, standing.rentals_due];
+        if standing.settled { Money::ZERO } else { total(parts) + standing.charged_off }
     };
     for line in &explanation.lines {
         let amount = line.amount;

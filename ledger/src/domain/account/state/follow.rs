@@ -196,9 +196,8 @@ impl OpenAccount {
             let return_code = returned.return_code.clone();
             payment.progress = Progress::Returned { at, return_code };
         }
-        for reopened in &returned.reopened {
-            self.reopened.insert(reopened.instalment, *reopened);
-        }
+        let reopened = returned.reopened.iter().map(|reopened| (returned.payment, *reopened));
+        self.reopened.extend(reopened);
         let gone = returned.payment;
         let is_it = |what: &Movement| matches!(what, Movement::Payment { id, .. } if *id == gone);
         self.book.remove(is_it);
@@ -206,6 +205,7 @@ impl OpenAccount {
     }
 
     fn payment_reinstated(&mut self, reinstated: &PaymentReinstated) {
+        self.reopened.retain(|(payment, _)| *payment != reinstated.payment);
         if let Some(payment) = self.payments.get_mut(&reinstated.payment) {
             payment.progress = Progress::Applied;
             payment.split = Some(reinstated.split);
