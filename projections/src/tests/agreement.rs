@@ -42,7 +42,8 @@ fn expected(row: &AccountRow, open: &OpenAccount, today: NaiveDate) -> AccountRo
     let instalments = book.instalments();
     let unmet = instalments.covered_count(standing.billed)..instalments.plan().count;
     let mut unmet = unmet.map(|index| instalments.due_date(index));
-    let next_due = unmet.find(|due| *due >= book.accrued_through());
+    let owes_instalments = standing.oldest_unpaid_due_date.is_some();
+    let next_due = unmet.find(|due| *due >= book.accrued_through() && owes_instalments);
     let balance = |account| book.ledger_balance(account);
     let rentals = balance(LedgerAccount::RentalsReceivable);
     AccountRow {

@@ -85,11 +85,27 @@ impl AccountRow {
         self.instalments.covered_count(self.billed)
     }
 
+    /// Is anything owed but fees? What was charged off is, until it is recovered.
+    fn owes_instalments(&self) -> bool {
+        let balance = |account| {
+            let at = LedgerAccount::ALL.iter().position(|other| *other == account);
+            at.and_then(|at| self.ledger.get(at)).copied().unwrap_or_default()
+        };
+        let plan = self.instalments.plan();
+        let rentals = self.product == Product::Lease && self.billed < plan.total_of(plan.count);
+        let charged_off = self.charged_off_total + balance(LedgerAccount::Recoveries);
+        rentals
+            || self.non_accrual.is_some()
+            || charged_off.is_positive()
+            || balance(LedgerAccount::Principal).is_positive()
+            || balance(LedgerAccount::AccruedInterest).is_positive()
+    }
+
     /// The due date of the oldest instalment that is not met, and of the first such one that falls
     /// due on or after the account's last accounting day. None once nothing is owed; what was
     /// charged off falls due no more.
     pub(super) fn due_dates(&self) -> (Option<NaiveDate>, Option<NaiveDate>) {
-        if self.paid_off.is_some() {
+        if self.paid_off.is_some() || !self.owes_instalments() {
             return (None, None);
         }
         let covered = self.covered_count();
