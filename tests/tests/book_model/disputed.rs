@@ -14,7 +14,8 @@ pub(crate) const FEES_ALONE_ARE_NOT_LATE: bool = false;
 pub(crate) const A_PAYOFF_COMES_BACK_WHOLE: bool = false;
 
 /// Late fees that are due in one run are charged one after the other, as by a run every day: each
-/// changes what later payments satisfied. The product measures them all beforehand.
+/// changes what later payments satisfied. So are those taken back that were in time after all. The
+/// product measures them all beforehand.
 pub(crate) const LATE_FEES_ONE_BY_ONE: bool = false;
 
 /// A reinstatement takes back that instalments were open again. The product keeps it, and a late
@@ -47,3 +48,8 @@ pub(crate) const A_RATE_IN_FORCE_STAYS: bool = false;
 
 /// Any money event stops accrual from 120 days past due on. In the product only the daily run.
 pub(crate) const ANY_EVENT_STOPS_ACCRUAL: bool = false;
+
+/// The rentals in the ledger are those that are due by the due dates as they are known: one that is
+/// moved is billed on its new day, and one that is billed stays so. Where moving due dates lets
+/// payments be allocated anew, the product bills by the old ones, or leaves a rental unbilled.
+pub(crate) const RENTALS_ARE_BILLED_AS_DUE: bool = false;

@@ -16,7 +16,15 @@ use crate::readings::{cents, millionths};
 impl Pair {
     /// Lets the model live through an event.
     pub(crate) fn follow(&mut self, event: &Event) -> Result<Option<Happening>, Fault> {
-        self.book(event)?;
+        let books = self.book(event)?;
+        let happening = self.note(event)?;
+        if books {
+            self.model.book_rentals();
+        }
+        Ok(happening)
+    }
+
+    fn note(&mut self, event: &Event) -> Result<Option<Happening>, Fault> {
         Ok(Some(match event {
             Event::AccountOpened(_) => Happening::Opened,
             Event::PaymentScheduled(_)
@@ -68,9 +76,10 @@ impl Pair {
     }
 
     /// Every journal balances, and is booked today, or by the run that ends its day on that day.
-    fn book(&mut self, event: &Event) -> Result<(), Fault> {
+    /// Tells whether interest and rentals were brought up to that day.
+    fn book(&mut self, event: &Event) -> Result<bool, Fault> {
         let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) else {
-            return Ok(());
+            return Ok(false);
         };
         if !is_balanced(&posting.lines) {
             return Err(format!("out of balance: {event:?}"));
@@ -84,10 +93,11 @@ impl Pair {
         }
         // Moving due dates moves no money, unless payments since pay something else.
         let shift = matches!(event, Event::ExtensionGranted(_) | Event::DueDateChanged(_));
-        if !shift || posting.restates() {
+        let books = !shift || posting.restates();
+        if books {
             self.model.books(booked.max(effective));
         }
-        Ok(())
+        Ok(books)
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "any other is a fault, and is told")]

@@ -84,6 +84,14 @@ impl Model {
     /// the numbers of their facts.
     pub(crate) fn correct_late_fees(&mut self) -> Vec<usize> {
         let mut all = Vec::new();
+        if !LATE_FEES_ONE_BY_ONE {
+            let standing = self.standing_late_fees().map(|(fact, _)| fact);
+            all.extend(standing.filter(|fact| self.was_in_time(*fact)));
+            for fact in &all {
+                self.facts[*fact].gone = true;
+            }
+            return all;
+        }
         loop {
             let mut standing = self.standing_late_fees().map(|(fact, _)| fact);
             let Some(fact) = standing.find(|fact| self.was_in_time(*fact)) else { break };

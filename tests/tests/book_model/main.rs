@@ -43,7 +43,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use lives::Life;
 use pair::{Fault, Pair};
 
-const LIVES: u64 = 2_000;
+const LIVES: u64 = 4_000;
 
 /// Lives it, to the end or to the first fault.
 fn live(life: &Life) -> Result<Pair, Fault> {

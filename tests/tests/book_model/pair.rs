@@ -197,8 +197,7 @@ impl Pair {
                     self.product = evolve(before, event, self.now);
                     happened.extend(self.follow(event)?);
                 }
-                self.model.book_rentals();
-                if !events.is_empty() {
+                if events.iter().any(|event| event.posting().is_some()) {
                     let facts = self.model.correct_late_fees();
                     let fees = self.fees.iter().filter(|fee| facts.contains(&fee.fact));
                     corrected.extend(fees.map(|fee| Happening::FeeWaived(fee.id)));

@@ -29,7 +29,7 @@ pub(crate) struct Walk<'a> {
     /// What had accrued at the beginning of the month.
     accrued_before_month: i128,
     interest_paid: i128,
-    /// Unpaid fees, oldest first, with their income accounts.
+    /// Unpaid fees with their income accounts.
     fees: Vec<(&'static str, i128)>,
     pub(crate) billed: i128,
     pub(crate) charged_off: i128,
@@ -217,9 +217,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Fees are paid oldest first.
+    /// Late fees are paid before those for returned items, older ones before newer ones.
     fn pay_fees(&mut self, money: i128) {
         let mut rest = money;
+        self.fees.sort_by_key(|(income, _)| *income);
         for (_, unpaid) in &mut self.fees {
             let paid = rest.min(*unpaid);
             *unpaid -= paid;
