@@ -23,11 +23,7 @@ pub(super) fn change_rate(
     open.check_has_principal()?;
     open.check_in_service()?;
     check_effective(open, effective_date, context)?;
-    let is_last =
-        !open.book.entries().iter().any(|entry| {
-            matches!(entry.what, Movement::Rate(_)) && entry.effective > effective_date
-        });
-    if is_last && open.book.rate_on(effective_date) == annual_rate {
+    if open.book.rate_on(effective_date) == annual_rate {
         return Ok(Vec::new());
     }
     let entry = open.next_entry(effective_date, Movement::Rate(annual_rate));

@@ -4,13 +4,13 @@
 use chrono::{Days, NaiveDate};
 
 use super::Context;
-use super::book::Book;
+use super::book::{Book, Movement};
 use super::draft::Draft;
 use super::events::{Event, FeeKind, NonAccrualStarted, Reopened, WaiveReason};
 use super::fees::{self, Charge};
 use super::instalments::Instalments;
 use super::state::{Fee, FeeState, OpenAccount};
-use crate::domain::money::Amount;
+use crate::domain::money::{Amount, Money};
 use crate::ids::FeeId;
 
 /// Assesses the late fees that are due by today, and stops or resumes interest income. Nothing to
@@ -145,12 +145,16 @@ pub(super) fn reopened(
         .collect()
 }
 
-/// The day on which each instalment was met, oldest first, as far as they are.
+/// The day on which what is billed met each instalment, oldest first, as far as they are.
 fn met_on(book: &Book) -> Vec<NaiveDate> {
-    let mut met_on = Vec::new();
-    book.walk(|on, met, _| {
-        let met = usize::try_from(met).unwrap_or(usize::MAX);
-        met_on.resize(met.max(met_on.len()), on);
-    });
-    met_on
+    let mut met = Vec::new();
+    let mut billed = Money::ZERO;
+    for entry in book.entries() {
+        let Movement::Payment { amount, split, .. } = &entry.what else { continue };
+        billed += split.billed(*amount);
+        let covered = book.instalments().covered_count(billed);
+        let covered = usize::try_from(covered).unwrap_or(usize::MAX);
+        met.resize(covered.max(met.len()), entry.effective);
+    }
+    met
 }

@@ -222,20 +222,14 @@ impl Book {
         running
     }
 
-    /// Walks the timeline and shows, after each entry, how many instalments are met and whether
-    /// nothing is owed any more: then all of them are.
-    pub(super) fn walk(&self, mut see: impl FnMut(NaiveDate, u32, bool)) {
+    /// The last day on the timeline from which on nothing is owed.
+    pub(super) fn settled_since(&self) -> Option<NaiveDate> {
         let mut running = Running::new(&self.terms);
-        for entry in &self.entries {
+        self.entries.iter().fold(None, |since, entry| {
             running.follow(entry);
             let standing = running.clone().standing(entry.effective);
-            let met = if standing.settled {
-                self.instalments.plan().count
-            } else {
-                self.instalments.covered_count(standing.billed)
-            };
-            see(entry.effective, met, standing.settled);
-        }
+            standing.settled.then(|| since.unwrap_or(entry.effective))
+        })
     }
 
     /// The account's standing at the close of `as_of`, from the recorded splits.

@@ -217,9 +217,9 @@ fn paid_off(open: &OpenAccount, context: &Context<'_>) -> AccountPaidOff {
     let is_paying = |payment: &PaymentId| paying.iter().any(|(id, _)| id == payment);
     let plans: Vec<ReleasePlan> =
         funds(open, context).filter(|(id, _)| is_paying(id)).map(|(_, plan)| plan).collect();
-    let mut since = None;
-    open.book.walk(|on, _, settled| since = settled.then(|| since.unwrap_or(on)));
-    let paid_off_date = since.unwrap_or_else(|| context.today());
+    // The last payment that paid anything, or what came after it and settled the rest.
+    let last_paid = paying.last().map(|(_, effective)| *effective);
+    let paid_off_date = open.book.settled_since().max(last_paid).unwrap_or_else(|| context.today());
     let Some(payoff) = plans.last() else {
         let (release_date, statutory_date) = (paid_off_date, paid_off_date);
         return AccountPaidOff { paid_off_date, release_date, statutory_date };
