@@ -34,8 +34,8 @@ impl Demo<'_> {
         let count = closed.len();
         self.stage.say(&format!(
             "{count} accounting days are closed, and nothing is posted to them any more. Each \
-             close books what interest the payments of the day have not booked, and feeds the general \
-             ledger with one journal for each product and type of event. The last of them:"
+             close books what interest the payments of the day have not booked, and feeds the \
+             general ledger with one journal for each product and type of event. The last of them:"
         ))?;
         let heading = ["day", "interest booked", "journals", "debits = credits", "restatements"];
         self.stage.table(heading, rows)

@@ -222,16 +222,6 @@ impl Book {
         running
     }
 
-    /// The last day on the timeline from which on nothing is owed.
-    pub(super) fn settled_since(&self) -> Option<NaiveDate> {
-        let mut running = Running::new(&self.terms);
-        self.entries.iter().fold(None, |since, entry| {
-            running.follow(entry);
-            let standing = running.clone().standing(entry.effective);
-            standing.settled.then(|| since.unwrap_or(entry.effective))
-        })
-    }
-
     /// The account's standing at the close of `as_of`, from the recorded splits.
     pub fn standing(&self, as_of: NaiveDate) -> Standing {
         self.running(as_of).standing(as_of)

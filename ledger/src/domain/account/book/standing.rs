@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use super::running::Running;
 use super::{Book, Standing};
 use crate::domain::money::Money;
 
@@ -49,6 +50,16 @@ fn days_since(due: NaiveDate, as_of: NaiveDate) -> i64 {
 }
 
 impl Book {
+    /// The last day on the timeline from which on nothing is owed.
+    pub(in crate::domain::account) fn settled_since(&self) -> Option<NaiveDate> {
+        let mut running = Running::new(&self.terms);
+        self.entries.iter().fold(None, |since, entry| {
+            running.follow(entry);
+            let standing = running.clone().standing(entry.effective);
+            standing.settled.then(|| since.unwrap_or(entry.effective))
+        })
+    }
+
     /// Every instalment as it stands at the close of `as_of`, in order.
     pub fn instalment_standings(&self, as_of: NaiveDate) -> Vec<InstalmentStanding> {
         let standing = self.standing(as_of);
