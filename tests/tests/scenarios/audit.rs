@@ -235,6 +235,7 @@ async fn a_replay_under_way_is_cut_off_by_a_stop_and_says_where() {
     let town = Town::at("2026-04-01T09:00:00-04:00").await;
     let open = |n| Command::OpenAccount(Box::new(auto_loan(&format!("a-{n}"))));
     town.batch((0..8000_u32).map(open).collect()).await.unwrap();
+    town.batch((8000..16_000_u32).map(open).collect()).await.unwrap();
     let head = town.head().await.unwrap();
     let request = ReplayEventsRequest::default();
     let mut messages = town.audit().replay_events(request).await.unwrap().into_inner();
