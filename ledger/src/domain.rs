@@ -4,6 +4,7 @@ pub mod account;
 pub mod books;
 pub mod calendar;
 pub mod cutoff;
+mod facts;
 pub mod interest;
 pub mod journal;
 pub mod money;

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::facts::facts_of;
 use crate::domain::money::{Amount, Money};
 use crate::ids::{PaymentId, RefundId};
 
@@ -274,18 +275,6 @@ impl Refusal {
 
     /// The facts of the refusal by name, in order of name, as they are stored.
     pub fn facts(&self) -> Vec<(String, String)> {
-        let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(self) else {
-            return Vec::new();
-        };
-        let text = |value: serde_json::Value| match value {
-            serde_json::Value::String(text) => text,
-            other @ (serde_json::Value::Null
-            | serde_json::Value::Bool(_)
-            | serde_json::Value::Number(_)
-            | serde_json::Value::Array(_)
-            | serde_json::Value::Object(_)) => other.to_string(),
-        };
-        let facts = fields.into_iter().filter(|(name, _)| name != "reason");
-        facts.map(|(name, value)| (name, text(value))).collect()
+        facts_of(self)
     }
 }
