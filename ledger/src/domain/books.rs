@@ -215,11 +215,6 @@ impl Books {
         self.held.get(&(product, account)).copied().unwrap_or_default()
     }
 
-    /// The accounts on which the closes hold something of `product`, or ever did.
-    pub fn held_accounts(&self) -> impl Iterator<Item = (Product, LedgerAccount)> {
-        self.held.keys().copied()
-    }
-
     /// Folds one event, recorded at `position` for a request received at `received_at`. Never
     /// refuses.
     pub fn follow(&mut self, event: &Event, position: Position, received_at: DateTime<Utc>) {
