@@ -9,7 +9,6 @@ use crate::domain::account::events::{
     PaymentReturned, PaymentScheduled, Posting,
 };
 use crate::domain::account::instalments::Shift;
-use crate::domain::money::Money;
 use crate::domain::product::Channel;
 
 impl OpenAccount {
@@ -77,7 +76,7 @@ impl OpenAccount {
             }
             Event::PrincipalAdjusted(adjusted) => {
                 let (id, change) = (adjusted.adjustment, adjusted.change);
-                let what = Movement::Principal { id, change, credited: Money::ZERO };
+                let what = Movement::Principal { id, change, credited: adjusted.credited };
                 self.moved(adjusted.effective_date, what, &adjusted.posting);
             }
             Event::ExtensionGranted(granted) => {
