@@ -66,7 +66,6 @@ fn prepare(
     let anew = || in_bulk(folder, head);
     match find(folder, head, witness) {
         Ok(Found::Live(prepared)) => Ok(prepared),
-        Ok(Found::Nothing) if head > Position::START => anew(),
         Ok(Found::Nothing) => {
             let (number, path) = next_file(folder)?;
             let writer = Writer::create(&path)?;
