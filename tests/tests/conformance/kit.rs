@@ -45,7 +45,8 @@ pub(crate) fn memory() -> Arc<dyn EventStore> {
 pub(crate) const LOG_ID: Uuid = Uuid::from_u128(0x1060_1d00_0000_4000_8000_0000_0000_0001);
 
 /// How these tests open a log.
-pub(crate) const OPTIONS: Options = Options { log_id: Some(LOG_ID), pages_max: None };
+pub(crate) const OPTIONS: Options =
+    Options { log_id: Some(LOG_ID), pages_max: None, tail_events: 65_536 };
 
 /// A data directory that goes away with the test.
 pub(crate) struct Directory(TempDir);
