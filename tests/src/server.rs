@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use gateway::serve::{Service, ServiceError, ServiceSettings};
 use gateway::server::{Drained, Settings, Shutdown};
 use ledger::engine::BooksMode;
+use ledger::store::embedded::Options;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -33,6 +34,8 @@ pub fn settings(data_dir: &Path, at: DateTime<Utc>) -> ServiceSettings {
         set_clock: Some(at),
         runner: false,
         books: BooksMode::default(),
+        log: Options::default(),
+        scrub_rate: None,
     }
 }
 

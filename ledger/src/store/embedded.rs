@@ -18,6 +18,7 @@ mod keeper;
 mod lock;
 mod reader;
 mod recovery;
+mod scrub;
 mod verify;
 mod witness;
 mod writer;
@@ -35,6 +36,7 @@ pub use chain::{ChainHash, ChainHashError};
 pub use fault::OpenError;
 pub use file::FORMAT;
 pub use reader::READERS_MAX;
+pub use scrub::{Scrub, ScrubStep};
 pub use verify::{Report, verify, verify_file, verify_with};
 pub use witness::{Witness, WitnessError};
 pub use writer::{COMMIT_EVENTS_FULL, QUEUE_BYTES_MAX, WriterFailure};
@@ -48,7 +50,7 @@ use index::Index;
 use keeper::{Keeper, Kept};
 use lock::DirectoryLock;
 use reader::Reader;
-use recovery::{Recovered, recover};
+use recovery::Recovered;
 use writer::{Answers, Job, Writer};
 
 /// How to open a log.
@@ -112,23 +114,8 @@ impl Embedded {
         fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
         let lock = DirectoryLock::take(directory)?;
         let path = directory.join(LOG_FILE);
-        let known = head_file::read(directory)?;
-        if !path.try_exists().map_err(OpenError::io(&path))? {
-            refuse_without_log(directory, known)?;
-            file::create(&path, options.log_id)?;
-        }
-        let connection = file::open_writer(&path, options.pages_max)?;
-        let log_id = file::log_id(&connection, &path)?;
-        let recovered = recover(&connection, directory, log_id, options.tail_events);
-        let Recovered { index, head, indexed } = recovered.map_err(|it| it.into_open(&path))?;
-        if let Some(known) = known {
-            let at_head = Witness { log_id, position: head.position, chain: head.chain };
-            head_file::check(directory, &known, &at_head, |at| {
-                let end = recovery::block_end(&connection, log_id, at);
-                let Head { position, chain } = end.map_err(|fault| fault.into_open(&path))?;
-                Ok(Witness { log_id, position, chain })
-            })?;
-        }
+        let (connection, recovered) = recovery::open(directory, &path, options)?;
+        let Recovered { log_id, index, head, indexed } = recovered;
         // What a writer left in the write-ahead log after a sync that failed is written and synced
         // anew here, before anything is built on it.
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -181,8 +168,7 @@ impl Embedded {
 
     /// The position of the last durable event, and the chain's value there.
     pub fn head_witness(&self) -> Witness {
-        let head = *self.head.borrow();
-        Witness { log_id: self.reader.log_id, position: head.position, chain: head.chain }
+        self.head.borrow().witness(self.reader.log_id)
     }
 
     /// The chain's value after the last durable event.
@@ -199,6 +185,11 @@ impl Embedded {
     /// Checks that the log still holds what `witness` was taken from. Blocks for one indexed read.
     pub fn confirm(&self, witness: &Witness) -> Result<(), WitnessError> {
         self.reader.confirm(witness, *self.head.borrow())
+    }
+
+    /// Begins a pass over everything that the log holds now, to find damage before a reader does.
+    pub fn scrub(&self) -> Scrub {
+        Scrub::new(Arc::clone(&self.reader), *self.head.borrow())
     }
 
     /// How many streams the log holds.
@@ -264,18 +255,6 @@ impl Embedded {
         sent.map_err(|_| gone("the log's writer is gone"))?;
         Ok(answer)
     }
-}
-
-/// Refuses to begin a new log where something of an old one is left.
-fn refuse_without_log(directory: &Path, known: Option<Witness>) -> Result<(), OpenError> {
-    let wal = file::beside(&directory.join(LOG_FILE), "-wal");
-    if wal.exists() {
-        let cause = format!("{LOG_FILE} is gone, but {} is there", wal.display());
-        return Err(OpenError::Damaged { position: Position::START.next(), cause });
-    }
-    known.map_or(Ok(()), |known| {
-        Err(OpenError::LogGone { path: head_file::path(directory), known: known.position })
-    })
 }
 
 /// Why appends did not come into the queue.

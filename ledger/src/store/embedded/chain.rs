@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::block::{self, EventView};
 use super::fault::Fault;
+use super::witness::Witness;
 use crate::envelope::Position;
 
 /// The chain's value at the end of a block: it stands for every event up to there.
@@ -104,7 +105,7 @@ pub(super) struct Row<'a> {
     pub(super) count: u32,
     checksum: u32,
     pub(super) chain: ChainHash,
-    payload: &'a [u8],
+    pub(super) payload: &'a [u8],
 }
 
 /// The columns of a [`Row`], in order.
@@ -157,6 +158,11 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// As others remember it.
+    pub(super) const fn witness(self, log_id: Uuid) -> Witness {
+        Witness { log_id, position: self.position, chain: self.chain }
+    }
+
     /// Takes the next block if it follows without a gap and fits the chain.
     pub(super) fn follow(&mut self, row: &Row<'_>) -> Result<(), Fault> {
         let expected = self.position.next();

@@ -16,7 +16,6 @@ use tokio::sync::watch;
 use super::chain::Head;
 use super::fault::OpenError;
 use super::reader::Reader;
-use super::witness::Witness;
 use super::{head_file, index_file};
 use crate::envelope::Position;
 
@@ -98,8 +97,7 @@ impl Kept {
     }
 
     fn remember(&self, head: Head) -> Result<(), OpenError> {
-        let (log_id, Head { position, chain }) = (self.reader.log_id, head);
-        head_file::write(&self.directory, &Witness { log_id, position, chain })
+        head_file::write(&self.directory, &head.witness(self.reader.log_id))
     }
 
     /// In order to stop, it is worth writing once it saves anything at the next opening.

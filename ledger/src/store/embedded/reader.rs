@@ -139,7 +139,7 @@ impl Reader {
     pub(super) fn witness(&self, at: Position) -> Result<Witness, ReadError> {
         let log_id = self.log_id;
         let found = self.with_connection(|connection| block_end(connection, log_id, at))?;
-        Ok(Witness { log_id: self.log_id, position: found.position, chain: found.chain })
+        Ok(found.witness(log_id))
     }
 
     /// Checks what was known earlier against the log.

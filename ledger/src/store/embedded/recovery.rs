@@ -9,21 +9,64 @@ use rusqlite::{Connection, OptionalExtension as _};
 use uuid::Uuid;
 
 use super::chain::{ChainHash, Head, last_of, read_position, scan, scan_after, sql_position};
-use super::fault::Fault;
+use super::fault::{Fault, OpenError};
 use super::index::Index;
 use super::index_file::{self, Unusable};
+use super::witness::Witness;
+use super::{Options, file, head_file};
 use crate::envelope::{Position, Version};
 
 /// What was found.
 pub(super) struct Recovered {
+    pub(super) log_id: Uuid,
     pub(super) index: Index,
     pub(super) head: Head,
     /// How far the index on the disk reaches.
     pub(super) indexed: Position,
 }
 
-/// Recovers the log `log_id` in `directory`. At least the last `tail_events` events are checked.
-pub(super) fn recover(
+/// Opens the log at `path` in `directory` for writing, or begins a new one if nothing of an old one
+/// is left, and finds its head. Refused if `HEAD` knows of more, or of something else.
+pub(super) fn open(
+    directory: &Path,
+    path: &Path,
+    options: Options,
+) -> Result<(Connection, Recovered), OpenError> {
+    let known = head_file::read(directory)?;
+    if !path.try_exists().map_err(OpenError::io(path))? {
+        refuse_without_log(directory, path, known)?;
+        file::create(path, options.log_id)?;
+    }
+    let connection = file::open_writer(path, options.pages_max)?;
+    let log_id = file::log_id(&connection, path)?;
+    let recovered = recover(&connection, directory, log_id, options.tail_events);
+    let recovered = recovered.map_err(|fault| fault.into_open(path))?;
+    if let Some(known) = known {
+        head_file::check(directory, &known, &recovered.head.witness(log_id), |at| {
+            let end = block_end(&connection, log_id, at);
+            Ok(end.map_err(|fault| fault.into_open(path))?.witness(log_id))
+        })?;
+    }
+    Ok((connection, recovered))
+}
+
+fn refuse_without_log(
+    directory: &Path,
+    path: &Path,
+    known: Option<Witness>,
+) -> Result<(), OpenError> {
+    let wal = file::beside(path, "-wal");
+    if wal.exists() {
+        let cause = format!("{} is gone, but {} is there", path.display(), wal.display());
+        return Err(OpenError::Damaged { position: Position::START.next(), cause });
+    }
+    known.map_or(Ok(()), |known| {
+        Err(OpenError::LogGone { path: head_file::path(directory), known: known.position })
+    })
+}
+
+/// Finds the index and the head. At least the last `tail_events` events are checked.
+fn recover(
     connection: &Connection,
     directory: &Path,
     log_id: Uuid,
@@ -42,7 +85,7 @@ pub(super) fn recover(
         index.add(event.stream, event.version, event.position)
     });
     let (head, _) = scanned?;
-    Ok(Recovered { index, head, indexed: Position::START })
+    Ok(Recovered { log_id, index, head, indexed: Position::START })
 }
 
 fn leave_aside(problem: &str) {
@@ -76,7 +119,9 @@ fn follow(
         }
     });
     match scanned {
-        Ok((head, _)) => Ok(Ok(Recovered { index, head, indexed: end.position })),
+        Ok((head, _)) => {
+            Ok(Ok(Recovered { log_id, index, head, indexed: end.position }))
+        },
         // It may be the index that is wrong.
         Err(Fault::Damaged { cause, .. }) => Ok(Err(cause)),
         Err(fault @ Fault::Sqlite(_)) => Err(fault),
