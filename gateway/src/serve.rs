@@ -155,6 +155,7 @@ impl Service {
         let watch = tokio::spawn(keep_readiness(
             self.engine.clone(),
             self.reads.clone(),
+            self.log,
             readiness.clone(),
         ));
         let serving = self.bound.serve(self.gateway.routes(), readiness, self.shutdown.clone());

@@ -83,6 +83,11 @@ impl Town {
         books: BooksMode,
     ) -> Self {
         let settings = ServiceSettings { runner, books, ..settings(data_dir.path(), at) };
+        Self::with(data_dir, settings).await
+    }
+
+    /// A service as it is to be, on the directory that its settings name.
+    pub async fn with(data_dir: Arc<TempDir>, settings: ServiceSettings) -> Self {
         let service = Service::start(settings).await.unwrap();
         let (address, shutdown) = (service.address(), service.shutdown());
         let running = tokio::spawn(service.run());

@@ -147,7 +147,8 @@ async fn a_log_that_went_another_way_is_refused() {
 async fn a_witness_that_cannot_be_read_refuses_opening() {
     let directory = Directory::with_appends(5).await;
     let whole = head(&directory);
-    for text in ["", "rubbish", &whole[..whole.len() - 1], &whole.replace("position 5", "position 4")]
+    for text in
+        ["", "rubbish", &whole[..whole.len() - 1], &whole.replace("position 5", "position 4")]
     {
         fs::write(directory.file("HEAD"), text).unwrap();
         for refusal in [directory.refusal(), verify(directory.path()).unwrap_err()] {

@@ -200,7 +200,8 @@ pub(super) fn scan_after(
 ) -> Result<(Head, u64), Fault> {
     let mut head = start;
     let mut blocks = 0_u64;
-    let after = if head.position == Position::START { i64::MIN } else { sql_position(head.position) };
+    let after =
+        if head.position == Position::START { i64::MIN } else { sql_position(head.position) };
     let sql = format!(
         "SELECT {ROW_COLUMNS} FROM blocks WHERE first_position > ?1 ORDER BY first_position"
     );

@@ -193,9 +193,11 @@ mod tests {
     /// An index of `events` events in seven streams, and its head.
     fn index(events: u64) -> (Index, Head) {
         let mut index = Index::default();
-        for number in 0..events {
-            let name = format!("account-{}", number % 7);
-            index.add(&name, Version(number / 7 + 1), Position(number + 1)).unwrap();
+        let mut versions = [Version::EMPTY; 7];
+        for (stream, _) in (0..7).cycle().zip(0..events) {
+            versions[stream] = versions[stream].next();
+            let position = index.position().next();
+            index.add(&format!("account-{stream}"), versions[stream], position).unwrap();
         }
         (index, Head { position: Position(events), chain: ChainHash([3; 32]) })
     }
@@ -253,7 +255,7 @@ mod tests {
             events in 1..60_u64, at in any::<prop::sample::Index>(), byte: u8,
         ) {
             let (directory, mut bytes) = written(events);
-            bytes.truncate(bytes.len() - 4);
+            bytes.truncate(bytes.len().saturating_sub(4));
             let at = at.index(bytes.len());
             bytes[at] = byte;
             let sum = crc32fast::hash(&bytes);

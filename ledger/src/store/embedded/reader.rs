@@ -197,9 +197,8 @@ fn collect(
         let version = events.last().map_or(after, |event| event.version).next();
         let place = usize::try_from(position.0.saturating_sub(row.first.0));
         let event = place.ok().and_then(|place| block.get(place));
-        let is_it = |event: &&EventView<'_>| {
-            event.stream == stream.as_str() && event.version == version
-        };
+        let is_it =
+            |event: &&EventView<'_>| event.stream == stream.as_str() && event.version == version;
         let event = event.filter(is_it).ok_or_else(|| {
             damaged(position, format!("the event is not the one at {version} of stream {stream}"))
         })?;

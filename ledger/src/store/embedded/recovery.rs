@@ -33,7 +33,8 @@ pub(super) fn open(
     options: Options,
 ) -> Result<(Connection, Recovered), OpenError> {
     let known = head_file::read(directory)?;
-    if !path.try_exists().map_err(OpenError::io(path))? {
+    let is_new = !path.try_exists().map_err(OpenError::io(path))?;
+    if is_new {
         refuse_without_log(directory, path, known)?;
         file::create(path, options.log_id)?;
     }
@@ -41,11 +42,15 @@ pub(super) fn open(
     let log_id = file::log_id(&connection, path)?;
     let recovered = recover(&connection, directory, log_id, options.tail_events);
     let recovered = recovered.map_err(|fault| fault.into_open(path))?;
+    let position = recovered.head.position;
     if let Some(known) = known {
         head_file::check(directory, &known, &recovered.head.witness(log_id), |at| {
             let end = block_end(&connection, log_id, at);
             Ok(end.map_err(|fault| fault.into_open(path))?.witness(log_id))
         })?;
+        tracing::info!(%position, known = %known.position, "the log is as HEAD knows it");
+    } else if !is_new {
+        tracing::warn!(%position, "there is no HEAD: the log is taken to end where it does");
     }
     Ok((connection, recovered))
 }
@@ -81,9 +86,8 @@ fn recover(
         Err(problem) => leave_aside(&problem.to_string()),
     }
     let mut index = Index::default();
-    let scanned = scan(connection, log_id, |event| {
-        index.add(event.stream, event.version, event.position)
-    });
+    let scanned =
+        scan(connection, log_id, |event| index.add(event.stream, event.version, event.position));
     let (head, _) = scanned?;
     Ok(Recovered { log_id, index, head, indexed: Position::START })
 }
@@ -119,9 +123,7 @@ fn follow(
         }
     });
     match scanned {
-        Ok((head, _)) => {
-            Ok(Ok(Recovered { log_id, index, head, indexed: end.position }))
-        },
+        Ok((head, _)) => Ok(Ok(Recovered { log_id, index, head, indexed: end.position })),
         // It may be the index that is wrong.
         Err(Fault::Damaged { cause, .. }) => Ok(Err(cause)),
         Err(fault @ Fault::Sqlite(_)) => Err(fault),
