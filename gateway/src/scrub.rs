@@ -18,7 +18,7 @@ use crate::status::chain;
 const STEPS_A_SECOND: u64 = 4;
 
 /// How long after one pass the next one begins.
-const PASS_EVERY: Duration = Duration::from_hours(1);
+const PASS_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// The log, and what its scrub has found. Clones are the same one.
 #[derive(Debug, Clone)]

@@ -111,8 +111,7 @@ async fn an_index_that_was_changed_is_left_aside() {
     let directory = indexed(40).await;
     let index = directory.file("events.index");
     let bytes = fs::read(&index).unwrap();
-    let mut events = 40;
-    for place in (0..bytes.len()).step_by(7) {
+    for (events, place) in (40..).zip((0..bytes.len()).step_by(7)) {
         let mut changed = bytes.clone();
         if place % 2 == 0 {
             changed[place] ^= 0x04;
@@ -121,7 +120,6 @@ async fn an_index_that_was_changed_is_left_aside() {
         }
         fs::write(&index, changed).unwrap();
         assert_answers(&directory, events).await;
-        events += 1;
     }
 }
 
