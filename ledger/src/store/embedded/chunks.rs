@@ -50,6 +50,14 @@ impl<T: Clone, const ROWS: usize> Chunks<T, ROWS> {
         }
     }
 
+    /// Adds a whole piece, or the last one. Fails if the one before is not full, or this one is too
+    /// long.
+    pub(super) fn push_piece(&mut self, piece: Vec<T>) -> Option<()> {
+        let full = self.pieces.last().is_none_or(|piece| piece.len() == ROWS);
+        self.length = self.length.checked_add(piece.len())?;
+        (full && piece.len() <= ROWS).then(|| self.pieces.push(Arc::new(piece)))
+    }
+
     /// The rows in order, piece by piece.
     pub(super) fn pieces(&self) -> impl Iterator<Item = &[T]> {
         self.pieces.iter().map(|piece| piece.as_slice())
@@ -71,5 +79,17 @@ mod tests {
         let now: Vec<_> = (0..chunks.len()).map(|row| *chunks.get(row).unwrap()).collect();
         assert_eq!(now, [0, 100, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
         assert!(chunks.get(11).is_none() && chunks.get_mut(11).is_none());
+        assert!(chunks.push_piece(vec![11]).is_none(), "the last piece is not full");
+    }
+
+    #[test]
+    fn whole_pieces_are_taken_as_they_are() {
+        let mut chunks: Chunks<u64, 4> = Chunks::default();
+        chunks.push_piece(vec![0, 1, 2, 3]).unwrap();
+        chunks.push_piece(vec![4]).unwrap();
+        chunks.push(5);
+        let now: Vec<_> = (0..chunks.len()).map(|row| *chunks.get(row).unwrap()).collect();
+        assert_eq!(now, [0, 1, 2, 3, 4, 5]);
+        assert!(Chunks::<u64, 4>::default().push_piece(vec![0; 5]).is_none());
     }
 }

@@ -8,6 +8,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::chunks::Chunks;
 use crate::envelope::{Position, Version};
@@ -15,6 +16,9 @@ use crate::envelope::{Position, Version};
 /// How far back the event before is in the same stream; 0 for a stream's first event. The most
 /// significant byte first.
 pub(super) type Link = [u8; 5];
+
+/// The links of one piece.
+pub(super) const LINKS: usize = 1 << 16;
 
 /// The bytes of one piece of names. No name is longer than a piece.
 const NAMES_BYTES: usize = 1 << 16;
@@ -36,7 +40,7 @@ pub(super) struct Stream {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rows {
     /// One for each position from 1 on.
-    pub(super) links: Chunks<Link, { 1 << 16 }>,
+    pub(super) links: Chunks<Link, LINKS>,
     /// In the order of their first events.
     pub(super) streams: Chunks<Stream, { 1 << 14 }>,
     /// A byte for the length and then the name, one after the other.
@@ -175,31 +179,44 @@ impl Index {
         self.hasher.hash_one((stream, version.0, position.0))
     }
 
-    /// Takes over the link of the next position from where it was written down.
-    pub(super) fn load_link(&mut self, link: Link) -> Result<(), String> {
-        if distance(link) > self.position().0 {
+    /// An index that is to be loaded from where it was written down, with room for `streams`.
+    pub(super) fn with_room(streams: usize) -> Self {
+        Self { table: HashTable::with_capacity(streams), ..Self::default() }
+    }
+
+    /// Takes over the links of the next positions, [`LINKS`] of them or the last ones.
+    pub(super) fn load_links(&mut self, links: Vec<Link>) -> Result<(), String> {
+        let before = (self.position().0..).zip(&links);
+        if before.into_iter().any(|(before, link)| distance(*link) > before) {
             return Err("a link points before the beginning".to_owned());
         }
-        self.rows.links.push(link);
-        Ok(())
+        self.rows.links.push_piece(links).ok_or_else(|| "too many links at once".to_owned())
     }
 
     /// Takes over a stream from where it was written down, after all links.
     pub(super) fn load_stream(&mut self, name: &str, last: u64, events: u32) -> Result<(), String> {
-        if last == 0 || events == 0 || last > self.position().0 || self.find(name).is_some() {
+        if last == 0 || events == 0 || last > self.position().0 {
             return Err(format!("stream {name} cannot be"));
         }
         self.add_stream(name, last, events)
     }
 
+    /// Adds a stream that is not there.
     fn add_stream(&mut self, name: &str, last: u64, events: u32) -> Result<(), String> {
         let number = u32::try_from(self.streams()).map_err(|_| "there are too many streams")?;
         let hash = self.hash(name.as_bytes());
+        let rows = &self.rows;
+        let at = |number: u32| rows.streams.get(usize_of(number));
+        let is_it = |number: &u32| {
+            at(*number).is_some_and(|it| it.hash == hash && rows.name(it) == name.as_bytes())
+        };
+        let rehash = |number: &u32| at(*number).map_or(0, |it| spread(it.hash));
+        match self.table.entry(spread(hash), is_it, rehash) {
+            Entry::Occupied(_) => return Err(format!("stream {name} is there twice")),
+            Entry::Vacant(room) => room.insert(number),
+        };
         let name = self.rows.add_name(name)?;
         self.rows.streams.push(Stream { name, last, events, hash });
-        let streams = &self.rows.streams;
-        let rehash = |number: &u32| streams.get(usize_of(*number)).map_or(0, |it| spread(it.hash));
-        self.table.insert_unique(spread(hash), number, rehash);
         Ok(())
     }
 

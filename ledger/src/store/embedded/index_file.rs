@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::chain::{ChainHash, Head};
-use super::index::{Index, Rows};
+use super::index::{Index, LINKS, Link, Rows};
 use crate::envelope::{Position, STREAM_NAME_BYTES_MAX};
 
 /// The index's file in the data directory.
@@ -23,6 +23,11 @@ const FORMAT: u32 = 1;
 
 /// Magic, format, log, position, chain and the number of streams.
 const HEADER_BYTES: u64 = 16 + 4 + 16 + 8 + 32 + 4;
+
+const LINK_BYTES: u64 = 5;
+
+/// A stream without its name.
+const STREAM_BYTES_MIN: u64 = 1 + 4 + 8;
 
 const CHECKSUM_BYTES: u64 = 4;
 
@@ -117,12 +122,18 @@ fn content(from: &mut impl Read, log_id: Uuid, length: u64) -> Result<(Index, He
     let head = Head { position, chain: ChainHash(bytes(from)?) };
     let streams = u32::from_be_bytes(bytes(from)?);
     // So that nothing is allocated that the file cannot hold.
-    if position.0.saturating_mul(5).saturating_add(HEADER_BYTES) > length {
+    let links = position.0.saturating_mul(LINK_BYTES);
+    let least = u64::from(streams).saturating_mul(STREAM_BYTES_MIN).saturating_add(links);
+    if least.saturating_add(HEADER_BYTES) > length {
         return Err("it is cut short".into());
     }
-    let mut index = Index::default();
-    for _ in 0..position.0 {
-        index.load_link(bytes(from)?).map_err(Unusable::Content)?;
+    let mut index = Index::with_room(usize::try_from(streams).unwrap_or_default());
+    let mut links_left = usize::try_from(position.0).map_err(|_| "it is too long")?;
+    while links_left > 0 {
+        let mut links = vec![Link::default(); links_left.min(LINKS)];
+        from.read_exact(links.as_flattened_mut())?;
+        links_left = links_left.saturating_sub(links.len());
+        index.load_links(links).map_err(Unusable::Content)?;
     }
     let mut events = 0_u64;
     let mut name = [0; STREAM_NAME_BYTES_MAX];
