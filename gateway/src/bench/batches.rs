@@ -81,13 +81,15 @@ impl Stage {
         let echo = self.echo.connect(1).await?.pop().ok_or_else(one)?;
         let (mut burst, mut kept_up, mut ceiling) = (Vec::new(), Vec::new(), Vec::new());
         let (mut behind, mut catching_up) = (Vec::new(), Vec::new());
-        let mut times = histogram()?;
+        let (mut times, mut processor) = (histogram()?, Vec::new());
         for _ in 0..self.sizes.rounds {
             let callers = self.batch_callers(&echo, shape, accounts);
             ceiling.push(load::closed(callers, self.sizes.round).await?.per_second());
             let callers = self.batch_callers(&ledger, shape, accounts);
+            let before = self.ledger.processor_micros();
             let measured = load::closed(callers, self.sizes.round).await?;
             let following = self.caught_up().await?;
+            processor.push(self.nanos_each(before, measured.done));
             burst.push(measured.per_second());
             let until_read = measured.took.saturating_add(following.took);
             kept_up.push(per_second(measured.done, until_read));
@@ -107,6 +109,7 @@ impl Stage {
         more("until the read models hold it", "commands/s", kept_up);
         more("read models behind at the end", "events", behind);
         more("read models catch up in", "ms", catching_up);
+        more("processor time of the ledger", "ns/command", processor);
         Ok(())
     }
 }

@@ -58,14 +58,16 @@ impl Stage {
             let ledger = self.ledger.connect(connections).await?;
             let echo = self.echo.connect(connections).await?;
             let (mut ours, mut kept_up, mut ceiling) = (Vec::new(), Vec::new(), Vec::new());
-            let mut times = histogram()?;
+            let (mut times, mut processor) = (histogram()?, Vec::new());
             // In turns, so that both have the same of whatever else the machine does.
             for _ in 0..self.sizes.rounds {
                 let callers = self.single_callers(&echo, in_flight);
                 ceiling.push(load::closed(callers, self.sizes.round).await?.per_second());
                 let callers = self.single_callers(&ledger, in_flight);
+                let before = self.ledger.processor_micros();
                 let measured = load::closed(callers, self.sizes.round).await?;
                 let following = self.caught_up().await?;
+                processor.push(self.nanos_each(before, measured.done));
                 ours.push(measured.per_second());
                 let until_read = measured.took.saturating_add(following.took);
                 kept_up.push(per_second(measured.done, until_read));
@@ -77,6 +79,8 @@ impl Stage {
             self.figure(figure.beside(ceiling).with_latency(&times));
             let what = format!("{shape}, until the read models hold it");
             self.figure(Figure::new("single", what, "commands/s", Spread::of(kept_up)));
+            let what = format!("{shape}: processor time of the ledger");
+            self.figure(Figure::new("single", what, "ns/command", Spread::of(processor)));
         }
         Ok(())
     }

@@ -177,6 +177,13 @@ impl Stage {
         }
     }
 
+    /// What the ledger took of the processors since `before`, the read models' part included, for
+    /// each of so many commands.
+    pub(super) fn nanos_each(&self, before: u64, commands: u64) -> u64 {
+        let micros = self.ledger.processor_micros().saturating_sub(before);
+        micros.saturating_mul(1000).checked_div(commands).unwrap_or_default()
+    }
+
     /// The last position of the log.
     pub(super) async fn head(&self) -> Result<u64, BenchError> {
         let mut client = self.operations().await?;

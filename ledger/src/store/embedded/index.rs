@@ -31,11 +31,13 @@ impl Index {
         version: Version,
         position: Position,
     ) -> Result<(), String> {
-        let expected = self.version(stream).next();
+        let positions = self.streams.get_mut(stream);
+        let events = positions.as_ref().map_or(0, |positions| positions.len());
+        let expected = Version(u64::try_from(events).unwrap_or(u64::MAX)).next();
         if version != expected {
             return Err(format!("stream {stream} continues with {version}, not {expected}"));
         }
-        if let Some(positions) = self.streams.get_mut(stream) {
+        if let Some(positions) = positions {
             positions.push(position.0);
         } else {
             self.streams.insert(stream.into(), vec![position.0]);
