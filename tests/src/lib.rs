@@ -10,6 +10,7 @@
 pub mod chance;
 pub mod client;
 pub mod crash;
+pub mod faults;
 pub mod process;
 pub mod refusals;
 pub mod requests;
