@@ -1,6 +1,7 @@
 //! The gateway: the gRPC services, and the command line of `payledger`.
 
 pub mod absee;
+pub mod bench;
 pub mod cli;
 pub mod convert;
 pub mod cycles;
@@ -8,6 +9,7 @@ pub mod deadline;
 pub mod demo;
 pub mod limit;
 pub mod page;
+pub mod scrub;
 pub mod serve;
 pub mod server;
 pub mod services;

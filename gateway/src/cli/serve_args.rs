@@ -15,6 +15,9 @@ pub(crate) const EXAMPLES: &str = "Examples:
 
 A certificate that is its own authority is refused by clients: make an authority, sign with it.";
 
+/// The most threads that answer calls.
+const THREADS_MAX: usize = 1024;
+
 /// Who opens and closes accounting days.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Books {
@@ -55,6 +58,9 @@ pub struct ServeArgs {
     /// How many calls may be under way at once; those beyond are refused.
     #[arg(long, default_value_t = 1024, value_name = "COUNT")]
     pub calls_max: usize,
+    /// How many threads answer calls. Default: one on up to two cores, else one a core.
+    #[arg(long, value_name = "COUNT", value_parser = threads)]
+    pub threads: Option<usize>,
     /// How many seconds calls under way may take to end when the server stops.
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     pub drain_seconds: u64,
@@ -62,6 +68,10 @@ pub struct ServeArgs {
     /// by `payledger books open-day`, `close-day` and `close-month`.
     #[arg(long, value_enum, default_value_t = Books::Automatic, value_name = "WHO")]
     pub books: Books,
+    /// How many MiB a second of the log are read in the background, again and again, to find
+    /// damage; 0 leaves that to `payledger verify`. See `payledger operations log-status`.
+    #[arg(long, default_value_t = 4, value_name = "MIB")]
+    pub scrub_rate: u64,
     /// Leaves to you what time drives: cut-off runs, releases of liens, late fees, non-accrual and
     /// refunds, and closes of days and months.
     #[arg(long)]
@@ -69,6 +79,12 @@ pub struct ServeArgs {
     /// What is logged on standard error: a level, or levels by module (`info,gateway=debug`).
     #[arg(long, env = "PAYLEDGER_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
+}
+
+/// Reads a number of threads.
+pub(crate) fn threads(text: &str) -> Result<usize, &'static str> {
+    let count = text.parse().ok().filter(|count| (1..=THREADS_MAX).contains(count));
+    count.ok_or("not a number of threads, 1 to 1024")
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {

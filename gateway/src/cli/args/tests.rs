@@ -137,6 +137,7 @@ const VERBS: &[(&[&str], &[&str])] = &[
     ),
     (&["operations", "rebuild-projection"], &[]),
     (&["operations", "projection-status"], &["--min-position", "7"]),
+    (&["operations", "log-status"], &[]),
     (&["operations", "trial-balance"], &["--through-date", "2026-03-03"]),
     (&["operations", "get-clock"], &[]),
     (&["operations", "set-clock"], &["--to", "2026-03-03T15:00:10-05:00"]),
@@ -180,6 +181,7 @@ fn call(cli: &Cli) -> Call {
         Command::Quote(verb) => verb.call(),
         Command::Serve(_)
         | Command::Demo(_)
+        | Command::Bench(_)
         | Command::Import(_)
         | Command::Reconcile(_)
         | Command::Projections(_)
