@@ -127,8 +127,8 @@ fn content(from: &mut impl Read, log_id: Uuid, length: u64) -> Result<(Index, He
     let streams = u32::from_be_bytes(bytes(from)?);
     // So that nothing is allocated that the file cannot hold.
     let links = position.0.saturating_mul(LINK_BYTES);
-    let least = u64::from(streams).saturating_mul(STREAM_BYTES_MIN).saturating_add(links);
-    if least.saturating_add(HEADER_BYTES) > length {
+    let needed = u64::from(streams).saturating_mul(STREAM_BYTES_MIN).saturating_add(links);
+    if needed.saturating_add(HEADER_BYTES) > length {
         return Err("it is cut short".into());
     }
     let mut index = Index::with_room(usize::try_from(streams).unwrap_or_default());
