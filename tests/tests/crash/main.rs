@@ -7,5 +7,4 @@
 
 mod daily;
 mod directories;
-mod kills;
-mod load;
+mod rounds;
