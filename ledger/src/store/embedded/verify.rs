@@ -41,14 +41,23 @@ pub fn verify_file(path: &Path) -> Result<Report, OpenError> {
 /// error is taken for damage at that event's position.
 pub fn verify_with(
     directory: &Path,
+    check: impl FnMut(RecordedEvent) -> Result<(), String>,
+) -> Result<Report, OpenError> {
+    verify_file_with(&directory.join(LOG_FILE), check)
+}
+
+/// Checks a log that lies elsewhere, such as a backup, as [`verify_with`] does.
+pub fn verify_file_with(
+    path: &Path,
     mut check: impl FnMut(RecordedEvent) -> Result<(), String>,
 ) -> Result<Report, OpenError> {
-    self::check(&directory.join(LOG_FILE), |event| {
+    self::check(path, |event| {
         event.to_recorded().map_err(|error| error.to_string()).and_then(&mut check)
     })
 }
 
-fn check(
+/// Checks the log at `path`, and hands every event to `check`.
+pub(super) fn check(
     path: &Path,
     mut check: impl FnMut(EventView<'_>) -> Result<(), String>,
 ) -> Result<Report, OpenError> {
