@@ -163,7 +163,8 @@ impl Checks {
         let fits = match (fact, Stream::of(&event.stream)) {
             (Fact::Account(_), Stream::Account(_))
             | (Fact::RulebookAdopted(_), Stream::Rulebook)
-            | (Fact::Books(_), Stream::Books) => true,
+            | (Fact::Books(_), Stream::Books)
+            | (Fact::Recovery(_), Stream::Recovery) => true,
             (Fact::WindowSealed(sealed), Stream::Cutoff(key)) => {
                 (sealed.product, sealed.date, sealed.window) == (key.product, key.date, key.window)
             }
@@ -171,11 +172,13 @@ impl Checks {
                 Fact::Account(_)
                 | Fact::RulebookAdopted(_)
                 | Fact::WindowSealed(_)
-                | Fact::Books(_),
+                | Fact::Books(_)
+                | Fact::Recovery(_),
                 Stream::Account(_)
                 | Stream::Rulebook
                 | Stream::Cutoff(_)
                 | Stream::Books
+                | Stream::Recovery
                 | Stream::Unknown,
             ) => false,
         };
@@ -197,7 +200,8 @@ impl Checks {
                 Event::DayOpened(_) | Event::MonthClosed(_) | Event::BooksRequestRefused(_),
             )
             | Fact::RulebookAdopted(_)
-            | Fact::WindowSealed(_) => return,
+            | Fact::WindowSealed(_)
+            | Fact::Recovery(_) => return,
         };
         let mut sum = Money::ZERO;
         for line in lines {
