@@ -17,8 +17,8 @@ use crate::ids::Actor;
 use events::{CommitsLost, Event, OriginationApproved};
 use refusal::RecoveryRefusal;
 
-/// The longest note of an approval, in bytes.
-pub const NOTE_BYTES_MAX: usize = 1024;
+/// The longest note of an approval, in characters.
+pub const NOTE_CHARS_MAX: usize = 1000;
 
 /// A command on the recovery. Its serialised form is what tells a repeat from a reuse.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

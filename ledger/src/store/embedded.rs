@@ -32,7 +32,7 @@ use uuid::Uuid;
 pub use backup::{BackupError, BackupProgress};
 pub use chain::{ChainHash, ChainHashError};
 pub use fault::OpenError;
-pub use file::FORMAT;
+pub use file::{FORMAT, LOG_FILE};
 pub use notes::{clear_pending_loss, pending_loss};
 pub use reader::READERS_MAX;
 pub use replicate::{Replica, ReplicaError, Round};
@@ -46,7 +46,7 @@ use super::{Append, AppendError, Appended, BoxError, BoxFuture, EventStore, Queu
 use crate::envelope::{Position, RecordedEvent, StreamName, Version};
 use chain::{Head, scan};
 use checkpoint::Checkpoints;
-use file::{Access, LOG_FILE};
+use file::Access;
 use index::Index;
 use lock::DirectoryLock;
 use reader::Reader;

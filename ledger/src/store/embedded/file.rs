@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::fault::OpenError;
 
 /// The log's file in the data directory.
-pub(super) const LOG_FILE: &str = "events.db";
+pub const LOG_FILE: &str = "events.db";
 
 /// The format that this build reads and writes.
 pub const FORMAT: u32 = 1;
