@@ -76,6 +76,7 @@ pub enum Command {
     /// Checks the whole log: checksums, chain, positions, versions, every event, every journal.
     ///
     /// Needs no server, and may run beside one. The exit code is 3 if anything is wrong.
+    #[command(after_help = verify::EXAMPLES)]
     Verify(verify::VerifyArgs),
     /// Shows what a log holds: a summary, one event, or the events of one account.
     #[command(after_help = inspect::EXAMPLE)]

@@ -37,7 +37,7 @@ pub use notes::{clear_pending_loss, pending_loss};
 pub use reader::READERS_MAX;
 pub use replicate::{Replica, ReplicaError, Round};
 pub use restore::{RestoreError, Restored, restore};
-pub use standby::{Extent, Promoted, SourceHead, Standby, promote, standby};
+pub use standby::{Extent, Promoted, SourceHead, Standby, extent, promote, standby};
 pub use verify::{Report, verify, verify_file, verify_file_with, verify_with};
 pub use witness::{Witness, WitnessError};
 pub use writer::{COMMIT_EVENTS_FULL, QUEUE_BYTES_MAX, WriterFailure};

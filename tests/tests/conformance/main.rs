@@ -20,4 +20,6 @@ mod embedded_damage;
 mod embedded_failure;
 mod embedded_model;
 mod embedded_reopening;
+mod embedded_restore;
+mod embedded_standby;
 mod embedded_witness;

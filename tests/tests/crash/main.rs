@@ -9,3 +9,5 @@ mod daily;
 mod directories;
 mod kills;
 mod load;
+mod recovery;
+mod standby;

@@ -121,11 +121,7 @@ pub fn promote(
         let (expected, found) = (standby.log_id, report.head.log_id);
         return Err(ReplicaError::OtherLog { expected, found });
     }
-    let path = directory.join(LOG_FILE);
-    let (connection, _, _) = open_to_inspect(&path)?;
-    let extent = extent_beyond(&connection, Position::START);
-    let extent = extent.map_err(|fault| fault.into_open(&path))?;
-    drop(connection);
+    let extent = extent(&directory.join(LOG_FILE))?;
     let promoted = Promoted { report, extent, standby };
     let document = loss(&promoted).map_err(ReplicaError::Loss)?;
     match document {
@@ -135,6 +131,12 @@ pub fn promote(
     }
     notes::remove(directory, STANDBY_FILE)?;
     Ok(promoted)
+}
+
+/// What the log in the file `path` holds.
+pub fn extent(path: &Path) -> Result<Extent, OpenError> {
+    let (log, _, _) = open_to_inspect(path)?;
+    extent_beyond(&log, Position::START).map_err(|fault| fault.into_open(path))
 }
 
 /// What a log holds beyond a position.
