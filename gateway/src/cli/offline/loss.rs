@@ -96,10 +96,11 @@ impl LossArgs {
         if let Some(lost_dir) = &self.lost_dir {
             look_at(lost_dir, &reference, kept, &mut candidates, &mut affected)?;
         }
-        // Of those who know as far, the one who knows the chain.
-        let furthest = candidates.into_iter().max_by_key(|(position, chain, _)| {
-            (*position, chain.is_some())
-        });
+        // Of those who know as far, the first one who knows the chain.
+        let furthest = candidates
+            .into_iter()
+            .rev()
+            .max_by_key(|(position, chain, _)| (*position, chain.is_some()));
         let Some((known_position, known_chain, known_by)) = furthest else { return Ok(None) };
         if known_position <= kept.position {
             return Ok(None);
