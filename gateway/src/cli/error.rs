@@ -145,6 +145,16 @@ impl CliError {
                 "`payledger promote --data-dir DIRECTORY` makes it a data directory like any other"
                     .to_owned(),
             ),
+            Self::Log(
+                OpenError::EndMissing { .. }
+                | OpenError::HeadDiffers { .. }
+                | OpenError::HeadUnreadable { .. }
+                | OpenError::LogGone { .. },
+            ) => Some(
+                "put the log back that belongs here, or restore a backup into an empty directory; \
+                 only if the log is right as it is, remove the file HEAD"
+                    .to_owned(),
+            ),
             Self::Call(failure) => failure.hint(),
             Self::Usage(_)
             | Self::Io { .. }
@@ -292,7 +302,11 @@ impl From<ReplicaError> for CliError {
 
 const fn exit_code_of(error: &OpenError) -> u8 {
     match error {
-        OpenError::Damaged { .. } => 3,
+        OpenError::Damaged { .. }
+        | OpenError::EndMissing { .. }
+        | OpenError::HeadDiffers { .. }
+        | OpenError::HeadUnreadable { .. }
+        | OpenError::LogGone { .. } => 3,
         OpenError::Missing { .. } => 4,
         OpenError::NotEmpty { .. }
         | OpenError::Standby { .. }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use ledger::domain::recovery::events::{Affected, CommitsLost, KnownBy, LossCause};
 use ledger::envelope::Position;
 use ledger::store::embedded::{
-    ChainHash, ChainHashError, Embedded, LOG_FILE, Witness, WitnessError,
+    ChainHash, ChainHashError, Embedded, LOG_FILE, Witness, WitnessError, remembered_head,
 };
 use uuid::Uuid;
 
@@ -142,6 +142,11 @@ fn look_at(
         candidates.push((through, None, KnownBy::LostLog));
     }
     affected.extend(told.affected);
+    if let Some(head) = remembered_head(lost_dir)? {
+        same_log(head.log_id, kept.log_id, lost_dir)?;
+        compare(reference, head.position, head.chain, "--lost-dir")?;
+        candidates.push((head.position, Some(head.chain), KnownBy::LostLog));
+    }
     let Some((witness, told)) = of_read_models(lost_dir, kept.position)? else { return Ok(()) };
     let through = told.through_position;
     if let Some(witness) = witness {

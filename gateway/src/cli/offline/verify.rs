@@ -61,10 +61,14 @@ Of a standby it also tells how far its source was seen.";
 /// Verifies, writes what was found, and fails if anything is wrong.
 pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
     let mut checks = Checks::default();
-    let scanned = embedded::verify_file_with(&args.log(), |event| {
+    let mut see = |event| {
         checks.see(&event);
         Ok(())
-    });
+    };
+    let scanned = match args.directory() {
+        Some(directory) => embedded::verify_with(directory, &mut see),
+        None => embedded::verify_file_with(&args.log(), &mut see),
+    };
     let report = match scanned {
         Ok(report) => Some(report),
         Err(OpenError::Damaged { position, cause }) => {

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::block::BlockBuilder;
 use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, checksum};
 use super::fault::{Fault, OpenError};
+use super::head_file;
 use super::file::{
     self, LOG_FILE, beside, sync_directory, sync_file, sync_parent,
 };
@@ -98,6 +99,7 @@ pub fn restore(
     }
     let restored = made?;
     fs::rename(&fresh, &path).map_err(OpenError::io(&path))?;
+    head_file::write(directory, &restored.report.head)?;
     sync_directory(directory)?;
     sync_parent(directory)?;
     Ok(restored)

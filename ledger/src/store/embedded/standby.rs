@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::chain::{ChainHash, Head, last_of, read_position};
 use super::fault::{Fault, OpenError};
+use super::head_file;
 use super::file::{LOG_FILE, open_to_inspect};
 use super::lock::DirectoryLock;
 use super::notes::{self, LOSS_FILE, STANDBY_FILE};
@@ -129,6 +130,7 @@ pub fn promote(
         // Of a promotion that was cut off.
         None => notes::remove(directory, LOSS_FILE)?,
     }
+    head_file::write(directory, &promoted.report.head)?;
     notes::remove(directory, STANDBY_FILE)?;
     Ok(promoted)
 }
