@@ -259,8 +259,8 @@ impl Inner {
         metadata: &Metadata,
     ) -> Result<Option<Position>, EngineError> {
         let stream = streams::of_books();
-        let facts = std::iter::once(Fact::Books(event.clone()));
-        let events = new_events(&stream, facts, metadata)?;
+        let document = codec::encode(&Fact::Books(event.clone()));
+        let events = new_events(&stream, std::iter::once(document), metadata)?;
         let expected = Expected::after(self.calendar.folded().version);
         let append = Append::new(stream, expected, events)
             .map_err(|cause| EngineError::Unavailable(cause.into()))?;
@@ -328,10 +328,7 @@ fn event_of(recorded: &RecordedEvent) -> Result<Event, EngineError> {
     match codec::decode(&recorded.kind, &recorded.data) {
         Ok(Fact::Books(event)) => Ok(event),
         Ok(
-            Fact::Account(_)
-            | Fact::WindowSealed(_)
-            | Fact::RulebookAdopted(_)
-            | Fact::Recovery(_),
+            Fact::Account(_) | Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Recovery(_),
         )
         | Err(_) => {
             let cause = format!("a {} in the stream of the books", recorded.kind).into();

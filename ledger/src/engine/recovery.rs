@@ -200,7 +200,8 @@ impl Inner {
         metadata: &Metadata,
     ) -> Result<bool, EngineError> {
         let stream = streams::of_recovery();
-        let events = new_events(&stream, std::iter::once(Fact::Recovery(event)), metadata)?;
+        let document = codec::encode(&Fact::Recovery(event));
+        let events = new_events(&stream, std::iter::once(document), metadata)?;
         let expected = Expected::after(self.recovery.folded().version);
         let append = Append::new(stream, expected, events)
             .map_err(|cause| EngineError::Unavailable(cause.into()))?;
@@ -242,10 +243,7 @@ fn event_of(recorded: &RecordedEvent) -> Result<Event, EngineError> {
     match codec::decode(&recorded.kind, &recorded.data) {
         Ok(Fact::Recovery(event)) => Ok(event),
         Ok(
-            Fact::Account(_)
-            | Fact::WindowSealed(_)
-            | Fact::RulebookAdopted(_)
-            | Fact::Books(_),
+            Fact::Account(_) | Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_),
         )
         | Err(_) => {
             let cause = format!("a {} in the stream of the recovery", recorded.kind).into();

@@ -39,8 +39,8 @@ impl Engine {
             actor: Actor::runner(),
             rules: inner.rules.version().to_owned(),
         };
-        let fact = Fact::WindowSealed(sealed.clone());
-        let events = new_events(&stream, std::iter::once(fact), &metadata)?;
+        let document = codec::encode(&Fact::WindowSealed(sealed.clone()));
+        let events = new_events(&stream, std::iter::once(document), &metadata)?;
         let expected = Expected::after(Version(u64::from(seals)));
         let append = Append::new(stream, expected, events)
             .map_err(|cause| EngineError::Unavailable(cause.into()))?;
@@ -64,12 +64,7 @@ impl Engine {
 fn seal_of(event: &RecordedEvent) -> Result<WindowSealed, EngineError> {
     match codec::decode(&event.kind, &event.data) {
         Ok(Fact::WindowSealed(sealed)) => Ok(sealed),
-        Ok(
-            Fact::Account(_)
-            | Fact::RulebookAdopted(_)
-            | Fact::Books(_)
-            | Fact::Recovery(_),
-        )
+        Ok(Fact::Account(_) | Fact::RulebookAdopted(_) | Fact::Books(_) | Fact::Recovery(_))
         | Err(_) => {
             let cause = format!("a {} in a window's stream", event.kind).into();
             Err(EngineError::Damaged { position: event.position, cause })

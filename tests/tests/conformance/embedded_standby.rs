@@ -37,9 +37,8 @@ fn blocks(log: &Path) -> Vec<Block> {
     let log = Connection::open(log).unwrap();
     let sql = "SELECT first_position, events, crc32, chain, payload FROM blocks ORDER BY 1";
     let mut statement = log.prepare(sql).unwrap();
-    let rows = statement.query_map([], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-    });
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)));
     rows.unwrap().map(Result::unwrap).collect()
 }
 
@@ -68,10 +67,7 @@ async fn a_standby_is_not_written_to_until_it_is_promoted_and_no_standby_after_t
     assert!(matches!(to.refusal(), OpenError::Standby { .. }));
     let replica = Replica::open(directory.path(), to.path(), NOW).unwrap();
     let busy = promote(&to).unwrap_err();
-    assert!(
-        matches!(busy, ReplicaError::Target(OpenError::DirectoryInUse { .. })),
-        "{busy:?}"
-    );
+    assert!(matches!(busy, ReplicaError::Target(OpenError::DirectoryInUse { .. })), "{busy:?}");
     drop(replica);
     let promoted = promote(&to).unwrap();
     assert_eq!(promoted.report, verify(directory.path()).unwrap());
@@ -102,10 +98,7 @@ async fn a_standby_of_another_log_and_a_directory_that_is_none_are_not_touched()
     assert_eq!(fs::read_dir(mine.path()).unwrap().count(), 1);
     let nothing = Directory::new();
     let refusal = replicate(&nothing, &to).unwrap_err();
-    assert!(
-        matches!(refusal, ReplicaError::Source(OpenError::Missing { .. })),
-        "{refusal:?}"
-    );
+    assert!(matches!(refusal, ReplicaError::Source(OpenError::Missing { .. })), "{refusal:?}");
 }
 
 #[tokio::test]
@@ -197,9 +190,6 @@ async fn what_was_seen_and_not_received_is_known_at_the_promotion() {
     assert_eq!((seen.position, seen.chain), (Position(20), store.head_hash()));
     assert_eq!(seen.extent.beyond(promoted.extent), round.lag);
     let refusal = Replica::open(to.path(), Directory::new().path(), NOW).unwrap_err();
-    assert!(
-        matches!(refusal, ReplicaError::Source(OpenError::LossPending { .. })),
-        "{refusal:?}"
-    );
+    assert!(matches!(refusal, ReplicaError::Source(OpenError::LossPending { .. })), "{refusal:?}");
     assert_eq!(Embedded::open(to.path(), OPTIONS).unwrap().head_witness(), round.head);
 }

@@ -23,6 +23,6 @@ mod embedded_index;
 mod embedded_model;
 mod embedded_reopening;
 mod embedded_restore;
-mod embedded_standby;
 mod embedded_scrub;
+mod embedded_standby;
 mod embedded_witness;

@@ -68,7 +68,10 @@ async fn nothing_goes_out(client: &Client, loss: u64, amount: &str) {
         refused(client.release("release", "a-1").await),
     ];
     for refused in held {
-        assert_eq!((refused.reason.as_str(), refused.code), ("ORIGINATION_ON_HOLD", Code::FailedPrecondition));
+        assert_eq!(
+            (refused.reason.as_str(), refused.code),
+            ("ORIGINATION_ON_HOLD", Code::FailedPrecondition)
+        );
         assert_eq!(refused.fact("loss"), loss.to_string());
     }
     let name = format!("{amount} scheduled");
@@ -82,15 +85,25 @@ async fn nothing_goes_out(client: &Client, loss: u64, amount: &str) {
 #[tokio::test]
 async fn a_restore_to_a_position_records_what_it_loses_and_holds_origination_until_approved() {
     let folder = tempfile::tempdir().unwrap();
-    let [data_dir, backup, fresh] = ["data", "backup", "fresh"].map(|name| folder.path().join(name));
+    let [data_dir, backup, fresh] =
+        ["data", "backup", "fresh"].map(|name| folder.path().join(name));
     let before = lived(&data_dir, &backup).await;
     let kept = before.kept.to_string();
     let restored = answered(&[
-        "restore", "--from", words(&backup), "--data-dir", words(&fresh), "--to-position", &kept,
+        "restore",
+        "--from",
+        words(&backup),
+        "--data-dir",
+        words(&fresh),
+        "--to-position",
+        &kept,
     ]);
     assert_eq!(restored["head_position"], before.kept);
     let lost = &restored["lost"];
-    assert_eq!((&lost["from_position"], &lost["to_position"]), (&(before.kept + 1).into(), &before.head.into()));
+    assert_eq!(
+        (&lost["from_position"], &lost["to_position"]),
+        (&(before.kept + 1).into(), &before.head.into())
+    );
     assert_eq!((&lost["known_by"], &lost["payments"]), (&"backup".into(), &2.into()));
     offline_finds_nothing_wrong(&["verify"], &fresh);
     // A copy of it would not know yet.
@@ -103,7 +116,10 @@ async fn a_restore_to_a_position_records_what_it_loses_and_holds_origination_unt
     let told = recovery(&client).await;
     assert!(told.origination_on_hold);
     let [loss] = told.losses.as_slice() else { panic!("{told:?}") };
-    assert_eq!((loss.cause(), loss.known_by()), (LossCause::RestoreToPosition, LossKnownBy::Backup));
+    assert_eq!(
+        (loss.cause(), loss.known_by()),
+        (LossCause::RestoreToPosition, LossKnownBy::Backup)
+    );
     assert_eq!((loss.kept_position, loss.known_position), (before.kept, before.head));
     let affected = loss.affected.as_ref().unwrap();
     let payments: Vec<_> = affected
@@ -116,7 +132,10 @@ async fn a_restore_to_a_position_records_what_it_loses_and_holds_origination_unt
     let position = loss.position;
     client.clock("2026-06-15T15:00:06-04:00").await;
     nothing_goes_out(&client, position, "1.00").await;
-    assert_eq!(client.payment("a-2", &before.payment).await.unwrap().state(), PaymentState::Scheduled);
+    assert_eq!(
+        client.payment("a-2", &before.payment).await.unwrap().state(),
+        PaymentState::Scheduled
+    );
     process.kill();
 
     // The hold is in the log: it is there after a start, once.
@@ -131,11 +150,12 @@ async fn a_restore_to_a_position_records_what_it_loses_and_holds_origination_unt
 
     // What was held goes on, under the same request ids too.
     assert!(!client.release("release", "a-1").await.unwrap().replayed);
-    client.until(async |client| {
-        let payment = client.payment("a-2", &before.payment).await.unwrap();
-        payment.state() == PaymentState::Applied
-    })
-    .await;
+    client
+        .until(async |client| {
+            let payment = client.payment("a-2", &before.payment).await.unwrap();
+            payment.state() == PaymentState::Applied
+        })
+        .await;
     assert!(process.stop().status.success());
     offline_finds_nothing_wrong(&["verify"], &fresh);
     answered(&["backup", "--data-dir", words(&fresh), "--to", words(&copy)]);
@@ -151,7 +171,10 @@ async fn approved(client: &Client, position: u64) {
     let answer = approve(client, "approve", position).await.unwrap();
     assert!(!answer.replayed && !answer.origination_on_hold);
     let approval = answer.loss.as_ref().unwrap().approval.as_ref().unwrap();
-    assert_eq!((approval.position, approval.note.as_str()), (answer.position, "compared with the bank"));
+    assert_eq!(
+        (approval.position, approval.note.as_str()),
+        (answer.position, "compared with the bank")
+    );
     let again = approve(client, "approve", position).await.unwrap();
     assert_eq!((again.replayed, again.position), (true, answer.position));
     let other = refused(approve(client, "approve too", position).await);
@@ -183,19 +206,34 @@ async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
     let head = before.head.to_string();
     assert_eq!(restore("known", &["--known-head", &head])["lost"], nothing["lost"]);
     let further = restore("further", &["--known-head", "1000"]);
-    assert_eq!((&further["lost"]["known_by"], &further["lost"]["payments"]), (&"operator".into(), &"unknown".into()));
+    assert_eq!(
+        (&further["lost"]["known_by"], &further["lost"]["payments"]),
+        (&"operator".into(), &"unknown".into())
+    );
     let whole = restore("whole", &["--lost-dir", words(&data_dir)]);
     assert_eq!(whole["lost"]["known_by"], "lost_log");
-    assert_eq!((&whole["lost"]["to_position"], &whole["lost"]["payments"]), (&wire.position.into(), &1.into()));
+    assert_eq!(
+        (&whole["lost"]["to_position"], &whole["lost"]["payments"]),
+        (&wire.position.into(), &1.into())
+    );
     std::fs::remove_file(data_dir.join("events.db")).unwrap();
     let models = restore("models", &["--lost-dir", words(&data_dir)]);
     assert_eq!(models["lost"]["known_by"], "lost_read_models");
-    assert_eq!((&models["lost"]["to_position"], &models["lost"]["payments"]), (&wire.position.into(), &1.into()));
+    assert_eq!(
+        (&models["lost"]["to_position"], &models["lost"]["payments"]),
+        (&wire.position.into(), &1.into())
+    );
     // Somebody who knows something else is not believed.
     let chain = format!("{}:{}", before.head, "0".repeat(64));
     let fresh = folder.path().join("wrong");
     let (code, said) = failed(&[
-        "restore", "--from", words(&backup), "--data-dir", words(&fresh), "--known-head", &chain,
+        "restore",
+        "--from",
+        words(&backup),
+        "--data-dir",
+        words(&fresh),
+        "--known-head",
+        &chain,
     ]);
     assert_eq!(code, 3, "{said}");
     assert!(!fresh.join("events.db").exists());
@@ -204,7 +242,8 @@ async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
 #[tokio::test]
 async fn a_position_inside_a_request_is_refused_with_the_nearest_ones() {
     let folder = tempfile::tempdir().unwrap();
-    let [data_dir, backup, fresh] = ["data", "backup", "fresh"].map(|name| folder.path().join(name));
+    let [data_dir, backup, fresh] =
+        ["data", "backup", "fresh"].map(|name| folder.path().join(name));
     let process = Process::start_without_runner(&data_dir, CLOCK).unwrap();
     let client = Client::connect(process.address()).await;
     client.open(quoted_loan("a-1")).await.unwrap();
@@ -214,12 +253,24 @@ async fn a_position_inside_a_request_is_refused_with_the_nearest_ones() {
     answered(&["backup", "--data-dir", words(&data_dir), "--to", words(&backup)]);
     let inside = (before + 1).to_string();
     let (code, said) = failed(&[
-        "restore", "--from", words(&backup), "--data-dir", words(&fresh), "--to-position", &inside,
+        "restore",
+        "--from",
+        words(&backup),
+        "--data-dir",
+        words(&fresh),
+        "--to-position",
+        &inside,
     ]);
     assert_eq!(code, 5, "{said}");
     assert!(said.contains(&format!("restore to {before} or to {}", paid.position)), "{said}");
     let (code, said) = failed(&[
-        "restore", "--from", words(&backup), "--data-dir", words(&fresh), "--to-position", "1000",
+        "restore",
+        "--from",
+        words(&backup),
+        "--data-dir",
+        words(&fresh),
+        "--to-position",
+        "1000",
     ]);
     assert_eq!(code, 4, "{said}");
     process.kill();

@@ -120,8 +120,12 @@ async fn a_standby_that_is_killed_at_random_goes_on_and_loses_no_more_than_it_sa
     let ended = Process::start(&to, CLOCK).unwrap_err();
     assert_eq!(ended.status.code(), Some(5), "{}", ended.said);
     assert!(ended.said.contains("payledger promote"), "{}", ended.said);
-    let lost = &answered(&["promote", "--data-dir", words(&to), "--lost-dir", words(&data_dir)])["lost"];
-    assert_eq!((lost["from_position"].as_u64(), lost["to_position"].as_u64()), (Some(head + 1), Some(last)));
+    let lost =
+        &answered(&["promote", "--data-dir", words(&to), "--lost-dir", words(&data_dir)])["lost"];
+    assert_eq!(
+        (lost["from_position"].as_u64(), lost["to_position"].as_u64()),
+        (Some(head + 1), Some(last))
+    );
     assert_eq!((&lost["known_by"], &lost["payments"]), (&"lost_log".into(), &10.into()));
     let (code, said) = failed(&["replicate", "--from", words(&data_dir), "--to", words(&to)]);
     assert_eq!(code, 5, "{said}");
@@ -182,7 +186,8 @@ async fn a_replica_stops_when_it_is_told_and_says_how_far_it_is() {
     let mut command = Command::new(binary());
     command.arg("replicate").arg("--from").arg(&data_dir).arg("--to").arg(&to).arg("--follow");
     let mut replica = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(replica.stdout.take().unwrap()));
+    let mut lines =
+        std::io::BufRead::lines(std::io::BufReader::new(replica.stdout.take().unwrap()));
     let first: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
     assert_eq!(first["lag_blocks"], 0, "{first}");
     client.receive("wire", "a-1", Channel::Wire, "5.00", TODAY).await.unwrap();

@@ -181,6 +181,7 @@ fn call(cli: &Cli) -> Call {
         Command::Quote(verb) => verb.call(),
         Command::Serve(_)
         | Command::Demo(_)
+        | Command::Bench(_)
         | Command::Import(_)
         | Command::Reconcile(_)
         | Command::Projections(_)
@@ -190,6 +191,8 @@ fn call(cli: &Cli) -> Call {
         | Command::Inspect(_)
         | Command::Export(_)
         | Command::Backup(_)
+        | Command::Replicate(_)
+        | Command::Promote(_)
         | Command::Restore(_) => panic!("no verb of a service"),
     };
     call.unwrap()

@@ -179,7 +179,9 @@ fn compare(
     let witness = Witness { log_id: reference.log_id(), position, chain };
     match reference.confirm(&witness) {
         Ok(()) | Err(WitnessError::Ahead { .. }) => Ok(()),
-        Err(error) => Err(CliError::Integrity(format!("{whose}: {}", crate::status::chain(&error)))),
+        Err(error) => {
+            Err(CliError::Integrity(format!("{whose}: {}", crate::status::chain(&error))))
+        }
     }
 }
 

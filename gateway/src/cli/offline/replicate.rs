@@ -97,9 +97,7 @@ impl<W: Write> Teller<'_, W> {
         let Some((round, copied)) = self.unsaid.take() else { return Ok(()) };
         self.said_at = Some(Instant::now());
         let line = Document::Object(round_fields(&round, copied));
-        write_json_line(self.out, &line)
-            .and_then(|()| self.out.flush())
-            .map_err(CliError::output())
+        write_json_line(self.out, &line).and_then(|()| self.out.flush()).map_err(CliError::output())
     }
 }
 

@@ -119,10 +119,7 @@ pub(super) fn account_event(
     match codec::decode(&recorded.kind, &recorded.data) {
         Ok(Fact::Account(event)) => Ok(Some((account, event))),
         Ok(
-            Fact::WindowSealed(_)
-            | Fact::RulebookAdopted(_)
-            | Fact::Books(_)
-            | Fact::Recovery(_),
+            Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_) | Fact::Recovery(_),
         ) => Ok(None),
         Err(error) => {
             let position = recorded.position;

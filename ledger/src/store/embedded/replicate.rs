@@ -145,7 +145,9 @@ impl Replica {
         let before = self.extent;
         self.copy(&source).map_err(|failed| match failed {
             Failed::Reading(fault) => ReplicaError::Source(fault.into_open(&path)),
-            Failed::Writing(error) => OpenError::sqlite(&self.directory.join(LOG_FILE))(error).into(),
+            Failed::Writing(error) => {
+                OpenError::sqlite(&self.directory.join(LOG_FILE))(error).into()
+            }
         })?;
         let seen = self.standby.seen;
         Ok(Round {
@@ -159,10 +161,7 @@ impl Replica {
     /// What the standby holds must be in the source, and so must all that was ever seen there.
     fn confirm(&self, source: &Connection, path: &Path) -> Result<(), ReplicaError> {
         let seen = self.standby.seen;
-        let wanted = [
-            (self.head.position, self.head.chain),
-            (seen.position, seen.chain),
-        ];
+        let wanted = [(self.head.position, self.head.chain), (seen.position, seen.chain)];
         let broken = |fault: Fault| ReplicaError::Source(fault.into_open(path));
         for (position, chain) in wanted {
             if position == Position::START {
@@ -191,7 +190,8 @@ impl Replica {
         let broken = |fault: Fault| ReplicaError::Source(fault.into_open(path));
         let seen = &mut self.standby.seen;
         // Both from one snapshot, so that they are of the same end.
-        let snapshot = source.unchecked_transaction().map_err(|error| broken(Fault::Sqlite(error)))?;
+        let snapshot =
+            source.unchecked_transaction().map_err(|error| broken(Fault::Sqlite(error)))?;
         let more = extent_beyond(&snapshot, seen.position).map_err(broken)?;
         let end = end_at(&snapshot, Position(u64::MAX)).map_err(broken)?;
         drop(snapshot);

@@ -8,10 +8,8 @@ use rusqlite::Connection;
 use super::block::BlockBuilder;
 use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, checksum};
 use super::fault::{Fault, OpenError};
+use super::file::{self, LOG_FILE, beside, sync_directory, sync_file, sync_parent};
 use super::head_file;
-use super::file::{
-    self, LOG_FILE, beside, sync_directory, sync_file, sync_parent,
-};
 use super::lock::{DirectoryLock, LOCK_FILE};
 use super::notes::{self, LOSS_FILE};
 use super::verify::{Report, check, verify_file};
@@ -251,8 +249,7 @@ fn copy_blocks(
 
 /// Puts the events of a block up to `to` into a block of their own.
 fn cut(row: &Row<'_>, before: Head, to: Position, target: &Connection) -> Result<Head, Fault> {
-    let unreadable =
-        |cause: String| Fault::Damaged { position: before.position.next(), cause };
+    let unreadable = |cause: String| Fault::Damaged { position: before.position.next(), cause };
     let mut kept: Vec<(StreamName, Version, NewEvent)> = Vec::new();
     for event in row.events()?.into_iter().take_while(|event| event.position <= to) {
         let event = event.to_recorded().map_err(|error| unreadable(error.to_string()))?;

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::chain::{ChainHash, Head, last_of, read_position};
 use super::fault::{Fault, OpenError};
-use super::head_file;
 use super::file::{LOG_FILE, open_to_inspect};
+use super::head_file;
 use super::lock::DirectoryLock;
 use super::notes::{self, LOSS_FILE, STANDBY_FILE};
 use super::replicate::ReplicaError;
