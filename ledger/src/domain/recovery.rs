@@ -98,8 +98,8 @@ impl Recovery {
     pub fn follow(&mut self, event: &Event, position: Position, at: DateTime<Utc>, actor: &Actor) {
         match event {
             Event::CommitsLost(lost) => {
-                let loss = Loss { lost: lost.clone(), recorded_at: at, approval: None };
-                self.losses.insert(position, loss);
+                let (lost, recorded_at) = (lost.clone(), at);
+                self.losses.insert(position, Loss { lost, recorded_at, approval: None });
             }
             Event::OriginationApproved(OriginationApproved { loss, note }) => {
                 if let Some(loss) = self.losses.get_mut(loss) {
