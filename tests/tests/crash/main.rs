@@ -7,4 +7,6 @@
 
 mod daily;
 mod directories;
+mod recovery;
 mod rounds;
+mod standby;
