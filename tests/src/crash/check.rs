@@ -48,7 +48,8 @@ type Recorded = BTreeMap<(String, String), u64>;
 
 /// Checks it all; the error says what does not fit. Every request must have an outcome by now.
 pub fn check(calls: &[Call], log: &[Logged]) -> Result<Coverage, String> {
-    let mut coverage = Coverage { events: u64::try_from(log.len()).unwrap(), ..Coverage::default() };
+    let mut coverage =
+        Coverage { events: u64::try_from(log.len()).unwrap(), ..Coverage::default() };
     let recorded = recorded(log)?;
     let answers = answers(calls, &recorded, &mut coverage)?;
     real_time(calls, &recorded)?;
@@ -197,7 +198,8 @@ fn rejections(calls: &[Call], coverage: &mut Coverage) -> Result<(), String> {
             },
             "REQUEST_ID_REUSED" => by_request.get(call.request.as_str()).is_some_and(|others| {
                 others.iter().any(|other| {
-                    other.ask != call.ask && other.invoked < call.answered
+                    other.ask != call.ask
+                        && other.invoked < call.answered
                         && other.told != Told::Lost
                 })
             }),
@@ -232,9 +234,9 @@ fn replay(
             answer(&model, call, coverage)?;
         }
         let Some(account) = event.stream.strip_prefix("account-") else { continue };
-        let follows = log.get(place + 1).is_some_and(|next| {
-            next.stream == event.stream && next.request == event.request
-        });
+        let follows = log
+            .get(place + 1)
+            .is_some_and(|next| next.stream == event.stream && next.request == event.request);
         if follows {
             // The request's last event stands for all of it.
             continue;

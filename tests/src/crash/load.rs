@@ -63,8 +63,10 @@ impl World {
     /// Sends commands that are all of their own, singly or in a batch, and keeps the calls.
     pub(super) async fn send(&self, client: &Client, asked: Vec<(String, String, Ask)>) -> bool {
         let invoked = self.history.tick();
-        let mut commands: Vec<_> =
-            asked.iter().map(|(request, account, ask)| wire::command(request, account, ask)).collect();
+        let mut commands: Vec<_> = asked
+            .iter()
+            .map(|(request, account, ask)| wire::command(request, account, ask))
+            .collect();
         let told = match commands.pop() {
             Some(one) if commands.is_empty() => vec![wire::single(client, one).await],
             Some(last) => {
@@ -89,7 +91,8 @@ impl World {
             Told::Lost => self.lost.lock().unwrap().push(whole()),
             Told::Done { position, replayed, payment, .. } => {
                 self.position.fetch_max(*position, Ordering::SeqCst);
-                if !payment.is_empty() && matches!(ask, Ask::Schedule { .. } | Ask::Receive { .. }) {
+                if !payment.is_empty() && matches!(ask, Ask::Schedule { .. } | Ask::Receive { .. })
+                {
                     self.payments.lock().unwrap().push((account.to_owned(), payment.clone()));
                 }
                 if !replayed {
@@ -182,7 +185,8 @@ pub(super) async fn until_gone(
             12..16 => world.send(&client, world.some_answered(1, &mut chance)).await,
             16..18 => {
                 // The id of something answered, with other content: on record is the first.
-                let Some((request, account, ask)) = World::pick(&world.answered, &mut chance) else {
+                let Some((request, account, ask)) = World::pick(&world.answered, &mut chance)
+                else {
                     continue;
                 };
                 let amount = i64::try_from(chance.below(1000)).unwrap() + 5_000;

@@ -129,9 +129,8 @@ impl Account {
         if date < setting.today {
             return Err("DATE_IN_PAST");
         }
-        let twin = |it: &&Payment| {
-            it.state == State::Scheduled && it.amount == amount && it.date == date
-        };
+        let twin =
+            |it: &&Payment| it.state == State::Scheduled && it.amount == amount && it.date == date;
         if self.payments.values().any(|it| twin(&it)) {
             return Err("POSSIBLE_DUPLICATE");
         }

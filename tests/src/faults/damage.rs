@@ -118,20 +118,35 @@ fn files(folder: &Path) -> Vec<(String, usize)> {
 
 /// Files gone or of another time.
 pub(super) fn whole_files() -> Vec<Damage> {
-    vec![
-        Damage::Gone(&["events.db"]),
-        Damage::Gone(&["events.db-wal"]),
-        Damage::Gone(&["read"]),
-        Damage::Gone(&["read/CURRENT"]),
-        Damage::Gone(&["events.db-wal", "read"]),
-        Damage::Gone(&["LOCK"]),
-        Damage::Gone(&["read/gen-1.db"]),
-        Damage::Gone(&["read/gen-1.db-wal"]),
-        Damage::Older(&["events.db", "events.db-wal"]),
-        Damage::Older(&["events.db"]),
-        Damage::Older(&["events.db-wal"]),
-        Damage::Older(&["read"]),
-    ]
+    let gone: &[&[&str]] = &[
+        &["events.db"],
+        &["events.db-wal"],
+        &["events.index"],
+        &["HEAD"],
+        &["LOCK"],
+        &["read"],
+        &["read/CURRENT"],
+        &["read/gen-1.db"],
+        &["read/gen-1.db-wal"],
+        &["events.db", "HEAD"],
+        &["events.db-wal", "read"],
+        &["events.db-wal", "HEAD"],
+        &["events.db-wal", "HEAD", "read"],
+        &["events.db", "events.db-wal"],
+    ];
+    let older: &[&[&str]] = &[
+        &["events.db"],
+        &["events.db-wal"],
+        &["events.db", "events.db-wal"],
+        &["events.db", "events.db-wal", "events.index", "HEAD"],
+        &["events.db", "events.db-wal", "read"],
+        &["events.db", "events.db-wal", "HEAD", "read"],
+        &["events.index"],
+        &["HEAD"],
+        &["read"],
+    ];
+    let gone = gone.iter().map(|files| Damage::Gone(files));
+    gone.chain(older.iter().map(|files| Damage::Older(files))).collect()
 }
 
 /// Damage at the places where the format has its joints.
@@ -145,9 +160,9 @@ pub(super) fn structural(folder: &Path) -> Vec<Damage> {
         }
         all.extend([0, 1, 16, 99, 100].map(|at| Damage::Cut(file.clone(), at)));
         for at in (start..length).step_by(step) {
-            all.extend([at, at + 1, (at + step).saturating_sub(1)].map(|at| {
-                Damage::Cut(file.clone(), at)
-            }));
+            all.extend(
+                [at, at + 1, (at + step).saturating_sub(1)].map(|at| Damage::Cut(file.clone(), at)),
+            );
             for byte in at..(at + head).min(length) {
                 all.push(Damage::Flip(file.clone(), byte, u8::try_from(byte % 8).unwrap()));
             }
@@ -171,9 +186,8 @@ pub(super) fn anywhere(folder: &Path, chance: &mut Chance) -> Damage {
     let files = files(folder);
     let logs = files.iter().filter(|(file, _)| file.starts_with("events.db"));
     let all: Vec<_> = files.iter().chain(logs).collect();
-    let mut below = |limit: usize| {
-        usize::try_from(chance.below(u64::try_from(limit.max(1)).unwrap())).unwrap()
-    };
+    let mut below =
+        |limit: usize| usize::try_from(chance.below(u64::try_from(limit.max(1)).unwrap())).unwrap();
     let (file, length) = all[below(all.len())];
     let (start, step) = if file.ends_with("-wal") { (WAL_HEADER, FRAME) } else { (0, PAGE) };
     let pieces = length.saturating_sub(start) / step;

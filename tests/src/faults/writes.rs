@@ -66,7 +66,11 @@ async fn send(
                     (Code::Unavailable, "STORE_UNAVAILABLE" | "SHUTTING_DOWN")
                         | (Code::Unknown, "OUTCOME_UNKNOWN")
                 );
-                return if known { Ok(true) } else { Err(format!("not as documented: {refused:?}")) };
+                return if known {
+                    Ok(true)
+                } else {
+                    Err(format!("not as documented: {refused:?}"))
+                };
             }
         }
     }
@@ -76,11 +80,8 @@ async fn send(
 /// A service whose log failed ends by itself and says so; any other is stopped.
 fn after(process: Process, rule: &Rule, failed: bool) -> Result<Stopped, String> {
     let watch = watched(process.id());
-    let (ended, stopped) = if failed {
-        (process.wait(), Stopped::Writer)
-    } else {
-        (process.stop(), Stopped::WentOn)
-    };
+    let (ended, stopped) =
+        if failed { (process.wait(), Stopped::Writer) } else { (process.stop(), Stopped::WentOn) };
     drop(watch);
     let (code, said) = (ended.status.code(), ended.said);
     if said.contains("panicked") {

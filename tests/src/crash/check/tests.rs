@@ -40,11 +40,8 @@ fn true_history() -> (Vec<Call>, Vec<Logged>) {
         payment: "w".to_owned(),
         state: "PAYMENT_STATE_APPLIED".to_owned(),
     };
-    let twin = Told::Refused {
-        position: 5,
-        replayed: false,
-        reason: "POSSIBLE_DUPLICATE".to_owned(),
-    };
+    let twin =
+        Told::Refused { position: 5, replayed: false, reason: "POSSIBLE_DUPLICATE".to_owned() };
     let calls = vec![
         call("open", Ask::Open { principal: 10_000 }, (0, 1), done(1, 10_000, "", "")),
         call("plan", schedule, (2, 4), done(2, 300, "p", "PAYMENT_STATE_SCHEDULED")),
