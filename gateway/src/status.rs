@@ -51,6 +51,7 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::EffectiveInFuture
         | ErrorReason::ExtensionLimit
         | ErrorReason::DueDateTooFar
+        | ErrorReason::DueDayChangedLater
         | ErrorReason::NoInstalmentLeft
         | ErrorReason::PreviewOutdated
         | ErrorReason::DateInPast

@@ -7,6 +7,7 @@ use projections::error::ProjectionError;
 
 use super::client::failure::CallFailure;
 use super::render::document::Document;
+use crate::bench::BenchError;
 use crate::demo::DemoError;
 use crate::serve::ServiceError;
 use crate::status::chain;
@@ -70,6 +71,9 @@ pub enum CliError {
     /// The demo met something that it does not promise.
     #[error("{}", chain(.0))]
     Demo(#[from] DemoError),
+    /// The measurement did not come to its end.
+    #[error("{}", chain(.0))]
+    Bench(#[from] BenchError),
     /// There is something at the target already.
     #[error("{0} exists already")]
     TargetExists(String),
@@ -98,8 +102,14 @@ impl CliError {
             {
                 0
             }
+            Self::Bench(BenchError::Io { cause, .. })
+                if cause.kind() == io::ErrorKind::BrokenPipe =>
+            {
+                0
+            }
             Self::Service(error) => exit_code_of_service(error),
             Self::Io { .. }
+            | Self::Bench(_)
             | Self::Demo(_)
             | Self::SetAside { .. }
             | Self::Backup(BackupError::Copy { .. }) => 1,
@@ -151,6 +161,7 @@ impl CliError {
             | Self::Log(_)
             | Self::Backup(_)
             | Self::Demo(_)
+            | Self::Bench(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
             | Self::TargetExists(_) => None,
@@ -170,6 +181,7 @@ impl CliError {
             | Self::Backup(_)
             | Self::Service(_)
             | Self::Demo(_)
+            | Self::Bench(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
             | Self::TargetExists(_) => vec![Document::field("message", self.to_string())],

@@ -15,6 +15,9 @@ pub(crate) const EXAMPLES: &str = "Examples:
 
 A certificate that is its own authority is refused by clients: make an authority, sign with it.";
 
+/// The most threads that answer calls.
+const THREADS_MAX: usize = 1024;
+
 /// Who opens and closes accounting days.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Books {
@@ -55,6 +58,9 @@ pub struct ServeArgs {
     /// How many calls may be under way at once; those beyond are refused.
     #[arg(long, default_value_t = 1024, value_name = "COUNT")]
     pub calls_max: usize,
+    /// How many threads answer calls. Default: one on up to two cores, else one a core.
+    #[arg(long, value_name = "COUNT", value_parser = threads)]
+    pub threads: Option<usize>,
     /// How many seconds calls under way may take to end when the server stops.
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     pub drain_seconds: u64,
@@ -73,6 +79,12 @@ pub struct ServeArgs {
     /// What is logged on standard error: a level, or levels by module (`info,gateway=debug`).
     #[arg(long, env = "PAYLEDGER_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
+}
+
+/// Reads a number of threads.
+pub(crate) fn threads(text: &str) -> Result<usize, &'static str> {
+    let count = text.parse().ok().filter(|count| (1..=THREADS_MAX).contains(count));
+    count.ok_or("not a number of threads, 1 to 1024")
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {
