@@ -12,6 +12,7 @@ mod file;
 mod group;
 mod index;
 mod lock;
+mod post;
 mod reader;
 mod verify;
 mod witness;
@@ -41,6 +42,7 @@ use checkpoint::Checkpoints;
 use file::{Access, LOG_FILE};
 use index::Index;
 use lock::DirectoryLock;
+use post::Post;
 use reader::Reader;
 use writer::{Answers, Job, Writer};
 
@@ -73,6 +75,8 @@ struct Writing {
     jobs: Option<mpsc::UnboundedSender<Job>>,
     room: Arc<Semaphore>,
     thread: Option<JoinHandle<()>>,
+    /// Takes the answers back.
+    post: Arc<Post>,
     _lock: DirectoryLock,
 }
 
@@ -115,12 +119,16 @@ impl Embedded {
         let failure = Arc::new(OnceLock::new());
         let (jobs, queue) = mpsc::unbounded_channel();
         let (reader_too, failure_too) = (Arc::clone(&reader), Arc::clone(&failure));
-        let writer = Writer::new(connection, checkpoints, reader_too, publish, failure_too);
+        let post = Arc::new(Post::default());
+        let post_too = Arc::clone(&post);
+        let writer =
+            Writer::new(connection, checkpoints, reader_too, publish, failure_too, post_too);
         let thread = writer.start(queue).map_err(OpenError::io(&path))?;
         let writing = Writing {
             jobs: Some(jobs),
             room: Arc::new(Semaphore::new(usize::try_from(QUEUE_BYTES_MAX).unwrap_or(usize::MAX))),
             thread: Some(thread),
+            post,
             _lock: lock,
         };
         Ok(Self { reader, head, writing: Some(writing), failure })
@@ -229,6 +237,7 @@ impl Embedded {
         let jobs = writing.jobs.as_ref().ok_or(gone("the store is closing"))?;
         let room = Arc::clone(&writing.room).try_acquire_many_owned(room_for(&appends));
         let room = room.map_err(|_| Rejected::Full)?;
+        writing.post.open();
         let (reply, answer) = oneshot::channel();
         let sent = jobs.send(Job { appends, reply, room });
         sent.map_err(|_| gone("the log's writer is gone"))?;
