@@ -4,6 +4,7 @@
 mod ready;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use projections::{LogWitness, Projections};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::cycles::Cycles;
+use crate::scrub::LogWatch;
 use crate::server::{Bound, Drained, Readiness, ServeError, Settings, Shutdown};
 use crate::services::Gateway;
 use crate::status::chain;
@@ -38,6 +40,10 @@ pub struct ServiceSettings {
     pub runner: bool,
     /// Who opens and closes accounting days.
     pub books: BooksMode,
+    /// How the log is opened.
+    pub log: Options,
+    /// How many bytes of the log the scrub reads a second; none turns it off.
+    pub scrub_rate: Option<NonZeroU64>,
 }
 
 /// Why the service did not start, or stopped.
@@ -78,8 +84,10 @@ pub struct Service {
     cycles: Cycles,
     engine: Engine,
     gateway: Gateway,
+    log: LogWatch,
     shutdown: Shutdown,
     runner: bool,
+    scrub_rate: Option<NonZeroU64>,
 }
 
 impl Service {
@@ -91,7 +99,7 @@ impl Service {
         if !Embedded::is_in(&data_dir) {
             Projections::refuse_without_log(&data_dir)?;
         }
-        let store = open_log(data_dir.clone()).await?;
+        let store = open_log(data_dir.clone(), settings.log).await?;
         let clock = Arc::new(settings.set_clock.map_or(Clock::System, Clock::set_to));
         let port: Arc<dyn EventStore> = store.clone();
         let rules = Rulebook::built_in();
@@ -101,8 +109,11 @@ impl Service {
         let reads = Projections::open(&data_dir, port, options).await?;
         let shutdown = Shutdown::default();
         let cycles = Cycles::new(engine.clone(), reads.clone());
-        let gateway = Gateway::new(engine.clone(), reads.clone(), cycles.clone(), shutdown.clone());
-        Ok(Self { bound, store, reads, cycles, engine, gateway, shutdown, runner: settings.runner })
+        let log = LogWatch::new(Arc::clone(&store), Arc::clone(engine.clock()));
+        let (watched, order) = (log.clone(), shutdown.clone());
+        let gateway = Gateway::new(engine.clone(), reads.clone(), cycles.clone(), watched, order);
+        let (runner, scrub_rate) = (settings.runner, settings.scrub_rate);
+        Ok(Self { bound, store, reads, cycles, engine, gateway, log, shutdown, runner, scrub_rate })
     }
 
     /// The address that was taken.
@@ -137,14 +148,23 @@ impl Service {
             let shutdown = self.shutdown.clone();
             tokio::spawn(async move { shutdown.asked().await })
         };
+        let scrub = self.scrub_rate.map(|rate| {
+            let log = self.log.clone();
+            tokio::spawn(log.run_until(rate, self.shutdown.clone()))
+        });
         let watch = tokio::spawn(keep_readiness(
             self.engine.clone(),
             self.reads.clone(),
+            self.log,
             readiness.clone(),
         ));
         let serving = self.bound.serve(self.gateway.routes(), readiness, self.shutdown.clone());
         let ended = until_ended(serving, self.store.stopped(), runner, &self.shutdown).await;
         watch.abort();
+        if let Some(scrub) = scrub {
+            // How it fared is in its findings.
+            let _ = scrub.await;
+        }
         let closed = self.reads.shutdown().await;
         let failure = self.store.failure();
         if ended.writer_stopped || failure.is_some() {
@@ -191,9 +211,9 @@ async fn until_ended(
     Ended { drained, writer_stopped, runner }
 }
 
-async fn open_log(data_dir: PathBuf) -> Result<Arc<Embedded>, ServiceError> {
+async fn open_log(data_dir: PathBuf, options: Options) -> Result<Arc<Embedded>, ServiceError> {
     let folder = data_dir.clone();
-    let opening = move || Embedded::open(&folder, Options::default());
+    let opening = move || Embedded::open(&folder, options);
     let opened = tokio::task::spawn_blocking(opening).await;
     let opened = opened.map_err(|fault| ServiceError::Task(fault.to_string()))?;
     Ok(Arc::new(opened.map_err(|cause| ServiceError::Log { data_dir, cause })?))

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use gateway::serve::{Service, ServiceError, ServiceSettings};
 use gateway::server::{Drained, Settings, Shutdown};
 use ledger::engine::BooksMode;
+use ledger::store::embedded::Options;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -33,6 +34,8 @@ pub fn settings(data_dir: &Path, at: DateTime<Utc>) -> ServiceSettings {
         set_clock: Some(at),
         runner: false,
         books: BooksMode::default(),
+        log: Options::default(),
+        scrub_rate: None,
     }
 }
 
@@ -80,6 +83,11 @@ impl Town {
         books: BooksMode,
     ) -> Self {
         let settings = ServiceSettings { runner, books, ..settings(data_dir.path(), at) };
+        Self::with(data_dir, settings).await
+    }
+
+    /// A service as it is to be, on the directory that its settings name.
+    pub async fn with(data_dir: Arc<TempDir>, settings: ServiceSettings) -> Self {
         let service = Service::start(settings).await.unwrap();
         let (address, shutdown) = (service.address(), service.shutdown());
         let running = tokio::spawn(service.run());

@@ -1,9 +1,11 @@
 //! `payledger serve`: the service in the foreground, until a signal stops it.
 
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use ledger::engine::BooksMode;
+use ledger::store::embedded::Options;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -12,6 +14,9 @@ use super::CliError;
 use super::serve_args::{Books, ServeArgs};
 use crate::serve::{Service, ServiceError, ServiceSettings};
 use crate::server::{Drained, Settings, Shutdown, TlsFiles};
+
+/// The unit of rates.
+const MIB: u64 = 1024 * 1024;
 
 /// On at most so many cores one thread answers all calls, unless told otherwise.
 const FEW_CORES: usize = 2;
@@ -83,6 +88,8 @@ fn settings(args: &ServeArgs) -> ServiceSettings {
             Books::Automatic => BooksMode::Automatic,
             Books::Manual => BooksMode::Manual,
         },
+        log: Options::default(),
+        scrub_rate: NonZeroU64::new(args.scrub_rate.saturating_mul(MIB)),
     }
 }
 
