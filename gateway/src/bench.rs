@@ -28,7 +28,7 @@ use stage::Stage;
 
 /// What is shown behind the help.
 pub(crate) const EXAMPLES: &str = "Examples:
-  payledger bench --quick                                  # a minute, small sizes
+  payledger bench --quick                                  # small sizes, to try it
   payledger bench --only single,batch --output json
   payledger bench --only open --rate 20000                 # latency at a rate, from when calls were due
   payledger bench --data-dir /mnt/disk/bench               # the whole of it, on that disk
