@@ -6,6 +6,7 @@ pub mod convert;
 pub mod cycles;
 pub mod deadline;
 pub mod demo;
+pub mod esdb;
 pub mod limit;
 pub mod page;
 pub mod serve;

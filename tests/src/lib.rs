@@ -8,6 +8,7 @@
 
 pub mod chance;
 pub mod client;
+pub mod cluster;
 pub mod process;
 pub mod refusals;
 pub mod requests;

@@ -40,7 +40,7 @@ use chain::{Head, scan};
 use checkpoint::Checkpoints;
 use file::{Access, LOG_FILE};
 use index::Index;
-use lock::DirectoryLock;
+pub(super) use lock::DirectoryLock;
 use reader::Reader;
 use writer::{Answers, Job, Writer};
 
