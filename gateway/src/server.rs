@@ -142,13 +142,7 @@ impl Bound {
         shutdown: Shutdown,
     ) -> Result<Drained, ServeError> {
         let routes = with_standard_services(services, &readiness)?;
-        let mut server = Server::builder()
-            .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
-        if let Some(tls) = self.tls {
-            server = server.tls_config(tls).map_err(ServeError::Tls)?;
-        }
+        let server = builder(self.tls)?;
         let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
         let streams = shutdown.clone();
         let mut serving = Box::pin(
@@ -172,6 +166,39 @@ impl Bound {
             Ok(stopped) => stopped.map(|()| Drained::Fully).map_err(ServeError::Serve),
             Err(_) => Ok(Drained::CutOff),
         }
+    }
+}
+
+impl Bound {
+    /// Answers calls of another protocol until `shutdown` ends streams: with the limit on calls,
+    /// and nothing else of ours in front of it.
+    pub async fn serve_plain(self, routes: Routes, shutdown: Shutdown) -> Result<(), ServeError> {
+        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        let ends = shutdown.clone();
+        let serving = builder(self.tls)?
+            .layer(LimitLayer::new(self.settings.calls_max))
+            .layer(CatchPanicLayer::custom(clarify::panicked))
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(incoming, async move { ends.streams_end().await });
+        let cut_off = async {
+            shutdown.streams_end().await;
+            tokio::time::sleep(self.settings.drain_max).await;
+        };
+        tokio::select! {
+            stopped = serving => stopped.map_err(ServeError::Serve),
+            () = cut_off => Ok(()),
+        }
+    }
+}
+
+fn builder(tls: Option<ServerTlsConfig>) -> Result<Server, ServeError> {
+    let server = Server::builder()
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
+    match tls {
+        Some(tls) => server.tls_config(tls).map_err(ServeError::Tls),
+        None => Ok(server),
     }
 }
 

@@ -29,6 +29,8 @@ pub fn server_settings() -> Settings {
 pub fn settings(data_dir: &Path, at: DateTime<Utc>) -> ServiceSettings {
     ServiceSettings {
         data_dir: data_dir.to_owned(),
+        store: None,
+        eventstore_listen: None,
         server: server_settings(),
         set_clock: Some(at),
         runner: false,

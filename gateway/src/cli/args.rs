@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::calendar::CalendarArgs;
+use super::copy_log;
 use super::client::{Service, accounts, audit, books, import, operations, payments, titles};
 use super::offline::{backup, export, inspect, projections, replay, restore, verify};
 use super::output::Output;
@@ -92,6 +93,10 @@ pub enum Command {
     #[command(after_help = "Example:
   payledger restore --from /backups/events-1174.db --data-dir ./restored")]
     Restore(restore::RestoreArgs),
+    /// Copies the log into another store, a data directory or a cluster, and holds both against
+    /// each other.
+    #[command(after_help = copy_log::EXAMPLES)]
+    CopyLog(copy_log::CopyLogArgs),
 }
 
 /// Where a ledger is kept.

@@ -55,6 +55,9 @@ pub enum CliError {
     /// The log cannot be opened, or is not what it was.
     #[error("{}", chain(.0))]
     Log(#[from] OpenError),
+    /// One of the two logs of a copy cannot be used now; what was copied is kept.
+    #[error("{0}")]
+    Copy(String),
     /// The log could not be backed up.
     #[error("{}", chain(.0))]
     Backup(#[from] BackupError),
@@ -70,6 +73,9 @@ pub enum CliError {
     /// The demo met something that it does not promise.
     #[error("{}", chain(.0))]
     Demo(#[from] DemoError),
+    /// The target of a copy holds something else than the log that is copied.
+    #[error("{0}")]
+    OtherTarget(String),
     /// There is something at the target already.
     #[error("{0} exists already")]
     TargetExists(String),
@@ -104,10 +110,12 @@ impl CliError {
             | Self::SetAside { .. }
             | Self::Backup(BackupError::Copy { .. }) => 1,
             Self::Call(failure) => failure.exit_code(),
-            Self::Unreachable { .. } => 7,
+            Self::Unreachable { .. } | Self::Copy(_) => 7,
             Self::Batch { exit_code, .. } => *exit_code,
             Self::Log(error) | Self::Backup(BackupError::Check(error)) => exit_code_of(error),
-            Self::Backup(BackupError::TargetExists { .. }) | Self::TargetExists(_) => 5,
+            Self::Backup(BackupError::TargetExists { .. })
+            | Self::TargetExists(_)
+            | Self::OtherTarget(_) => 5,
             Self::Integrity(_) => 3,
             Self::NotFound(_) => 4,
         }
@@ -133,6 +141,9 @@ impl CliError {
                  writes to"
                     .to_owned(),
             ),
+            Self::Copy(_) => {
+                Some("run it again: it goes on where it stopped".to_owned())
+            }
             Self::Call(failure) => failure.hint(),
             Self::Usage(_)
             | Self::Io { .. }
@@ -143,6 +154,7 @@ impl CliError {
             | Self::Demo(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
+            | Self::OtherTarget(_)
             | Self::TargetExists(_) => None,
         }
     }
@@ -157,11 +169,13 @@ impl CliError {
             | Self::Batch { .. }
             | Self::SetAside { .. }
             | Self::Log(_)
+            | Self::Copy(_)
             | Self::Backup(_)
             | Self::Service(_)
             | Self::Demo(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
+            | Self::OtherTarget(_)
             | Self::TargetExists(_) => vec![Document::field("message", self.to_string())],
         };
         if let Some(hint) = self.hint() {
@@ -190,8 +204,10 @@ const fn exit_code_of_service(error: &ServiceError) -> u8 {
             | ProjectionError::OtherLog { .. }
             | ProjectionError::LogGone(_),
         ) => 3,
+        ServiceError::Cluster { .. } => 7,
         ServiceError::Projections(_)
         | ServiceError::Server(_)
+        | ServiceError::LogBeside(_)
         | ServiceError::Log { .. }
         | ServiceError::Engine(_)
         | ServiceError::Writer(_)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 
-use super::fold::{Counted, fold_stream};
+use super::fold::{Counted, fold_on, fold_stream};
 use super::{Answer, Engine, EngineError, Folded, Inner, Request};
 use crate::envelope::Version;
 use crate::ids::AccountId;
@@ -132,22 +132,29 @@ impl Inner {
     }
 
     /// Reads the accounts that are not in memory, a few at a time, since all lanes are held
-    /// meanwhile. What cannot be read is told so.
+    /// meanwhile; where others write to the log too, also what they may have added to those that
+    /// are. What cannot be read is told so.
     async fn warm<T, F>(&self, works: &mut BTreeMap<AccountId, Work>, told: &mut Told<T, F>)
     where
         F: FnMut(usize, Outcome) -> T,
     {
-        let cold = works.iter().filter(|(_, work)| work.lane.is_none());
-        let mut cold: VecDeque<AccountId> = cold.map(|(account, _)| account.clone()).collect();
+        let shared = self.store.shared().is_some();
+        let cold = works.iter().filter(|(_, work)| shared || work.lane.is_none());
+        let mut cold: VecDeque<(AccountId, Option<Arc<Folded>>)> =
+            cold.map(|(account, work)| (account.clone(), work.lane.clone())).collect();
         let mut loading = JoinSet::new();
         loop {
             while loading.len() < LOADS_MAX
-                && let Some(account) = cold.pop_front()
+                && let Some((account, cached)) = cold.pop_front()
             {
                 let store = Arc::clone(&self.store);
                 loading.spawn(async move {
                     let stream = streams::of_account(&account);
-                    let folded = fold_stream(store.as_ref(), &stream, Counted::All).await;
+                    let store = store.as_ref();
+                    let folded = match cached {
+                        Some(cached) => fold_on(store, &stream, &cached).await,
+                        None => fold_stream(store, &stream, Counted::All).await.map(Arc::new),
+                    };
                     (account, folded)
                 });
             }
@@ -155,7 +162,7 @@ impl Inner {
             let Ok((account, folded)) = loaded else { continue };
             let Some(work) = works.get_mut(&account) else { continue };
             match folded {
-                Ok(folded) => *work.lane = Some(Arc::new(folded)),
+                Ok(folded) => *work.lane = Some(folded),
                 Err(error) => work.stop(error, told),
             }
         }

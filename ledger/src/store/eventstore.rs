@@ -115,6 +115,18 @@ impl Cluster {
         Ok(Self { wire, follower, looking, _lock: lock })
     }
 
+    /// Why nothing can be read or written any more, if that is so: the cluster's log is not the one
+    /// that was read before.
+    pub fn failure(&self) -> Option<ReadError> {
+        self.follower.failure()
+    }
+
+    /// Ends when that has come to be.
+    pub async fn stopped(&self) {
+        // The highest position is never reached: what ends the wait is that the log broke.
+        let _broken = self.follower.wait_past(Position(u64::MAX)).await;
+    }
+
     /// What to remember of the log up to `at`, to know it again: the event that is there.
     pub fn witness(&self, at: Position) -> Option<String> {
         self.follower.place(at).ok().flatten().map(said)
@@ -295,11 +307,7 @@ impl EventStore for Cluster {
     }
 
     fn wait_past(&self, after: Position) -> BoxFuture<'_, Result<Position, ReadError>> {
-        let mut heads = self.follower.heads();
-        Box::pin(async move {
-            let reached = heads.wait_for(|head| *head > after).await;
-            reached.map(|head| *head).map_err(|stopped| ReadError::Unavailable(stopped.into()))
-        })
+        Box::pin(self.follower.wait_past(after))
     }
 
     fn shared(&self) -> Option<&dyn Notes> {

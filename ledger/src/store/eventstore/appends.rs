@@ -130,7 +130,7 @@ impl Appender {
     /// Waits for the events of an append that the server took to be numbered.
     async fn settle(&self, append: &Append, mut taken: Taken) -> Outcome {
         let version = last_version(append);
-        let until = Instant::now() + NUMBERING_MAX;
+        let begun = Instant::now();
         loop {
             let read = self.follower.read_on().await;
             match taken.wait.answer.try_recv() {
@@ -145,7 +145,7 @@ impl Appender {
             {
                 return Err(self.lost_to_others(append).await);
             }
-            if Instant::now() >= until {
+            if begun.elapsed() >= NUMBERING_MAX {
                 let cause = "it was written, and cannot be read back";
                 return Err(AppendError::Indeterminate(cause.into()));
             }

@@ -34,6 +34,8 @@ pub(super) struct Follower {
     wire: Arc<Wire>,
     numbered: Mutex<Numbered>,
     head: watch::Sender<Position>,
+    /// Why the log cannot be followed any more.
+    broken: watch::Sender<Option<Broken>>,
     /// Held by whoever reads on.
     turn: tokio::sync::Mutex<()>,
     /// How many rounds of reading have begun, and the last of them that came to its end.
@@ -46,8 +48,6 @@ struct Numbered {
     places: Places,
     waiting: BTreeMap<StreamName, Vec<Waiter>>,
     next_waiter: u64,
-    /// Why the log cannot be followed any more.
-    broken: Option<Broken>,
 }
 
 /// What the log said that cannot be.
@@ -55,6 +55,12 @@ struct Numbered {
 struct Broken {
     position: Position,
     cause: String,
+}
+
+impl From<Broken> for ReadError {
+    fn from(Broken { position, cause }: Broken) -> Self {
+        Self::Damaged { position, cause }
+    }
 }
 
 /// An append under way.
@@ -96,9 +102,10 @@ impl Follower {
     pub(super) fn new(wire: Arc<Wire>, places: Places) -> Self {
         let head = watch::Sender::new(places.head());
         let waiting = BTreeMap::new();
-        let numbered = Mutex::new(Numbered { places, waiting, next_waiter: 0, broken: None });
-        let turn = tokio::sync::Mutex::default();
-        Self { wire, numbered, head, turn, begun: AtomicU64::new(0), done: AtomicU64::new(0) }
+        let numbered = Mutex::new(Numbered { places, waiting, next_waiter: 0 });
+        let (broken, turn) = (watch::Sender::new(None), tokio::sync::Mutex::default());
+        let (begun, done) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { wire, numbered, head, broken, turn, begun, done }
     }
 
     /// Numbers what the log holds now. Many who ask at once are served by two rounds of reading.
@@ -165,9 +172,24 @@ impl Follower {
         self.numbered().places.last().map_or(0, |last| last.commit)
     }
 
-    /// The head, as it moves.
-    pub(super) fn heads(&self) -> watch::Receiver<Position> {
-        self.head.subscribe()
+    /// Waits until the log is numbered past `after`.
+    pub(super) async fn wait_past(&self, after: Position) -> Result<Position, ReadError> {
+        let mut head = self.head.subscribe();
+        let mut broken = self.broken.subscribe();
+        tokio::select! {
+            reached = head.wait_for(|head| *head > after) => {
+                reached.map(|head| *head).map_err(|stopped| ReadError::Unavailable(stopped.into()))
+            }
+            broken = broken.wait_for(Option::is_some) => match broken.ok().and_then(|it| it.clone()) {
+                Some(broken) => Err(broken.into()),
+                None => Err(ReadError::Unavailable("the store is closed".into())),
+            }
+        }
+    }
+
+    /// Why the log cannot be followed any more, if that is so.
+    pub(super) fn failure(&self) -> Option<ReadError> {
+        self.broken.borrow().clone().map(ReadError::from)
     }
 
     /// Where a position is in the cluster's log.
@@ -186,13 +208,17 @@ impl Follower {
 
     /// The places, unless the log is broken.
     fn check(&self) -> Result<Checked<'_>, ReadError> {
-        let numbered = self.numbered();
-        match &numbered.broken {
-            Some(Broken { position, cause }) => {
-                Err(ReadError::Damaged { position: *position, cause: cause.clone() })
-            }
-            None => Ok(Checked(numbered)),
+        match self.failure() {
+            Some(broken) => Err(broken),
+            None => Ok(Checked(self.numbered())),
         }
+    }
+
+    fn break_off(&self, position: Position, cause: String) -> ReadError {
+        tracing::error!(%position, cause, "the log cannot be followed any more");
+        let broken = Broken { position, cause };
+        self.broken.send_replace(Some(broken.clone()));
+        broken.into()
     }
 
     /// Numbers a page, whose first event is the last that is numbered already.
@@ -209,7 +235,7 @@ impl Follower {
         {
             let cause = "the cluster no longer holds the event that was read there: its log was \
                          truncated, or it is another cluster";
-            return Err(numbered.break_off(cause.to_owned()));
+            return Err(self.break_off(numbered.places.head(), cause.to_owned()));
         }
         let again = again.filter(|_| last.is_none());
         let events: Vec<_> = again.into_iter().chain(events).collect();
@@ -217,7 +243,7 @@ impl Follower {
         for found in &events {
             if found.commit <= before {
                 let cause = format!("two events are at commit position {}", found.commit);
-                return Err(numbered.break_off(cause));
+                return Err(self.break_off(numbered.places.head(), cause));
             }
             before = found.commit;
         }
@@ -279,13 +305,6 @@ impl Numbered {
         if !still.is_empty() {
             self.waiting.insert(stream, still);
         }
-    }
-
-    fn break_off(&mut self, cause: String) -> ReadError {
-        let position = self.places.head();
-        tracing::error!(%position, cause, "the log cannot be followed any more");
-        self.broken = Some(Broken { position, cause: cause.clone() });
-        ReadError::Damaged { position, cause }
     }
 }
 
