@@ -127,7 +127,7 @@ async fn a_cancel_at_one_and_a_run_at_another_have_one_outcome() {
             Err(status) => {
                 applied += 1;
                 let told = tests::refusals::Refused::read(&status).reason;
-                let named = ["CANCEL_WINDOW_CLOSED", "PAYMENT_NOT_PENDING"];
+                let named = ["CANCEL_WINDOW_CLOSED", "NOT_PENDING"];
                 assert!(named.contains(&told.as_str()), "{status:?}");
                 assert_eq!(state, PaymentState::Applied);
             }
@@ -181,7 +181,7 @@ async fn the_books_are_kept_by_two_gateways_as_by_one() {
     assert!(again.replayed);
     assert_eq!(again.summary.unwrap(), run);
     let refused = refused(other.schedule("late", "a-1", "1.00", "2026-03-02").await);
-    assert_eq!(refused.reason, "PAYMENT_DATE_IN_PAST");
+    assert_eq!(refused.reason, "DATE_IN_PAST");
     agree(&one).await;
     agree(&other).await;
 }

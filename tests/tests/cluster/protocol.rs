@@ -135,7 +135,7 @@ async fn an_event_is_sent_byte_for_byte_with_its_ids_and_its_time() {
         assert_eq!((&event.data, &event.custom_metadata), (&ours.data, &ours.metadata));
         assert_eq!(event.metadata["type"], ours.r#type);
         assert_eq!(event.metadata["content-type"], "application/json");
-        assert_eq!(event.metadata["created"], "17725500000000000");
+        assert_eq!(event.metadata["created"], "17725464000000000");
         assert_eq!(event.stream_identifier.unwrap().stream_name, ours.stream.as_bytes());
         assert_eq!((event.commit_position, event.prepare_position), (ours.position, ours.position));
     }

@@ -38,7 +38,7 @@ await every.unsubscribe();
 try {
   await client.appendToStream("account-a-1", jsonEvent({ type: "Forged", data: {} }));
 } catch (error) {
-  answer.refused = error.name + ": " + error.message;
+  answer.refused = error.constructor.name + ": " + error.message;
 }
 await client.dispose();
 console.log(JSON.stringify(answer));

@@ -3,7 +3,7 @@ import json
 import sys
 
 from kurrentdbclient import KurrentDBClient, NewEvent, StreamState
-from kurrentdbclient.exceptions import KurrentDBClientException, NotFoundError
+from kurrentdbclient.exceptions import KurrentDBClientError, NotFoundError
 
 
 def seen(event):
@@ -30,7 +30,7 @@ answer["live"] = live
 try:
     client.append_to_stream("account-a-1", current_version=StreamState.ANY,
                             events=[NewEvent(type="Forged", data=b"{}")])
-except KurrentDBClientException as refused:
+except KurrentDBClientError as refused:
     answer["refused"] = type(refused).__name__ + ": " + str(refused)
 client.close()
 print(json.dumps(answer))
