@@ -116,6 +116,7 @@ pub struct Bound {
 impl Bound {
     /// Checks the settings and takes the address. Connections wait until [`serve`](Self::serve).
     pub async fn new(settings: Settings) -> Result<Self, ServeError> {
+        choose_cryptography();
         let address = settings.listen;
         if settings.tls.is_none() && !address.ip().is_loopback() {
             return Err(ServeError::PlaintextBeyondLoopback(address));
@@ -216,6 +217,13 @@ fn with_standard_services(
     services.add_service(reflection().build_v1().map_err(ServeError::Reflection)?);
     services.add_service(reflection().build_v1alpha().map_err(ServeError::Reflection)?);
     Ok(services.routes())
+}
+
+/// Makes `ring` what TLS is done with in this process, before the client of a cluster chooses
+/// another one: with two of them linked and none chosen, there is no TLS at all.
+pub fn choose_cryptography() {
+    // Somebody may have chosen already, which is as good.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
 }
 
 fn tls_config(files: &TlsFiles) -> Result<ServerTlsConfig, ServeError> {

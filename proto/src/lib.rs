@@ -60,6 +60,7 @@ mod generated {
     missing_docs,
     unreachable_pub,
     unused_qualifications,
+    clippy::large_enum_variant,
     clippy::pedantic,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,

@@ -116,7 +116,9 @@ impl Node {
 
 /// How a client is told to connect to a node that listens there.
 pub fn connection(address: SocketAddr) -> String {
-    format!("esdb://{address}?tls=false&discoveryInterval=1&gossipTimeout=2000&defaultDeadline=2000")
+    format!(
+        "esdb://{address}?tls=false&discoveryInterval=1&gossipTimeout=2000&defaultDeadline=2000"
+    )
 }
 
 /// Reads as the gateway does, and takes appends, one after another.

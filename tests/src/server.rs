@@ -84,8 +84,7 @@ impl Town {
         runner: bool,
     ) -> Self {
         let store = Some(connection.to_owned());
-        let settings =
-            ServiceSettings { store, runner, ..settings(data_dir.path(), instant(at)) };
+        let settings = ServiceSettings { store, runner, ..settings(data_dir.path(), instant(at)) };
         Self::run(data_dir, settings).await
     }
 

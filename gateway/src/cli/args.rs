@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::calendar::CalendarArgs;
-use super::copy_log;
 use super::client::{Service, accounts, audit, books, import, operations, payments, titles};
+use super::copy_log;
 use super::offline::{backup, export, inspect, projections, replay, restore, verify};
 use super::output::Output;
 use super::quote;

@@ -15,6 +15,7 @@ use super::output::Output;
 use super::render::document::Document;
 use super::render::view::{self, View};
 use super::{CliError, runtime};
+use crate::server::choose_cryptography;
 use crate::status::chain;
 
 /// How many events are read at once.
@@ -71,6 +72,7 @@ pub fn run(args: &CopyLogArgs, form: Output, out: &mut impl Write) -> Result<(),
 impl Side {
     async fn open(target: &str, writes: bool) -> Result<Self, CliError> {
         if Cluster::is_connection_string(target) {
+            choose_cryptography();
             let positions = tempfile::tempdir().map_err(CliError::io("a temporary directory"))?;
             let name = Cluster::shown(target);
             let failed = |error| CliError::Copy(format!("{name}: {}", chain(&error)));
@@ -107,11 +109,7 @@ impl Side {
 }
 
 /// Holds both logs against each other up to `until`, event for event, and hashes what they say.
-async fn compare(
-    from: &Side,
-    to: &Side,
-    until: Position,
-) -> Result<(Position, String), CliError> {
+async fn compare(from: &Side, to: &Side, until: Position) -> Result<(Position, String), CliError> {
     let mut hash = Sha256::new();
     let (mut after, mut left, mut right) = (Position::START, Vec::new(), Vec::new());
     while after < until {
@@ -136,8 +134,7 @@ async fn compare(
             }
         }
     }
-    let hash = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((after, hash))
+    Ok((after, ledger::hex::lower(hash.finalize())))
 }
 
 /// Every part with its length before it, so that no two logs read the same.

@@ -141,9 +141,7 @@ impl CliError {
                  writes to"
                     .to_owned(),
             ),
-            Self::Copy(_) => {
-                Some("run it again: it goes on where it stopped".to_owned())
-            }
+            Self::Copy(_) => Some("run it again: it goes on where it stopped".to_owned()),
             Self::Call(failure) => failure.hint(),
             Self::Usage(_)
             | Self::Io { .. }

@@ -7,7 +7,7 @@ mod query;
 use std::sync::Arc;
 
 use ledger::envelope::{Position, RecordedEvent};
-use ledger::store::EventStore;
+use ledger::store::{EventStore, ReadError};
 use proto::event_store::client::streams::read_resp::{
     CaughtUp, Checkpoint, Content, StreamNotFound, SubscriptionConfirmation,
 };
@@ -39,6 +39,26 @@ pub struct Reads {
     scale: Scale,
     shutdown: Shutdown,
     places: Arc<Semaphore>,
+}
+
+/// Why a read ends before its time.
+enum Stop {
+    /// The reader has gone, or has been told all there is.
+    Gone,
+    /// It is told why.
+    Because(Status),
+}
+
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Self {
+        Self::Because(unread(&error))
+    }
+}
+
+impl From<Status> for Stop {
+    fn from(status: Status) -> Self {
+        Self::Because(status)
+    }
 }
 
 impl Reads {
@@ -79,7 +99,7 @@ impl Reading {
             }
             () = out.closed() => {}
             done = self.all() => {
-                if let Err(Some(status)) = done {
+                if let Err(Stop::Because(status)) = done {
                     let _gone = out.send(Err(status)).await;
                 }
             }
@@ -87,7 +107,7 @@ impl Reading {
         drop(place);
     }
 
-    async fn all(&self) -> Result<(), Option<Status>> {
+    async fn all(&self) -> Result<(), Stop> {
         match self.query.extent {
             Extent::Forwards { after, count } => self.forwards(after, count).await,
             Extent::Backwards { from, count } => self.backwards(from, count).await,
@@ -95,12 +115,12 @@ impl Reading {
         }
     }
 
-    async fn forwards(&self, after: u64, count: u64) -> Result<(), Option<Status>> {
+    async fn forwards(&self, after: u64, count: u64) -> Result<(), Stop> {
         self.tell_if_missing().await?;
-        let until = self.line.last().await.map_err(status)?;
+        let until = self.line.last().await?;
         let (mut after, mut left) = (after, count);
         while after < until && left > 0 {
-            let page = self.line.page(after, PAGE_EVENTS).await.map_err(status)?;
+            let page = self.line.page(after, PAGE_EVENTS).await?;
             let Some(last) = page.last() else { break };
             after = self.line.number(last);
             for event in page {
@@ -112,13 +132,13 @@ impl Reading {
         Ok(())
     }
 
-    async fn backwards(&self, from: Option<u64>, count: u64) -> Result<(), Option<Status>> {
+    async fn backwards(&self, from: Option<u64>, count: u64) -> Result<(), Stop> {
         self.tell_if_missing().await?;
-        let last = self.line.last().await.map_err(status)?;
+        let last = self.line.last().await?;
         let (mut high, mut left) = (from.map_or(last, |from| from.min(last)), count);
         while high > 0 && left > 0 {
             let after = high.saturating_sub(PAGE_EVENTS);
-            let page = self.line.page(after, high.saturating_sub(after)).await.map_err(status)?;
+            let page = self.line.page(after, high.saturating_sub(after)).await?;
             for event in page.into_iter().rev() {
                 if left > 0 && self.send_wanted(event).await? {
                     left = left.saturating_sub(1);
@@ -130,8 +150,8 @@ impl Reading {
     }
 
     /// Never ends by itself: clients take an end for a fault, or spin.
-    async fn subscription(&self, after: Option<u64>) -> Result<(), Option<Status>> {
-        let last = self.line.last().await.map_err(status)?;
+    async fn subscription(&self, after: Option<u64>) -> Result<(), Stop> {
+        let last = self.line.last().await?;
         let mut after = after.unwrap_or(last);
         let subscription_id = ::uuid::Uuid::nil().to_string();
         let confirmation = SubscriptionConfirmation { subscription_id };
@@ -139,14 +159,14 @@ impl Reading {
         let mut live = false;
         loop {
             // What is committed after this is looked at again.
-            let seen = self.line.head().await.map_err(status)?;
-            let page = self.line.page(after, PAGE_EVENTS).await.map_err(status)?;
+            let seen = self.line.head().await?;
+            let page = self.line.page(after, PAGE_EVENTS).await?;
             let Some(last) = page.last() else {
                 if !live {
                     self.send(content(Content::CaughtUp(CaughtUp::default()))).await?;
                     live = true;
                 }
-                self.line.wait_past(seen).await.map_err(status)?;
+                self.line.wait_past(seen).await?;
                 continue;
             };
             let (number, position) = (self.line.number(last), last.position);
@@ -162,7 +182,7 @@ impl Reading {
     }
 
     /// Says how far the log was looked at, which a filter would hide.
-    async fn checkpoint(&self, position: Position) -> Result<(), Option<Status>> {
+    async fn checkpoint(&self, position: Position) -> Result<(), Stop> {
         let commit = self.scale.commit(position);
         let checkpoint =
             Checkpoint { commit_position: commit, prepare_position: commit, timestamp: None };
@@ -170,17 +190,17 @@ impl Reading {
     }
 
     /// That a stream does not exist is a message of its own, and the last one.
-    async fn tell_if_missing(&self) -> Result<(), Option<Status>> {
+    async fn tell_if_missing(&self) -> Result<(), Stop> {
         let Source::Stream(stream) = &self.query.source else { return Ok(()) };
-        if self.line.last().await.map_err(status)? > 0 {
+        if self.line.last().await? > 0 {
             return Ok(());
         }
         let stream_identifier = Some(identifier(stream.as_str()));
         self.send(content(Content::StreamNotFound(StreamNotFound { stream_identifier }))).await?;
-        Err(None)
+        Err(Stop::Gone)
     }
 
-    async fn send_wanted(&self, found: RecordedEvent) -> Result<bool, Option<Status>> {
+    async fn send_wanted(&self, found: RecordedEvent) -> Result<bool, Stop> {
         if !self.query.wanted.wants(&found)? {
             return Ok(false);
         }
@@ -189,12 +209,7 @@ impl Reading {
         Ok(true)
     }
 
-    async fn send(&self, response: ReadResp) -> Result<(), Option<Status>> {
-        self.out.send(Ok(response)).await.map_err(|_| None)
+    async fn send(&self, response: ReadResp) -> Result<(), Stop> {
+        self.out.send(Ok(response)).await.map_err(|_| Stop::Gone)
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn status(error: ledger::store::ReadError) -> Option<Status> {
-    Some(unread(&error))
 }

@@ -351,9 +351,8 @@ impl Notes for Cluster {
             let cause: super::BoxError = match self.wire.append(&stream, expected, &[event]).await {
                 Ok(_) => return Ok(()),
                 Err(Failure::Conflict(actual)) => {
-                    let stream = StreamName::new(stream).map_err(|error| {
-                        AppendError::Unavailable(error.into())
-                    })?;
+                    let stream = StreamName::new(stream)
+                        .map_err(|error| AppendError::Unavailable(error.into()))?;
                     return Err(AppendError::Conflict { stream, expected, actual });
                 }
                 Err(Failure::Unknown(cause)) => return Err(AppendError::Indeterminate(cause)),

@@ -141,7 +141,9 @@ fn success(version: Version, position: Position) -> AppendResp {
     let revision = version.0.saturating_sub(1);
     AppendResp {
         result: Some(Outcome::Success(Success {
-            current_revision_option: Some(success::CurrentRevisionOption::CurrentRevision(revision)),
+            current_revision_option: Some(success::CurrentRevisionOption::CurrentRevision(
+                revision,
+            )),
             position_option: Some(success::PositionOption::Position(position)),
         })),
     }

@@ -41,11 +41,9 @@ impl Fault {
                 metadata.insert("leader-endpoint-port", port.parse().unwrap());
                 status
             }
-            Self::AnswerLost
-            | Self::RequestLost
-            | Self::Hangs
-            | Self::Slow
-            | Self::Ends { .. } => Status::unavailable("the connection is gone"),
+            Self::AnswerLost | Self::RequestLost | Self::Hangs | Self::Slow | Self::Ends { .. } => {
+                Status::unavailable("the connection is gone")
+            }
         }
     }
 }
@@ -124,9 +122,8 @@ impl Faults {
 
     pub(super) fn next_append(&self, kinds: &[&str]) -> Option<Fault> {
         let mut appends = self.0.appends.lock().unwrap();
-        let meets = |kind: &Option<String>| {
-            kind.as_deref().is_none_or(|kind| kinds.contains(&kind))
-        };
+        let meets =
+            |kind: &Option<String>| kind.as_deref().is_none_or(|kind| kinds.contains(&kind));
         if let Some(place) = appends.iter().position(|(kind, _)| meets(kind)) {
             return appends.remove(place).map(|(_, fault)| fault);
         }

@@ -23,7 +23,10 @@ async fn what_one_gateway_wrote_the_other_knows_before_it_answers() {
     let node = Node::start().await;
     let (one, other) = two(&node).await;
     // Both have the account in memory, as absent.
-    assert_eq!(reason(one.schedule("early", "a-1", "1.00", "2026-03-03").await), "ACCOUNT_NOT_FOUND");
+    assert_eq!(
+        reason(one.schedule("early", "a-1", "1.00", "2026-03-03").await),
+        "ACCOUNT_NOT_FOUND"
+    );
     assert_eq!(reason(other.account("a-1").await), "ACCOUNT_NOT_FOUND");
     one.open(auto_loan("a-1")).await.unwrap();
     assert_eq!(other.account("a-1").await.unwrap().account_id, "a-1");
@@ -156,10 +159,8 @@ async fn a_gateway_that_is_started_again_goes_on_with_its_read_models() {
     let elsewhere = Node::start().await;
     let store = Some(elsewhere.connection());
     let at = tests::requests::instant(MORNING);
-    let settings = gateway::serve::ServiceSettings {
-        store,
-        ..tests::server::settings(files.path(), at)
-    };
+    let settings =
+        gateway::serve::ServiceSettings { store, ..tests::server::settings(files.path(), at) };
     let refused = gateway::serve::Service::start(settings).await.unwrap_err();
     assert!(matches!(refused, gateway::serve::ServiceError::Projections(_)), "{refused:?}");
 }

@@ -1,11 +1,11 @@
 //! The gateway's own log over the read protocol of EventStoreDB, message by message.
 
+use proto::event_store::client::streams::read_req::Options;
 use proto::event_store::client::streams::read_req::options::{
     AllOptions, CountOption, FilterOption, FilterOptions, Position, ReadDirection, StreamOption,
     StreamOptions, SubscriptionOptions, all_options::AllOption, filter_options,
     stream_options::RevisionOption,
 };
-use proto::event_store::client::streams::read_req::Options;
 use proto::event_store::client::streams::read_resp::Content;
 use proto::event_store::client::streams::streams_client::StreamsClient;
 use proto::event_store::client::streams::{AppendReq, DeleteReq, ReadReq, ReadResp};
@@ -143,8 +143,7 @@ async fn an_event_is_sent_byte_for_byte_with_its_ids_and_its_time() {
 
 fn filtered(filter: filter_options::Filter) -> Options {
     let window = Some(filter_options::Window::Max(32));
-    let filter =
-        FilterOptions { filter: Some(filter), window, checkpoint_interval_multiplier: 1 };
+    let filter = FilterOptions { filter: Some(filter), window, checkpoint_interval_multiplier: 1 };
     Options {
         filter_option: Some(FilterOption::Filter(filter)),
         ..all(AllOption::Start(Empty {}), ReadDirection::Forwards, u64::MAX)

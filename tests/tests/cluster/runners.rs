@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use chrono::Duration;
+use gateway::cycles::lease::Lease;
 use ledger::clock::Clock;
 use ledger::domain::rulebook::Rulebook;
 use ledger::engine::Engine;
 use ledger::store::{EventStore, Note, Notes as _};
-use gateway::cycles::lease::Lease;
 use tests::cluster::{Fault, Node};
 use tests::requests::{auto_loan, instant};
 use tests::server::Town;

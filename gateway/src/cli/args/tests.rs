@@ -189,6 +189,7 @@ fn call(cli: &Cli) -> Call {
         | Command::Inspect(_)
         | Command::Export(_)
         | Command::Backup(_)
+        | Command::CopyLog(_)
         | Command::Restore(_) => panic!("no verb of a service"),
     };
     call.unwrap()

@@ -38,7 +38,10 @@ enum Start {
     First,
     End,
     /// At an event: the number of it, and of the last one before it.
-    At { at: u64, before: u64 },
+    At {
+        at: u64,
+        before: u64,
+    },
 }
 
 impl Query {
@@ -121,7 +124,7 @@ fn counted(source: &Source, start: &Start, way: ReadDirection, count: u64) -> Ex
         }
         (ReadDirection::Backwards, Start::End) => Extent::Backwards { from: None, count },
         (ReadDirection::Backwards, Start::First) => {
-            let first = if *source == Source::All { 0 } else { 1 };
+            let first = u64::from(*source != Source::All);
             Extent::Backwards { from: Some(first), count }
         }
         (ReadDirection::Backwards, Start::At { at, before }) => {

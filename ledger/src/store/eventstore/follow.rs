@@ -300,7 +300,8 @@ impl Numbered {
             let own = waiter.own && !taken;
             taken |= own;
             // Nobody may be there to hear it.
-            let _heard = waiter.answer.send(if own { Verdict::Own(position) } else { Verdict::Others });
+            let _heard =
+                waiter.answer.send(if own { Verdict::Own(position) } else { Verdict::Others });
         }
         if !still.is_empty() {
             self.waiting.insert(stream, still);

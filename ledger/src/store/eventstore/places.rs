@@ -161,7 +161,10 @@ mod tests {
     use super::*;
 
     fn at(number: u64) -> Place {
-        Place { commit: number * 10, id: EventId::from_uuid(Uuid::from_u128(number.into())) }
+        Place {
+            commit: number.saturating_mul(10),
+            id: EventId::from_uuid(Uuid::from_u128(number.into())),
+        }
     }
 
     fn filled(path: &Path, count: u64) -> Places {
@@ -191,7 +194,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("positions");
         for hurt in [1, 7, 9] {
-            let mut places = filled(&path, 9);
+            let places = filled(&path, 9);
             places.file.write_all_at(&[0; RECORD], offset(Position(hurt))).unwrap();
             let mut places = Places::open(&path).unwrap();
             assert_eq!(places.head(), Position(hurt - 1));

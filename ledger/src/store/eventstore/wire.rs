@@ -120,8 +120,8 @@ impl Wire {
         let options = AppendToStreamOptions::default().stream_state(state);
         let events = events.iter().map(event_data).collect::<Vec<_>>();
         let stream = stream.to_owned();
-        let written = self
-            .call(move |client| async move {
+        let written =
+            self.call(move |client| async move {
                 client.append_to_stream(stream, &options, events).await
             })
             .await?;
@@ -257,7 +257,14 @@ fn failure_of(error: Error) -> Failure {
             Failure::NotDone(message.into())
         }
         // Aborted, past its deadline, or cut off: it may have been written all the same.
-        error => Failure::Unknown(error.into()),
+        error @ (Error::ServerError(_)
+        | Error::ConnectionClosed
+        | Error::DeadlineExceeded
+        | Error::Grpc { .. }
+        | Error::InternalParsingError(_)
+        | Error::InternalClientError
+        | Error::IllegalStateError(_)
+        | Error::ResourceAlreadyExists) => Failure::Unknown(error.into()),
     }
 }
 
