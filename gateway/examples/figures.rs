@@ -198,6 +198,8 @@ async fn open(data_dir: PathBuf) -> Outcome<()> {
             set_clock: None,
             runner: false,
             books: BooksMode::default(),
+            log: Options::default(),
+            scrub_rate: None,
         };
         let started = Instant::now();
         let service = Service::start(settings).await?;

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod esdb;
 pub mod limit;
 pub mod page;
+pub mod scrub;
 pub mod serve;
 pub mod server;
 pub mod services;

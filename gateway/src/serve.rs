@@ -5,6 +5,7 @@ mod log;
 mod ready;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{BooksMode, Engine, EngineError};
 use ledger::envelope::Position;
 use ledger::store::EventStore;
-use ledger::store::embedded::OpenError;
+use ledger::store::embedded::{OpenError, Options};
 use ledger::store::eventstore::OpenError as ClusterError;
 use projections::Projections;
 use projections::error::ProjectionError;
@@ -24,6 +25,7 @@ use tokio::task::{JoinError, JoinHandle};
 use crate::cycles::Cycles;
 use crate::cycles::lease::Lease;
 use crate::esdb;
+use crate::scrub::LogWatch;
 use crate::server::{Bound, Drained, Readiness, ServeError, Settings, Shutdown};
 use crate::services::Gateway;
 use crate::status::chain;
@@ -47,6 +49,10 @@ pub struct ServiceSettings {
     pub runner: bool,
     /// Who opens and closes accounting days.
     pub books: BooksMode,
+    /// How the log is opened.
+    pub log: Options,
+    /// How many bytes of the log the scrub reads a second; none turns it off.
+    pub scrub_rate: Option<NonZeroU64>,
 }
 
 /// Why the service did not start, or stopped.
@@ -103,8 +109,10 @@ pub struct Service {
     cycles: Cycles,
     engine: Engine,
     gateway: Gateway,
+    watched: LogWatch,
     shutdown: Shutdown,
     runner: bool,
+    scrub_rate: Option<NonZeroU64>,
 }
 
 impl Service {
@@ -117,7 +125,7 @@ impl Service {
         };
         let bound = Bound::new(settings.server).await?;
         let data_dir = settings.data_dir;
-        let log = Log::open(&data_dir, settings.store.as_deref()).await?;
+        let log = Log::open(&data_dir, settings.store.as_deref(), settings.log).await?;
         let clock = Arc::new(settings.set_clock.map_or(Clock::System, Clock::set_to));
         let port = log.port();
         let rules = Rulebook::built_in();
@@ -127,9 +135,23 @@ impl Service {
         let shutdown = Shutdown::default();
         let lease = Lease::new(&engine, bound.address());
         let cycles = Cycles::new(engine.clone(), reads.clone()).with_lease(lease);
-        let gateway = Gateway::new(engine.clone(), reads.clone(), cycles.clone(), shutdown.clone());
-        let runner = settings.runner;
-        Ok(Self { bound, eventstore, log, reads, cycles, engine, gateway, shutdown, runner })
+        let watched = LogWatch::new(log.embedded(), Arc::clone(engine.clock()));
+        let (watch, order) = (watched.clone(), shutdown.clone());
+        let gateway = Gateway::new(engine.clone(), reads.clone(), cycles.clone(), watch, order);
+        let (runner, scrub_rate) = (settings.runner, settings.scrub_rate);
+        Ok(Self {
+            bound,
+            eventstore,
+            log,
+            reads,
+            cycles,
+            engine,
+            gateway,
+            watched,
+            shutdown,
+            runner,
+            scrub_rate,
+        })
     }
 
     /// The address that was taken.
@@ -169,9 +191,14 @@ impl Service {
             let shutdown = self.shutdown.clone();
             tokio::spawn(async move { shutdown.asked().await })
         };
+        let scrub = self.scrub_rate.map(|rate| {
+            let watched = self.watched.clone();
+            tokio::spawn(watched.run_until(rate, self.shutdown.clone()))
+        });
         let watch = tokio::spawn(keep_readiness(
             self.engine.clone(),
             self.reads.clone(),
+            self.watched,
             readiness.clone(),
         ));
         let eventstore = self.eventstore.map(|bound| {
@@ -185,6 +212,10 @@ impl Service {
             Some(ended) => ended.await.unwrap_or(Ok(())),
             None => Ok(()),
         };
+        if let Some(scrub) = scrub {
+            // How it fared is in its findings.
+            let _ = scrub.await;
+        }
         let closed = self.reads.shutdown().await;
         let failure = self.log.failure();
         if ended.writer_stopped || failure.is_some() {

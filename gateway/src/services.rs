@@ -34,6 +34,7 @@ use tonic::{Request, Response, Status};
 use crate::convert::commands::{Asked, Mutation};
 use crate::convert::{FieldError, time};
 use crate::cycles::Cycles;
+use crate::scrub::LogWatch;
 use crate::server::{BATCH_MESSAGE_BYTES_MAX, Shutdown};
 use crate::status::{Failure, read_failure};
 use respond::Respond;
@@ -53,16 +54,23 @@ pub struct Gateway {
     engine: Engine,
     reads: Projections,
     cycles: Cycles,
+    log: LogWatch,
     shutdown: Shutdown,
     /// Room for readers of the log: they stay for longer than the call that started them.
     readings: Arc<Semaphore>,
 }
 
 impl Gateway {
-    /// The services over an engine and its read models.
-    pub fn new(engine: Engine, reads: Projections, cycles: Cycles, shutdown: Shutdown) -> Self {
+    /// The services over an engine, its read models and its log.
+    pub fn new(
+        engine: Engine,
+        reads: Projections,
+        cycles: Cycles,
+        log: LogWatch,
+        shutdown: Shutdown,
+    ) -> Self {
         let readings = Arc::new(Semaphore::new(audit::READINGS_MAX));
-        Self { engine, reads, cycles, shutdown, readings }
+        Self { engine, reads, cycles, log, shutdown, readings }
     }
 
     /// All services, ready to be served.

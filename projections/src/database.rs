@@ -7,10 +7,21 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
 use crate::columns::{key, position};
 use crate::error::{FeedError, Poison};
-use crate::fold::{Accounts, Batch, Decoded, Fold, FoldError};
-use crate::schema::{FOLD_VERSION, tables, views};
+use crate::fold::{Batch, Decoded, Fold, FoldError, Rows};
+use crate::schema::{FOLD_VERSION, INDEXES, tables, views};
 
 const STATEMENTS_KEPT: usize = 64;
+
+/// How many events are folded in one transaction, at most.
+const BATCH_EVENTS_MAX: usize = 4096;
+
+/// The same while a file is filled in bulk: an account and a payment are written once a
+/// transaction, however often they were touched.
+const BULK_BATCH_EVENTS_MAX: usize = 16_384;
+
+/// How many events are folded in bulk, at most: the keys of their payments are kept in memory, some
+/// 25 bytes each.
+const BULK_EVENTS_MAX: u64 = 16_000_000;
 
 /// How far a read database has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +53,26 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     Ok(database)
 }
 
+/// How a file is written that others read. NORMAL is enough for what can be rebuilt: a power cut may
+/// take the last transactions, but always rows and checkpoint together.
+const LIVE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+                    PRAGMA wal_autocheckpoint = 4000;";
+
+fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let database = Connection::open(path)?;
+    database.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    database.execute_batch("PRAGMA cache_size = -65536;")?;
+    Ok(database)
+}
+
+fn make_tables(database: &Connection) -> Result<(), rusqlite::Error> {
+    database.execute_batch("BEGIN")?;
+    database.execute_batch(&tables())?;
+    database.execute_batch(&views())?;
+    database.execute("INSERT INTO progress VALUES (1, ?1, 0, NULL)", [FOLD_VERSION])?;
+    database.execute_batch("COMMIT")
+}
+
 /// Events that are folded and not committed. Dropped, they were never there.
 #[derive(Debug)]
 pub(crate) struct Staged<'a> {
@@ -52,8 +83,8 @@ pub(crate) struct Staged<'a> {
 /// Why a batch was not folded.
 #[derive(Debug)]
 pub(crate) enum BatchError {
-    /// The event at that place in the batch cannot be folded.
-    Poison(usize, Poison),
+    /// One of the events cannot be folded.
+    Poison(Poison),
     /// The database failed.
     Database(rusqlite::Error),
 }
@@ -64,43 +95,78 @@ impl From<rusqlite::Error> for BatchError {
     }
 }
 
+impl From<FoldError> for BatchError {
+    fn from(error: FoldError) -> Self {
+        match error {
+            FoldError::Poison(cause) => Self::Poison(cause),
+            FoldError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+/// How many events a batch should have that begins after `after`, at most, where a file is filled in
+/// bulk up to `bulk`, or not at all.
+pub(crate) fn batch_events_max(after: Position, bulk: Option<Position>) -> usize {
+    let in_bulk = bulk.is_some_and(|until| after < until);
+    if in_bulk { BULK_BATCH_EVENTS_MAX } else { BATCH_EVENTS_MAX }
+}
+
 /// The one writer of a read database.
 #[derive(Debug)]
 pub(crate) struct Writer {
     database: Connection,
-    accounts: Accounts,
+    rows: Rows,
     position: Position,
+    /// Set while the file is filled in bulk: up to there.
+    bulk: Option<Position>,
 }
 
 impl Writer {
     /// Makes an empty read database.
     pub(crate) fn create(path: &Path) -> Result<Self, rusqlite::Error> {
-        let mut writer = Self::connect(path)?;
-        let transaction = writer.database.transaction()?;
-        transaction.execute_batch(&tables())?;
-        transaction.execute_batch(&views())?;
-        transaction.execute("INSERT INTO progress VALUES (1, ?1, 0, NULL)", [FOLD_VERSION])?;
-        transaction.commit()?;
-        Ok(writer)
+        let database = connect(path)?;
+        database.execute_batch(LIVE)?;
+        make_tables(&database)?;
+        database.execute_batch(INDEXES)?;
+        Ok(Self { database, rows: Rows::default(), position: Position::START, bulk: None })
+    }
+
+    /// Makes an empty read database that nobody reads before it holds `until`, and that is thrown
+    /// away if the process ends before: nothing is synced, and the indexes are made last.
+    pub(crate) fn create_in_bulk(path: &Path, until: Position) -> Result<Self, rusqlite::Error> {
+        if until == Position::START {
+            return Self::create(path);
+        }
+        let database = connect(path)?;
+        database.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")?;
+        make_tables(&database)?;
+        let bulk = Some(until.min(Position(BULK_EVENTS_MAX)));
+        Ok(Self { database, rows: Rows::without_indexes(), position: Position::START, bulk })
     }
 
     /// Opens a read database that is there.
     pub(crate) fn open(path: &Path) -> Result<Self, rusqlite::Error> {
-        let mut writer = Self::connect(path)?;
-        writer.position = checkpoint(&writer.database)?.position;
-        Ok(writer)
+        let database = connect(path)?;
+        database.execute_batch(LIVE)?;
+        let position = checkpoint(&database)?.position;
+        Ok(Self { database, rows: Rows::default(), position, bulk: None })
     }
 
-    /// NORMAL is enough for what can be rebuilt: a power cut may take the last transactions, but
-    /// always rows and checkpoint together.
-    fn connect(path: &Path) -> Result<Self, rusqlite::Error> {
-        let database = Connection::open(path)?;
-        database.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        database.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
-             PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;",
-        )?;
-        Ok(Self { database, accounts: Accounts::default(), position: Position::START })
+    /// Up to where the file is filled in bulk, if it is.
+    pub(crate) const fn bulk(&self) -> Option<Position> {
+        self.bulk
+    }
+
+    /// Makes the file what it would be if it had not been filled in bulk, and syncs all of it.
+    fn end_bulk(&mut self) -> Result<(), rusqlite::Error> {
+        // The sync at the end of the transaction covers what was written before it, too.
+        self.database.execute_batch("PRAGMA synchronous = FULL; PRAGMA threads = 2; BEGIN")?;
+        self.database.execute_batch(INDEXES)?;
+        self.database.execute_batch("COMMIT")?;
+        self.database.execute_batch(LIVE)?;
+        self.rows.indexed();
+        self.bulk = None;
+        Ok(())
     }
 
     /// The last position that was folded.
@@ -109,7 +175,7 @@ impl Writer {
     }
 
     /// Folds `batch` and moves the checkpoint, in one transaction. At an event that cannot be
-    /// folded, keeps those before it and stops there.
+    /// folded, keeps those before it, folded one by one, and stops there.
     pub(crate) fn apply(
         &mut self,
         batch: Batch,
@@ -118,19 +184,33 @@ impl Writer {
         let poison = match self.fold(&batch.events, &witness) {
             Ok(()) => batch.poison,
             Err(BatchError::Database(error)) => return Err(error.into()),
-            Err(BatchError::Poison(index, cause)) => {
-                let good = batch.events.get(..index).unwrap_or_default();
-                match self.fold(good, &witness) {
-                    Ok(()) => Some(cause),
-                    Err(BatchError::Database(error)) => return Err(error.into()),
-                    Err(BatchError::Poison(_, cause)) => Some(cause),
-                }
+            Err(BatchError::Poison(_)) => {
+                self.fold_singly(&batch.events, &witness)?.or(batch.poison)
             }
         };
+        if self.bulk.is_some_and(|until| self.position >= until || poison.is_some()) {
+            self.end_bulk()?;
+        }
         match poison {
             None => Ok(()),
             Some(cause) => Err(FeedError::Poisoned { position: self.position.next(), cause }),
         }
+    }
+
+    /// Folds one event a transaction, up to the first that cannot be folded, and tells why.
+    fn fold_singly(
+        &mut self,
+        events: &[Decoded],
+        witness: impl Fn(Position) -> Option<String>,
+    ) -> Result<Option<Poison>, rusqlite::Error> {
+        for event in events {
+            match self.fold(std::slice::from_ref(event), &witness) {
+                Ok(()) => {}
+                Err(BatchError::Database(error)) => return Err(error),
+                Err(BatchError::Poison(cause)) => return Ok(Some(cause)),
+            }
+        }
+        Ok(None)
     }
 
     fn fold(
@@ -143,7 +223,7 @@ impl Writer {
         match committed {
             Ok(position) => self.position = position,
             Err(error) => {
-                self.accounts.clear();
+                self.rows.clear(self.position);
                 return Err(error);
             }
         }
@@ -158,19 +238,16 @@ impl Writer {
     ) -> Result<Staged<'_>, BatchError> {
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.database.transaction_with_behavior(behavior)?;
-        let mut fold = Fold::new(&transaction, &mut self.accounts);
+        let mut fold = Fold::new(&transaction, &mut self.rows);
         let mut position = self.position;
-        for (index, event) in events.iter().enumerate() {
+        for event in events {
             if event.position != position.next() {
-                return Err(BatchError::Poison(index, Poison::Gap { after: position }));
+                return Err(BatchError::Poison(Poison::Gap { after: position }));
             }
             position = event.position;
-            fold.apply(event).map_err(|error| match error {
-                FoldError::Poison(cause) => BatchError::Poison(index, cause),
-                FoldError::Database(error) => BatchError::Database(error),
-            })?;
+            fold.apply(event)?;
         }
-        fold.flush()?;
+        fold.flush().map_err(FoldError::from)?;
         transaction
             .prepare_cached("UPDATE progress SET position = ?1, witness = ?2")?
             .execute(params![key(position), witness(position)])?;

@@ -54,7 +54,10 @@ pub enum Poison {
     /// An account was opened for the second time.
     #[error("account {0} was opened before")]
     AccountRepeated(AccountId),
-    /// What has a name of its own, such as a payment, was made for the second time.
+    /// A payment was made for the second time.
+    #[error("payment {0} was made before")]
+    PaymentRepeated(PaymentId),
+    /// What has a name of its own, such as a fee, was made for the second time.
     #[error("it repeats what is there: {0}")]
     Repeated(#[source] rusqlite::Error),
     /// The log is numbered without gaps, and this is one.

@@ -10,12 +10,9 @@ use ledger::store::{EventStore, Subscription};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
-use crate::database::Writer;
+use crate::database::{Writer, batch_events_max};
 use crate::error::{FeedError, QueryError};
 use crate::fold::Batch;
-
-/// How many events are read, and folded in one transaction, at most.
-pub(crate) const BATCH_EVENTS_MAX: usize = 4096;
 
 /// How many batches are read ahead.
 const BATCHES_AHEAD: usize = 2;
@@ -60,7 +57,7 @@ impl Feed {
         writer: Writer,
         witness: Option<Arc<dyn LogWitness>>,
     ) -> std::io::Result<Self> {
-        let position = writer.position();
+        let (position, bulk) = (writer.position(), writer.bulk());
         let (publish, progress) = watch::channel(Progress { position, failure: None });
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
         let gate = Arc::new(tokio::sync::Mutex::new(()));
@@ -75,7 +72,7 @@ impl Feed {
         let thread = std::thread::Builder::new()
             .name("projections".to_owned())
             .spawn(move || worker.run(batches))?;
-        let follower = tokio::spawn(follow(store, position, sender)).abort_handle();
+        let follower = tokio::spawn(follow(store, position, bulk, sender)).abort_handle();
         Ok(Self { progress, gate, ending, follower, thread: Mutex::new(Some(thread)) })
     }
 
@@ -137,12 +134,18 @@ impl Drop for Feed {
 }
 
 /// Reads and decodes ahead until the thread is gone, or the log cannot be read.
-async fn follow(store: Arc<dyn EventStore>, after: Position, batches: mpsc::Sender<Read>) {
-    let mut subscription = Subscription::new(store, after, BATCH_EVENTS_MAX);
+async fn follow(
+    store: Arc<dyn EventStore>,
+    mut after: Position,
+    bulk: Option<Position>,
+    batches: mpsc::Sender<Read>,
+) {
     loop {
-        let batch = match subscription.next().await {
+        let limit = batch_events_max(after, bulk);
+        let batch = match Subscription::new(Arc::clone(&store), after, limit).next().await {
             Err(error) => Err(FeedError::from(error)),
             Ok(events) => {
+                after = events.last().map_or(after, |last| last.position);
                 let decoded = tokio::task::spawn_blocking(move || Batch::decode(events)).await;
                 // It panicked, or the runtime goes down.
                 decoded.map_err(|_ended| FeedError::Ended)

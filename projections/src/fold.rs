@@ -1,7 +1,7 @@
 //! The fold: what one event changes in the tables.
 //!
-//! Account rows, daily ledger sums and window counts are gathered in memory and written once a
-//! transaction; payments and postings are written as they come.
+//! Account and payment rows, daily ledger sums and window counts are gathered in memory and written
+//! once a transaction; postings are written as they come.
 
 mod accounts;
 mod batch;
@@ -19,16 +19,17 @@ use ledger::codec::Fact;
 use ledger::domain::account::events::Event;
 use ledger::domain::journal::is_balanced;
 use ledger::domain::product::Product;
-use ledger::envelope::{Metadata, RecordedEvent};
+use ledger::envelope::{Metadata, Position, RecordedEvent};
 use ledger::ids::AccountId;
 use ledger::streams::Stream;
 use rusqlite::Connection;
 
 use crate::columns::{key, nanos};
 use crate::error::Poison;
-pub(crate) use accounts::Accounts;
+use accounts::Accounts;
 pub(crate) use batch::{Batch, Decoded};
 use ledger_days::LedgerDays;
+use payments::Payments;
 use refusals::Refused;
 use windows::Windows;
 pub(crate) use windows::minutes;
@@ -64,19 +65,44 @@ struct At {
     nanos: i64,
 }
 
+/// The rows that were touched lately, kept from one transaction to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    accounts: Accounts,
+    payments: Payments,
+}
+
+impl Rows {
+    /// For tables that are empty and have no indexes for now.
+    pub(crate) fn without_indexes() -> Self {
+        Self { payments: Payments::without_index(), ..Self::default() }
+    }
+
+    /// The tables have their indexes from now on.
+    pub(crate) fn indexed(&mut self) {
+        self.payments.indexed();
+    }
+
+    /// Forgets what was not committed, which goes up to `committed`.
+    pub(crate) fn clear(&mut self, committed: Position) {
+        self.accounts.clear();
+        self.payments.clear(key(committed));
+    }
+}
+
 /// The fold of one transaction.
 #[derive(Debug)]
 pub(crate) struct Fold<'a> {
     database: &'a Connection,
-    accounts: &'a mut Accounts,
+    rows: &'a mut Rows,
     ledger_days: LedgerDays,
     windows: Windows,
 }
 
 impl<'a> Fold<'a> {
-    pub(crate) fn new(database: &'a Connection, accounts: &'a mut Accounts) -> Self {
+    pub(crate) fn new(database: &'a Connection, rows: &'a mut Rows) -> Self {
         let (ledger_days, windows) = (LedgerDays::default(), Windows::default());
-        Self { database, accounts, ledger_days, windows }
+        Self { database, rows, ledger_days, windows }
     }
 
     /// Folds one event. After an error the transaction must be rolled back.
@@ -134,18 +160,18 @@ impl<'a> Fold<'a> {
             return Ok(());
         }
         if let Event::AccountOpened(opened) = event {
-            self.accounts.opened(database, id, opened, at)?;
+            self.rows.accounts.opened(database, id, opened, at)?;
         }
-        let row = self.accounts.row(database, id)?;
+        let row = self.rows.accounts.row(database, id)?;
         let (key, product) = (row.key(), row.product());
         self.detail((id, key, product), event, at)?;
         if let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) {
-            payments::reallocate(database, &posting.reallocated, at)?;
+            self.rows.payments.reallocate(database, &posting.reallocated, at)?;
             charge_offs::restate(database, &posting.charge_offs, at)?;
             let of = (key, product, recorded.kind.as_str());
             self.ledger_days.post(database, of, posting, effective, at)?;
         }
-        self.accounts.follow(database, id, event, at)
+        self.rows.accounts.follow(database, id, event, at)
     }
 
     /// Writes down what happened beside the account's own row.
@@ -155,21 +181,17 @@ impl<'a> Fold<'a> {
         event: &Event,
         at: At,
     ) -> Result<(), FoldError> {
-        let (database, windows) = (self.database, &mut self.windows);
-        let account = (key, product);
+        let database = self.database;
         match event {
-            Event::PaymentScheduled(event) => {
-                payments::scheduled(database, windows, account, event, at)
+            Event::PaymentScheduled(_)
+            | Event::PaymentCancelled(_)
+            | Event::PaymentApplied(_)
+            | Event::PaymentReceived(_)
+            | Event::PaymentReturned(_)
+            | Event::PaymentReinstated(_) => {
+                let windows = &mut self.windows;
+                self.rows.payments.follow(database, windows, (key, product), event, at)
             }
-            Event::PaymentCancelled(event) => {
-                payments::cancelled(database, windows, product, event, at)
-            }
-            Event::PaymentApplied(event) => {
-                payments::applied(database, windows, product, event, at)
-            }
-            Event::PaymentReceived(event) => payments::received(database, account, event, at),
-            Event::PaymentReturned(event) => payments::returned(database, event, at),
-            Event::PaymentReinstated(event) => payments::reinstated(database, event, at),
             Event::FeeAssessed(event) => fees::assessed(database, key, event, at),
             Event::FeeWaived(event) => fees::waived(database, event, at),
             Event::AccountChargedOff(event) => charge_offs::charged_off(database, key, event, at),
@@ -194,7 +216,8 @@ impl<'a> Fold<'a> {
 
     /// Writes what was gathered.
     pub(crate) fn flush(self) -> Result<(), rusqlite::Error> {
-        self.accounts.flush(self.database)?;
+        self.rows.accounts.flush(self.database)?;
+        self.rows.payments.flush(self.database)?;
         self.ledger_days.flush(self.database)?;
         self.windows.flush(self.database)
     }

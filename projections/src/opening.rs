@@ -63,12 +63,14 @@ fn prepare(
     witness: Option<&dyn LogWitness>,
 ) -> Result<Prepared, ProjectionError> {
     generation::make_folder(folder)?;
+    let anew = || in_bulk(folder, head);
     match find(folder, head, witness) {
         Ok(Found::Live(prepared)) => Ok(prepared),
         Ok(Found::Nothing) => {
-            let prepared = empty(folder, false)?;
-            generation::point_at(folder, prepared.number)?;
-            Ok(prepared)
+            let (number, path) = next_file(folder)?;
+            let writer = Writer::create(&path)?;
+            generation::point_at(folder, number)?;
+            Ok(Prepared { number, path, writer, anew: false })
         }
         Ok(Found::OtherFold(found)) => {
             tracing::info!(
@@ -76,11 +78,11 @@ fn prepare(
                 expected = FOLD_VERSION,
                 "the read models were folded by another version and are built anew"
             );
-            empty(folder, true)
+            anew()
         }
         Err(error) if is_unreadable(&error) => {
             tracing::warn!(%error, "the read models cannot be read and are built anew");
-            empty(folder, true)
+            anew()
         }
         Err(error) => Err(error),
     }
@@ -113,11 +115,16 @@ fn find(
     Ok(Found::Live(Prepared { number, path, writer, anew: false }))
 }
 
-fn empty(folder: &Path, anew: bool) -> Result<Prepared, ProjectionError> {
+/// An empty file that catches up in bulk before it serves.
+fn in_bulk(folder: &Path, head: Position) -> Result<Prepared, ProjectionError> {
+    let (number, path) = next_file(folder)?;
+    let writer = Writer::create_in_bulk(&path, head)?;
+    Ok(Prepared { number, path, writer, anew: true })
+}
+
+fn next_file(folder: &Path) -> Result<(u64, PathBuf), ProjectionError> {
     let number = generation::next(folder)?;
-    let path = generation::file(folder, number);
-    let writer = Writer::create(&path)?;
-    Ok(Prepared { number, path, writer, anew })
+    Ok((number, generation::file(folder, number)))
 }
 
 /// Is it what is stored that is wrong, so that another look at it cannot help? All of it is in the

@@ -134,7 +134,7 @@ impl Run {
         self.report.send_modify(|progress| progress.head = head);
         let path = generation::file(&self.shared.folder, self.number);
         let file = path.clone();
-        let created = blocking(move || Ok(Writer::create(&file)?)).await;
+        let created = blocking(move || Ok(Writer::create_in_bulk(&file, head)?)).await;
         let started = created.and_then(|writer| {
             let (store, witness) = (&self.shared.store, self.shared.witness.as_ref());
             start(self.number, path.clone(), writer, store, witness)

@@ -69,6 +69,9 @@ pub(crate) fn ledger_columns(separator: &str, each: impl Fn(&str) -> String) -> 
     columns.collect::<Vec<_>>().join(separator)
 }
 
+/// The statements that make the indexes.
+pub(crate) const INDEXES: &str = include_str!("schema/indexes.sql");
+
 /// The statements that make the tables.
 pub(crate) fn tables() -> String {
     let ledger = ledger_columns(",\n    ", |column| format!("{column} INTEGER NOT NULL"));

@@ -10,9 +10,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
-use crate::database::{Writer, checkpoint, open_reader};
+use crate::database::{Writer, batch_events_max, checkpoint, open_reader};
 use crate::error::ProjectionError;
-use crate::feed::BATCH_EVENTS_MAX;
 use crate::fold::Batch;
 use crate::generation;
 use crate::opening::check;
@@ -84,9 +83,12 @@ pub async fn verify(store: Arc<dyn EventStore>, data: &Path) -> Result<Report, P
     check(&at, store.head().await?, None)?;
     let scratch = Scratch(folder.join(format!("verify-{}.db", std::process::id())));
     generation::remove(&scratch.0);
-    let mut writer = Writer::create(&scratch.0)?;
+    // Never looked up by anything but keys, so that it needs no indexes.
+    let bulk = Position(u64::MAX);
+    let mut writer = Writer::create_in_bulk(&scratch.0, bulk)?;
     while writer.position() < at.position {
-        let mut events = store.read_all(writer.position(), BATCH_EVENTS_MAX).await?;
+        let limit = batch_events_max(writer.position(), Some(bulk));
+        let mut events = store.read_all(writer.position(), limit).await?;
         events.retain(|event| event.position <= at.position);
         writer.apply(Batch::decode(events), |_| None)?;
     }

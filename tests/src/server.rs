@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use gateway::serve::{Service, ServiceError, ServiceSettings};
 use gateway::server::{Drained, Settings, Shutdown};
 use ledger::engine::BooksMode;
+use ledger::store::embedded::Options;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -36,6 +37,8 @@ pub fn settings(data_dir: &Path, at: DateTime<Utc>) -> ServiceSettings {
         set_clock: Some(at),
         runner: false,
         books: BooksMode::default(),
+        log: Options::default(),
+        scrub_rate: None,
     }
 }
 
@@ -85,7 +88,7 @@ impl Town {
     ) -> Self {
         let store = Some(connection.to_owned());
         let settings = ServiceSettings { store, runner, ..settings(data_dir.path(), instant(at)) };
-        Self::run(data_dir, settings).await
+        Self::with(data_dir, settings).await
     }
 
     /// A fresh service that also serves the read protocol of EventStoreDB, and where it does.
@@ -116,10 +119,11 @@ impl Town {
         books: BooksMode,
     ) -> Self {
         let settings = ServiceSettings { runner, books, ..settings(data_dir.path(), at) };
-        Self::run(data_dir, settings).await
+        Self::with(data_dir, settings).await
     }
 
-    async fn run(data_dir: Arc<TempDir>, settings: ServiceSettings) -> Self {
+    /// A service as it is to be, on the directory that its settings name.
+    pub async fn with(data_dir: Arc<TempDir>, settings: ServiceSettings) -> Self {
         Self::of(data_dir, Service::start(settings).await.unwrap()).await
     }
 

@@ -142,6 +142,16 @@ impl CliError {
                     .to_owned(),
             ),
             Self::Copy(_) => Some("run it again: it goes on where it stopped".to_owned()),
+            Self::Log(
+                OpenError::EndMissing { .. }
+                | OpenError::HeadDiffers { .. }
+                | OpenError::HeadUnreadable { .. }
+                | OpenError::LogGone { .. },
+            ) => Some(
+                "put the log back that belongs here, or restore a backup into an empty directory; \
+                 only if the log is right as it is, remove the file HEAD"
+                    .to_owned(),
+            ),
             Self::Call(failure) => failure.hint(),
             Self::Usage(_)
             | Self::Io { .. }
@@ -240,7 +250,11 @@ fn service_hint(error: &ServiceError) -> Option<String> {
 
 const fn exit_code_of(error: &OpenError) -> u8 {
     match error {
-        OpenError::Damaged { .. } => 3,
+        OpenError::Damaged { .. }
+        | OpenError::EndMissing { .. }
+        | OpenError::HeadDiffers { .. }
+        | OpenError::HeadUnreadable { .. }
+        | OpenError::LogGone { .. } => 3,
         OpenError::Missing { .. } => 4,
         OpenError::NotEmpty { .. } => 5,
         OpenError::DirectoryInUse { .. } => 7,

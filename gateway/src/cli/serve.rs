@@ -1,9 +1,11 @@
 //! `payledger serve`: the service in the foreground, until a signal stops it.
 
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use ledger::engine::BooksMode;
+use ledger::store::embedded::Options;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -11,6 +13,9 @@ use super::CliError;
 use super::serve_args::{Books, ServeArgs};
 use crate::serve::{Service, ServiceError, ServiceSettings};
 use crate::server::{Drained, Settings, Shutdown, TlsFiles};
+
+/// The unit of rates.
+const MIB: u64 = 1024 * 1024;
 
 /// Serves. Says on standard output where it listens, once it does; logs to standard error.
 pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<(), CliError> {
@@ -76,6 +81,8 @@ fn settings(args: &ServeArgs) -> ServiceSettings {
             Books::Automatic => BooksMode::Automatic,
             Books::Manual => BooksMode::Manual,
         },
+        log: Options::default(),
+        scrub_rate: NonZeroU64::new(args.scrub_rate.saturating_mul(MIB)),
     }
 }
 

@@ -23,13 +23,27 @@ pub(super) enum Log {
 
 impl Log {
     /// Opens the cluster that `store` names, or the log in `data_dir`.
-    pub(super) async fn open(data_dir: &Path, store: Option<&str>) -> Result<Self, ServiceError> {
-        let Some(store) = store else { return embedded(data_dir).await.map(Self::Embedded) };
+    pub(super) async fn open(
+        data_dir: &Path,
+        store: Option<&str>,
+        options: Options,
+    ) -> Result<Self, ServiceError> {
+        let Some(store) = store else {
+            return embedded(data_dir, options).await.map(Self::Embedded);
+        };
         if Embedded::is_in(data_dir) {
             return Err(ServiceError::LogBeside(data_dir.to_owned()));
         }
         let failed = |cause| ServiceError::Cluster { store: Cluster::shown(store), cause };
         Ok(Self::Cluster(Arc::new(Cluster::open(store, data_dir).await.map_err(failed)?)))
+    }
+
+    /// The file, if that is what it is.
+    pub(super) fn embedded(&self) -> Option<Arc<Embedded>> {
+        match self {
+            Self::Embedded(log) => Some(log.clone()),
+            Self::Cluster(_) => None,
+        }
     }
 
     /// The log as the engine and the read models use it.
@@ -65,12 +79,12 @@ impl Log {
     }
 }
 
-async fn embedded(data_dir: &Path) -> Result<Arc<Embedded>, ServiceError> {
+async fn embedded(data_dir: &Path, options: Options) -> Result<Arc<Embedded>, ServiceError> {
     if !Embedded::is_in(data_dir) {
         Projections::refuse_without_log(data_dir)?;
     }
     let folder = data_dir.to_owned();
-    let opening = move || Embedded::open(&folder, Options::default());
+    let opening = move || Embedded::open(&folder, options);
     let opened = tokio::task::spawn_blocking(opening).await;
     let opened = opened.map_err(|fault| ServiceError::Task(fault.to_string()))?;
     let failed = |cause| ServiceError::Log { data_dir: data_dir.to_owned(), cause };

@@ -6,6 +6,7 @@ use ledger::engine::Engine;
 use ledger::envelope::Position;
 use projections::{Progress, Projections};
 
+use crate::scrub::LogWatch;
 use crate::server::Readiness;
 
 /// How far the read models may be behind the log: a few large batches. Reads that must not be
@@ -16,7 +17,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Says whether the service is ready, for as long as it runs. It is not before the read models hold
 /// what the log held at the start.
-pub(super) async fn keep_readiness(engine: Engine, models: Projections, health: Readiness) {
+pub(super) async fn keep_readiness(
+    engine: Engine,
+    models: Projections,
+    log: LogWatch,
+    health: Readiness,
+) {
     if let Ok(head) = engine.store().head().await {
         // A feed that has stopped is seen below.
         let _ = models.wait_for(head).await;
@@ -34,6 +40,7 @@ pub(super) async fn keep_readiness(engine: Engine, models: Projections, health: 
             last_said = ready;
         }
         health.set(ready).await;
+        health.set_log(log.findings().damage.is_none()).await;
     }
 }
 

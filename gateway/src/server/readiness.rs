@@ -9,6 +9,9 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::{HealthReporter, HealthService};
 
+/// The name by which probes ask for the log.
+const LOG: &str = "log";
+
 /// Whether the server is ready. Not until told, and never again once it drains.
 #[derive(Debug, Clone)]
 pub struct Readiness {
@@ -38,6 +41,12 @@ impl Readiness {
         }
     }
 
+    /// Says whether the log is free of known damage. That is a name of its own: with damage the
+    /// server stays ready, since no other could answer better, and most of it can be answered.
+    pub async fn set_log(&self, whole: bool) {
+        self.reporter.set_service_status(LOG, status(whole)).await;
+    }
+
     /// Says that the server is not ready, for good.
     pub(super) async fn drain(&self) {
         let mut draining = self.draining.lock().await;
@@ -51,11 +60,14 @@ impl Readiness {
     }
 
     async fn report(&self, ready: bool) {
-        let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
         for service in self.services.iter() {
-            self.reporter.set_service_status(service, status).await;
+            self.reporter.set_service_status(service, status(ready)).await;
         }
     }
+}
+
+const fn status(good: bool) -> ServingStatus {
+    if good { ServingStatus::Serving } else { ServingStatus::NotServing }
 }
 
 /// The names that probes may ask for: the empty one for the whole server, and every service's.

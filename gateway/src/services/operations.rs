@@ -78,6 +78,39 @@ impl OperationsService for Gateway {
         }))
     }
 
+    async fn get_log_status(
+        &self,
+        _: Request<wire::GetLogStatusRequest>,
+    ) -> Result<Response<wire::GetLogStatusResponse>, Status> {
+        let (witness, found) = (self.log.head(), self.log.findings());
+        let head = self.engine.store().head().await.map_err(Failure::from)?;
+        let state = match (&found.damage, &found.whole) {
+            (Some(_), _) => wire::LogState::Damaged,
+            (None, Some(_)) => wire::LogState::Whole,
+            (None, None) => wire::LogState::Unchecked,
+        };
+        let scrub = found.under_way.map(|(position, target)| wire::ScrubProgress {
+            position: position.0,
+            target_position: target.0,
+        });
+        let damage = found.damage.map(|damage| wire::LogDamage {
+            position: damage.position.0,
+            message: damage.cause,
+            found_time: Some(instant_to_wire(damage.found_at)),
+        });
+        Ok(Response::new(wire::GetLogStatusResponse {
+            state: state.into(),
+            log_id: witness.as_ref().map_or_else(String::new, |head| head.log_id.to_string()),
+            head_position: witness.as_ref().map_or(head, |head| head.position).0,
+            chain: witness.map_or_else(String::new, |head| head.chain.to_string()),
+            scrub,
+            whole_position: found.whole.map_or(0, |(position, _)| position.0),
+            whole_time: found.whole.map(|(_, ended)| instant_to_wire(ended)),
+            damage,
+            read_time: Some(self.read_time()),
+        }))
+    }
+
     async fn get_trial_balance(
         &self,
         request: Request<wire::GetTrialBalanceRequest>,

@@ -4,10 +4,13 @@
 //! be out of balance. Each line has its own effective date, since one return touches several.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::NaiveDate;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::ser::SerializeSeq as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::money::{Money, total};
 use super::product::Channel;
@@ -108,8 +111,7 @@ impl LedgerAccount {
 ///
 /// Stored as a short array, `["1020","310.00"]`, with a date behind where the line's effective date
 /// is not the event's own: `["1110","62.00","2026-04-01"]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "StoredLine", into = "StoredLine")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
     /// The account of the general ledger.
     pub account: LedgerAccount,
@@ -119,30 +121,40 @@ pub struct Line {
     pub effective: Option<NaiveDate>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum StoredLine {
-    Short(LedgerAccount, Money),
-    Dated(LedgerAccount, Money, NaiveDate),
-}
-
-impl From<StoredLine> for Line {
-    fn from(stored: StoredLine) -> Self {
-        match stored {
-            StoredLine::Short(account, amount) => Self { account, amount, effective: None },
-            StoredLine::Dated(account, amount, date) => {
-                Self { account, amount, effective: Some(date) }
-            }
+impl Serialize for Line {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut array = to.serialize_seq(Some(if self.effective.is_some() { 3 } else { 2 }))?;
+        array.serialize_element(&self.account)?;
+        array.serialize_element(&self.amount)?;
+        if let Some(date) = &self.effective {
+            array.serialize_element(date)?;
         }
+        array.end()
     }
 }
 
-impl From<Line> for StoredLine {
-    fn from(line: Line) -> Self {
-        match line.effective {
-            None => Self::Short(line.account, line.amount),
-            Some(date) => Self::Dated(line.account, line.amount, date),
-        }
+impl<'de> Deserialize<'de> for Line {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_seq(StoredLine)
+    }
+}
+
+/// Reads the short array. An untagged enum would do it too, at several times the cost, and lines
+/// are most of what a replay reads.
+struct StoredLine;
+
+impl<'de> Visitor<'de> for StoredLine {
+    type Value = Line;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an account, an amount, and perhaps a date")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Line, A::Error> {
+        let missing = |place| A::Error::invalid_length(place, &self);
+        let account = array.next_element()?.ok_or_else(|| missing(0))?;
+        let amount = array.next_element()?.ok_or_else(|| missing(1))?;
+        Ok(Line { account, amount, effective: array.next_element()? })
     }
 }
 

@@ -1,10 +1,14 @@
 //! Money and rates: exact decimals that cannot be built wrong.
 
+mod text;
+
 use std::fmt;
 use std::str::FromStr;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
+
+use text::decimal_text;
 
 /// The most that one ACH entry can carry: ten digits of cents (Nacha entry detail, field 6).
 pub const AMOUNT_MAX: Amount = Amount(Decimal::from_parts(1_410_065_407, 2, 0, false, 2));
@@ -97,8 +101,7 @@ impl fmt::Display for Currency {
 /// assert!("0".parse::<Amount>().is_err());
 /// assert!("1.005".parse::<Amount>().is_err());
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(Decimal);
 
 impl Amount {
@@ -126,8 +129,7 @@ impl Amount {
 /// assert_eq!((a + b).to_string(), "10.25");
 /// assert!("10.505".parse::<Money>().is_err());
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money(Decimal);
 
 impl Default for Money {
@@ -146,7 +148,7 @@ impl Money {
     /// Takes a decimal with at most two decimals and a magnitude that additions cannot overflow.
     pub fn new(value: Decimal) -> Result<Self, MoneyError> {
         let mut value = value;
-        if value.normalize().scale() > 2 {
+        if value.scale() > 2 && value.normalize().scale() > 2 {
             return Err(MoneyError::OverPrecise(value));
         }
         if value.abs() >= MONEY_LIMIT {
@@ -264,8 +266,7 @@ impl From<Amount> for Money {
 }
 
 /// A yearly rate as a decimal fraction with at most six decimals: 5.75 % is `0.0575`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate(Decimal);
 
 impl Rate {
@@ -287,8 +288,7 @@ impl Rate {
 
 /// Less than a cent of interest, with its sign and at most eight decimals: what a former servicer
 /// had accrued and not posted when an account was boarded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Carry(Decimal);
 
 impl Carry {
@@ -305,60 +305,6 @@ impl Carry {
     pub const fn decimal(self) -> Decimal {
         self.0
     }
-}
-
-fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
-    let plain = !text.is_empty()
-        && text.len() <= 30
-        && text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
-    if !plain {
-        return Err(MoneyError::NotDecimal(text.to_owned()));
-    }
-    Decimal::from_str_exact(text).map_err(|_| MoneyError::NotDecimal(text.to_owned()))
-}
-
-macro_rules! decimal_text {
-    ($type:ident, $describe:literal, $pattern:literal) => {
-        impl FromStr for $type {
-            type Err = MoneyError;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Self::new(parse_decimal(text)?)
-            }
-        }
-
-        impl TryFrom<String> for $type {
-            type Error = MoneyError;
-
-            fn try_from(text: String) -> Result<Self, Self::Error> {
-                text.parse()
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(value: $type) -> Self {
-                value.to_string()
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-
-        impl schemars::JsonSchema for $type {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($type).into()
-            }
-
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({
-                    "type": "string", "description": $describe, "pattern": $pattern
-                })
-            }
-        }
-    };
 }
 
 decimal_text!(Amount, "US dollars above zero, two decimals", r"^\d+\.\d{2}$");

@@ -7,12 +7,18 @@ mod backup;
 mod block;
 mod chain;
 mod checkpoint;
+mod chunks;
 mod fault;
 mod file;
 mod group;
+mod head_file;
 mod index;
+mod index_file;
+mod keeper;
 mod lock;
 mod reader;
+mod recovery;
+mod scrub;
 mod verify;
 mod witness;
 mod writer;
@@ -30,6 +36,7 @@ pub use chain::{ChainHash, ChainHashError};
 pub use fault::OpenError;
 pub use file::FORMAT;
 pub use reader::READERS_MAX;
+pub use scrub::{Scrub, ScrubStep};
 pub use verify::{Report, verify, verify_file, verify_with};
 pub use witness::{Witness, WitnessError};
 pub use writer::{COMMIT_EVENTS_FULL, QUEUE_BYTES_MAX, WriterFailure};
@@ -40,12 +47,14 @@ use chain::{Head, scan};
 use checkpoint::Checkpoints;
 use file::{Access, LOG_FILE};
 use index::Index;
+use keeper::{Keeper, Kept};
 pub(super) use lock::DirectoryLock;
 use reader::Reader;
+use recovery::Recovered;
 use writer::{Answers, Job, Writer};
 
 /// How to open a log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// The id that a new log gets. Without one SQLite draws a random one. A log that is there keeps
     /// its own.
@@ -53,7 +62,21 @@ pub struct Options {
     /// The most pages, of 4096 bytes, that the file may have. A commit that needs more fails as on
     /// a full disk.
     pub pages_max: Option<u32>,
+    /// How many events at the log's end are checked at every opening, at least. What lies before
+    /// them is taken from the index on the disk if there is one, which is worth writing down only
+    /// for a log that is longer.
+    pub tail_events: u64,
 }
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { log_id: None, pages_max: None, tail_events: TAIL_EVENTS }
+    }
+}
+
+/// More events than the write-ahead log holds: what a fault while it was copied into the file can
+/// have touched.
+const TAIL_EVENTS: u64 = 65_536;
 
 /// The store over one data directory.
 ///
@@ -73,6 +96,7 @@ struct Writing {
     jobs: Option<mpsc::UnboundedSender<Job>>,
     room: Arc<Semaphore>,
     thread: Option<JoinHandle<()>>,
+    keeper: Keeper,
     _lock: DirectoryLock,
 }
 
@@ -84,26 +108,14 @@ impl Embedded {
 
     /// Opens the log in `directory` for this process alone, and makes both if they are not there.
     ///
-    /// Reads and checks the whole log once; blocks meanwhile.
+    /// Reads and checks the end of the log; all of it if no index was written down that fits. A log
+    /// that `HEAD` knows more of, or otherwise, is refused. Blocks meanwhile.
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
         fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
         let lock = DirectoryLock::take(directory)?;
         let path = directory.join(LOG_FILE);
-        if !path.try_exists().map_err(OpenError::io(&path))? {
-            let wal = file::beside(&path, "-wal");
-            if wal.exists() {
-                let cause = format!("{LOG_FILE} is gone, but {} is there", wal.display());
-                return Err(OpenError::Damaged { position: Position::START.next(), cause });
-            }
-            file::create(&path, options.log_id)?;
-        }
-        let connection = file::open_writer(&path, options.pages_max)?;
-        let log_id = file::log_id(&connection, &path)?;
-        let mut index = Index::default();
-        let scanned = scan(&connection, log_id, |event| {
-            index.add(event.stream, event.version, event.position)
-        });
-        let (head, _) = scanned.map_err(|fault| fault.into_open(&path))?;
+        let (connection, recovered) = recovery::open(directory, &path, options)?;
+        let Recovered { log_id, index, head, indexed } = recovered;
         // What a writer left in the write-ahead log after a sync that failed is written and synced
         // anew here, before anything is built on it.
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -112,6 +124,10 @@ impl Embedded {
         let checkpoints = Checkpoints::start(&path)?;
         let reader = Arc::new(Reader::new(path.clone(), Access::Shared, log_id, index));
         let (publish, head) = watch::channel(head);
+        let (directory, tail_events) = (directory.to_owned(), options.tail_events);
+        let (reader_too, head_too) = (Arc::clone(&reader), head.clone());
+        let kept = Kept { directory, reader: reader_too, head: head_too, indexed, tail_events };
+        let keeper = Keeper::start(kept)?;
         let failure = Arc::new(OnceLock::new());
         let (jobs, queue) = mpsc::unbounded_channel();
         let (reader_too, failure_too) = (Arc::clone(&reader), Arc::clone(&failure));
@@ -121,6 +137,7 @@ impl Embedded {
             jobs: Some(jobs),
             room: Arc::new(Semaphore::new(usize::try_from(QUEUE_BYTES_MAX).unwrap_or(usize::MAX))),
             thread: Some(thread),
+            keeper,
             _lock: lock,
         };
         Ok(Self { reader, head, writing: Some(writing), failure })
@@ -151,8 +168,7 @@ impl Embedded {
 
     /// The position of the last durable event, and the chain's value there.
     pub fn head_witness(&self) -> Witness {
-        let head = *self.head.borrow();
-        Witness { log_id: self.reader.log_id, position: head.position, chain: head.chain }
+        self.head.borrow().witness(self.reader.log_id)
     }
 
     /// The chain's value after the last durable event.
@@ -169,6 +185,11 @@ impl Embedded {
     /// Checks that the log still holds what `witness` was taken from. Blocks for one indexed read.
     pub fn confirm(&self, witness: &Witness) -> Result<(), WitnessError> {
         self.reader.confirm(witness, *self.head.borrow())
+    }
+
+    /// Begins a pass over everything that the log holds now, to find damage before a reader does.
+    pub fn scrub(&self) -> Scrub {
+        Scrub::new(Arc::clone(&self.reader), *self.head.borrow())
     }
 
     /// How many streams the log holds.
@@ -277,6 +298,7 @@ impl Drop for Embedded {
         {
             tracing::error!("the log's writer panicked");
         }
+        writing.keeper.stop();
     }
 }
 

@@ -1,265 +1,278 @@
-//! Payment rows: written as their events come. A row's key is the position of its first event.
+//! Payment rows: loaded when they are touched, folded in memory, written once a transaction.
+
+#![expect(clippy::disallowed_types, reason = "looked up by id only; the order is never seen")]
+
+mod row;
+
+use std::collections::{BTreeSet, HashMap};
 
 use ledger::domain::account::events::{
-    PaymentApplied, PaymentCancelled, PaymentReceived, PaymentReinstated, PaymentReturned,
-    PaymentScheduled, Reallocation, Split,
+    Event, PaymentApplied, PaymentCancelled, PaymentReceived, PaymentReinstated, PaymentReturned,
+    PaymentScheduled, Reallocation,
 };
-use ledger::domain::money::Money;
 use ledger::domain::product::{Channel, Product};
-use ledger::ids::{PaymentId, QuoteId};
-use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
+use ledger::ids::PaymentId;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::windows::{WindowDay, Windows, minutes};
 use super::{At, FoldError};
 use crate::columns::{cents, day, nanos};
 use crate::error::Poison;
+use crate::queries::payments::PaymentState;
+use row::{INSERT, Made, PaymentRow, SELECT_BY_ID, SELECT_BY_KEY, UPDATE, quote};
 
-pub(super) fn scheduled(
-    database: &Connection,
-    windows: &mut Windows,
-    (account, product): (i64, Product),
-    scheduled: &PaymentScheduled,
-    at: At,
-) -> Result<(), FoldError> {
-    let funding = scheduled.funding.as_ref();
-    database
-        .prepare_cached(
-            "INSERT INTO payment (payment_key, payment_id, account_key, product, channel, state, \
-             amount_cents, effective_day, window_minutes, cutoff_nanos, origination_day, \
-             scheduled_nanos, funding_token, funding_last_four, payoff_quote_id, last_position) \
-             VALUES (?1, ?2, ?3, ?4, ?5, 'scheduled', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
-             ?1)",
-        )?
-        .execute(params![
-            at.position,
-            scheduled.payment.uuid().as_bytes(),
-            account,
-            product.as_str(),
-            Channel::OwnAch.as_str(),
-            scheduled.amount.money().cents(),
-            day(scheduled.payment_date),
-            minutes(scheduled.window),
-            nanos(scheduled.cutoff_at),
-            day(scheduled.origination_date),
-            at.nanos,
-            funding.map(|funding| &funding.token),
-            funding.and_then(|funding| funding.last_four.as_ref()),
-            quote(scheduled.payoff_quote),
-        ])?;
-    let window =
-        WindowDay { product, day: day(scheduled.payment_date), minutes: minutes(scheduled.window) };
-    windows.scheduled(database, window, nanos(scheduled.cutoff_at))
+/// How many rows are kept between transactions: some tens of megabytes.
+const ROWS_KEPT_MAX: usize = 131_072;
+
+/// The rows that were touched lately.
+#[derive(Debug, Default)]
+pub(crate) struct Payments {
+    rows: HashMap<PaymentId, PaymentRow>,
+    changed: BTreeSet<(i64, PaymentId)>,
+    /// The keys of all payments, while their table has no index by id.
+    keys: Option<HashMap<PaymentId, i64>>,
 }
 
-fn quote(quote: Option<QuoteId>) -> Option<[u8; 16]> {
-    quote.map(|quote| *quote.uuid().as_bytes())
-}
-
-/// The columns of a split, in the order of [`parts`], each with `$after`.
-macro_rules! split_columns {
-    ($after:literal) => {
-        concat!(
-            "interest_cents",
-            $after,
-            ", principal_cents",
-            $after,
-            ", fees_cents",
-            $after,
-            ", rentals_cents",
-            $after,
-            ", tax_cents",
-            $after,
-            ", recovery_cents",
-            $after,
-            ", credit_cents",
-            $after,
-            ", written_off_interest_cents",
-            $after,
-            ", written_off_principal_cents",
-            $after,
-            ", written_off_fees_cents",
-            $after
-        )
-    };
-}
-
-pub(super) fn received(
-    database: &Connection,
-    (account, product): (i64, Product),
-    received: &PaymentReceived,
-    at: At,
-) -> Result<(), FoldError> {
-    let sql = concat!(
-        "INSERT INTO payment (payment_key, last_position, payment_id, account_key, product, \
-         channel, state, amount_cents, effective_day, applied_nanos, reference, \
-         third_party_fee_cents, payoff_quote_id, ",
-        split_columns!(""),
-        ") VALUES (?1, ?1, ?2, ?3, ?4, ?5, 'applied', ?6, ?7, ?8, ?9, ?10, ?11, \
-         ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    );
-    let parts = parts(&received.split);
-    let mut insert = database.prepare_cached(sql)?;
-    insert.execute(&*with(
-        params![
-            at.position,
-            received.payment.uuid().as_bytes(),
-            account,
-            product.as_str(),
-            received.channel.as_str(),
-            received.amount.money().cents(),
-            day(received.effective_date),
-            at.nanos,
-            received.reference,
-            cents(received.third_party_fee),
-            quote(received.payoff_quote),
-        ],
-        &parts,
-    ))?;
-    Ok(())
-}
-
-pub(super) fn cancelled(
-    database: &Connection,
-    windows: &mut Windows,
-    product: Product,
-    cancelled: &PaymentCancelled,
-    at: At,
-) -> Result<(), FoldError> {
-    let sql = "UPDATE payment SET state = 'cancelled', cancelled_nanos = ?2, cancel_reason = ?3, \
-               settled_position = ?4, last_position = ?4 \
-                WHERE payment_id = ?1 AND window_minutes IS NOT NULL \
-               RETURNING effective_day, window_minutes";
-    let id = cancelled.payment;
-    let uuid = id.uuid();
-    let values = params![uuid.as_bytes(), at.nanos, cancelled.reason.as_str(), at.position];
-    settle(database, windows, sql, (id, product), values)
-}
-
-pub(super) fn applied(
-    database: &Connection,
-    windows: &mut Windows,
-    product: Product,
-    applied: &PaymentApplied,
-    at: At,
-) -> Result<(), FoldError> {
-    let sql = concat!(
-        "UPDATE payment SET state = 'applied', applied_nanos = ?2, settled_position = ?3, \
-         payoff_quote_id = ?4, last_position = ?3, ",
-        split_columns!(" = ?"),
-        " WHERE payment_id = ?1 AND window_minutes IS NOT NULL \
-         RETURNING effective_day, window_minutes"
-    );
-    let (id, parts) = (applied.payment, parts(&applied.split));
-    let uuid = id.uuid();
-    let uuid = uuid.as_bytes();
-    let paid = quote(applied.payoff_quote);
-    let values = with(params![uuid, at.nanos, at.position, paid], &parts);
-    settle(database, windows, sql, (id, product), &values)
-}
-
-/// Ends the wait of a scheduled payment in its window.
-fn settle(
-    database: &Connection,
-    windows: &mut Windows,
-    sql: &str,
-    (payment, product): (PaymentId, Product),
-    values: &[&dyn ToSql],
-) -> Result<(), FoldError> {
-    let window = database
-        .prepare_cached(sql)?
-        .query_row(values, |row| Ok(WindowDay { product, day: row.get(0)?, minutes: row.get(1)? }))
-        .optional()?;
-    windows.settled(database, window.ok_or(Poison::PaymentUnknown(payment))?)
-}
-
-pub(super) fn returned(
-    database: &Connection,
-    returned: &PaymentReturned,
-    at: At,
-) -> Result<(), FoldError> {
-    let changed = database
-        .prepare_cached(
-            "UPDATE payment SET state = 'returned', returned_nanos = ?2, return_code = ?3, \
-             last_position = ?4 WHERE payment_id = ?1",
-        )?
-        .execute(params![
-            returned.payment.uuid().as_bytes(),
-            at.nanos,
-            returned.return_code,
-            at.position
-        ])?;
-    known(changed, returned.payment)
-}
-
-pub(super) fn reinstated(
-    database: &Connection,
-    reinstated: &PaymentReinstated,
-    at: At,
-) -> Result<(), FoldError> {
-    let changed = database
-        .prepare_cached(
-            "UPDATE payment SET state = 'applied', reinstated_nanos = ?2 WHERE payment_id = ?1",
-        )?
-        .execute(params![reinstated.payment.uuid().as_bytes(), at.nanos])?;
-    known(changed, reinstated.payment)?;
-    set_split(database, reinstated.payment, &reinstated.split, at)
-}
-
-/// Writes down what other payments pay from now on.
-pub(super) fn reallocate(
-    database: &Connection,
-    reallocated: &[Reallocation],
-    at: At,
-) -> Result<(), FoldError> {
-    for moved in reallocated {
-        set_split(database, moved.payment, &moved.split, at)?;
+impl Payments {
+    /// For a table that is empty, and has no index by id for now.
+    pub(crate) fn without_index() -> Self {
+        Self { keys: Some(HashMap::new()), ..Self::default() }
     }
-    Ok(())
-}
 
-fn set_split(
-    database: &Connection,
-    payment: PaymentId,
-    split: &Split,
-    at: At,
-) -> Result<(), FoldError> {
-    let sql = concat!(
-        "UPDATE payment SET last_position = ?2, ",
-        split_columns!(" = ?"),
-        " WHERE payment_id = ?1"
-    );
-    let (uuid, parts) = (payment.uuid(), parts(split));
-    let uuid = uuid.as_bytes();
-    let values = with(params![uuid, at.position], &parts);
-    let changed = database.prepare_cached(sql)?.execute(&*values)?;
-    known(changed, payment)
-}
+    /// The table has its index by id from now on.
+    pub(crate) fn indexed(&mut self) {
+        self.keys = None;
+    }
 
-/// The values of a statement that ends with a split's parts.
-fn with<'a>(first: &[&'a dyn ToSql], parts: &'a [i64; 10]) -> Vec<&'a dyn ToSql> {
-    let parts = parts.iter().map(|part| -> &dyn ToSql { part });
-    first.iter().copied().chain(parts).collect()
-}
+    /// Forgets everything that is not committed: what is in memory is no longer what is in the
+    /// table.
+    pub(crate) fn clear(&mut self, committed: i64) {
+        self.rows.clear();
+        self.changed.clear();
+        if let Some(keys) = &mut self.keys {
+            keys.retain(|_, key| *key <= committed);
+        }
+    }
 
-/// A split's parts in the order of their columns.
-fn parts(split: &Split) -> [i64; 10] {
-    let Split { interest, principal, fees, rentals, tax, recovery, credit, write_off } = *split;
-    let lost = write_off.unwrap_or_default();
-    [
-        interest,
-        principal,
-        fees,
-        rentals,
-        tax,
-        recovery,
-        credit,
-        lost.interest,
-        lost.principal,
-        lost.fees,
-    ]
-    .map(Money::cents)
-}
+    fn make(&mut self, payment: PaymentId, row: PaymentRow) -> Result<(), FoldError> {
+        let key = row.key;
+        let known = self.keys.as_mut().is_some_and(|keys| keys.insert(payment, key).is_some());
+        if known || self.rows.insert(payment, row).is_some() {
+            return Err(Poison::PaymentRepeated(payment).into());
+        }
+        self.changed.insert((key, payment));
+        Ok(())
+    }
 
-fn known(changed: usize, payment: PaymentId) -> Result<(), FoldError> {
-    if changed == 1 { Ok(()) } else { Err(Poison::PaymentUnknown(payment).into()) }
+    /// The row of a payment, which is about to change.
+    fn touch(
+        &mut self,
+        database: &Connection,
+        payment: PaymentId,
+    ) -> Result<&mut PaymentRow, FoldError> {
+        if !self.rows.contains_key(&payment) {
+            let found = self.load(database, payment)?.ok_or(Poison::PaymentUnknown(payment))?;
+            self.rows.insert(payment, found);
+        }
+        let row = self.rows.get_mut(&payment).ok_or(Poison::PaymentUnknown(payment))?;
+        self.changed.insert((row.key, payment));
+        Ok(row)
+    }
+
+    fn load(
+        &self,
+        database: &Connection,
+        payment: PaymentId,
+    ) -> Result<Option<PaymentRow>, rusqlite::Error> {
+        let Some(keys) = &self.keys else {
+            let mut select = database.prepare_cached(&SELECT_BY_ID)?;
+            return select.query_row([payment.uuid().as_bytes()], PaymentRow::load).optional();
+        };
+        let Some(key) = keys.get(&payment) else { return Ok(None) };
+        let mut select = database.prepare_cached(&SELECT_BY_KEY)?;
+        select.query_row([key], PaymentRow::load).optional()
+    }
+
+    /// Folds what happens to a payment into its row and its window's counts.
+    pub(super) fn follow(
+        &mut self,
+        database: &Connection,
+        windows: &mut Windows,
+        (account, product): (i64, Product),
+        event: &Event,
+        at: At,
+    ) -> Result<(), FoldError> {
+        if let Event::PaymentScheduled(event) = event {
+            self.scheduled(database, windows, (account, product), event, at)
+        } else if let Event::PaymentReceived(event) = event {
+            self.received((account, product), event, at)
+        } else if let Event::PaymentCancelled(event) = event {
+            self.cancelled(database, windows, event, at)
+        } else if let Event::PaymentApplied(event) = event {
+            self.applied(database, windows, event, at)
+        } else if let Event::PaymentReturned(event) = event {
+            self.returned(database, event, at)
+        } else if let Event::PaymentReinstated(event) = event {
+            self.reinstated(database, event, at)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn scheduled(
+        &mut self,
+        database: &Connection,
+        windows: &mut Windows,
+        (account, product): (i64, Product),
+        scheduled: &PaymentScheduled,
+        at: At,
+    ) -> Result<(), FoldError> {
+        let (funding, cutoff) = (scheduled.funding.as_ref(), nanos(scheduled.cutoff_at));
+        let made = Box::new(Made {
+            payment: scheduled.payment,
+            account,
+            channel: Channel::OwnAch,
+            amount_cents: scheduled.amount.money().cents(),
+            cutoff_nanos: Some(cutoff),
+            origination_day: Some(day(scheduled.origination_date)),
+            scheduled_nanos: Some(at.nanos),
+            funding_token: funding.map(|funding| funding.token.clone()),
+            funding_last_four: funding.and_then(|funding| funding.last_four.clone()),
+            reference: None,
+            third_party_fee_cents: None,
+        });
+        let (day, minutes) = (day(scheduled.payment_date), minutes(scheduled.window));
+        let mut row = PaymentRow::new(at.position, made, product, day, PaymentState::Scheduled);
+        row.window_minutes = Some(minutes);
+        row.payoff_quote = quote(scheduled.payoff_quote);
+        self.make(scheduled.payment, row)?;
+        windows.scheduled(database, WindowDay { product, day, minutes }, cutoff)
+    }
+
+    fn received(
+        &mut self,
+        (account, product): (i64, Product),
+        received: &PaymentReceived,
+        at: At,
+    ) -> Result<(), FoldError> {
+        let made = Box::new(Made {
+            payment: received.payment,
+            account,
+            channel: received.channel,
+            amount_cents: received.amount.money().cents(),
+            cutoff_nanos: None,
+            origination_day: None,
+            scheduled_nanos: None,
+            funding_token: None,
+            funding_last_four: None,
+            reference: received.reference.clone(),
+            third_party_fee_cents: cents(received.third_party_fee),
+        });
+        let day = day(received.effective_date);
+        let mut row = PaymentRow::new(at.position, made, product, day, PaymentState::Applied);
+        row.applied_nanos = Some(at.nanos);
+        row.payoff_quote = quote(received.payoff_quote);
+        row.split(&received.split, at.position);
+        self.make(received.payment, row)
+    }
+
+    fn cancelled(
+        &mut self,
+        database: &Connection,
+        windows: &mut Windows,
+        cancelled: &PaymentCancelled,
+        at: At,
+    ) -> Result<(), FoldError> {
+        let (window, row) = self.settle(database, cancelled.payment, at)?;
+        row.state = PaymentState::Cancelled;
+        row.cancelled_nanos = Some(at.nanos);
+        row.cancel_reason = Some(cancelled.reason.as_str().to_owned());
+        windows.settled(database, window)
+    }
+
+    fn applied(
+        &mut self,
+        database: &Connection,
+        windows: &mut Windows,
+        applied: &PaymentApplied,
+        at: At,
+    ) -> Result<(), FoldError> {
+        let (window, row) = self.settle(database, applied.payment, at)?;
+        row.state = PaymentState::Applied;
+        row.applied_nanos = Some(at.nanos);
+        row.payoff_quote = quote(applied.payoff_quote);
+        row.split(&applied.split, at.position);
+        windows.settled(database, window)
+    }
+
+    /// Ends the wait of a scheduled payment in its window.
+    fn settle(
+        &mut self,
+        database: &Connection,
+        payment: PaymentId,
+        at: At,
+    ) -> Result<(WindowDay, &mut PaymentRow), FoldError> {
+        let row = self.touch(database, payment)?;
+        let minutes = row.window_minutes.ok_or(Poison::PaymentUnknown(payment))?;
+        row.settled_position = Some(at.position);
+        row.last_position = at.position;
+        Ok((WindowDay { product: row.product, day: row.effective_day, minutes }, row))
+    }
+
+    fn returned(
+        &mut self,
+        database: &Connection,
+        returned: &PaymentReturned,
+        at: At,
+    ) -> Result<(), FoldError> {
+        let row = self.touch(database, returned.payment)?;
+        row.state = PaymentState::Returned;
+        row.returned_nanos = Some(at.nanos);
+        row.return_code = Some(returned.return_code.to_string());
+        row.last_position = at.position;
+        Ok(())
+    }
+
+    fn reinstated(
+        &mut self,
+        database: &Connection,
+        reinstated: &PaymentReinstated,
+        at: At,
+    ) -> Result<(), FoldError> {
+        let row = self.touch(database, reinstated.payment)?;
+        row.state = PaymentState::Applied;
+        row.reinstated_nanos = Some(at.nanos);
+        row.split(&reinstated.split, at.position);
+        Ok(())
+    }
+
+    /// Writes down what other payments pay from now on.
+    pub(super) fn reallocate(
+        &mut self,
+        database: &Connection,
+        reallocated: &[Reallocation],
+        at: At,
+    ) -> Result<(), FoldError> {
+        for moved in reallocated {
+            self.touch(database, moved.payment)?.split(&moved.split, at.position);
+        }
+        Ok(())
+    }
+
+    /// Writes what changed, in order of key.
+    pub(super) fn flush(&mut self, database: &Connection) -> Result<(), rusqlite::Error> {
+        let mut insert = database.prepare_cached(&INSERT)?;
+        let mut update = database.prepare_cached(&UPDATE)?;
+        for (_, payment) in std::mem::take(&mut self.changed) {
+            let Some(row) = self.rows.get_mut(&payment) else { continue };
+            match row.made.take() {
+                Some(made) => row.insert(&made, &mut insert)?,
+                None => row.update(&mut update)?,
+            }
+        }
+        if self.rows.len() > ROWS_KEPT_MAX {
+            self.rows.clear();
+        }
+        Ok(())
+    }
 }

@@ -44,7 +44,8 @@ impl PaymentState {
         }
     }
 
-    fn read(row: &Row<'_>) -> Found<Self> {
+    /// Reads the column `state`.
+    pub(crate) fn read(row: &Row<'_>) -> Found<Self> {
         let all = [Self::Scheduled, Self::Cancelled, Self::Applied, Self::Returned];
         let name = row.get_ref("state")?.as_str()?;
         let state = all.into_iter().find(|state| state.as_str() == name);

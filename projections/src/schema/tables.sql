@@ -44,11 +44,10 @@ CREATE TABLE account (
     statutory_day INTEGER,
     last_position INTEGER NOT NULL
 );
-CREATE INDEX account_release ON account (release_day) WHERE release_day IS NOT NULL;
 
 CREATE TABLE payment (
     payment_key INTEGER PRIMARY KEY,
-    payment_id BLOB NOT NULL UNIQUE,
+    payment_id BLOB NOT NULL,
     account_key INTEGER NOT NULL,
     product TEXT NOT NULL,
     channel TEXT NOT NULL,
@@ -83,10 +82,6 @@ CREATE TABLE payment (
     settled_position INTEGER,
     last_position INTEGER NOT NULL
 );
-CREATE INDEX payment_account ON payment (account_key);
-CREATE INDEX payment_effective ON payment (effective_day);
-CREATE INDEX payment_pending ON payment (product, effective_day, window_minutes)
-    WHERE state = 'scheduled';
 
 CREATE TABLE fee (
     fee_key INTEGER PRIMARY KEY,
@@ -102,7 +97,6 @@ CREATE TABLE fee (
     waive_reason TEXT,
     last_position INTEGER NOT NULL
 );
-CREATE INDEX fee_account ON fee (account_key);
 
 CREATE TABLE charge_off (
     charge_off_key INTEGER PRIMARY KEY,
@@ -118,6 +112,7 @@ CREATE TABLE charge_off (
     recorded_nanos INTEGER NOT NULL,
     last_position INTEGER NOT NULL
 );
+-- The fold itself asks by it.
 CREATE INDEX charge_off_account ON charge_off (account_key);
 
 CREATE TABLE payoff_quote (
@@ -158,7 +153,6 @@ CREATE TABLE title (
     released_day INTEGER,
     released_nanos INTEGER
 );
-CREATE INDEX title_lien ON title (lien_position);
 
 CREATE TABLE posting (
     position INTEGER PRIMARY KEY,
@@ -257,7 +251,6 @@ CREATE TABLE refusal (
     request_id TEXT NOT NULL,
     actor TEXT NOT NULL
 );
-CREATE INDEX refusal_account ON refusal (account_id);
 
 CREATE TABLE progress (
     id INTEGER PRIMARY KEY CHECK (id = 1),

@@ -106,7 +106,7 @@ async fn a_payment_that_is_made_twice_stops_the_feed() {
     let scheduled = bank.store.read_all(before, 1).await.unwrap().remove(0);
     let data = String::from_utf8(scheduled.data).unwrap();
     let failure = poisoned(&mut bank, "account-a-1", &scheduled.kind, &data).await;
-    assert!(matches!(cause(&failure), Poison::Repeated(_)), "{failure:?}");
+    assert!(matches!(cause(&failure), Poison::PaymentRepeated(_)), "{failure:?}");
 }
 
 #[tokio::test]

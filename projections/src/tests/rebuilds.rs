@@ -1,10 +1,13 @@
 //! Rebuilds: beside the live generation, swapped in once they have caught up, or without a trace.
 
 use ledger::domain::product::Product;
-use ledger::envelope::StreamName;
+use ledger::envelope::{Position, StreamName};
+use ledger::store::EventStore as _;
 
-use super::kit::{Bank, id};
-use crate::error::ProjectionError;
+use super::kit::{Bank, day, id};
+use crate::database::{Writer, open_reader};
+use crate::error::{FeedError, Poison, ProjectionError};
+use crate::fold::Batch;
 use crate::generation;
 use crate::queries::accounts::AccountFilter;
 use crate::queries::page::Page;
@@ -35,6 +38,55 @@ async fn a_rebuilt_read_model_is_row_for_row_the_live_one() {
     assert_eq!(after.tables, before.tables);
     assert!(!generation::file(&generation::folder(folder.path()), 1).exists());
     projections.shutdown().await.unwrap();
+}
+
+/// What a file is made of, and how it is written.
+fn made_of(path: &std::path::Path) -> (Vec<String>, String) {
+    let database = open_reader(path).unwrap();
+    let mut schema = database.prepare("SELECT sql FROM sqlite_schema ORDER BY name").unwrap();
+    let schema = schema.query_map([], |row| row.get::<_, Option<String>>(0)).unwrap();
+    let schema = schema.map(|sql| sql.unwrap().unwrap_or_default()).collect();
+    let mode = "SELECT journal_mode FROM pragma_journal_mode";
+    (schema, database.query_row(mode, [], |row| row.get(0)).unwrap())
+}
+
+#[tokio::test]
+async fn a_file_that_was_filled_in_bulk_is_made_of_what_a_followed_one_is() {
+    let bank = Bank::lives(1, 4, 100).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    let file = |number| generation::file(&generation::folder(folder.path()), number);
+    let followed = made_of(&file(1));
+    assert_eq!(followed.1, "wal");
+    projections.rebuild().unwrap().finished().await.unwrap();
+    assert_eq!(made_of(&file(2)), followed);
+    projections.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_folded_stops_a_bulk_before_it() {
+    let mut bank = Bank::new();
+    bank.open(&id("a-1"), Product::PersonalLoan, "900.00").await;
+    bank.schedule(&id("a-1"), "10.00", day("2026-03-05")).await.unwrap();
+    let before = bank.head().await;
+    let last = Position(before.0.checked_sub(1).unwrap());
+    let twice = bank.store.read_all(last, 1).await.unwrap().remove(0);
+    bank.append(&twice.stream, vec![(twice.kind, twice.data)]).await;
+    bank.open(&id("a-2"), Product::PersonalLoan, "900.00").await;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, head) = (folder.path().join("x.db"), bank.head().await);
+    let mut writer = Writer::create_in_bulk(&path, head).unwrap();
+    let events = bank.store.read_all(Position::START, 1000).await.unwrap();
+    let error = writer.apply(Batch::decode(events), |_| None).unwrap_err();
+    assert!(
+        matches!(error, FeedError::Poisoned { cause: Poison::PaymentRepeated(_), .. }),
+        "{error}"
+    );
+    assert_eq!(writer.position(), before);
+    drop(writer);
+    let followed = folder.path().join("y.db");
+    drop(Writer::create(&followed).unwrap());
+    assert_eq!(made_of(&path), made_of(&followed));
 }
 
 #[tokio::test]

@@ -63,7 +63,8 @@ pub(crate) async fn cluster(node: &Node, directory: &Path) -> Arc<dyn EventStore
 pub(crate) const LOG_ID: Uuid = Uuid::from_u128(0x1060_1d00_0000_4000_8000_0000_0000_0001);
 
 /// How these tests open a log.
-pub(crate) const OPTIONS: Options = Options { log_id: Some(LOG_ID), pages_max: None };
+pub(crate) const OPTIONS: Options =
+    Options { log_id: Some(LOG_ID), pages_max: None, tail_events: 65_536 };
 
 /// A data directory that goes away with the test.
 pub(crate) struct Directory(TempDir);
@@ -85,6 +86,41 @@ impl Directory {
         Arc::new(Embedded::open(self.path(), OPTIONS).unwrap())
     }
 
+    /// Opens the log so that its index counts for all but the last `tail_events`.
+    pub(crate) fn open_with_tail(&self, tail_events: u64) -> Arc<Embedded> {
+        Arc::new(Embedded::open(self.path(), Options { tail_events, ..OPTIONS }).unwrap())
+    }
+
+    /// Another file of the directory.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// What a process that is killed leaves behind: the files as they are, and no lock. The
+    /// witness is copied first, so that it is not ahead of the log.
+    pub(crate) fn left_behind(&self) -> Self {
+        let left = Self::new();
+        for name in ["HEAD", "events.index", "events.db", "events.db-wal"] {
+            if self.file(name).exists() {
+                std::fs::copy(self.file(name), left.file(name)).unwrap();
+            }
+        }
+        left
+    }
+
+    /// Changes how far back the index on the disk says that the event before `position` is in its
+    /// stream, under a checksum that is right.
+    pub(crate) fn forge_link(&self, position: usize, back: u8) {
+        let path = self.file("events.index");
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes.truncate(bytes.len() - 4);
+        // Links of five bytes come after a header of 80.
+        bytes[80 + position * 5 - 1] = back;
+        let sum = crc32(&bytes);
+        bytes.extend(sum.to_be_bytes());
+        std::fs::write(path, bytes).unwrap();
+    }
+
     /// What opening is refused with.
     pub(crate) fn refusal(&self) -> OpenError {
         Embedded::open(self.path(), OPTIONS).unwrap_err()
@@ -99,6 +135,15 @@ impl Directory {
         }
         directory
     }
+}
+
+/// CRC-32, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 }
+        })
+    })
 }
 
 pub(crate) fn stream(name: &str) -> StreamName {

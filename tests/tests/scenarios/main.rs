@@ -10,6 +10,7 @@ mod audit;
 mod books;
 mod cutoffs;
 mod daily;
+mod damage;
 mod days;
 mod delinquency;
 mod explain;

@@ -21,6 +21,8 @@ pub enum Verb {
     RebuildProjection(Nothing),
     /// Shows how far the read models have followed the log, and what stopped them if anything did.
     ProjectionStatus(MinPosition),
+    /// Shows where the log ends, and what the background scrub has found in it.
+    LogStatus(Nothing),
     /// Shows debits and credits by ledger account; their totals are equal, or the books are wrong.
     TrialBalance(TrialBalance),
     /// Shows the instant that the service takes for now.
@@ -84,6 +86,7 @@ impl Verb {
             Self::ProjectionStatus(min_position) => {
                 Call::new("OperationsService.GetProjectionStatus", min_position)
             }
+            Self::LogStatus(nothing) => Call::new("OperationsService.GetLogStatus", nothing),
             Self::TrialBalance(balance) => {
                 Ok(Call::new("OperationsService.GetTrialBalance", balance)?
                     .listing("rows", COLUMNS))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use ledger::engine::BooksMode;
+use ledger::store::embedded::Options;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -42,6 +43,8 @@ impl Running {
             set_clock: Some("2026-03-03T14:00:00Z".parse().unwrap()),
             runner: false,
             books: BooksMode::default(),
+            log: Options::default(),
+            scrub_rate: None,
         };
         let service = runtime.block_on(Service::start(settings)).unwrap();
         let server = format!("http://{}", service.address());

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::block::{self, EventView};
 use super::fault::Fault;
+use super::witness::Witness;
 use crate::envelope::Position;
 
 /// The chain's value at the end of a block: it stands for every event up to there.
@@ -104,7 +105,7 @@ pub(super) struct Row<'a> {
     pub(super) count: u32,
     checksum: u32,
     pub(super) chain: ChainHash,
-    payload: &'a [u8],
+    pub(super) payload: &'a [u8],
 }
 
 /// The columns of a [`Row`], in order.
@@ -157,8 +158,13 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// As others remember it.
+    pub(super) const fn witness(self, log_id: Uuid) -> Witness {
+        Witness { log_id, position: self.position, chain: self.chain }
+    }
+
     /// Takes the next block if it follows without a gap and fits the chain.
-    fn follow(&mut self, row: &Row<'_>) -> Result<(), Fault> {
+    pub(super) fn follow(&mut self, row: &Row<'_>) -> Result<(), Fault> {
         let expected = self.position.next();
         if row.first != expected {
             let cause = format!("the next block starts at {}", row.first);
@@ -174,18 +180,34 @@ impl Head {
     }
 }
 
-/// Reads the whole log in one snapshot, checks every block, and hands every event to `visit`.
+/// Reads the whole log in one snapshot, checks every block, and hands every event to `visit`. Gives
+/// the head and the number of blocks.
 pub(super) fn scan(
     connection: &Connection,
     log_id: Uuid,
+    visit: impl FnMut(EventView<'_>) -> Result<(), String>,
+) -> Result<(Head, u64), Fault> {
+    let start = Head { position: Position::START, chain: ChainHash::genesis(log_id) };
+    scan_after(connection, start, visit)
+}
+
+/// Does the same from the end of one block on. Before the first block nothing is left out: a block
+/// below position 1 is damage.
+pub(super) fn scan_after(
+    connection: &Connection,
+    start: Head,
     mut visit: impl FnMut(EventView<'_>) -> Result<(), String>,
 ) -> Result<(Head, u64), Fault> {
-    let mut head = Head { position: Position::START, chain: ChainHash::genesis(log_id) };
+    let mut head = start;
     let mut blocks = 0_u64;
-    let sql = format!("SELECT {ROW_COLUMNS} FROM blocks ORDER BY first_position");
+    let after =
+        if head.position == Position::START { i64::MIN } else { sql_position(head.position) };
+    let sql = format!(
+        "SELECT {ROW_COLUMNS} FROM blocks WHERE first_position > ?1 ORDER BY first_position"
+    );
     let at = |head: Head| move |error| Fault::reading(head.position.next(), error);
     let mut statement = connection.prepare(&sql).map_err(at(head))?;
-    let mut rows = statement.query([]).map_err(at(head))?;
+    let mut rows = statement.query([after]).map_err(at(head))?;
     while let Some(row) = rows.next().map_err(at(head))? {
         let row = Row::read(row).map_err(at(head))?;
         let events = row.events()?;
@@ -197,4 +219,9 @@ pub(super) fn scan(
         blocks = blocks.saturating_add(1);
     }
     Ok((head, blocks))
+}
+
+/// SQLite's integers are signed; no log reaches the positions beyond.
+pub(super) fn sql_position(position: Position) -> i64 {
+    i64::try_from(position.0).unwrap_or(i64::MAX)
 }

@@ -60,6 +60,44 @@ pub enum OpenError {
         /// What does not fit.
         cause: String,
     },
+    /// The log has lost its end, or is an older copy: something else remembers more of it.
+    #[error(
+        "the log ends at position {head}, but {} knows of position {known}: what was acknowledged \
+         after {head} is missing",
+        path.display()
+    )]
+    EndMissing {
+        /// What remembers more.
+        path: PathBuf,
+        /// The last position that it knows of.
+        known: Position,
+        /// The last position of the log.
+        head: Position,
+    },
+    /// The log is not the one that the directory remembers.
+    #[error("{} knows position {position} of the log otherwise: {problem}", path.display())]
+    HeadDiffers {
+        /// What remembers.
+        path: PathBuf,
+        /// The position that it knows of.
+        position: Position,
+        /// What does not fit.
+        problem: String,
+    },
+    /// What the directory remembers of the log cannot be read.
+    #[error("{} cannot be read: it may know of more than the log holds", path.display())]
+    HeadUnreadable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The log is gone, and what the directory remembers of it is left.
+    #[error("the log is gone, but {} knows of position {known}", path.display())]
+    LogGone {
+        /// What remembers.
+        path: PathBuf,
+        /// The last position that it knows of.
+        known: Position,
+    },
     /// No room is left on the disk, or within the size that was allowed.
     #[error("no room is left to write {}", path.display())]
     Full {

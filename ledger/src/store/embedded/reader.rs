@@ -7,10 +7,12 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, last_of, read_position};
+use super::block::EventView;
+use super::chain::{Head, ROW_COLUMNS, Row, sql_position};
 use super::fault::Fault;
 use super::file::{Access, open_reader};
 use super::index::Index;
+use super::recovery::block_end;
 use super::witness::{Witness, WitnessError};
 use crate::envelope::{Position, RecordedEvent, StreamName, Version};
 use crate::store::ReadError;
@@ -83,7 +85,7 @@ impl Reader {
                 let end = at_block(connection, first, |row| {
                     let in_block = wanted.partition_point(|position| *position <= row.last());
                     let (here, rest) = wanted.split_at(in_block);
-                    collect(row, here, stream, &mut events)?;
+                    collect(row, here, stream, after, &mut events)?;
                     Ok(rest)
                 })?;
                 wanted = end;
@@ -135,21 +137,9 @@ impl Reader {
 
     /// The end of the last block at or before `at`, with the chain's value there.
     pub(super) fn witness(&self, at: Position) -> Result<Witness, ReadError> {
-        let found = self.with_connection(|connection| {
-            let sql = "SELECT first_position, events, chain FROM blocks
-                 WHERE first_position <= ?1 ORDER BY first_position DESC LIMIT 2";
-            let reading = |error| Fault::reading(at, error);
-            let mut statement = connection.prepare_cached(sql).map_err(reading)?;
-            let rows = statement.query_map([sql_position(at)], end_of_block).map_err(reading)?;
-            for end in rows {
-                let end = end.map_err(reading)?;
-                if end.position <= at {
-                    return Ok(end);
-                }
-            }
-            Ok(Head { position: Position::START, chain: ChainHash::genesis(self.log_id) })
-        })?;
-        Ok(Witness { log_id: self.log_id, position: found.position, chain: found.chain })
+        let log_id = self.log_id;
+        let found = self.with_connection(|connection| block_end(connection, log_id, at))?;
+        Ok(found.witness(log_id))
     }
 
     /// Checks what was known earlier against the log.
@@ -169,11 +159,6 @@ impl Reader {
             Err(WitnessError::Different { position: witness.position })
         }
     }
-}
-
-fn end_of_block(row: &rusqlite::Row<'_>) -> rusqlite::Result<Head> {
-    let position = last_of(read_position(row)?, row.get(1)?);
-    Ok(Head { position, chain: ChainHash(row.get(2)?) })
 }
 
 /// Reads the block that holds `position`.
@@ -198,20 +183,25 @@ fn at_block<T>(
     found.unwrap_or_else(|| Err(missing(position)))
 }
 
-/// Takes the events at the positions `wanted` out of one block.
+/// Takes the events at the positions `wanted` out of one block. The index names them; the block
+/// itself says whose they are.
 fn collect(
     row: &Row<'_>,
     wanted: &[Position],
     stream: &StreamName,
+    after: Version,
     events: &mut Vec<RecordedEvent>,
 ) -> Result<(), Fault> {
     let block = row.events()?;
     for &position in wanted {
+        let version = events.last().map_or(after, |event| event.version).next();
         let place = usize::try_from(position.0.saturating_sub(row.first.0));
         let event = place.ok().and_then(|place| block.get(place));
-        let event = event.filter(|event| event.stream == stream.as_str());
-        let event = event
-            .ok_or_else(|| damaged(position, format!("the event is not one of stream {stream}")))?;
+        let is_it =
+            |event: &&EventView<'_>| event.stream == stream.as_str() && event.version == version;
+        let event = event.filter(is_it).ok_or_else(|| {
+            damaged(position, format!("the event is not the one at {version} of stream {stream}"))
+        })?;
         let recorded = event.to_recorded();
         events.push(recorded.map_err(|error| damaged(position, error.to_string()))?);
     }
@@ -224,9 +214,4 @@ fn missing(position: Position) -> Fault {
 
 fn damaged(position: Position, cause: String) -> Fault {
     Fault::Damaged { position, cause }
-}
-
-/// SQLite's integers are signed; no log reaches the positions beyond.
-fn sql_position(position: Position) -> i64 {
-    i64::try_from(position.0).unwrap_or(i64::MAX)
 }

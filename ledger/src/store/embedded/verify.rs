@@ -6,7 +6,9 @@ use super::block::EventView;
 use super::chain::scan;
 use super::fault::OpenError;
 use super::file::{LOG_FILE, open_to_inspect};
+use super::head_file;
 use super::index::Index;
+use super::recovery::block_end;
 use super::witness::Witness;
 use crate::envelope::{Metadata, RecordedEvent};
 
@@ -25,11 +27,12 @@ pub struct Report {
 
 /// Checks the log in a data directory: the checksum and the chain of every block, positions and
 /// versions without gaps, and metadata that can be read. Writes nothing, and takes no lock: a
-/// process may serve the directory meanwhile.
+/// process may serve the directory meanwhile. A log that `HEAD` knows more of, or otherwise, is
+/// refused.
 ///
 /// The first damage is the answer, since nothing after it can be trusted.
 pub fn verify(directory: &Path) -> Result<Report, OpenError> {
-    verify_file(&directory.join(LOG_FILE))
+    in_directory(directory, |_| Ok(()))
 }
 
 /// Checks a log that lies elsewhere, such as a backup, as [`verify`] does.
@@ -43,9 +46,27 @@ pub fn verify_with(
     directory: &Path,
     mut check: impl FnMut(RecordedEvent) -> Result<(), String>,
 ) -> Result<Report, OpenError> {
-    self::check(&directory.join(LOG_FILE), |event| {
+    in_directory(directory, |event| {
         event.to_recorded().map_err(|error| error.to_string()).and_then(&mut check)
     })
+}
+
+fn in_directory(
+    directory: &Path,
+    see: impl FnMut(EventView<'_>) -> Result<(), String>,
+) -> Result<Report, OpenError> {
+    // Read first: what is appended meanwhile is not looked for.
+    let known = head_file::read(directory)?;
+    let path = directory.join(LOG_FILE);
+    let report = check(&path, see)?;
+    if let Some(known) = known {
+        head_file::check(directory, &known, &report.head, |at| {
+            let (connection, _, log_id) = open_to_inspect(&path)?;
+            let end = block_end(&connection, log_id, at);
+            Ok(end.map_err(|fault| fault.into_open(&path))?.witness(log_id))
+        })?;
+    }
+    Ok(report)
 }
 
 fn check(
@@ -62,7 +83,5 @@ fn check(
     });
     let (head, blocks) = scanned.map_err(|fault| fault.into_open(path))?;
     let streams = index.streams();
-    let (position, chain) = (head.position, head.chain);
-    let head = Witness { log_id, position, chain };
-    Ok(Report { events: position.0, blocks, streams, head })
+    Ok(Report { events: head.position.0, blocks, streams, head: head.witness(log_id) })
 }

@@ -1,0 +1,156 @@
+//! The scrub of the log in the background: at a bounded rate, pass after pass, and told to all.
+
+use std::num::NonZeroU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use ledger::clock::Clock;
+use ledger::envelope::Position;
+use ledger::store::ReadError;
+use ledger::store::embedded::{Embedded, Scrub, ScrubStep, Witness};
+use tokio::time::MissedTickBehavior;
+
+use crate::server::Shutdown;
+use crate::status::chain;
+
+/// How many steps a second has.
+const STEPS_A_SECOND: u64 = 4;
+
+/// How long after one pass the next one begins.
+const PASS_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// The log, and what its scrub has found. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct LogWatch {
+    /// None if a cluster keeps it, which looks after itself.
+    log: Option<Arc<Embedded>>,
+    clock: Arc<Clock>,
+    findings: Arc<Mutex<Findings>>,
+}
+
+/// What is known of the log.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// The pass under way: how far it has come, and how far it goes.
+    pub under_way: Option<(Position, Position)>,
+    /// The last pass that found everything whole: how far it went, and when it ended.
+    pub whole: Option<(Position, DateTime<Utc>)>,
+    /// What the last pass found wrong.
+    pub damage: Option<Damage>,
+}
+
+/// Something in the log that is not as it was written.
+#[derive(Debug, Clone)]
+pub struct Damage {
+    /// The first event that cannot be trusted.
+    pub position: Position,
+    /// What does not fit.
+    pub cause: String,
+    /// When it was found.
+    pub found_at: DateTime<Utc>,
+}
+
+impl LogWatch {
+    /// Watches over `log`; nothing is looked at before [`run_until`](Self::run_until).
+    pub fn new(log: Option<Arc<Embedded>>, clock: Arc<Clock>) -> Self {
+        Self { log, clock, findings: Arc::default() }
+    }
+
+    /// What was found so far.
+    pub fn findings(&self) -> Findings {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where the log ends, and what stands for all of it; a cluster's log has nothing that does.
+    pub fn head(&self) -> Option<Witness> {
+        self.log.as_ref().map(|log| log.head_witness())
+    }
+
+    /// Goes through the log again and again, reading so many bytes a second, until the service
+    /// stops.
+    pub async fn run_until(self, bytes_a_second: NonZeroU64, shutdown: Shutdown) {
+        let Some(log) = self.log.clone() else { return };
+        let passes = async {
+            loop {
+                self.pass(&log, bytes_a_second).await;
+                tokio::time::sleep(PASS_EVERY).await;
+            }
+        };
+        tokio::select! {
+            () = passes => {}
+            () = shutdown.asked() => {}
+        }
+    }
+
+    async fn pass(&self, log: &Embedded, bytes_a_second: NonZeroU64) {
+        let bytes = bytes_a_second.get().div_ceil(STEPS_A_SECOND);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let second = Duration::from_secs(1);
+        let pause = second.checked_div(u32::try_from(STEPS_A_SECOND).unwrap_or(1));
+        let mut steps = tokio::time::interval(pause.unwrap_or(second));
+        steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pass = log.scrub();
+        loop {
+            steps.tick().await;
+            self.note(|found| found.under_way = Some((pass.position(), pass.through())));
+            let through = pass.through();
+            let (rest, step) = match stepped(pass, bytes).await {
+                Ok(stepped) => stepped,
+                Err(fault) => {
+                    tracing::error!(error = chain(&fault), "the log's scrub ended by a fault");
+                    break;
+                }
+            };
+            pass = rest;
+            match step {
+                Ok(ScrubStep::More) => {}
+                Ok(ScrubStep::Whole) => {
+                    self.found_whole(through);
+                    break;
+                }
+                Err(ReadError::Damaged { position, cause }) => {
+                    self.found_damage(position, cause);
+                    break;
+                }
+                Err(error @ ReadError::Unavailable(_)) => {
+                    tracing::warn!(error = chain(&error), "the log's scrub could not read on");
+                    break;
+                }
+            }
+        }
+        self.note(|found| found.under_way = None);
+    }
+
+    fn found_whole(&self, through: Position) {
+        tracing::info!(position = through.0, "the log was looked through and is whole");
+        let now = self.clock.now();
+        self.note(|found| (found.whole, found.damage) = (Some((through, now)), None));
+    }
+
+    fn found_damage(&self, position: Position, cause: String) {
+        tracing::error!(
+            position = position.0,
+            cause,
+            "THE LOG IS DAMAGED: what needs this event cannot be answered; restore from a backup"
+        );
+        let damage = Damage { position, cause, found_at: self.clock.now() };
+        self.note(|found| found.damage = Some(damage));
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Findings)) {
+        change(&mut self.findings.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Takes one step on a thread that may block.
+async fn stepped(
+    mut pass: Scrub,
+    bytes: usize,
+) -> Result<(Scrub, Result<ScrubStep, ReadError>), tokio::task::JoinError> {
+    tokio::task::spawn_blocking(move || {
+        let step = pass.step(bytes);
+        (pass, step)
+    })
+    .await
+}

@@ -1,0 +1,88 @@
+//! Decimals as text: how they are read, without a copy of the text, and written.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+use serde::de::{Error, Visitor};
+
+use super::MoneyError;
+
+/// Reads a plain decimal: digits, a point, a sign.
+pub(super) fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
+    let plain = !text.is_empty()
+        && text.len() <= 30
+        && text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
+    if !plain {
+        return Err(MoneyError::NotDecimal(text.to_owned()));
+    }
+    Decimal::from_str_exact(text).map_err(|_| MoneyError::NotDecimal(text.to_owned()))
+}
+
+/// Reads a stored text where it stands.
+#[derive(Debug)]
+pub(super) struct Parsed<T>(PhantomData<T>);
+
+impl<T> Default for Parsed<T> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: FromStr<Err = MoneyError>> Visitor<'_> for Parsed<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a decimal number as text")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+/// How a checked decimal is read from text, written, and described in a schema.
+macro_rules! decimal_text {
+    ($type:ident, $describe:literal, $pattern:literal) => {
+        impl std::str::FromStr for $type {
+            type Err = MoneyError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::new($crate::domain::money::text::parse_decimal(text)?)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                from.deserialize_str($crate::domain::money::text::Parsed::default())
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "type": "string", "description": $describe, "pattern": $pattern
+                })
+            }
+        }
+    };
+}
+
+pub(super) use decimal_text;

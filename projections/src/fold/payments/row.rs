@@ -1,0 +1,272 @@
+//! One payment's row: its columns, and the statements that read and write it.
+
+use std::sync::LazyLock;
+
+use ledger::domain::account::events::Split;
+use ledger::domain::money::Money;
+use ledger::domain::product::{Channel, Product};
+use ledger::ids::{PaymentId, QuoteId};
+use rusqlite::types::FromSqlError;
+use rusqlite::{Row, Statement, ToSql};
+
+use crate::queries::payments::PaymentState;
+
+/// One payment. Its key is the position of its first event.
+#[derive(Debug)]
+pub(super) struct PaymentRow {
+    pub(super) key: i64,
+    /// Set until the row is in the table.
+    pub(super) made: Option<Box<Made>>,
+    pub(super) product: Product,
+    pub(super) effective_day: i64,
+    /// Of what waited for a window only.
+    pub(super) window_minutes: Option<i64>,
+    pub(super) state: PaymentState,
+    pub(super) payoff_quote: Option<[u8; 16]>,
+    pub(super) cancelled_nanos: Option<i64>,
+    pub(super) cancel_reason: Option<String>,
+    pub(super) applied_nanos: Option<i64>,
+    pub(super) returned_nanos: Option<i64>,
+    pub(super) return_code: Option<String>,
+    pub(super) reinstated_nanos: Option<i64>,
+    /// The split's parts, in the order of their columns.
+    pub(super) parts: Option<[i64; 10]>,
+    pub(super) settled_position: Option<i64>,
+    pub(super) last_position: i64,
+}
+
+/// What is written once.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) payment: PaymentId,
+    pub(super) account: i64,
+    pub(super) channel: Channel,
+    pub(super) amount_cents: i64,
+    pub(super) cutoff_nanos: Option<i64>,
+    pub(super) origination_day: Option<i64>,
+    pub(super) scheduled_nanos: Option<i64>,
+    pub(super) funding_token: Option<String>,
+    pub(super) funding_last_four: Option<String>,
+    pub(super) reference: Option<String>,
+    pub(super) third_party_fee_cents: Option<i64>,
+}
+
+/// The columns that change over time, behind the key. They are bound in this order.
+const CHANGING: [&str; 20] = [
+    "state",
+    "payoff_quote_id",
+    "cancelled_nanos",
+    "cancel_reason",
+    "applied_nanos",
+    "returned_nanos",
+    "return_code",
+    "reinstated_nanos",
+    "interest_cents",
+    "principal_cents",
+    "fees_cents",
+    "rentals_cents",
+    "tax_cents",
+    "recovery_cents",
+    "credit_cents",
+    "written_off_interest_cents",
+    "written_off_principal_cents",
+    "written_off_fees_cents",
+    "settled_position",
+    "last_position",
+];
+
+/// How many columns of [`CHANGING`] stand before a split's parts.
+const PARTS_BEHIND: usize = 8;
+
+/// The columns that are written once, behind [`CHANGING`].
+const FIXED: [&str; 14] = [
+    "payment_id",
+    "account_key",
+    "product",
+    "channel",
+    "amount_cents",
+    "effective_day",
+    "window_minutes",
+    "cutoff_nanos",
+    "origination_day",
+    "scheduled_nanos",
+    "funding_token",
+    "funding_last_four",
+    "reference",
+    "third_party_fee_cents",
+];
+
+pub(super) static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let columns = [&CHANGING[..], &FIXED[..]].concat();
+    let places = vec!["?"; columns.len().saturating_add(1)].join(", ");
+    format!("INSERT INTO payment (payment_key, {}) VALUES ({places})", columns.join(", "))
+});
+
+pub(super) static UPDATE: LazyLock<String> = LazyLock::new(|| {
+    let set = CHANGING.iter().zip(2_u32..).map(|(name, place)| format!("{name} = ?{place}"));
+    let set = set.collect::<Vec<_>>().join(", ");
+    format!("UPDATE payment SET {set} WHERE payment_key = ?1")
+});
+
+/// Reads a row for [`load`]; its end says which.
+fn select(which: &str) -> String {
+    format!(
+        "SELECT payment_key, product, effective_day, window_minutes, {} FROM payment WHERE {which}",
+        CHANGING.join(", ")
+    )
+}
+
+pub(super) static SELECT_BY_ID: LazyLock<String> = LazyLock::new(|| select("payment_id = ?1"));
+
+pub(super) static SELECT_BY_KEY: LazyLock<String> = LazyLock::new(|| select("payment_key = ?1"));
+
+impl PaymentRow {
+    /// A payment that was made now, and nothing happened to since.
+    pub(super) const fn new(
+        key: i64,
+        made: Box<Made>,
+        product: Product,
+        effective_day: i64,
+        state: PaymentState,
+    ) -> Self {
+        Self {
+            key,
+            made: Some(made),
+            product,
+            effective_day,
+            window_minutes: None,
+            state,
+            payoff_quote: None,
+            cancelled_nanos: None,
+            cancel_reason: None,
+            applied_nanos: None,
+            returned_nanos: None,
+            return_code: None,
+            reinstated_nanos: None,
+            parts: None,
+            settled_position: None,
+            last_position: key,
+        }
+    }
+
+    /// Reads a row of [`SELECT_BY_ID`] or [`SELECT_BY_KEY`].
+    pub(super) fn load(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+        let parts = match row.get("interest_cents")? {
+            None => None,
+            Some(interest) => {
+                let mut parts = [interest; 10];
+                for (part, column) in parts.iter_mut().zip(CHANGING.iter().skip(PARTS_BEHIND)) {
+                    *part = row.get(*column)?;
+                }
+                Some(parts)
+            }
+        };
+        let product: String = row.get("product")?;
+        let product = product.parse().map_err(|error| FromSqlError::Other(Box::new(error)))?;
+        Ok(Self {
+            key: row.get("payment_key")?,
+            made: None,
+            product,
+            effective_day: row.get("effective_day")?,
+            window_minutes: row.get("window_minutes")?,
+            state: PaymentState::read(row)?,
+            payoff_quote: row.get("payoff_quote_id")?,
+            cancelled_nanos: row.get("cancelled_nanos")?,
+            cancel_reason: row.get("cancel_reason")?,
+            applied_nanos: row.get("applied_nanos")?,
+            returned_nanos: row.get("returned_nanos")?,
+            return_code: row.get("return_code")?,
+            reinstated_nanos: row.get("reinstated_nanos")?,
+            parts,
+            settled_position: row.get("settled_position")?,
+            last_position: row.get("last_position")?,
+        })
+    }
+
+    pub(super) fn split(&mut self, split: &Split, at: i64) {
+        self.parts = Some(parts(split));
+        self.last_position = at;
+    }
+
+    /// Binds the key and the columns of [`CHANGING`].
+    fn bind(&self, to: &mut Statement<'_>) -> Result<usize, rusqlite::Error> {
+        let mut place = 0_usize;
+        let mut bind = |value: &dyn ToSql| {
+            place = place.saturating_add(1);
+            to.raw_bind_parameter(place, value)
+        };
+        bind(&self.key)?;
+        bind(&self.state.as_str())?;
+        bind(&self.payoff_quote)?;
+        bind(&self.cancelled_nanos)?;
+        bind(&self.cancel_reason)?;
+        bind(&self.applied_nanos)?;
+        bind(&self.returned_nanos)?;
+        bind(&self.return_code)?;
+        bind(&self.reinstated_nanos)?;
+        for part in 0..10 {
+            bind(&self.parts.and_then(|parts| parts.get(part).copied()))?;
+        }
+        bind(&self.settled_position)?;
+        bind(&self.last_position)?;
+        Ok(place)
+    }
+
+    /// Adds the row to the table, by [`INSERT`].
+    pub(super) fn insert(
+        &self,
+        made: &Made,
+        insert: &mut Statement<'_>,
+    ) -> Result<(), rusqlite::Error> {
+        let mut place = self.bind(insert)?;
+        let mut bind = |value: &dyn ToSql| {
+            place = place.saturating_add(1);
+            insert.raw_bind_parameter(place, value)
+        };
+        bind(made.payment.uuid().as_bytes())?;
+        bind(&made.account)?;
+        bind(&self.product.as_str())?;
+        bind(&made.channel.as_str())?;
+        bind(&made.amount_cents)?;
+        bind(&self.effective_day)?;
+        bind(&self.window_minutes)?;
+        bind(&made.cutoff_nanos)?;
+        bind(&made.origination_day)?;
+        bind(&made.scheduled_nanos)?;
+        bind(&made.funding_token)?;
+        bind(&made.funding_last_four)?;
+        bind(&made.reference)?;
+        bind(&made.third_party_fee_cents)?;
+        insert.raw_execute().map(drop)
+    }
+
+    /// Writes down what changed, by [`UPDATE`].
+    pub(super) fn update(&self, update: &mut Statement<'_>) -> Result<(), rusqlite::Error> {
+        self.bind(update)?;
+        update.raw_execute().map(drop)
+    }
+}
+
+/// The column of a quote's id.
+pub(super) fn quote(quote: Option<QuoteId>) -> Option<[u8; 16]> {
+    quote.map(|quote| *quote.uuid().as_bytes())
+}
+
+/// A split's parts in the order of their columns.
+fn parts(split: &Split) -> [i64; 10] {
+    let Split { interest, principal, fees, rentals, tax, recovery, credit, write_off } = *split;
+    let lost = write_off.unwrap_or_default();
+    [
+        interest,
+        principal,
+        fees,
+        rentals,
+        tax,
+        recovery,
+        credit,
+        lost.interest,
+        lost.principal,
+        lost.fees,
+    ]
+    .map(Money::cents)
+}

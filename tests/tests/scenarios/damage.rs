@@ -1,0 +1,99 @@
+//! Damage in the log that an opening does not meet: it is found, told, and hurts only who needs
+//! what is damaged.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use gateway::serve::ServiceSettings;
+use ledger::store::embedded::Options;
+use proto::payledger::v1::batch_command::Command;
+use proto::payledger::v1::{Channel, GetLogStatusRequest, GetLogStatusResponse, LogState};
+use rusqlite::Connection;
+use tempfile::TempDir;
+use tests::client::Client;
+use tests::refusals::{reason, refused};
+use tests::requests::{auto_loan, instant};
+use tests::server::{Town, settings};
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+const CLOCK: &str = "2026-03-03T09:00:00-05:00";
+
+/// A service on `data_dir` whose openings check the last eight events, and whose scrub is quick.
+async fn town_on(data_dir: Arc<TempDir>) -> Town {
+    let settings = settings(data_dir.path(), instant(CLOCK));
+    let log = Options { tail_events: 8, ..Options::default() };
+    let scrub_rate = NonZeroU64::new(1 << 30);
+    Town::with(data_dir, ServiceSettings { log, scrub_rate, ..settings }).await
+}
+
+async fn log_status(client: &Client) -> GetLogStatusResponse {
+    client.operations().get_log_status(GetLogStatusRequest {}).await.unwrap().into_inner()
+}
+
+/// The status once a pass of the scrub is through.
+async fn checked(town: &Town) -> GetLogStatusResponse {
+    town.until(async |town| log_status(town).await.state() != LogState::Unchecked).await;
+    log_status(town).await
+}
+
+async fn health(client: &Client, service: &str) -> ServingStatus {
+    let request = HealthCheckRequest { service: service.to_owned() };
+    HealthClient::new(client.channel()).check(request).await.unwrap().into_inner().status()
+}
+
+/// A directory whose log holds two accounts and more events than a start reads; and where the first
+/// account was opened.
+async fn two_accounts() -> (Arc<TempDir>, u64) {
+    let town = town_on(Arc::new(tempfile::tempdir().unwrap())).await;
+    let opened = town.open(auto_loan("a-1")).await.unwrap().position;
+    town.open(auto_loan("a-2")).await.unwrap();
+    town.receive("wire 0", "a-2", Channel::Wire, "1.00", "2026-03-03").await.unwrap();
+    let others = (0..1100).map(|n| Command::OpenAccount(auto_loan(&format!("b-{n}")).into()));
+    town.batch(others.collect()).await.unwrap();
+    (town.stop().await, opened)
+}
+
+#[tokio::test]
+async fn a_log_that_is_whole_is_found_so() {
+    let (data_dir, _) = two_accounts().await;
+    let town = town_on(data_dir).await;
+    let status = checked(&town).await;
+    assert_eq!(status.state(), LogState::Whole);
+    assert_eq!(status.whole_position, status.head_position);
+    assert_eq!((status.damage, status.chain.len()), (None, 64));
+    town.until(async |town| health(town, "log").await == ServingStatus::Serving).await;
+}
+
+#[tokio::test]
+async fn old_damage_is_found_and_told_and_other_accounts_go_on() {
+    let (data_dir, opened) = two_accounts().await;
+    let log = Connection::open(data_dir.path().join("events.db")).unwrap();
+    let spoil = "UPDATE blocks SET payload = zeroblob(40) WHERE first_position <= ?1
+         AND first_position + events > ?1";
+    assert_eq!(log.execute(spoil, [i64::try_from(opened).unwrap()]).unwrap(), 1);
+    drop(log);
+    let town = town_on(data_dir).await;
+
+    let status = checked(&town).await;
+    assert_eq!(status.state(), LogState::Damaged);
+    let damage = status.damage.unwrap();
+    assert_eq!(damage.position, opened);
+    assert!(damage.message.contains("checksum"), "{}", damage.message);
+
+    let told = refused(town.balance("a-1", "2026-03-03").await);
+    assert_eq!((told.code, told.reason.as_str()), (Code::DataLoss, "LOG_DAMAGED"));
+    assert_eq!(told.fact("position"), opened.to_string());
+    let write = town.receive("wire", "a-1", Channel::Wire, "1.00", "2026-03-03").await;
+    assert_eq!(reason(write), "LOG_DAMAGED");
+
+    town.balance("a-2", "2026-03-03").await.unwrap();
+    town.receive("wire 1", "a-2", Channel::Wire, "1.00", "2026-03-03").await.unwrap();
+    let again = town.receive("wire 0", "a-2", Channel::Wire, "1.00", "2026-03-03").await;
+    assert!(again.unwrap().replayed);
+    // Taken out of service it would help nobody; but who watches the log is told.
+    town.until(async |town| health(town, "log").await == ServingStatus::NotServing).await;
+    town.until(async |town| health(town, "").await == ServingStatus::Serving).await;
+}
