@@ -42,6 +42,7 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
         Command::Serve(args) => serve::run(args, out),
         Command::Projections(verb) => offline::projections::run(verb, form, out),
         Command::Demo(args) => Ok(crate::demo::run(args, out)?),
+        Command::Bench(args) => Ok(crate::bench::run(args, form, out)?),
         Command::Quote(verb) => quote::run(verb, form, out),
         Command::Import(service) => client::import::run(service, form, out),
         Command::Reconcile(verb) => reconcile::run(verb, form, out),

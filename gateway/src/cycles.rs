@@ -160,10 +160,11 @@ impl Cycles {
         }
         // A cancel received before the cut-off wins however late it commits.
         self.engine.settled_before(key.cutoff_at()).await;
+        // All that the window takes in is in the log by now; what is applied moves no payment's place.
+        self.catch_up().await?;
         let mut after = Position::START;
         let mut failed = Ok(());
         loop {
-            self.catch_up().await?;
             let due =
                 self.ask(move |reader| reader.due_payments(&key, after, RUN_PAYMENTS)).await?;
             let Some(last) = due.last() else { break };

@@ -1,6 +1,7 @@
 //! The gateway: the gRPC services, and the command line of `payledger`.
 
 pub mod absee;
+pub mod bench;
 pub mod cli;
 pub mod convert;
 pub mod cycles;

@@ -6,6 +6,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use gateway::cli::{self, CliError, args::Cli};
 
+/// The system's allocator takes a tenth of the time of a command; this one takes little of it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = io::stdout().lock();

@@ -141,17 +141,25 @@ const DAY_CLOSED: &str = "DayClosed";
 const MONTH_CLOSED: &str = "MonthClosed";
 const BOOKS_REQUEST_REFUSED: &str = "BooksRequestRefused";
 
+/// An event's stored name and document.
+pub type Document = (&'static str, Vec<u8>);
+
+/// An account's event as its stored name and document.
+pub fn encode_account(event: &Event) -> Result<Document, serde_json::Error> {
+    Ok((kind_of(event), body_of(event)?))
+}
+
 /// An event as its stored name and document.
-pub fn encode(fact: &Fact) -> Result<(&'static str, Vec<u8>), serde_json::Error> {
+pub fn encode(fact: &Fact) -> Result<Document, serde_json::Error> {
     match fact {
-        Fact::Account(event) => Ok((kind_of(event), body_of(event)?)),
+        Fact::Account(event) => encode_account(event),
         Fact::WindowSealed(sealed) => Ok((WINDOW_SEALED, serde_json::to_vec(sealed)?)),
         Fact::RulebookAdopted(adopted) => Ok((RULEBOOK_ADOPTED, serde_json::to_vec(adopted)?)),
         Fact::Books(event) => books_document(event),
     }
 }
 
-fn books_document(event: &books::Event) -> Result<(&'static str, Vec<u8>), serde_json::Error> {
+fn books_document(event: &books::Event) -> Result<Document, serde_json::Error> {
     use books::Event::{BooksRequestRefused, DayClosed, DayOpened, MonthClosed};
     Ok(match event {
         DayOpened(body) => (DAY_OPENED, serde_json::to_vec(body)?),

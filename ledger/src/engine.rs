@@ -34,7 +34,7 @@ pub use preview::Preview;
 pub use receipts::Receipt;
 
 use crate::clock::Clock;
-use crate::codec::Fact;
+use crate::codec;
 use crate::cycles::cutoff::RECEIPT_AGE_MAX;
 use crate::domain::account::commands::Command;
 use crate::domain::account::events::{Event, NothingChanged, RequestRefused};
@@ -242,24 +242,24 @@ impl Inner {
     }
 
     async fn carry_out(&self, request: &Request) -> Result<Answer, EngineError> {
+        let digest = digest_of(request);
         let lane = self.lanes.of(&request.account);
         let mut cached = lane.lock().await;
         for _ in 0..ATTEMPTS_MAX {
             let folded = self.load(&request.account, &mut cached).await?;
-            if let Some(outcome) = repeats(&folded, request)? {
+            if let Some(outcome) = repeats(&folded, request, &digest)? {
                 return self.first_answer(request, outcome).await;
             }
             // Held until the append is settled: no day is closed under it.
             let held = self.days(request.receipt.at()).await?;
             let events = self.decide_now(&folded, request, held.days)?;
-            let append = self.append_of(request, folded.version, &events)?;
+            let append = self.append_of(request, &digest, folded.version, &events)?;
             // What is cached is one event behind until the append is known; a lost answer must
             // not leave it there.
             *cached = None;
             match self.store.append(append).await {
                 Ok(appended) => {
-                    let after =
-                        folded.after(&events, request, &digest_of(request), appended.position);
+                    let after = folded.after(&events, request, digest, appended.position);
                     *cached = Some(Arc::clone(&after));
                     return conclude(after, events, appended.position, false);
                 }
@@ -313,19 +313,19 @@ impl Inner {
             rules: &self.rules,
             days,
         };
-        let command = request.command.name().to_owned();
+        let command = || request.command.name().to_owned();
         if let Some(current) = preview::outdated(folded, &request.command, &context) {
             let refusal = Refusal::PreviewOutdated { current };
-            return Ok(vec![Event::RequestRefused(RequestRefused { command, refusal })]);
+            return Ok(vec![Event::RequestRefused(RequestRefused { command: command(), refusal })]);
         }
         match decide(&folded.account, &request.command, &context) {
             Ok(events) if events.is_empty() => {
                 let payment = request.command.payment();
-                Ok(vec![Event::NothingChanged(NothingChanged { command, payment })])
+                Ok(vec![Event::NothingChanged(NothingChanged { command: command(), payment })])
             }
             Ok(events) => Ok(events),
             Err(Denial::Refused(refusal)) => {
-                Ok(vec![Event::RequestRefused(RequestRefused { command, refusal })])
+                Ok(vec![Event::RequestRefused(RequestRefused { command: command(), refusal })])
             }
             Err(denial) => Err(EngineError::denied(denial, &request.account, folded.position)),
         }
@@ -334,6 +334,7 @@ impl Inner {
     fn append_of(
         &self,
         request: &Request,
+        digest: &str,
         version: Version,
         events: &[Event],
     ) -> Result<Append, EngineError> {
@@ -341,12 +342,12 @@ impl Inner {
         let metadata = Metadata {
             received_at: request.receipt.at(),
             request_id: request.request_id,
-            digest: digest_of(request),
+            digest: digest.to_owned(),
             actor: request.actor.clone(),
             rules: self.rules.version().to_owned(),
         };
-        let facts = events.iter().cloned().map(Fact::Account);
-        let events = new_events(&stream, facts, &metadata)?;
+        let documents = events.iter().map(codec::encode_account);
+        let events = new_events(&stream, documents, &metadata)?;
         Append::new(stream, Expected::after(version), events)
             .map_err(|cause| EngineError::Unavailable(cause.into()))
     }
@@ -374,10 +375,14 @@ impl Inner {
 }
 
 /// What came of `request` before, if it is a repeat: it is decided no more, and opens no day.
-fn repeats<'a>(folded: &'a Folded, request: &Request) -> Result<Option<&'a Outcome>, EngineError> {
+fn repeats<'a>(
+    folded: &'a Folded,
+    request: &Request,
+    digest: &str,
+) -> Result<Option<&'a Outcome>, EngineError> {
     match folded.requests.get(&request.request_id) {
         None => Ok(None),
-        Some(outcome) if outcome.digest == digest_of(request) => Ok(Some(outcome)),
+        Some(outcome) if outcome.digest == digest => Ok(Some(outcome)),
         Some(_) => Err(EngineError::RequestIdReused(request.request_id)),
     }
 }

@@ -231,6 +231,23 @@ pub trait EventStore: Send + Sync + std::fmt::Debug + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>>;
 
+    /// The first events of each of several streams, at most `limit` of each: what
+    /// [`read_stream`](Self::read_stream) would give from the start. A store that can read them at
+    /// one go does.
+    fn read_streams<'a>(
+        &'a self,
+        streams: &'a [StreamName],
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Vec<RecordedEvent>>, ReadError>> {
+        Box::pin(async move {
+            let mut pages = Vec::with_capacity(streams.len());
+            for stream in streams {
+                pages.push(self.read_stream(stream, Version::EMPTY, limit).await?);
+            }
+            Ok(pages)
+        })
+    }
+
     /// The events whose position is above `after`, in order. Returns at least one if there is one,
     /// and at most `limit`.
     fn read_all(

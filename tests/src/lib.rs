@@ -1,6 +1,7 @@
 //! The kit of the acceptance tests: a service on a set clock, a client with few words, and what
 //! statuses are held to.
 #![expect(
+    clippy::arithmetic_side_effects,
     clippy::missing_panics_doc,
     clippy::unwrap_used,
     reason = "test support: what cannot be set up ends the test where it stands"
@@ -9,9 +10,12 @@
 pub mod chance;
 pub mod client;
 pub mod cluster;
+pub mod crash;
+pub mod faults;
 pub mod process;
 pub mod refusals;
 pub mod requests;
 pub mod server;
 pub mod servicing;
+pub mod shim;
 pub mod views;

@@ -5,14 +5,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 /// The binary `payledger` of this build. It is brought up to date once a run, so that no test
 /// judges an older one.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let test = std::env::current_exe().unwrap();
-        let folder = test.parent().and_then(Path::parent).unwrap();
+        let program = std::env::current_exe().unwrap();
+        let folder = program.parent().unwrap();
+        // Tests lie one folder deeper than programs.
+        let folder = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder };
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
         build.args(["build", "--quiet", "--package", "gateway", "--bin", "payledger"]);
@@ -71,7 +75,10 @@ impl Process {
 
     /// The same, by a command that goes before.
     pub fn start_as(command: Command, data_dir: &Path, clock: &str) -> Result<Self, Ended> {
-        let mut child = serve(command, data_dir, clock);
+        Self::listening(serve(command, data_dir, clock))
+    }
+
+    fn listening(mut child: Child) -> Result<Self, Ended> {
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
@@ -79,6 +86,46 @@ impl Process {
             Some(address) => Ok(Self { child: Some(child), address: address.parse().unwrap() }),
             None => Err(ended(child)),
         }
+    }
+
+    /// The same, ended by force if it does not say anything for so long.
+    pub fn start_watched(
+        command: Command,
+        data_dir: &Path,
+        clock: &str,
+        hangs_after: Duration,
+    ) -> Result<Self, Ended> {
+        let child = serve(command, data_dir, clock);
+        let id = child.id().to_string();
+        let (started, waiting) = std::sync::mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            if waiting.recv_timeout(hangs_after) == Err(RecvTimeoutError::Timeout) {
+                let _ended = Command::new("kill").args(["-9", &id]).status();
+            }
+        });
+        let outcome = Self::listening(child);
+        drop(started);
+        outcome
+    }
+
+    /// Starts the service and ends it, as `kill -9` does, so long after, wherever it is by then.
+    pub fn start_and_kill(data_dir: &Path, clock: &str, after: Duration) {
+        let mut child = serve(Command::new(binary()), data_dir, clock);
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Has it ended by itself?
+    pub fn has_ended(&mut self) -> bool {
+        self.child.as_mut().unwrap().try_wait().unwrap().is_some()
+    }
+
+    /// Asks it to stop, and goes on at once.
+    pub fn ask_to_stop(&self) {
+        let id = self.id().to_string();
+        // It may have ended by itself.
+        let _told = Command::new("kill").arg(&id).stderr(Stdio::null()).status().unwrap();
     }
 
     /// Where it listens.

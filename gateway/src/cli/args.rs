@@ -12,6 +12,7 @@ use super::output::Output;
 use super::quote;
 use super::reconcile;
 use super::serve_args::{self, ServeArgs};
+use crate::bench::{self, BenchArgs};
 use crate::demo::DemoArgs;
 
 /// An event-sourced payment ledger: the server, its client, and tools that need no server.
@@ -59,6 +60,10 @@ pub enum Command {
     /// Plays a month on the real service in a fresh directory, kills it in the middle, proves the
     /// books, and leaves it up to be tried.
     Demo(DemoArgs),
+    /// Measures this machine: the ledger, over gRPC, beside a server of the same shape that does
+    /// nothing.
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(BenchArgs),
     /// Works out what a contract would come to, from its terms alone.
     #[command(subcommand)]
     Quote(quote::Verb),

@@ -7,6 +7,7 @@ use projections::error::ProjectionError;
 
 use super::client::failure::CallFailure;
 use super::render::document::Document;
+use crate::bench::BenchError;
 use crate::demo::DemoError;
 use crate::serve::ServiceError;
 use crate::status::chain;
@@ -76,6 +77,9 @@ pub enum CliError {
     /// The target of a copy holds something else than the log that is copied.
     #[error("{0}")]
     OtherTarget(String),
+    /// The measurement did not come to its end.
+    #[error("{}", chain(.0))]
+    Bench(#[from] BenchError),
     /// There is something at the target already.
     #[error("{0} exists already")]
     TargetExists(String),
@@ -104,8 +108,14 @@ impl CliError {
             {
                 0
             }
+            Self::Bench(BenchError::Io { cause, .. })
+                if cause.kind() == io::ErrorKind::BrokenPipe =>
+            {
+                0
+            }
             Self::Service(error) => exit_code_of_service(error),
             Self::Io { .. }
+            | Self::Bench(_)
             | Self::Demo(_)
             | Self::SetAside { .. }
             | Self::Backup(BackupError::Copy { .. }) => 1,
@@ -160,6 +170,7 @@ impl CliError {
             | Self::Log(_)
             | Self::Backup(_)
             | Self::Demo(_)
+            | Self::Bench(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
             | Self::OtherTarget(_)
@@ -181,6 +192,7 @@ impl CliError {
             | Self::Backup(_)
             | Self::Service(_)
             | Self::Demo(_)
+            | Self::Bench(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
             | Self::OtherTarget(_)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ledger::engine::BooksMode;
 use ledger::store::embedded::Options;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -17,6 +18,9 @@ use crate::server::{Drained, Settings, Shutdown, TlsFiles};
 /// The unit of rates.
 const MIB: u64 = 1024 * 1024;
 
+/// On at most so many cores one thread answers all calls, unless told otherwise.
+const FEW_CORES: usize = 2;
+
 /// Serves. Says on standard output where it listens, once it does; logs to standard error.
 pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<(), CliError> {
     let filter = EnvFilter::try_new(&args.log)
@@ -24,11 +28,20 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<(), CliError> {
     let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // Somebody may have set one up already, as a test does.
     let _set_up = logging.with_ansi(false).try_init();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::io("the runtime"))?;
+    let runtime = runtime(args.threads).map_err(CliError::io("the runtime"))?;
     runtime.block_on(serve(settings(args), out))
+}
+
+/// The runtime of a server. The log's writer, the read models and whatever reads a disk have threads
+/// of their own beside it; on few cores one thread for the calls leaves these the others, and
+/// passes no call from thread to thread.
+pub(crate) fn runtime(threads: Option<usize>) -> io::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = threads.unwrap_or(if cores <= FEW_CORES { 1 } else { cores });
+    if threads == 1 {
+        return Builder::new_current_thread().enable_all().build();
+    }
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }
 
 async fn serve(settings: ServiceSettings, out: &mut impl Write) -> Result<(), CliError> {

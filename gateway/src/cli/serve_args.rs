@@ -18,6 +18,9 @@ pub(crate) const EXAMPLES: &str = "Examples:
 
 A certificate that is its own authority is refused by clients: make an authority, sign with it.";
 
+/// The most threads that answer calls.
+const THREADS_MAX: usize = 1024;
+
 /// Who opens and closes accounting days.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Books {
@@ -67,6 +70,9 @@ pub struct ServeArgs {
     /// How many calls may be under way at once; those beyond are refused.
     #[arg(long, default_value_t = 1024, value_name = "COUNT")]
     pub calls_max: usize,
+    /// How many threads answer calls. Default: one on up to two cores, else one a core.
+    #[arg(long, value_name = "COUNT", value_parser = threads)]
+    pub threads: Option<usize>,
     /// How many seconds calls under way may take to end when the server stops.
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     pub drain_seconds: u64,
@@ -92,6 +98,12 @@ fn connection(text: &str) -> Result<String, &'static str> {
         return Ok(text.to_owned());
     }
     Err("not a connection string such as esdb://user:password@host:2113")
+}
+
+/// Reads a number of threads.
+pub(crate) fn threads(text: &str) -> Result<usize, &'static str> {
+    let count = text.parse().ok().filter(|count| (1..=THREADS_MAX).contains(count));
+    count.ok_or("not a number of threads, 1 to 1024")
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {

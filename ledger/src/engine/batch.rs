@@ -2,13 +2,13 @@
 
 mod round;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 
-use super::fold::{Counted, fold_on, fold_stream};
+use super::fold::{Counted, fold_on, fold_stream, fold_streams};
 use super::{Answer, Engine, EngineError, Folded, Inner, Request};
 use crate::envelope::Version;
 use crate::ids::AccountId;
@@ -20,13 +20,21 @@ use round::Pending;
 /// of the account until then.
 pub const ROUND_COMMANDS: usize = 32;
 
-/// How many accounts that are not in memory are read at one time.
-const LOADS_MAX: usize = 8;
+/// How many accounts that are not in memory are read at one go: the store reads a block once for all
+/// of them that are in it.
+const LOAD_ACCOUNTS: usize = 128;
+
+/// How many such reads are under way at one time.
+const LOADS_MAX: usize = 2;
+
+/// How many tails of streams are read at one time, where others write to the log too.
+const TAILS_MAX: usize = 16;
 
 type Outcome = Result<Answer, EngineError>;
 
 /// One account of a batch.
 struct Work {
+    account: AccountId,
     /// Its lane, held.
     lane: OwnedMutexGuard<Option<Arc<Folded>>>,
     /// The requests that are not decided yet, by place in the batch.
@@ -52,13 +60,14 @@ enum Behind {
 /// Where the outcomes go: each is told once, as soon as it is known.
 struct Told<T, F> {
     tell: F,
-    by_place: BTreeMap<usize, T>,
+    by_place: Vec<Option<T>>,
 }
 
 impl<T, F: FnMut(usize, Outcome) -> T> Told<T, F> {
     fn tell(&mut self, place: usize, outcome: Outcome) {
-        let told = (self.tell)(place, outcome);
-        self.by_place.insert(place, told);
+        if let Some(told) = self.by_place.get_mut(place) {
+            *told = Some((self.tell)(place, outcome));
+        }
     }
 }
 
@@ -101,73 +110,113 @@ impl Inner {
         T: Send,
         F: FnMut(usize, Outcome) -> T + Send,
     {
-        let mut told = Told { tell, by_place: BTreeMap::new() };
+        let by_place = requests.iter().map(|_| None).collect();
+        let mut told = Told { tell, by_place };
         let mut works = self.hold(&requests).await;
+        self.bring_up(&mut works).await;
         self.warm(&mut works, &mut told).await;
-        while works.values().any(|work| !work.waiting.is_empty()) {
+        while works.iter().any(|work| !work.waiting.is_empty()) {
             self.round(&requests, &mut works, &mut told).await;
             tokio::task::yield_now().await;
         }
         // The lanes are let go before anything is carried out by itself, which takes them again.
-        let behind: Vec<_> = works.into_values().map(|work| (work.behind, work.stopped)).collect();
+        let behind: Vec<_> = works.into_iter().map(|work| (work.behind, work.stopped)).collect();
         for (behind, stopped) in behind {
             self.take_up(&requests, behind, stopped, &mut told).await;
         }
-        told.by_place.into_values().collect()
+        told.by_place.into_iter().flatten().collect()
     }
 
-    async fn hold(&self, requests: &[Request]) -> BTreeMap<AccountId, Work> {
-        let mut by_account: BTreeMap<&AccountId, VecDeque<usize>> = BTreeMap::new();
-        for (place, request) in requests.iter().enumerate() {
-            by_account.entry(&request.account).or_default().push_back(place);
-        }
-        let mut works = BTreeMap::new();
-        for (account, waiting) in by_account {
-            let lane = self.lanes.of(account).lock_owned().await;
-            let (pending, behind) = (Vec::new(), Vec::new());
-            let work = Work { lane, waiting, pending, behind, stopped: None };
-            works.insert(account.clone(), work);
+    async fn hold(&self, requests: &[Request]) -> Vec<Work> {
+        let mut places: Vec<(&AccountId, usize)> =
+            requests.iter().enumerate().map(|(place, request)| (&request.account, place)).collect();
+        places.sort_unstable();
+        let mut works: Vec<Work> = Vec::with_capacity(places.len());
+        for (account, place) in places {
+            if let Some(work) = works.last_mut().filter(|work| work.account == *account) {
+                work.waiting.push_back(place);
+                continue;
+            }
+            works.push(Work {
+                account: account.clone(),
+                lane: self.lanes.of(account).lock_owned().await,
+                waiting: VecDeque::from([place]),
+                pending: Vec::new(),
+                behind: Vec::new(),
+                stopped: None,
+            });
         }
         works
     }
 
-    /// Reads the accounts that are not in memory, a few at a time, since all lanes are held
-    /// meanwhile; where others write to the log too, also what they may have added to those that
-    /// are. What cannot be read is told so.
-    async fn warm<T, F>(&self, works: &mut BTreeMap<AccountId, Work>, told: &mut Told<T, F>)
+    /// Where others write to the log too, reads what they may have added to the accounts that are
+    /// in memory. What cannot be read counts as not in memory.
+    async fn bring_up(&self, works: &mut [Work]) {
+        if self.store.shared().is_none() {
+            return;
+        }
+        let warm = works.iter_mut().enumerate().filter_map(|(place, work)| {
+            let stream = streams::of_account(&work.account);
+            work.lane.take().map(|folded| (place, stream, folded))
+        });
+        let mut warm: VecDeque<_> = warm.collect();
+        let mut reading = JoinSet::new();
+        let mut read = Vec::new();
+        loop {
+            while reading.len() < TAILS_MAX
+                && let Some((place, stream, folded)) = warm.pop_front()
+            {
+                let store = Arc::clone(&self.store);
+                reading
+                    .spawn(async move { (place, fold_on(store.as_ref(), &stream, &folded).await) });
+            }
+            let Some(done) = reading.join_next().await else { break };
+            read.extend(done);
+        }
+        for (place, folded) in read {
+            if let (Some(work), Ok(folded)) = (works.get_mut(place), folded) {
+                *work.lane = Some(folded);
+            }
+        }
+    }
+
+    /// Reads the accounts that are not in memory, many at one go, since all lanes are held
+    /// meanwhile. What cannot be read is told so.
+    async fn warm<T, F>(&self, works: &mut [Work], told: &mut Told<T, F>)
     where
         F: FnMut(usize, Outcome) -> T,
     {
-        let shared = self.store.shared().is_some();
-        let cold = works.iter().filter(|(_, work)| shared || work.lane.is_none());
-        let mut cold: VecDeque<(AccountId, Option<Arc<Folded>>)> =
-            cold.map(|(account, work)| (account.clone(), work.lane.clone())).collect();
+        let cold = works.iter().enumerate().filter(|(_, work)| work.lane.is_none());
+        let cold: Vec<_> =
+            cold.map(|(place, work)| (place, streams::of_account(&work.account))).collect();
+        let mut chunks = cold.chunks(LOAD_ACCOUNTS).map(<[_]>::to_vec);
         let mut loading = JoinSet::new();
         loop {
             while loading.len() < LOADS_MAX
-                && let Some((account, cached)) = cold.pop_front()
+                && let Some(chunk) = chunks.next()
             {
                 let store = Arc::clone(&self.store);
                 loading.spawn(async move {
-                    let stream = streams::of_account(&account);
-                    let store = store.as_ref();
-                    let folded = match cached {
-                        Some(cached) => fold_on(store, &stream, &cached).await,
-                        None => fold_stream(store, &stream, Counted::All).await.map(Arc::new),
-                    };
-                    (account, folded)
+                    let (places, streams): (Vec<_>, Vec<_>) = chunk.into_iter().unzip();
+                    let folded = fold_streams(store.as_ref(), &streams).await;
+                    (places, folded)
                 });
             }
             let Some(loaded) = loading.join_next().await else { break };
-            let Ok((account, folded)) = loaded else { continue };
-            let Some(work) = works.get_mut(&account) else { continue };
-            match folded {
-                Ok(folded) => *work.lane = Some(folded),
-                Err(error) => work.stop(error, told),
+            // What was not read here is read by itself below.
+            let Ok((places, Ok(folded))) = loaded else { continue };
+            for (place, folded) in places.into_iter().zip(folded) {
+                if let Some(work) = works.get_mut(place) {
+                    *work.lane = Some(Arc::new(folded));
+                }
             }
         }
-        for work in works.values_mut().filter(|work| work.lane.is_none()) {
-            work.stop(EngineError::Unavailable("reading the account broke off".into()), told);
+        for work in works.iter_mut().filter(|work| work.lane.is_none()) {
+            let stream = streams::of_account(&work.account);
+            match fold_stream(self.store.as_ref(), &stream, Counted::All).await {
+                Ok(folded) => *work.lane = Some(Arc::new(folded)),
+                Err(error) => work.stop(error, told),
+            }
         }
     }
 

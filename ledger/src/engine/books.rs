@@ -259,8 +259,8 @@ impl Inner {
         metadata: &Metadata,
     ) -> Result<Option<Position>, EngineError> {
         let stream = streams::of_books();
-        let facts = std::iter::once(Fact::Books(event.clone()));
-        let events = new_events(&stream, facts, metadata)?;
+        let document = codec::encode(&Fact::Books(event.clone()));
+        let events = new_events(&stream, std::iter::once(document), metadata)?;
         let expected = Expected::after(self.calendar.folded().version);
         let append = Append::new(stream, expected, events)
             .map_err(|cause| EngineError::Unavailable(cause.into()))?;

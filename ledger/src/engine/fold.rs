@@ -57,7 +57,7 @@ impl Folded {
         self: Arc<Self>,
         events: &[Event],
         request: &Request,
-        digest: &str,
+        digest: String,
         position: Position,
     ) -> Arc<Self> {
         let mut after = Arc::unwrap_or_clone(self);
@@ -69,7 +69,7 @@ impl Folded {
             }
         }
         after.position = position;
-        let outcome = Outcome { digest: digest.to_owned(), last: after.version, position };
+        let outcome = Outcome { digest, last: after.version, position };
         after.requests.insert(request.request_id, outcome);
         Arc::new(after)
     }
@@ -155,6 +155,32 @@ pub(super) async fn fold_stream(
     fold_with(store, stream, counted, |_| {}).await
 }
 
+/// Folds several streams whole: they are read at one go, and folded on a thread that may be busy
+/// for a while. Fails whole; who wants to know which stream it was folds them one by one.
+pub(super) async fn fold_streams(
+    store: &dyn EventStore,
+    streams: &[StreamName],
+) -> Result<Vec<Folded>, EngineError> {
+    let pages = store.read_streams(streams, PAGE_EVENTS).await?;
+    let fold = move || -> Result<Vec<_>, EngineError> {
+        let fold_page = |page: Vec<RecordedEvent>| {
+            let mut folded = Folded::default();
+            fold_page(&mut folded, &page, Counted::All, &mut |_| {})?;
+            Ok((folded, page.len() < PAGE_EVENTS))
+        };
+        pages.into_iter().map(fold_page).collect()
+    };
+    let folded = tokio::task::spawn_blocking(fold).await;
+    let folded = folded.map_err(|fault| EngineError::Unavailable(fault.into()))??;
+    let mut whole = Vec::with_capacity(folded.len());
+    for (stream, (folded, is_whole)) in streams.iter().zip(folded) {
+        let folded =
+            if is_whole { folded } else { fold_stream(store, stream, Counted::All).await? };
+        whole.push(folded);
+    }
+    Ok(whole)
+}
+
 /// An event that was folded, and the account after it.
 pub(super) struct Seen<'a> {
     pub(super) recorded: &'a RecordedEvent,
@@ -163,7 +189,7 @@ pub(super) struct Seen<'a> {
     pub(super) after: &'a Folded,
 }
 
-/// The same, and shows each event to `see`.
+/// Folds the events of `stream` that count, and shows each to `see`.
 pub(super) async fn fold_with(
     store: &dyn EventStore,
     stream: &StreamName,
@@ -196,34 +222,45 @@ async fn fold_from(
     let mut read = folded.version;
     loop {
         let page = store.read_stream(stream, read, PAGE_EVENTS).await?;
-        for recorded in &page {
-            read = recorded.version;
-            if counted.ends_before(recorded) {
-                return Ok(folded);
-            }
-            let metadata = metadata(recorded)?;
-            if !counted.holds(&metadata) {
-                continue;
-            }
-            let damaged = |cause: crate::store::BoxError| EngineError::Damaged {
-                position: recorded.position,
-                cause,
-            };
-            match codec::decode(&recorded.kind, &recorded.data) {
-                Ok(Fact::Account(event)) => {
-                    folded.follow(recorded, &metadata, &event);
-                    let (metadata, event) = (&metadata, &event);
-                    see(Seen { recorded, metadata, event, after: &folded });
-                }
-                Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_)) => {
-                    let kind = &recorded.kind;
-                    return Err(damaged(format!("a {kind} in an account's stream").into()));
-                }
-                Err(error) => return Err(damaged(error.into())),
-            }
-        }
-        if page.len() < PAGE_EVENTS {
+        let goes_on = fold_page(&mut folded, &page, counted, &mut see)?;
+        let Some(last) = page.last().filter(|_| goes_on && page.len() == PAGE_EVENTS) else {
             return Ok(folded);
+        };
+        read = last.version;
+    }
+}
+
+/// Folds one page of events. False if nothing that counts comes after it.
+fn fold_page(
+    folded: &mut Folded,
+    page: &[RecordedEvent],
+    counted: Counted,
+    see: &mut impl FnMut(Seen<'_>),
+) -> Result<bool, EngineError> {
+    for recorded in page {
+        if counted.ends_before(recorded) {
+            return Ok(false);
+        }
+        let metadata = metadata(recorded)?;
+        if !counted.holds(&metadata) {
+            continue;
+        }
+        let damaged = |cause: crate::store::BoxError| EngineError::Damaged {
+            position: recorded.position,
+            cause,
+        };
+        match codec::decode(&recorded.kind, &recorded.data) {
+            Ok(Fact::Account(event)) => {
+                folded.follow(recorded, &metadata, &event);
+                let (metadata, event) = (&metadata, &event);
+                see(Seen { recorded, metadata, event, after: folded });
+            }
+            Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_)) => {
+                let kind = &recorded.kind;
+                return Err(damaged(format!("a {kind} in an account's stream").into()));
+            }
+            Err(error) => return Err(damaged(error.into())),
         }
     }
+    Ok(true)
 }

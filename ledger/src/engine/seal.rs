@@ -39,8 +39,8 @@ impl Engine {
             actor: Actor::runner(),
             rules: inner.rules.version().to_owned(),
         };
-        let fact = Fact::WindowSealed(sealed.clone());
-        let events = new_events(&stream, std::iter::once(fact), &metadata)?;
+        let document = codec::encode(&Fact::WindowSealed(sealed.clone()));
+        let events = new_events(&stream, std::iter::once(document), &metadata)?;
         let expected = Expected::after(Version(u64::from(seals)));
         let append = Append::new(stream, expected, events)
             .map_err(|cause| EngineError::Unavailable(cause.into()))?;

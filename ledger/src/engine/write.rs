@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{EngineError, Inner};
-use crate::codec::{self, Fact, RulebookAdopted};
+use crate::codec::{self, Document, Fact, RulebookAdopted};
 use crate::envelope::{Metadata, NewEvent, StreamName, Version};
 use crate::hex;
 use crate::ids::{Actor, EventId, RequestId};
@@ -33,7 +33,8 @@ impl Inner {
             actor: Actor::runner(),
             rules: self.rules.version().to_owned(),
         };
-        let events = new_events(&stream, std::iter::once(adopted), &metadata)?;
+        let documents = std::iter::once(Ok((kind, document)));
+        let events = new_events(&stream, documents, &metadata)?;
         let append = Append::new(stream, Expected::after(version), events)
             .map_err(|cause| EngineError::Unavailable(cause.into()))?;
         match self.store.append(append).await {
@@ -50,18 +51,18 @@ pub(super) fn content_digest(content: &[u8]) -> String {
     hex::lower(Sha256::digest(content).as_slice().get(..16).unwrap_or_default())
 }
 
-/// Events ready for the store: ids derived, documents written, metadata shared.
+/// Events ready for the store: ids derived, metadata shared.
 pub(super) fn new_events(
     stream: &StreamName,
-    facts: impl Iterator<Item = Fact>,
+    documents: impl Iterator<Item = Result<Document, serde_json::Error>>,
     metadata: &Metadata,
 ) -> Result<Vec<NewEvent>, EngineError> {
     let unwritable = |cause: serde_json::Error| EngineError::Unavailable(cause.into());
     let bytes = serde_json::to_vec(metadata).map_err(unwritable)?;
-    facts
+    documents
         .enumerate()
-        .map(|(index, fact)| {
-            let (kind, data) = codec::encode(&fact).map_err(unwritable)?;
+        .map(|(index, document)| {
+            let (kind, data) = document.map_err(unwritable)?;
             let id = EventId::derived(stream.as_str(), metadata.request_id, index);
             Ok(NewEvent { id, kind: kind.to_owned(), data, metadata: bytes.clone() })
         })

@@ -328,6 +328,15 @@ impl EventStore for Embedded {
         Box::pin(self.read(move |reader| reader.stream(&stream, after, limit)))
     }
 
+    fn read_streams<'a>(
+        &'a self,
+        streams: &'a [StreamName],
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Vec<RecordedEvent>>, ReadError>> {
+        let streams = streams.to_vec();
+        Box::pin(self.read(move |reader| reader.streams(&streams, limit)))
+    }
+
     fn read_all(
         &self,
         after: Position,

@@ -181,6 +181,7 @@ fn call(cli: &Cli) -> Call {
         Command::Quote(verb) => verb.call(),
         Command::Serve(_)
         | Command::Demo(_)
+        | Command::Bench(_)
         | Command::Import(_)
         | Command::Reconcile(_)
         | Command::Projections(_)

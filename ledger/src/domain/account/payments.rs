@@ -1,5 +1,7 @@
 //! Payments: scheduled, cancelled, applied at their window, or received by another channel.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 
 use super::book::Movement;
@@ -72,12 +74,14 @@ pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) 
     let slot = place(policy, rules.calendar(), context.received_at, order.payment_date)
         .map_err(Refusal::from)?;
     check_on_books(open, order.payment_date)?;
-    let pending = open.payments.values().find(|payment| {
+    let same = |payment: &&Arc<Payment>| {
         payment.progress == Progress::Scheduled
             && payment.amount == order.amount
             && payment.effective_date == order.payment_date
-    });
-    if let (Some(payment), false) = (pending, order.allow_duplicate) {
+    };
+    if !order.allow_duplicate
+        && let Some(payment) = open.payments.values().find(same)
+    {
         return Err(Refusal::PossibleDuplicate { payment: payment.id }.into());
     }
     Ok(vec![Event::PaymentScheduled(PaymentScheduled {
@@ -94,7 +98,7 @@ pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) 
 }
 
 fn find(open: &OpenAccount, payment: PaymentId) -> Result<&Payment, Denial> {
-    open.payments.get(&payment).ok_or(Denial::PaymentNotFound(payment))
+    open.payments.get(&payment).map(Arc::as_ref).ok_or(Denial::PaymentNotFound(payment))
 }
 
 /// Cancels a scheduled payment received before its cut-off. At the cut-off it is too late, whether
@@ -161,13 +165,14 @@ pub(super) fn receive(open: &OpenAccount, receipt: Receipt, context: &Context<'_
         return Err(Refusal::ReceivedInFuture { received_date, today }.into());
     }
     check_on_books(open, received_date)?;
-    let twin = open.payments.values().find(|payment| {
+    let twin = |payment: &&Arc<Payment>| {
         let reference = payment.receipt.as_ref().and_then(|receipt| receipt.reference.as_ref());
-        reference.is_some()
-            && reference == receipt.reference.as_ref()
-            && payment.channel == receipt.channel
-    });
-    if let (Some(payment), false) = (twin, receipt.allow_duplicate) {
+        reference == receipt.reference.as_ref() && payment.channel == receipt.channel
+    };
+    if receipt.reference.is_some()
+        && !receipt.allow_duplicate
+        && let Some(payment) = open.payments.values().find(twin)
+    {
         return Err(Refusal::PossibleDuplicate { payment: payment.id }.into());
     }
     let id = PaymentId::derived(context.account, context.request, 0);

@@ -3,6 +3,7 @@
 mod follow;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -34,8 +35,8 @@ pub enum Account {
 pub struct OpenAccount {
     /// The money.
     pub book: Book,
-    /// Payments of all channels, by id.
-    pub payments: BTreeMap<PaymentId, Payment>,
+    /// Payments of all channels, by id. A copy of the account shares those that do not change.
+    pub payments: BTreeMap<PaymentId, Arc<Payment>>,
     /// Fees that were charged, by id.
     pub fees: BTreeMap<FeeId, Fee>,
     /// The lien and the title.

@@ -1,6 +1,5 @@
 //! One round of a batch: a few commands an account are decided, and written in one go.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Behind, Outcome, ROUND_COMMANDS, Told, Work};
@@ -9,7 +8,6 @@ use crate::domain::books::AccountingDays;
 use crate::engine::books::DaysHeld;
 use crate::engine::{EngineError, Folded, Inner, Request, conclude, digest_of, repeats};
 use crate::envelope::Version;
-use crate::ids::AccountId;
 use crate::store::{Append, AppendError, Appended};
 
 /// A command that was decided and is to be written.
@@ -27,7 +25,7 @@ impl Inner {
     pub(super) async fn round<T, F>(
         &self,
         requests: &[Request],
-        works: &mut BTreeMap<AccountId, Work>,
+        works: &mut [Work],
         told: &mut Told<T, F>,
     ) where
         F: FnMut(usize, Outcome) -> T,
@@ -36,7 +34,7 @@ impl Inner {
         let held = match self.days_of_round(requests, works).await {
             Ok(held) => held,
             Err(error) => {
-                for work in works.values_mut() {
+                for work in works.iter_mut() {
                     let echo = error.of_the_store().unwrap_or(EngineError::Contended);
                     work.stop(echo, told);
                 }
@@ -45,16 +43,15 @@ impl Inner {
         };
         let mut appends = Vec::new();
         let mut before = Vec::new();
-        for work in works.values_mut() {
+        for work in works.iter_mut() {
             let days = held.as_ref().map(|held| held.days);
-            self.decide_some(requests, work, days, &mut appends, told);
             // From here until the appends are known, no cache is right.
-            before.push(work.lane.take());
+            before.push(self.decide_some(requests, work, days, &mut appends, told));
         }
         let appended =
             if appends.is_empty() { Vec::new() } else { self.store.append_many(appends).await };
         let mut appended = appended.into_iter();
-        for (work, before) in works.values_mut().zip(before) {
+        for (work, before) in works.iter_mut().zip(before) {
             work.conclude_round(requests, before, &mut appended, told);
         }
     }
@@ -63,9 +60,9 @@ impl Inner {
     async fn days_of_round(
         &self,
         requests: &[Request],
-        works: &BTreeMap<AccountId, Work>,
+        works: &[Work],
     ) -> Result<Option<DaysHeld>, EngineError> {
-        let new = works.values().flat_map(|work| {
+        let new = works.iter().flat_map(|work| {
             let asked = work.waiting.iter().filter_map(|place| requests.get(*place));
             asked.filter(|request| {
                 let folded = work.lane.as_ref();
@@ -78,7 +75,8 @@ impl Inner {
         }
     }
 
-    /// Decides at most [`ROUND_COMMANDS`] of the requests that wait for one account, in order.
+    /// Decides at most [`ROUND_COMMANDS`] of the requests that wait for one account, in order. Gives
+    /// the account back if nothing is to be written; else it is one with what is, changed in place.
     fn decide_some<T, F>(
         &self,
         requests: &[Request],
@@ -86,15 +84,17 @@ impl Inner {
         days: Option<AccountingDays>,
         appends: &mut Vec<Append>,
         told: &mut Told<T, F>,
-    ) where
+    ) -> Option<Arc<Folded>>
+    where
         F: FnMut(usize, Outcome) -> T,
     {
-        let Some(mut folded) = work.lane.clone() else { return };
+        let mut folded = work.lane.take()?;
         let some = work.waiting.len().min(ROUND_COMMANDS);
         for place in work.waiting.drain(..some) {
             let Some(request) = requests.get(place) else { continue };
+            let digest = digest_of(request);
             // The earlier request may be one of this round, and come to nothing.
-            let (Ok(None), Some(days)) = (repeats(&folded, request), days) else {
+            let (Ok(None), Some(days)) = (repeats(&folded, request, &digest), days) else {
                 work.behind.push(Behind::Repeat(place));
                 continue;
             };
@@ -106,17 +106,18 @@ impl Inner {
                 }
             };
             let expected = folded.version;
-            match self.append_of(request, expected, &events) {
+            match self.append_of(request, &digest, expected, &events) {
                 Err(error) => told.tell(place, Err(error)),
                 Ok(append) => {
                     let position = folded.position;
-                    folded = folded.after(&events, request, &digest_of(request), position);
+                    folded = folded.after(&events, request, digest, position);
                     appends.push(append);
                     let after = Arc::clone(&folded);
                     work.pending.push(Pending { place, expected, events, after });
                 }
             }
         }
+        work.pending.is_empty().then_some(folded)
     }
 }
 

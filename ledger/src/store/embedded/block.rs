@@ -3,7 +3,9 @@
 //! The layout is written down for auditors in `ledger/DESIGN.md`, "The embedded log on disk". A
 //! change to it is a new format version.
 
-use std::collections::BTreeMap;
+#![expect(clippy::disallowed_types, reason = "looked up only; what is written is in order of use")]
+
+use std::collections::HashMap;
 
 use uuid::Uuid;
 
@@ -15,6 +17,9 @@ pub(super) const BLOCK_EVENTS_MAX: usize = 64;
 
 /// A block takes no further event once its events have so many bytes.
 pub(super) const BLOCK_BYTES_FULL: usize = 256 * 1024;
+
+/// What the number of a dictionary's entries takes at most: there are no more than events.
+const DICTIONARY_HEAD_BYTES: usize = 2;
 
 /// The events of one block while they are gathered.
 #[derive(Default)]
@@ -29,7 +34,7 @@ pub(super) struct BlockBuilder<'a> {
 /// Byte strings in the order of their first use.
 #[derive(Default)]
 struct Dictionary<'a> {
-    places: BTreeMap<&'a [u8], u64>,
+    places: HashMap<&'a [u8], u64>,
     entries: Vec<u8>,
 }
 
@@ -66,8 +71,12 @@ impl<'a> BlockBuilder<'a> {
     }
 
     pub(super) fn payload(&self) -> Vec<u8> {
-        let mut payload = Vec::new();
-        for dictionary in [&self.streams, &self.kinds, &self.metadata] {
+        let dictionaries = [&self.streams, &self.kinds, &self.metadata];
+        let bytes = dictionaries.iter().fold(self.events.len(), |bytes, dictionary| {
+            bytes.saturating_add(dictionary.entries.len()).saturating_add(DICTIONARY_HEAD_BYTES)
+        });
+        let mut payload = Vec::with_capacity(bytes);
+        for dictionary in dictionaries {
             put_varint(&mut payload, length(dictionary.places.len()));
             payload.extend_from_slice(&dictionary.entries);
         }

@@ -1,6 +1,8 @@
 //! A group commit: which of the waiting appends hold, and the blocks that they become.
 
-use std::collections::BTreeMap;
+#![expect(clippy::disallowed_types, reason = "looked up by name only; the order is never seen")]
+
+use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
@@ -38,7 +40,7 @@ impl<'a> Group<'a> {
     /// and gives the answers that hold once the group is committed.
     pub(super) fn plan(jobs: &'a [Job], index: &Index, head: Head) -> (Self, Vec<Answers>) {
         let mut group = Self { events: Vec::new(), blocks: Vec::new(), head };
-        let mut versions = BTreeMap::new();
+        let mut versions = HashMap::new();
         let mut last = head.position;
         let answers = jobs
             .iter()

@@ -75,24 +75,52 @@ impl Reader {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         let positions = index.positions(stream.as_str(), after, limit);
         drop(index);
-        if positions.is_empty() {
-            return Ok(Vec::new());
+        let wanted: Vec<_> = positions.into_iter().map(|position| (position, 0)).collect();
+        let pages = self.collect(&wanted, std::slice::from_ref(stream), after)?;
+        Ok(pages.into_iter().next().unwrap_or_default())
+    }
+
+    /// The first events of several streams. A block that holds events of many is read once.
+    pub(super) fn streams(
+        &self,
+        streams: &[StreamName],
+        limit: usize,
+    ) -> Result<Vec<Vec<RecordedEvent>>, ReadError> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = Vec::new();
+        for (place, stream) in streams.iter().enumerate() {
+            let positions = index.positions(stream.as_str(), Version::EMPTY, limit);
+            wanted.extend(positions.into_iter().map(|position| (position, place)));
         }
-        let events = self.with_connection(|connection| {
-            let mut events = Vec::with_capacity(positions.len());
-            let mut wanted = positions.as_slice();
-            while let Some(&first) = wanted.first() {
-                let end = at_block(connection, first, |row| {
-                    let in_block = wanted.partition_point(|position| *position <= row.last());
+        drop(index);
+        wanted.sort_unstable();
+        self.collect(&wanted, streams, Version::EMPTY)
+    }
+
+    /// The events at the positions `wanted`, which are in order, each for the stream at its place.
+    fn collect(
+        &self,
+        wanted: &[(Position, usize)],
+        streams: &[StreamName],
+        after: Version,
+    ) -> Result<Vec<Vec<RecordedEvent>>, ReadError> {
+        let mut pages = vec![Vec::new(); streams.len()];
+        if wanted.is_empty() {
+            return Ok(pages);
+        }
+        self.with_connection(|connection| {
+            let mut wanted = wanted;
+            while let Some(&(first, _)) = wanted.first() {
+                wanted = at_block(connection, first, |row| {
+                    let in_block = wanted.partition_point(|(position, _)| *position <= row.last());
                     let (here, rest) = wanted.split_at(in_block);
-                    collect(row, here, stream, after, &mut events)?;
+                    take_out(row, here, streams, after, &mut pages)?;
                     Ok(rest)
                 })?;
-                wanted = end;
             }
-            Ok(events)
+            Ok(())
         })?;
-        Ok(events)
+        Ok(pages)
     }
 
     /// The events above `after`, up to `head`.
@@ -185,25 +213,28 @@ fn at_block<T>(
 
 /// Takes the events at the positions `wanted` out of one block. The index names them; the block
 /// itself says whose they are.
-fn collect(
+fn take_out(
     row: &Row<'_>,
-    wanted: &[Position],
-    stream: &StreamName,
+    wanted: &[(Position, usize)],
+    streams: &[StreamName],
     after: Version,
-    events: &mut Vec<RecordedEvent>,
+    pages: &mut [Vec<RecordedEvent>],
 ) -> Result<(), Fault> {
     let block = row.events()?;
-    for &position in wanted {
-        let version = events.last().map_or(after, |event| event.version).next();
-        let place = usize::try_from(position.0.saturating_sub(row.first.0));
-        let event = place.ok().and_then(|place| block.get(place));
+    for &(position, place) in wanted {
+        let (Some(stream), Some(page)) = (streams.get(place), pages.get_mut(place)) else {
+            continue;
+        };
+        let version = page.last().map_or(after, |event| event.version).next();
+        let at = usize::try_from(position.0.saturating_sub(row.first.0));
+        let event = at.ok().and_then(|at| block.get(at));
         let is_it =
             |event: &&EventView<'_>| event.stream == stream.as_str() && event.version == version;
         let event = event.filter(is_it).ok_or_else(|| {
             damaged(position, format!("the event is not the one at {version} of stream {stream}"))
         })?;
         let recorded = event.to_recorded();
-        events.push(recorded.map_err(|error| damaged(position, error.to_string()))?);
+        page.push(recorded.map_err(|error| damaged(position, error.to_string()))?);
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What each event changes.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Fee, FeeState, OpenAccount, Payment, Progress, Receipt, Refund, Schedule, Title};
@@ -11,6 +13,7 @@ use crate::domain::account::events::{
 use crate::domain::account::instalments::Shift;
 use crate::domain::money::Money;
 use crate::domain::product::Channel;
+use crate::ids::PaymentId;
 
 impl OpenAccount {
     pub(in crate::domain::account) fn follow(&mut self, event: &Event, at: DateTime<Utc>) {
@@ -34,7 +37,7 @@ impl OpenAccount {
             | Event::RefundReturned(_) => self.serviced(event),
             Event::PaymentScheduled(scheduled) => self.payment_scheduled(scheduled, at),
             Event::PaymentCancelled(cancelled) => {
-                if let Some(payment) = self.payments.get_mut(&cancelled.payment) {
+                if let Some(payment) = self.payment_mut(&cancelled.payment) {
                     payment.progress = Progress::Cancelled { at, reason: cancelled.reason };
                 }
             }
@@ -127,6 +130,10 @@ impl OpenAccount {
         }
     }
 
+    fn payment_mut(&mut self, id: &PaymentId) -> Option<&mut Payment> {
+        self.payments.get_mut(id).map(Arc::make_mut)
+    }
+
     fn payment_scheduled(&mut self, scheduled: &PaymentScheduled, at: DateTime<Utc>) {
         let payment = Payment {
             id: scheduled.payment,
@@ -147,12 +154,12 @@ impl OpenAccount {
             applied_at: None,
             order: 0,
         };
-        self.payments.insert(payment.id, payment);
+        self.payments.insert(payment.id, Arc::new(payment));
     }
 
     fn payment_applied(&mut self, applied: &PaymentApplied, at: DateTime<Utc>) {
         let order = self.movements;
-        if let Some(payment) = self.payments.get_mut(&applied.payment) {
+        if let Some(payment) = self.payment_mut(&applied.payment) {
             payment.progress = Progress::Applied;
             payment.applied_at = Some(at);
             payment.split = Some(applied.split);
@@ -187,12 +194,12 @@ impl OpenAccount {
             order: self.movements,
         };
         let what = payment.entry(received.split).what;
-        self.payments.insert(payment.id, payment);
+        self.payments.insert(payment.id, Arc::new(payment));
         self.moved(received.effective_date, what, &received.posting);
     }
 
     fn payment_returned(&mut self, returned: &PaymentReturned, at: DateTime<Utc>) {
-        if let Some(payment) = self.payments.get_mut(&returned.payment) {
+        if let Some(payment) = self.payment_mut(&returned.payment) {
             let return_code = returned.return_code.clone();
             payment.progress = Progress::Returned { at, return_code };
         }
@@ -206,7 +213,7 @@ impl OpenAccount {
 
     fn payment_reinstated(&mut self, reinstated: &PaymentReinstated) {
         self.reopened.retain(|(payment, _)| *payment != reinstated.payment);
-        if let Some(payment) = self.payments.get_mut(&reinstated.payment) {
+        if let Some(payment) = self.payments.get_mut(&reinstated.payment).map(Arc::make_mut) {
             payment.progress = Progress::Applied;
             payment.split = Some(reinstated.split);
             self.book.insert(payment.entry(reinstated.split));
@@ -261,7 +268,7 @@ impl OpenAccount {
     fn refresh_splits(&mut self, event: &Event) {
         let Some(posting) = event.posting() else { return };
         for moved in &posting.reallocated {
-            if let Some(payment) = self.payments.get_mut(&moved.payment) {
+            if let Some(payment) = self.payment_mut(&moved.payment) {
                 payment.split = Some(moved.split);
             }
         }

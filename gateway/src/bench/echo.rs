@@ -1,0 +1,168 @@
+//! The ceiling: a server of the same shape that does nothing and keeps nothing. It takes the
+//! messages of `PaymentService` and answers each with one of the size that the service's has.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::io::Write;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use google::r#type::{Date, Money};
+use prost_types::Timestamp;
+use proto::google;
+use proto::payledger::v1 as wire;
+use tokio::net::TcpListener;
+use tonic::body::Body;
+use tonic::server::{Grpc, NamedService, UnaryService};
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+use tonic_prost::ProstCodec;
+use tower::Service;
+
+use super::BenchError;
+use crate::server::BATCH_MESSAGE_BYTES_MAX;
+
+/// Serves on a free port of loopback until the process is ended.
+pub(super) async fn serve(out: &mut impl Write) -> Result<(), BenchError> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(BenchError::io("loopback"))?;
+    let address = listener.local_addr().map_err(BenchError::io("loopback"))?;
+    writeln!(out, "listening on {address}")
+        .and_then(|()| out.flush())
+        .map_err(BenchError::io("standard output"))?;
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let served = Server::builder().add_service(Echo).serve_with_incoming(incoming).await;
+    served.map_err(|error| BenchError::Server(format!("the echo server failed: {error}")))
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Echo;
+
+impl NamedService for Echo {
+    const NAME: &'static str = "payledger.v1.PaymentService";
+}
+
+/// A method that answers at once.
+struct Method<F>(F);
+
+impl<Q, A, F: FnMut(Q) -> A> UnaryService<Q> for Method<F> {
+    type Response = A;
+    type Future = Ready<Result<Response<A>, Status>>;
+
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        ready(Ok(Response::new((self.0)(request.into_inner()))))
+    }
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+
+/// Decodes, calls and encodes as a generated server does.
+fn unary<Q, A>(request: http::Request<Body>, method: fn(Q) -> A) -> Answer
+where
+    Q: prost::Message + Default + Send + 'static,
+    A: prost::Message + Default + Send + 'static,
+{
+    Box::pin(async move {
+        let codec: ProstCodec<A, Q> = ProstCodec::default();
+        let mut grpc =
+            Grpc::new(codec).apply_max_message_size_config(Some(BATCH_MESSAGE_BYTES_MAX), None);
+        Ok(grpc.unary(Method(method), request).await)
+    })
+}
+
+impl Service<http::Request<Body>> for Echo {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Answer {
+        match request.uri().path() {
+            "/payledger.v1.PaymentService/SchedulePayment" => unary(request, scheduled),
+            "/payledger.v1.PaymentService/CancelPayment" => unary(request, cancelled),
+            "/payledger.v1.PaymentService/ReceivePayment" => unary(request, received),
+            "/payledger.v1.PaymentService/GetPayment" => unary(request, got),
+            "/payledger.v1.PaymentService/ExecuteBatch" => unary(request, executed),
+            _ => Box::pin(ready(Ok(Status::unimplemented("not echoed").into_http()))),
+        }
+    }
+}
+
+fn payment(account_id: String, payment_id: String, amount: Option<Money>) -> wire::Payment {
+    let date = Some(Date { year: 2026, month: 3, day: 2 });
+    let time = Some(Timestamp { seconds: 1_772_463_600, nanos: 0 });
+    wire::Payment {
+        payment_id,
+        account_id,
+        product: wire::Product::AutoLoan.into(),
+        state: wire::PaymentState::Scheduled.into(),
+        channel: wire::Channel::OwnAch.into(),
+        amount,
+        scheduled_time: time,
+        payment_date: date,
+        window: "15:00".to_owned(),
+        cancel_before_time: time,
+        effective_date: date,
+        origination_date: date,
+        ..wire::Payment::default()
+    }
+}
+
+fn scheduled(asked: wire::SchedulePaymentRequest) -> wire::SchedulePaymentResponse {
+    let payment = Some(payment(asked.account_id, asked.request_id, asked.amount));
+    wire::SchedulePaymentResponse { payment, position: 1, replayed: false }
+}
+
+fn cancelled(asked: wire::CancelPaymentRequest) -> wire::CancelPaymentResponse {
+    let mut payment = payment(asked.account_id, asked.payment_id, Some(dollars()));
+    payment.cancelled_time = payment.scheduled_time;
+    wire::CancelPaymentResponse { payment: Some(payment), position: 1, replayed: false }
+}
+
+fn received(asked: wire::ReceivePaymentRequest) -> wire::ReceivePaymentResponse {
+    let mut payment = payment(asked.account_id, asked.request_id, asked.amount);
+    payment.applied_time = payment.scheduled_time;
+    payment.allocation = Some(wire::Allocation {
+        interest: Some(dollars()),
+        principal: Some(dollars()),
+        ..wire::Allocation::default()
+    });
+    payment.billing = Some(wire::Billing {
+        instalments: vec![wire::SatisfiedInstalment {
+            number: 1,
+            due_date: payment.effective_date,
+            amount: Some(dollars()),
+        }],
+        fees: Some(dollars()),
+        ahead: Some(dollars()),
+    });
+    wire::ReceivePaymentResponse { payment: Some(payment), position: 1, replayed: false }
+}
+
+fn got(asked: wire::GetPaymentRequest) -> wire::GetPaymentResponse {
+    let payment = payment(asked.account_id, asked.payment_id, Some(dollars()));
+    let read_time = payment.scheduled_time;
+    wire::GetPaymentResponse { payment: Some(payment), read_position: 1, read_time }
+}
+
+fn executed(asked: wire::ExecuteBatchRequest) -> wire::ExecuteBatchResponse {
+    use wire::batch_command::Command;
+    use wire::batch_result::Outcome;
+    let results = asked.commands.into_iter().map(|command| {
+        let outcome = match command.command {
+            Some(Command::SchedulePayment(it)) => Some(Outcome::SchedulePayment(scheduled(it))),
+            Some(Command::CancelPayment(it)) => Some(Outcome::CancelPayment(cancelled(it))),
+            Some(Command::ReceivePayment(it)) => Some(Outcome::ReceivePayment(received(it))),
+            Some(_) | None => None,
+        };
+        wire::BatchResult { outcome }
+    });
+    wire::ExecuteBatchResponse { results: results.collect(), position: 1 }
+}
+
+fn dollars() -> Money {
+    Money { currency_code: "USD".to_owned(), units: 25, nanos: 0 }
+}

@@ -1,0 +1,120 @@
+//! The past: the log replayed, the read models built anew, balances as of another day.
+
+use std::time::Duration;
+
+use proto::payledger::v1 as wire;
+use tokio::time::Instant;
+use wire::audit_service_client::AuditServiceClient;
+
+use super::BenchError;
+use super::load::histogram;
+use super::queries::Question;
+use super::report::{Figure, Spread, millis, per_second};
+use super::singles::add;
+use super::stage::{Stage, google_date};
+use super::traffic::{self, Origin, mixed, schedule};
+use crate::server::BATCH_MESSAGE_BYTES_MAX;
+
+/// A replay of a large log is not repeated as often as a call.
+const REPLAYS_MAX: u64 = 3;
+/// How often it is looked whether a rebuild is done.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+impl Stage {
+    pub(super) async fn history(&mut self) -> Result<(), BenchError> {
+        self.fill().await?;
+        self.replays().await?;
+        self.rebuild().await?;
+        self.past_balances().await
+    }
+
+    /// Adds to the log until it is long enough.
+    async fn fill(&mut self) -> Result<(), BenchError> {
+        let missing = self.sizes.events.saturating_sub(self.head().await?);
+        let accounts = self.sizes.accounts;
+        let begun = Instant::now();
+        let date = google_date(3);
+        self.send_all(missing, |number| {
+            let account = mixed(number.rotate_left(20)).checked_rem(accounts).unwrap_or_default();
+            let request = Origin::Filling.request(number);
+            let order = schedule(traffic::account(account), request, date);
+            wire::batch_command::Command::SchedulePayment(order)
+        })
+        .await?;
+        if missing > 0 {
+            let what = format!("{missing} payments scheduled on cold accounts, batches of 1000");
+            let rate = per_second(missing, begun.elapsed());
+            self.figure(Figure::new("history", what, "commands/s", Spread::once(rate)));
+        }
+        self.caught_up().await?;
+        Ok(())
+    }
+
+    async fn replays(&mut self) -> Result<(), BenchError> {
+        let channel = self.ledger.connect(1).await?.pop();
+        let channel = channel.ok_or_else(|| BenchError::lacks("a connection"))?;
+        let mut client =
+            AuditServiceClient::new(channel).max_decoding_message_size(BATCH_MESSAGE_BYTES_MAX);
+        let mut rounds = Vec::new();
+        let mut events = 0_u64;
+        for _ in 0..self.sizes.rounds.min(REPLAYS_MAX) {
+            let begun = Instant::now();
+            let replay = client.replay_events(wire::ReplayEventsRequest::default()).await;
+            let mut replay = replay.map_err(BenchError::call("ReplayEvents"))?.into_inner();
+            events = 0;
+            while let Some(message) =
+                replay.message().await.map_err(BenchError::call("ReplayEvents"))?
+            {
+                let count = u64::try_from(message.events.len()).unwrap_or(u64::MAX);
+                events = events.saturating_add(count);
+            }
+            rounds.push(per_second(events, begun.elapsed()));
+        }
+        let what = format!("replay of {events} events over gRPC");
+        self.figure(Figure::new("history", what, "events/s", Spread::of(rounds)));
+        Ok(())
+    }
+
+    async fn rebuild(&mut self) -> Result<(), BenchError> {
+        let mut client = self.operations().await?;
+        let before = self.generation().await?;
+        let events = self.head().await?;
+        let begun = Instant::now();
+        let started = client.rebuild_projection(wire::RebuildProjectionRequest {}).await;
+        started.map_err(BenchError::call("RebuildProjection"))?;
+        while self.generation().await? == before {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let took = begun.elapsed();
+        let what = format!("read models of {events} events built anew");
+        let rate = Spread::once(per_second(events, took));
+        self.figure(Figure::new("history", what.clone(), "events/s", rate));
+        self.figure(Figure::new("history", what, "ms", Spread::once(millis(took))));
+        Ok(())
+    }
+
+    async fn generation(&self) -> Result<u64, BenchError> {
+        let mut client = self.operations().await?;
+        let status = client.get_projection_status(wire::GetProjectionStatusRequest::default());
+        let status = status.await.map_err(BenchError::call("GetProjectionStatus"))?;
+        Ok(status.into_inner().live_generation)
+    }
+
+    async fn past_balances(&mut self) -> Result<(), BenchError> {
+        let channel = self.ledger.connect(1).await?.pop();
+        let channel = channel.ok_or_else(|| BenchError::lacks("a connection"))?;
+        let known = self.head().await?;
+        let mut rounds = Vec::new();
+        let mut times = histogram()?;
+        let (among, round) = (self.sizes.accounts, self.sizes.round);
+        for _ in 0..self.sizes.rounds {
+            let measured = self.ask(&channel, Question::BalanceAsOf(known), among, round).await?;
+            rounds.push(measured.per_second());
+            add(&mut times, &measured)?;
+        }
+        let what = "GetBalance as of another day and a known position, 64 in flight";
+        let figure = Figure::new("history", what, "queries/s", Spread::of(rounds));
+        self.figure(figure.with_latency(&times));
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! Data directories with a known content, and what the service says of it when nothing is wrong.
+
+use std::fs;
+use std::path::Path;
+
+use proto::payledger::v1::batch_command::Command;
+use proto::payledger::v1::{Channel, Payment, RecordedEvent};
+use tempfile::TempDir;
+
+use crate::client::{Client, receive};
+use crate::process::Process;
+use crate::requests::{cents, interest_free};
+
+/// The clock of all of it.
+pub(super) const CLOCK: &str = "2026-03-03T09:00:00-05:00";
+const DAY: &str = "2026-03-03";
+/// The accounts.
+pub(super) const ACCOUNTS: &[&str] = &["a-1", "a-2", "a-3"];
+
+/// What the service says of one account: what it owes, and its payments.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Standing {
+    pub(super) owed: i64,
+    pub(super) payments: Vec<Payment>,
+}
+
+/// A directory, and what is in it.
+#[derive(Debug)]
+pub(super) struct Base {
+    pub(super) folder: TempDir,
+    /// Every event; each was acknowledged.
+    pub(super) events: Vec<RecordedEvent>,
+    /// Where commits end.
+    pub(super) boundaries: Vec<u64>,
+    /// By account.
+    pub(super) standings: Vec<Standing>,
+}
+
+/// Copies a directory with all that is in it, but for what SQLite makes anew.
+pub(super) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else if !entry.file_name().to_string_lossy().ends_with("-shm") {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Sends so many commands, one after the other, and a batch; keeps the positions that were told.
+pub(super) async fn write(client: &Client, name: &str, count: u64, positions: &mut Vec<u64>) {
+    for number in 0..count {
+        let account = ACCOUNTS[usize::try_from(number).unwrap() % ACCOUNTS.len()];
+        let name = format!("{name} {number}");
+        let amount = format!("{}.{:02}", number % 9 + 1, number % 100);
+        let position = if number % 4 == 3 {
+            let paid = client.schedule(&name, account, &amount, DAY).await.unwrap();
+            let id = paid.payment.unwrap().payment_id;
+            positions.push(paid.position);
+            let cancelled = client.cancel(&format!("{name} off"), account, &id).await;
+            cancelled.unwrap().position
+        } else {
+            let received = client.receive(&name, account, Channel::Wire, &amount, DAY).await;
+            received.unwrap().position
+        };
+        positions.push(position);
+    }
+    let commands = (0..count).map(|number| {
+        let account = ACCOUNTS[usize::try_from(number).unwrap() % ACCOUNTS.len()];
+        let name = format!("{name} batch {number}");
+        Command::ReceivePayment(receive(&name, account, Channel::Wire, "1.25", DAY))
+    });
+    positions.push(client.batch(commands.collect()).await.unwrap().position);
+}
+
+/// What the service says of every account.
+pub(super) async fn standings(client: &Client) -> Result<Vec<Standing>, tonic::Status> {
+    let mut standings = Vec::new();
+    for account in ACCOUNTS {
+        let balance = client.balance(account, DAY).await?;
+        let owed = cents(balance.principal.as_ref()) + cents(balance.fees_due.as_ref());
+        standings.push(Standing { owed, payments: client.payments_of(account).await? });
+    }
+    Ok(standings)
+}
+
+impl Base {
+    /// Half of it is in the log's file, and half in the write-ahead log of a process that was killed.
+    pub(super) async fn killed() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut boundaries = Vec::new();
+        let process = Process::start(folder.path(), CLOCK).unwrap();
+        let client = Client::connect(process.address()).await;
+        boundaries.push(client.head().await.unwrap());
+        for account in ACCOUNTS {
+            let opened = client.open(interest_free(account, "9000.00")).await.unwrap();
+            boundaries.push(opened.position);
+        }
+        write(&client, "before", 24, &mut boundaries).await;
+        assert!(process.stop().status.success());
+        let process = Process::start(folder.path(), CLOCK).unwrap();
+        let client = Client::connect(process.address()).await;
+        write(&client, "after", 16, &mut boundaries).await;
+        let events = client.replay().await.unwrap();
+        let standings = standings(&client).await.unwrap();
+        process.kill();
+        Self { folder, events, boundaries, standings }
+    }
+
+    /// The same, stopped in order: one file holds all of it.
+    pub(super) fn stopped(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy(self.folder.path(), folder.path());
+        let process = Process::start(folder.path(), CLOCK).unwrap();
+        assert!(process.stop().status.success());
+        Self {
+            folder,
+            events: self.events.clone(),
+            boundaries: self.boundaries.clone(),
+            standings: self.standings.clone(),
+        }
+    }
+
+    /// How many events it holds.
+    pub(super) fn head(&self) -> u64 {
+        u64::try_from(self.events.len()).unwrap()
+    }
+}

@@ -1,0 +1,173 @@
+//! The oracle: opens a directory with the real binary and says what came of it, or what is wrong.
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tonic::Code;
+
+use super::base::{Base, CLOCK, copy, standings};
+use crate::client::Client;
+use crate::process::{Ended, Process, binary, offline};
+
+/// How long anything may take before it counts as hanging: many times what it takes on a busy
+/// machine.
+const HANGS_AFTER: Duration = Duration::from_secs(120);
+
+/// What came of a fault. Everything else is a violation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It opens with everything acknowledged.
+    Whole,
+    /// It opens at an earlier commit, and no witness that is left knows a later one.
+    Earlier,
+    /// It opens, and a read of what is damaged names the position.
+    DamageOnRead,
+    /// It opens, and balances are right, but lists are not: verifying names the row.
+    ListsDiffer,
+    /// It is refused, by position or by file and cause.
+    Refused,
+}
+
+/// What a directory is held to.
+pub(super) struct Expected<'a> {
+    pub(super) base: &'a Base,
+    /// At least so much must be there.
+    pub(super) least: u64,
+}
+
+/// Ends a process that hangs, unless told before that it has not.
+pub(super) fn watched(id: u32) -> mpsc::Sender<()> {
+    let (done, waiting) = mpsc::channel();
+    std::thread::spawn(move || {
+        if waiting.recv_timeout(HANGS_AFTER) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ended = Command::new("kill").args(["-9", &id.to_string()]).status();
+        }
+    });
+    done
+}
+
+fn bounded(mut command: Command) -> Output {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child: Child = command.spawn().unwrap();
+    let watch = watched(child.id());
+    let output = child.wait_with_output().unwrap();
+    drop(watch);
+    output
+}
+
+/// What a refusal must be like: an exit code, no panic, and the place or the file that it is about.
+pub(super) fn well_refused(code: Option<i32>, said: &str) -> Result<(), String> {
+    let named =
+        ["position ", "events.db", "/read", "LOCK", "CURRENT", "read model", "read database"]
+            .iter()
+            .any(|name| said.contains(name));
+    let panicked = ["panicked", "stack backtrace", "RUST_BACKTRACE"];
+    match code {
+        Some(1 | 3 | 4) if named && !panicked.iter().any(|word| said.contains(word)) => Ok(()),
+        _ => Err(format!("badly refused, exit {code:?}: {said}")),
+    }
+}
+
+/// The highest position that a witness in the directory knows.
+pub(super) fn witnessed(folder: &Path) -> u64 {
+    // Looked at in a copy, since looking may change what is there.
+    let place = tempfile::tempdir().unwrap();
+    copy(folder, place.path());
+    let read = place.path().join("read");
+    let Ok(current) = std::fs::read_to_string(read.join("CURRENT")) else { return 0 };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let Ok(database) = Connection::open_with_flags(read.join(current.trim_end()), flags) else {
+        return 0;
+    };
+    let position = database.query_row("SELECT position FROM progress", [], |row| row.get(0));
+    u64::try_from(position.unwrap_or(0_i64)).unwrap_or(0)
+}
+
+/// Opens it, and says what came of it.
+pub(super) async fn judge(folder: &Path, expected: &Expected<'_>) -> Result<Outcome, String> {
+    let witnessed = witnessed(folder);
+    let mut verify = Command::new(binary());
+    verify.arg("verify").arg("--data-dir").arg(folder);
+    let verified = bounded(verify);
+    let (out, said) = (text(&verified.stdout), text(&verified.stderr));
+    if !verified.status.success() {
+        well_refused(verified.status.code(), &format!("{out}{said}"))
+            .map_err(|problem| format!("verify: {problem}"))?;
+    }
+    match start(Command::new(binary()), folder) {
+        Err(ended) => {
+            well_refused(ended.status.code(), &ended.said)?;
+            Ok(Outcome::Refused)
+        }
+        Ok(process) => {
+            let watch = watched(process.id());
+            let client = Client::connect(process.address()).await;
+            let outcome = opened(&client, folder, witnessed, expected).await;
+            drop(watch);
+            process.kill();
+            match outcome? {
+                Outcome::DamageOnRead if verified.status.success() => {
+                    Err("a read meets damage that verifying does not".to_owned())
+                }
+                outcome => Ok(outcome),
+            }
+        }
+    }
+}
+
+/// Starts the service, which may be refused, but not hang.
+pub(super) fn start(command: Command, folder: &Path) -> Result<Process, Ended> {
+    Process::start_watched(command, folder, CLOCK, HANGS_AFTER)
+}
+
+async fn opened(
+    client: &Client,
+    folder: &Path,
+    witnessed: u64,
+    expected: &Expected<'_>,
+) -> Result<Outcome, String> {
+    let events = match client.replay().await {
+        Ok(events) => events,
+        Err(status) if status.code() == Code::DataLoss => return Ok(Outcome::DamageOnRead),
+        Err(status) => return Err(format!("the log cannot be replayed: {status:?}")),
+    };
+    let base = expected.base;
+    if !base.events.starts_with(&events) {
+        return Err(format!("it holds other events: {} of them", events.len()));
+    }
+    let head = u64::try_from(events.len()).unwrap();
+    if head < expected.least {
+        return Err(format!("{} were acknowledged, and {head} are there", expected.least));
+    }
+    if head < witnessed {
+        return Err(format!("a witness knows {witnessed}, and it opens at {head}"));
+    }
+    if head < base.head() {
+        return if base.boundaries.contains(&head) || head < base.boundaries[0] {
+            Ok(Outcome::Earlier)
+        } else {
+            Err(format!("it opens at {head}, in the middle of a commit"))
+        };
+    }
+    let found = standings(client).await.map_err(|status| format!("questions: {status:?}"))?;
+    let owed = |standings: &[super::base::Standing]| -> Vec<i64> {
+        standings.iter().map(|standing| standing.owed).collect()
+    };
+    if owed(&found) != owed(&base.standings) {
+        return Err(format!("wrong balances: {:?}", owed(&found)));
+    }
+    if found == base.standings {
+        return Ok(Outcome::Whole);
+    }
+    if offline(&["projections", "verify"], folder).status.code() == Some(3) {
+        return Ok(Outcome::ListsDiffer);
+    }
+    Err("lists are wrong, and verifying finds nothing".to_owned())
+}
+
+pub(super) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,177 @@
+//! The sweep: many faults on copies of the same directories, each judged, all counted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use super::base::{ACCOUNTS, Base, CLOCK, copy, write};
+use super::damage::{Damage, anywhere, structural, whole_files};
+use super::oracle::{Expected, Outcome, judge};
+use super::power::{Disk, Unsynced, changes};
+use super::writes::{Stopped, fails, rules};
+use crate::chance::Chance;
+use crate::client::Client;
+use crate::process::Process;
+use crate::requests::interest_free;
+use crate::shim::disturbed;
+
+/// How much to try, and where the chances start.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Damage at joints of the format: this many of it, evenly spread.
+    pub structural: usize,
+    /// Damage at random places.
+    pub random: usize,
+    /// Losses of power.
+    pub power: usize,
+    /// Calls that fail.
+    pub calls: usize,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// What came of it all.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// By kind of damage and outcome.
+    pub damage: BTreeMap<(String, Outcome), u64>,
+    /// Losses of power by outcome.
+    pub power: BTreeMap<Outcome, u64>,
+    /// Failed calls, by what failed and what stopped.
+    pub calls: BTreeMap<(String, Stopped), u64>,
+    /// What must not be: each with the fault that led to it.
+    pub violations: Vec<String>,
+}
+
+/// As many as asked for, evenly spread.
+fn spread<T>(all: Vec<T>, count: usize) -> Vec<T> {
+    let total = all.len();
+    let chosen = |place: usize| place * count / total != (place + 1) * count / total;
+    all.into_iter()
+        .enumerate()
+        .filter(|(place, _)| count >= total || chosen(*place))
+        .map(|(_, it)| it)
+        .collect()
+}
+
+/// Runs it all.
+pub async fn run(settings: Settings, mut said: impl FnMut(&str)) -> Report {
+    let mut report = Report::default();
+    let mut chance = Chance::of(settings.seed);
+    let killed = Base::killed().await;
+    let stopped = killed.stopped();
+    let older = older().await;
+    for base in [&killed, &stopped] {
+        let mut all = whole_files();
+        all.extend(spread(structural(base.folder.path()), settings.structural / 2));
+        all.extend((0..settings.random / 2).map(|_| anywhere(base.folder.path(), &mut chance)));
+        for damage in all {
+            damaged(base, &damage, older.path(), &mut report).await;
+        }
+        said(&format!("damage: {}", report.damage.values().fold(0, |sum, count| sum + count)));
+    }
+    power(settings.power, &stopped, &mut chance, &mut report).await;
+    said(&format!("losses of power: {}", settings.power));
+    for rule in spread(rules((1..40).chain((40..400).step_by(30))), settings.calls) {
+        let place = tempfile::tempdir().unwrap();
+        copy(killed.folder.path(), place.path());
+        match fails(place.path(), &rule, 60).await {
+            Ok(stopped) => {
+                let kind = format!("{} {}", rule.op, rule.file);
+                *report.calls.entry((kind, stopped)).or_default() += 1;
+            }
+            Err(problem) => report.violations.push(format!("{rule}: {problem}")),
+        }
+    }
+    report
+}
+
+/// A directory of another, shorter life: the same accounts, with less in them.
+async fn older() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    client.open(interest_free(ACCOUNTS[0], "9000.00")).await.unwrap();
+    process.kill();
+    folder
+}
+
+async fn damaged(base: &Base, damage: &Damage, older: &Path, report: &mut Report) {
+    let place = tempfile::tempdir().unwrap();
+    copy(base.folder.path(), place.path());
+    damage.happen(place.path(), older);
+    match judge(place.path(), &Expected { base, least: 0 }).await {
+        Ok(outcome) => *report.damage.entry((damage.kind(), outcome)).or_default() += 1,
+        Err(problem) => report.violations.push(format!("{damage:?}: {problem}")),
+    }
+}
+
+/// Writes under the shim, and takes the power away at moments of that.
+async fn power(count: usize, base: &Base, chance: &mut Chance, report: &mut Report) {
+    let folder = tempfile::tempdir().unwrap();
+    copy(base.folder.path(), folder.path());
+    let before = Disk::holding(folder.path());
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let command = disturbed(folder.path(), None, Some(trace.path()));
+    let process = Process::start_as(command, folder.path(), CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    // Where the record was when each command was acknowledged: what is after it came later.
+    let mut acknowledged = vec![(0, base.head())];
+    let mut boundaries = base.boundaries.clone();
+    for round in 0..12 {
+        let mut positions = Vec::new();
+        write(&client, &format!("power {round}"), 2, &mut positions).await;
+        let length = fs::metadata(trace.path()).unwrap().len();
+        acknowledged.push((length, *positions.last().unwrap()));
+        boundaries.extend(positions);
+    }
+    let events = client.replay().await.unwrap();
+    let standings = super::base::standings(&client).await.unwrap();
+    // The end of it is a stop in order, with its checkpoint.
+    assert!(process.stop().status.success());
+    let known = Base { folder: tempfile::tempdir().unwrap(), events, boundaries, standings };
+    let changes = changes(&fs::read(trace.path()).unwrap());
+    let places: Vec<usize> =
+        (0..changes.len()).filter(|place| changes[*place].is_of_log() || place % 9 == 0).collect();
+    for place in spread(places, count) {
+        let mut disk = before.clone();
+        changes[..=place].iter().for_each(|change| disk.follow(change));
+        let end = changes[place].end;
+        let least = acknowledged.iter().filter(|(length, _)| *length <= end).map(|(_, it)| *it);
+        let least = least.max().unwrap();
+        let unsynced = [Unsynced::Lost, Unsynced::Torn, Unsynced::Kept][place % 3];
+        let place_of_it = tempfile::tempdir().unwrap();
+        disk.lose_power(unsynced, chance, place_of_it.path());
+        match judge(place_of_it.path(), &Expected { base: &known, least }).await {
+            Ok(outcome @ (Outcome::Whole | Outcome::Earlier)) => {
+                *report.power.entry(outcome).or_default() += 1;
+            }
+            Ok(outcome) => {
+                let problem = format!("{outcome:?} after loss of power, change {place}");
+                report.violations.push(problem);
+            }
+            Err(problem) => report
+                .violations
+                .push(format!("loss of power at change {place}, {unsynced:?}: {problem}")),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for ((kind, outcome), count) in &self.damage {
+            writeln!(f, "{kind:<28} {outcome:<14?} {count:>6}")?;
+        }
+        for (outcome, count) in &self.power {
+            writeln!(f, "{:<28} {outcome:<14?} {count:>6}", "loss of power")?;
+        }
+        for ((kind, stopped), count) in &self.calls {
+            writeln!(f, "failing {kind:<20} {stopped:<14?} {count:>6}")?;
+        }
+        for violation in &self.violations {
+            writeln!(f, "VIOLATION {violation}")?;
+        }
+        write!(f, "{} violations", self.violations.len())
+    }
+}
