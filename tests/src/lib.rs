@@ -9,6 +9,7 @@
 
 pub mod chance;
 pub mod client;
+pub mod cluster;
 pub mod crash;
 pub mod faults;
 pub mod process;
