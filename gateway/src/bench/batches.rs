@@ -71,11 +71,7 @@ impl Stage {
         self.batch((1000, 4), Accounts::Cold).await
     }
 
-    async fn batch(
-        &mut self,
-        shape: (usize, usize),
-        accounts: Accounts,
-    ) -> Result<(), BenchError> {
+    async fn batch(&mut self, shape: (usize, usize), accounts: Accounts) -> Result<(), BenchError> {
         let one = || BenchError::lacks("a connection");
         let ledger = self.ledger.connect(1).await?.pop().ok_or_else(one)?;
         let echo = self.echo.connect(1).await?.pop().ok_or_else(one)?;

@@ -30,8 +30,7 @@ impl Stage {
                 std::fs::create_dir(&scratch).map_err(BenchError::io("a scratch directory"))?;
                 bare.push(synced_writes(&scratch, events, self.sizes.round)?);
                 log.push(log_alone(&scratch, events, self.sizes.round).await?);
-                std::fs::remove_dir_all(&scratch)
-                    .map_err(BenchError::io("a scratch directory"))?;
+                std::fs::remove_dir_all(&scratch).map_err(BenchError::io("a scratch directory"))?;
             }
             let what = format!("the log alone, opaque events, commits of {events}");
             let figure = Figure::new("disk", what, "events/s", Spread::of(log));

@@ -64,8 +64,8 @@ where
 {
     Box::pin(async move {
         let codec: ProstCodec<A, Q> = ProstCodec::default();
-        let mut grpc = Grpc::new(codec)
-            .apply_max_message_size_config(Some(BATCH_MESSAGE_BYTES_MAX), None);
+        let mut grpc =
+            Grpc::new(codec).apply_max_message_size_config(Some(BATCH_MESSAGE_BYTES_MAX), None);
         Ok(grpc.unary(Method(method), request).await)
     })
 }

@@ -53,8 +53,8 @@ impl Stage {
     async fn replays(&mut self) -> Result<(), BenchError> {
         let channel = self.ledger.connect(1).await?.pop();
         let channel = channel.ok_or_else(|| BenchError::lacks("a connection"))?;
-        let mut client = AuditServiceClient::new(channel)
-            .max_decoding_message_size(BATCH_MESSAGE_BYTES_MAX);
+        let mut client =
+            AuditServiceClient::new(channel).max_decoding_message_size(BATCH_MESSAGE_BYTES_MAX);
         let mut rounds = Vec::new();
         let mut events = 0_u64;
         for _ in 0..self.sizes.rounds.min(REPLAYS_MAX) {

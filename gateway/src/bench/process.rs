@@ -34,7 +34,8 @@ impl Process {
         clock: &str,
         threads: Option<usize>,
     ) -> Result<Self, BenchError> {
-        let mut arguments = vec!["serve", "--no-runner", "--listen", "127.0.0.1:0", "--log", "warn"];
+        let mut arguments =
+            vec!["serve", "--no-runner", "--listen", "127.0.0.1:0", "--log", "warn"];
         let count = threads.map(|count| count.to_string());
         if let Some(count) = &count {
             arguments.extend(["--threads", count]);

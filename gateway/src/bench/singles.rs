@@ -12,7 +12,8 @@ use super::stage::Stage;
 use super::traffic::Worker;
 
 /// How many calls are in flight, over how many connections.
-const SHAPES: [(usize, usize); 7] = [(1, 1), (16, 1), (64, 1), (256, 1), (16, 4), (64, 4), (256, 4)];
+const SHAPES: [(usize, usize); 7] =
+    [(1, 1), (16, 1), (64, 1), (256, 1), (16, 4), (64, 4), (256, 4)];
 /// How many connections an open loop has.
 const OPEN_CONNECTIONS: usize = 4;
 

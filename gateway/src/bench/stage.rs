@@ -119,9 +119,8 @@ impl Stage {
         let batch = u64::try_from(SETUP_BATCH).unwrap_or(u64::MAX);
         while next < count {
             let end = next.saturating_add(batch).min(count);
-            let commands = (next..end).map(|number| wire::BatchCommand {
-                command: Some(command(number)),
-            });
+            let commands =
+                (next..end).map(|number| wire::BatchCommand { command: Some(command(number)) });
             let request = wire::ExecuteBatchRequest { commands: commands.collect() };
             next = end;
             if lanes.len() >= SETUP_LANES {

@@ -200,7 +200,8 @@ mod tests {
     fn a_worker_visits_all_its_accounts_and_no_other() {
         let worker = Worker::new(1, 100, 30);
         for turn in 0..3 {
-            let seen: BTreeSet<_> = (turn * 30..turn * 30 + 30).map(|n| worker.account(n)).collect();
+            let seen: BTreeSet<_> =
+                (turn * 30..turn * 30 + 30).map(|n| worker.account(n)).collect();
             assert_eq!(seen, (100..130).map(account).collect());
         }
     }
