@@ -5,17 +5,20 @@ mod ready;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use ledger::clock::Clock;
+use ledger::domain::recovery::events::CommitsLost;
 use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{BooksMode, Engine, EngineError};
 use ledger::envelope::Position;
 use ledger::store::EventStore;
-use ledger::store::embedded::{Embedded, OpenError, Options, Witness};
+use ledger::store::embedded::{
+    Embedded, OpenError, Options, Witness, clear_pending_loss, pending_loss,
+};
 use projections::error::ProjectionError;
 use projections::{LogWitness, Projections};
 use tokio::task::{JoinError, JoinHandle};
@@ -64,6 +67,15 @@ pub enum ServiceError {
     /// The engine could not start on the log.
     #[error("the log cannot be continued")]
     Engine(#[from] EngineError),
+    /// What a restore or a promotion has left to be recorded cannot be read.
+    #[error("the file LOSS in {} cannot be read", data_dir.display())]
+    Loss {
+        /// The data directory.
+        data_dir: PathBuf,
+        /// Why.
+        #[source]
+        cause: serde_json::Error,
+    },
     /// The read models cannot be opened.
     #[error("the read models cannot be opened")]
     Projections(#[from] ProjectionError),
@@ -104,6 +116,7 @@ impl Service {
         let port: Arc<dyn EventStore> = store.clone();
         let rules = Rulebook::built_in();
         let engine = Engine::start_with(Arc::clone(&port), clock, rules, settings.books).await?;
+        record_loss(&engine, &data_dir).await?;
         let witness: Arc<dyn LogWitness> = Arc::new(ChainWitness(Arc::clone(&store)));
         let options = projections::Options { witness: Some(witness) };
         let reads = Projections::open(&data_dir, port, options).await?;
@@ -217,6 +230,23 @@ async fn open_log(data_dir: PathBuf, options: Options) -> Result<Arc<Embedded>, 
     let opened = tokio::task::spawn_blocking(opening).await;
     let opened = opened.map_err(|fault| ServiceError::Task(fault.to_string()))?;
     Ok(Arc::new(opened.map_err(|cause| ServiceError::Log { data_dir, cause })?))
+}
+
+/// Records what a restore or a promotion has lost, before anything is done that would be held.
+async fn record_loss(engine: &Engine, data_dir: &Path) -> Result<(), ServiceError> {
+    let broken = |cause| ServiceError::Log { data_dir: data_dir.to_owned(), cause };
+    if let Some(document) = pending_loss(data_dir).map_err(broken)? {
+        let lost: CommitsLost = serde_json::from_slice(&document)
+            .map_err(|cause| ServiceError::Loss { data_dir: data_dir.to_owned(), cause })?;
+        let (kept, known) = (lost.position.0, lost.known_position.0);
+        let position = engine.record_loss(lost).await?.0;
+        clear_pending_loss(data_dir).map_err(broken)?;
+        tracing::warn!(kept, known, position, "the log has lost commits, which is recorded");
+    }
+    if let Some(loss) = engine.origination_on_hold().await? {
+        tracing::warn!(loss = loss.0, "origination is on hold until somebody approves it");
+    }
+    Ok(())
 }
 
 /// The log's chain of hashes, by which a read model knows that it belongs to this log.

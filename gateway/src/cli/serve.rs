@@ -112,6 +112,7 @@ fn failed(error: ServiceError) -> CliError {
         ServiceError::Log { cause, .. } => CliError::Log(cause),
         error @ (ServiceError::Server(_)
         | ServiceError::Engine(_)
+        | ServiceError::Loss { .. }
         | ServiceError::Projections(_)
         | ServiceError::Writer(_)
         | ServiceError::Task(_)) => CliError::Service(Box::new(error)),

@@ -3,4 +3,6 @@
 
 mod daily;
 mod directories;
+mod recovery;
 mod rounds;
+mod standby;
