@@ -52,6 +52,7 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::EffectiveInFuture
         | ErrorReason::ExtensionLimit
         | ErrorReason::DueDateTooFar
+        | ErrorReason::DueDayChangedLater
         | ErrorReason::NoInstalmentLeft
         | ErrorReason::PreviewOutdated
         | ErrorReason::DateInPast

@@ -1,16 +1,16 @@
 //! A standby beside a service under load: killed again and again, promoted, and served.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Stdio};
 
-use proto::payledger::v1::{Channel, GetRecoveryRequest, LossCause, LossKnownBy};
+use proto::payledger::v1::batch_command::Command;
+use proto::payledger::v1::batch_result::Outcome;
+use proto::payledger::v1::{BatchResult, Channel, GetRecoveryRequest, LossCause, LossKnownBy};
 use tests::chance::Chance;
 use tests::client::{Client, receive, schedule};
 use tests::process::{Process, answered, binary, failed, offline_finds_nothing_wrong};
 use tests::refusals::reason;
 use tests::requests::auto_loan;
-
-use crate::load::{Sent, outcome};
 
 const CLOCK: &str = "2026-03-03T09:00:00-05:00";
 const TODAY: &str = "2026-03-03";
@@ -19,13 +19,30 @@ const SEED: u64 = 7;
 /// How often the replica is killed.
 const KILLS: u64 = 8;
 
+/// A command and the position it was acknowledged with.
+#[derive(Debug)]
+struct Sent {
+    command: Command,
+    position: u64,
+}
+
+/// The position of an outcome, and whether it is a repeat.
+fn outcome(result: &BatchResult) -> (u64, bool) {
+    match result.outcome.as_ref().unwrap() {
+        Outcome::OpenAccount(answer) => (answer.position, answer.replayed),
+        Outcome::SchedulePayment(answer) => (answer.position, answer.replayed),
+        Outcome::ReceivePayment(answer) => (answer.position, answer.replayed),
+        other => unreachable!("{other:?}"),
+    }
+}
+
 fn words(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// A replica that follows until it is killed.
 fn follow(from: &Path, to: &Path) -> Child {
-    let mut command = Command::new(binary());
+    let mut command = process::Command::new(binary());
     command.arg("replicate").arg("--from").arg(from).arg("--to").arg(to).arg("--follow");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
@@ -36,22 +53,19 @@ fn replicate(from: &Path, to: &Path) -> serde_json::Value {
 
 /// Writes `batches` batches of commands and remembers what was answered.
 async fn write(client: &Client, number: &mut u64, batches: u64, sent: &mut Vec<Sent>) {
-    use proto::payledger::v1::batch_command::Command::{
-        OpenAccount, ReceivePayment, SchedulePayment,
-    };
     for _ in 0..batches {
         *number += 1;
         let account = format!("a-{number}");
         let name = |what: &str| format!("{account} {what}");
         let wire = receive(&name("wire"), &account, Channel::Wire, "99.99", TODAY);
         let commands = vec![
-            OpenAccount(Box::new(auto_loan(&account))),
-            SchedulePayment(schedule(&name("pay"), &account, "310.00", TODAY)),
-            ReceivePayment(wire),
+            Command::OpenAccount(Box::new(auto_loan(&account))),
+            Command::SchedulePayment(schedule(&name("pay"), &account, "310.00", TODAY)),
+            Command::ReceivePayment(wire),
         ];
         let answer = client.batch(commands.clone()).await.unwrap();
         for (command, result) in commands.into_iter().zip(&answer.results) {
-            let position = outcome(result).map(|(position, _)| position);
+            let (position, _) = outcome(result);
             sent.push(Sent { command, position });
         }
     }
@@ -64,8 +78,8 @@ async fn asked_again(client: &Client, sent: &[Sent], head: u64) -> u64 {
         let batch = chunk.iter().map(|sent| sent.command.clone()).collect();
         let answer = client.batch(batch).await.unwrap();
         for (sent, result) in chunk.iter().zip(&answer.results) {
-            let acknowledged = sent.position.unwrap();
-            let (position, replayed) = outcome(result).unwrap();
+            let acknowledged = sent.position;
+            let (position, replayed) = outcome(result);
             assert_eq!(replayed, acknowledged <= head, "{sent:?}");
             assert!(!replayed || position == acknowledged, "{sent:?}");
             lost += u64::from(!replayed);
@@ -108,7 +122,7 @@ async fn a_standby_that_is_killed_at_random_goes_on_and_loses_no_more_than_it_sa
     // From wherever it was killed it receives the rest, beside the service.
     let round = replicate(&data_dir, &to);
     let head = round["head_position"].as_u64().unwrap();
-    assert!(head >= sent.last().unwrap().position.unwrap(), "{round}");
+    assert!(head >= sent.last().unwrap().position, "{round}");
     assert_eq!(round["lag_blocks"], 0);
     // What the standby never receives.
     let before = sent.len();
@@ -183,7 +197,7 @@ async fn a_replica_stops_when_it_is_told_and_says_how_far_it_is() {
     let process = Process::start(&data_dir, CLOCK).unwrap();
     let client = Client::connect(process.address()).await;
     client.open(auto_loan("a-1")).await.unwrap();
-    let mut command = Command::new(binary());
+    let mut command = process::Command::new(binary());
     command.arg("replicate").arg("--from").arg(&data_dir).arg("--to").arg(&to).arg("--follow");
     let mut replica = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines =
@@ -195,7 +209,7 @@ async fn a_replica_stops_when_it_is_told_and_says_how_far_it_is() {
     let last: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
     assert_eq!((&last["head_position"], &last["lag_bytes"]), (&head.into(), &0.into()));
     let id = replica.id().to_string();
-    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    assert!(process::Command::new("kill").arg(&id).status().unwrap().success());
     assert!(replica.wait().unwrap().success());
     process.kill();
     offline_finds_nothing_wrong(&["verify"], &to);
