@@ -1,9 +1,9 @@
 //! A standby beside a service under load: killed again and again, promoted, and served.
 
 use std::path::Path;
-use std::process::{self, Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
-use proto::payledger::v1::batch_command::Command;
+use proto::payledger::v1::batch_command::Command as Sending;
 use proto::payledger::v1::batch_result::Outcome;
 use proto::payledger::v1::{BatchResult, Channel, GetRecoveryRequest, LossCause, LossKnownBy};
 use tests::chance::Chance;
@@ -22,17 +22,21 @@ const KILLS: u64 = 8;
 /// A command and the position it was acknowledged with.
 #[derive(Debug)]
 struct Sent {
-    command: Command,
+    command: Sending,
     position: u64,
 }
 
-/// The position of an outcome, and whether it is a repeat.
+/// The position of what was accepted, and whether it is a repeat.
 fn outcome(result: &BatchResult) -> (u64, bool) {
-    match result.outcome.as_ref().unwrap() {
-        Outcome::OpenAccount(answer) => (answer.position, answer.replayed),
-        Outcome::SchedulePayment(answer) => (answer.position, answer.replayed),
-        Outcome::ReceivePayment(answer) => (answer.position, answer.replayed),
-        other => unreachable!("{other:?}"),
+    let outcome = result.outcome.as_ref().unwrap();
+    if let Outcome::OpenAccount(answer) = outcome {
+        (answer.position, answer.replayed)
+    } else if let Outcome::SchedulePayment(answer) = outcome {
+        (answer.position, answer.replayed)
+    } else if let Outcome::ReceivePayment(answer) = outcome {
+        (answer.position, answer.replayed)
+    } else {
+        unreachable!("{outcome:?}")
     }
 }
 
@@ -42,7 +46,7 @@ fn words(path: &Path) -> &str {
 
 /// A replica that follows until it is killed.
 fn follow(from: &Path, to: &Path) -> Child {
-    let mut command = process::Command::new(binary());
+    let mut command = Command::new(binary());
     command.arg("replicate").arg("--from").arg(from).arg("--to").arg(to).arg("--follow");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
@@ -53,20 +57,20 @@ fn replicate(from: &Path, to: &Path) -> serde_json::Value {
 
 /// Writes `batches` batches of commands and remembers what was answered.
 async fn write(client: &Client, number: &mut u64, batches: u64, sent: &mut Vec<Sent>) {
+    use Sending::{OpenAccount, ReceivePayment, SchedulePayment};
     for _ in 0..batches {
         *number += 1;
         let account = format!("a-{number}");
         let name = |what: &str| format!("{account} {what}");
         let wire = receive(&name("wire"), &account, Channel::Wire, "99.99", TODAY);
         let commands = vec![
-            Command::OpenAccount(Box::new(auto_loan(&account))),
-            Command::SchedulePayment(schedule(&name("pay"), &account, "310.00", TODAY)),
-            Command::ReceivePayment(wire),
+            OpenAccount(Box::new(auto_loan(&account))),
+            SchedulePayment(schedule(&name("pay"), &account, "310.00", TODAY)),
+            ReceivePayment(wire),
         ];
         let answer = client.batch(commands.clone()).await.unwrap();
         for (command, result) in commands.into_iter().zip(&answer.results) {
-            let (position, _) = outcome(result);
-            sent.push(Sent { command, position });
+            sent.push(Sent { command, position: outcome(result).0 });
         }
     }
 }
@@ -78,10 +82,9 @@ async fn asked_again(client: &Client, sent: &[Sent], head: u64) -> u64 {
         let batch = chunk.iter().map(|sent| sent.command.clone()).collect();
         let answer = client.batch(batch).await.unwrap();
         for (sent, result) in chunk.iter().zip(&answer.results) {
-            let acknowledged = sent.position;
             let (position, replayed) = outcome(result);
-            assert_eq!(replayed, acknowledged <= head, "{sent:?}");
-            assert!(!replayed || position == acknowledged, "{sent:?}");
+            assert_eq!(replayed, sent.position <= head, "{sent:?}");
+            assert!(!replayed || position == sent.position, "{sent:?}");
             lost += u64::from(!replayed);
         }
     }
@@ -197,7 +200,7 @@ async fn a_replica_stops_when_it_is_told_and_says_how_far_it_is() {
     let process = Process::start(&data_dir, CLOCK).unwrap();
     let client = Client::connect(process.address()).await;
     client.open(auto_loan("a-1")).await.unwrap();
-    let mut command = process::Command::new(binary());
+    let mut command = Command::new(binary());
     command.arg("replicate").arg("--from").arg(&data_dir).arg("--to").arg(&to).arg("--follow");
     let mut replica = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines =
@@ -209,7 +212,7 @@ async fn a_replica_stops_when_it_is_told_and_says_how_far_it_is() {
     let last: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
     assert_eq!((&last["head_position"], &last["lag_bytes"]), (&head.into(), &0.into()));
     let id = replica.id().to_string();
-    assert!(process::Command::new("kill").arg(&id).status().unwrap().success());
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
     assert!(replica.wait().unwrap().success());
     process.kill();
     offline_finds_nothing_wrong(&["verify"], &to);
