@@ -76,7 +76,7 @@ impl Inner {
     }
 
     /// Decides at most [`ROUND_COMMANDS`] of the requests that wait for one account, in order. Gives
-    /// the account back if nothing is to be written; else it is one with what is, changed in place.
+    /// the account back as it was: if the store takes nothing, what was in memory stays there.
     fn decide_some<T, F>(
         &self,
         requests: &[Request],
@@ -88,7 +88,8 @@ impl Inner {
     where
         F: FnMut(usize, &Request, Outcome) -> T,
     {
-        let mut folded = work.lane.take()?;
+        let before = work.lane.take()?;
+        let mut folded = Arc::clone(&before);
         let some = work.waiting.len().min(ROUND_COMMANDS);
         for place in work.waiting.drain(..some) {
             let Some(request) = requests.get(place) else { continue };
@@ -117,7 +118,7 @@ impl Inner {
                 }
             }
         }
-        work.pending.is_empty().then_some(folded)
+        Some(before)
     }
 }
 
