@@ -54,6 +54,8 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
         Command::Backup(args) => offline::backup::run(args, form, out),
         Command::CopyLog(args) => copy_log::run(args, form, out),
         Command::Restore(args) => offline::restore::run(args, form, out),
+        Command::Replicate(args) => offline::replicate::run(args, form, out),
+        Command::Promote(args) => offline::promote::run(args, form, out),
     }
 }
 

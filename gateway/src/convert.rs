@@ -7,6 +7,7 @@ pub mod enums;
 pub mod ids;
 pub mod money;
 pub mod previews;
+pub mod recovery;
 pub mod schedule;
 pub mod time;
 

@@ -113,9 +113,14 @@ impl Cycles {
 
     /// Runs every closed window that has payments no seal covers, then releases the liens whose
     /// hold is over, then looks at some of the accounts that the day may have changed. What fails
-    /// is logged and tried again the next time, and stops nothing else.
+    /// is logged and tried again the next time, and stops nothing else. Does nothing while
+    /// origination is on hold.
     async fn run_due(&self, daily: &mut Daily) -> Result<(), Failure> {
         if !self.has_turn().await? {
+            return Ok(());
+        }
+        if self.engine.origination_on_hold().await?.is_some() {
+            // What accounts owe is not known either while windows wait.
             return Ok(());
         }
         let now = self.engine.clock().now();
@@ -155,6 +160,9 @@ impl Cycles {
     async fn carry_out(&self, key: WindowKey) -> Result<WindowRun, Failure> {
         let _turn = self.turn.lock().await;
         key.check_closed(self.engine.clock().now())?;
+        if let Some(loss) = self.engine.origination_on_hold().await? {
+            return Err(Failure::origination_on_hold(loss));
+        }
         if self.ask(move |reader| reader.window(&key)).await?.is_none() {
             key.check_known(self.engine.rules())?;
         }

@@ -6,17 +6,18 @@ mod ready;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use ledger::clock::Clock;
+use ledger::domain::recovery::events::CommitsLost;
 use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{BooksMode, Engine, EngineError};
 use ledger::envelope::Position;
 use ledger::store::EventStore;
-use ledger::store::embedded::{OpenError, Options};
+use ledger::store::embedded::{OpenError, Options, clear_pending_loss, pending_loss};
 use ledger::store::eventstore::OpenError as ClusterError;
 use projections::Projections;
 use projections::error::ProjectionError;
@@ -88,6 +89,15 @@ pub enum ServiceError {
     /// The engine could not start on the log.
     #[error("the log cannot be continued")]
     Engine(#[from] EngineError),
+    /// What a restore or a promotion has left to be recorded cannot be read.
+    #[error("the file LOSS in {} cannot be read", data_dir.display())]
+    Loss {
+        /// The data directory.
+        data_dir: PathBuf,
+        /// Why.
+        #[source]
+        cause: serde_json::Error,
+    },
     /// The read models cannot be opened.
     #[error("the read models cannot be opened")]
     Projections(#[from] ProjectionError),
@@ -130,6 +140,7 @@ impl Service {
         let port = log.port();
         let rules = Rulebook::built_in();
         let engine = Engine::start_with(Arc::clone(&port), clock, rules, settings.books).await?;
+        record_loss(&engine, &data_dir).await?;
         let options = projections::Options { witness: Some(log.witness()) };
         let reads = Projections::open(&data_dir, port, options).await?;
         let shutdown = Shutdown::default();
@@ -261,6 +272,23 @@ async fn until_ended(
         None => runner.await,
     };
     Ended { drained, writer_stopped, runner }
+}
+
+/// Records what a restore or a promotion has lost, before anything is done that would be held.
+async fn record_loss(engine: &Engine, data_dir: &Path) -> Result<(), ServiceError> {
+    let broken = |cause| ServiceError::Log { data_dir: data_dir.to_owned(), cause };
+    if let Some(document) = pending_loss(data_dir).map_err(broken)? {
+        let lost: CommitsLost = serde_json::from_slice(&document)
+            .map_err(|cause| ServiceError::Loss { data_dir: data_dir.to_owned(), cause })?;
+        let (kept, known) = (lost.position.0, lost.known_position.0);
+        let position = engine.record_loss(lost).await?.0;
+        clear_pending_loss(data_dir).map_err(broken)?;
+        tracing::warn!(kept, known, position, "the log has lost commits, which is recorded");
+    }
+    if let Some(loss) = engine.origination_on_hold().await? {
+        tracing::warn!(loss = loss.0, "origination is on hold until somebody approves it");
+    }
+    Ok(())
 }
 
 /// Serves the read protocol of EventStoreDB; if that fails, the service stops.

@@ -10,6 +10,7 @@ mod list;
 mod operations;
 mod payments;
 mod previews;
+mod recovery;
 mod respond;
 mod servicing;
 mod titles;

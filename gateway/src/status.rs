@@ -38,7 +38,8 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::TitleNotFound
         | ErrorReason::FeeNotFound
         | ErrorReason::QuoteNotFound
-        | ErrorReason::RefundNotFound => Code::NotFound,
+        | ErrorReason::RefundNotFound
+        | ErrorReason::LossNotFound => Code::NotFound,
         ErrorReason::AccountExists | ErrorReason::RequestIdReused => Code::AlreadyExists,
         ErrorReason::AccountPaidOff
         | ErrorReason::AmountTooLarge
@@ -51,6 +52,7 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::EffectiveInFuture
         | ErrorReason::ExtensionLimit
         | ErrorReason::DueDateTooFar
+        | ErrorReason::DueDayChangedLater
         | ErrorReason::NoInstalmentLeft
         | ErrorReason::PreviewOutdated
         | ErrorReason::DateInPast
@@ -86,6 +88,8 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::EarlierMonthOpen
         | ErrorReason::DayNotClosed
         | ErrorReason::MonthNotClosed
+        | ErrorReason::OriginationOnHold
+        | ErrorReason::OriginationAlreadyApproved
         | ErrorReason::ClockNotSettable
         | ErrorReason::ClockMovesForwardOnly => Code::FailedPrecondition,
         ErrorReason::MessageTooLarge | ErrorReason::Overloaded => Code::ResourceExhausted,
@@ -192,6 +196,13 @@ impl Failure {
     pub fn store_unavailable() -> Self {
         let message = "the store is unavailable; nothing was written";
         Self::new(ErrorReason::StoreUnavailable, message).retry_after(RETRY_LATER)
+    }
+
+    /// Commits were lost, and nobody has approved yet that work goes out.
+    pub fn origination_on_hold(loss: Position) -> Self {
+        let message = format!("origination is on hold since the loss recorded at position {loss}");
+        let failure = Self::new(ErrorReason::OriginationOnHold, message).fact("loss", loss);
+        failure.about(format!("recovery/{loss}"))
     }
 
     /// The answer of the log was lost.

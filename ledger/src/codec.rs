@@ -9,6 +9,7 @@ use crate::cycles::cutoff::WindowSealed;
 use crate::domain::account::events as account;
 use crate::domain::account::events::Event;
 use crate::domain::books::events as books;
+use crate::domain::recovery::events as recovery;
 use crate::domain::rulebook::Rulebook;
 use schemars::JsonSchema;
 
@@ -24,6 +25,8 @@ pub enum Fact {
     RulebookAdopted(RulebookAdopted),
     /// Of the accounting calendar.
     Books(books::Event),
+    /// Of the recovery.
+    Recovery(recovery::Event),
 }
 
 /// A version of the rules came into force, with its whole content: what later events pin by
@@ -71,7 +74,7 @@ macro_rules! account_events {
         /// The stored names of all event types, in order of declaration.
         pub const KINDS: &[&str] = &[
             $($kind,)+ WINDOW_SEALED, RULEBOOK_ADOPTED, DAY_OPENED, DAY_CLOSED, MONTH_CLOSED,
-            BOOKS_REQUEST_REFUSED,
+            BOOKS_REQUEST_REFUSED, COMMITS_LOST, ORIGINATION_APPROVED, RECOVERY_REQUEST_REFUSED,
         ];
 
         /// The stored name of an account's event.
@@ -100,6 +103,12 @@ macro_rules! account_events {
                 (DAY_CLOSED, schemars::schema_for!(books::DayClosed)),
                 (MONTH_CLOSED, schemars::schema_for!(books::MonthClosed)),
                 (BOOKS_REQUEST_REFUSED, schemars::schema_for!(books::BooksRequestRefused)),
+                (COMMITS_LOST, schemars::schema_for!(recovery::CommitsLost)),
+                (ORIGINATION_APPROVED, schemars::schema_for!(recovery::OriginationApproved)),
+                (
+                    RECOVERY_REQUEST_REFUSED,
+                    schemars::schema_for!(recovery::RecoveryRequestRefused),
+                ),
                 ("Metadata", schemars::schema_for!(crate::envelope::Metadata)),
             ]
         }
@@ -140,6 +149,9 @@ const DAY_OPENED: &str = "DayOpened";
 const DAY_CLOSED: &str = "DayClosed";
 const MONTH_CLOSED: &str = "MonthClosed";
 const BOOKS_REQUEST_REFUSED: &str = "BooksRequestRefused";
+const COMMITS_LOST: &str = "CommitsLost";
+const ORIGINATION_APPROVED: &str = "OriginationApproved";
+const RECOVERY_REQUEST_REFUSED: &str = "RecoveryRequestRefused";
 
 /// An event's stored name and document.
 pub type Document = (&'static str, Vec<u8>);
@@ -156,6 +168,7 @@ pub fn encode(fact: &Fact) -> Result<Document, serde_json::Error> {
         Fact::WindowSealed(sealed) => Ok((WINDOW_SEALED, serde_json::to_vec(sealed)?)),
         Fact::RulebookAdopted(adopted) => Ok((RULEBOOK_ADOPTED, serde_json::to_vec(adopted)?)),
         Fact::Books(event) => books_document(event),
+        Fact::Recovery(event) => recovery_document(event),
     }
 }
 
@@ -180,6 +193,27 @@ fn books_event(kind: &str, data: &[u8]) -> Option<Result<books::Event, serde_jso
     }
 }
 
+fn recovery_document(
+    event: &recovery::Event,
+) -> Result<(&'static str, Vec<u8>), serde_json::Error> {
+    use recovery::Event::{CommitsLost, OriginationApproved, RecoveryRequestRefused};
+    Ok(match event {
+        CommitsLost(body) => (COMMITS_LOST, serde_json::to_vec(body)?),
+        OriginationApproved(body) => (ORIGINATION_APPROVED, serde_json::to_vec(body)?),
+        RecoveryRequestRefused(body) => (RECOVERY_REQUEST_REFUSED, serde_json::to_vec(body)?),
+    })
+}
+
+fn recovery_event(kind: &str, data: &[u8]) -> Option<Result<recovery::Event, serde_json::Error>> {
+    use recovery::Event::{CommitsLost, OriginationApproved, RecoveryRequestRefused};
+    match kind {
+        COMMITS_LOST => Some(serde_json::from_slice(data).map(CommitsLost)),
+        ORIGINATION_APPROVED => Some(serde_json::from_slice(data).map(OriginationApproved)),
+        RECOVERY_REQUEST_REFUSED => Some(serde_json::from_slice(data).map(RecoveryRequestRefused)),
+        _ => None,
+    }
+}
+
 /// The event that a stored name and document stand for.
 pub fn decode(kind: &str, data: &[u8]) -> Result<Fact, CodecError> {
     let decoded = match kind {
@@ -187,7 +221,10 @@ pub fn decode(kind: &str, data: &[u8]) -> Result<Fact, CodecError> {
         RULEBOOK_ADOPTED => Some(serde_json::from_slice(data).map(Fact::RulebookAdopted)),
         _ => match account_event(kind, data) {
             Some(event) => Some(event.map(Fact::Account)),
-            None => books_event(kind, data).map(|event| event.map(Fact::Books)),
+            None => match books_event(kind, data) {
+                Some(event) => Some(event.map(Fact::Books)),
+                None => recovery_event(kind, data).map(|event| event.map(Fact::Recovery)),
+            },
         },
     };
     match decoded {

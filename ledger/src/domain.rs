@@ -9,6 +9,7 @@ pub mod interest;
 pub mod journal;
 pub mod money;
 pub mod product;
+pub mod recovery;
 pub mod rulebook;
 pub mod schedule;
 pub mod words;

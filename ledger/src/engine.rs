@@ -13,6 +13,7 @@ mod fold;
 mod lanes;
 mod preview;
 mod receipts;
+mod recovery;
 mod seal;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use explain::{Explained, ExplainedLine, History, Source};
 pub use fold::{Folded, KnownAt, Outcome};
 pub use preview::Preview;
 pub use receipts::Receipt;
+pub use recovery::{FoldedRecovery, RecoveryAnswer, RecoveryRequest};
 
 use crate::clock::Clock;
 use crate::codec;
@@ -50,6 +52,7 @@ use books::Calendar;
 use fold::{Counted, fold_on, fold_stream};
 use lanes::Lanes;
 use receipts::Receipts;
+use recovery::Desk as RecoveryDesk;
 use write::{content_digest, new_events};
 
 /// How often a command is decided again because another writer came first.
@@ -101,6 +104,7 @@ struct Inner {
     lanes: Lanes,
     receipts: Receipts,
     calendar: Calendar,
+    recovery: RecoveryDesk,
 }
 
 impl Engine {
@@ -136,7 +140,9 @@ impl Engine {
             lanes: Lanes::new(ACCOUNTS_CACHED_MAX),
             receipts: Receipts::new(last_receipt),
             calendar: Calendar::new(mode),
+            recovery: RecoveryDesk::default(),
         };
+        inner.refresh_recovery().await?;
         inner.adopt_rules().await?;
         inner.open_first_day().await?;
         Ok(Self(Arc::new(inner)))
@@ -250,6 +256,9 @@ impl Inner {
             if let Some(outcome) = repeats(&folded, request, &digest)? {
                 return self.first_answer(request, outcome).await;
             }
+            if request.command.originates() {
+                self.look_whether_held().await?;
+            }
             // Held until the append is settled: no day is closed under it.
             let held = self.days(request.receipt.at()).await?;
             let events = self.decide_now(&folded, request, held.days)?;
@@ -305,6 +314,11 @@ impl Inner {
         let age = self.clock.now().signed_duration_since(received_at);
         if age > RECEIPT_AGE_MAX {
             return Err(EngineError::Stale { received_at });
+        }
+        if request.command.originates()
+            && let Some(loss) = self.recovery.on_hold()
+        {
+            return Err(EngineError::OriginationOnHold { loss });
         }
         let context = Context {
             account: &request.account,

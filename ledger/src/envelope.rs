@@ -80,7 +80,7 @@ impl fmt::Display for Version {
 pub const STREAM_NAME_BYTES_MAX: usize = 128;
 
 /// The name of a stream: `account-{account_id}`, `cutoff-{product}-{date}-{window}`, `rulebook`,
-/// `books`.
+/// `books`, `recovery`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StreamName(String);
 

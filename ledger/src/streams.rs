@@ -15,6 +15,8 @@ pub enum Stream {
     Rulebook,
     /// The accounting calendar.
     Books,
+    /// What was lost, and who has approved to go on.
+    Recovery,
     /// Something that this version does not know.
     Unknown,
 }
@@ -23,6 +25,7 @@ const ACCOUNT: &str = "account-";
 const CUTOFF: &str = "cutoff-";
 const RULEBOOK: &str = "rulebook";
 const BOOKS: &str = "books";
+const RECOVERY: &str = "recovery";
 
 /// The stream of an account.
 pub fn of_account(account: &AccountId) -> StreamName {
@@ -44,6 +47,11 @@ pub fn of_books() -> StreamName {
     known(BOOKS.to_owned())
 }
 
+/// The stream of what was lost.
+pub fn of_recovery() -> StreamName {
+    known(RECOVERY.to_owned())
+}
+
 #[expect(clippy::expect_used, reason = "made of checked ids, which are shorter and narrower")]
 fn known(name: String) -> StreamName {
     StreamName::new(name).expect("a stream name")
@@ -58,6 +66,9 @@ impl Stream {
         }
         if name == BOOKS {
             return Self::Books;
+        }
+        if name == RECOVERY {
+            return Self::Recovery;
         }
         if let Some(account) = name.strip_prefix(ACCOUNT) {
             return account.parse().map_or(Self::Unknown, Self::Account);
@@ -95,6 +106,7 @@ mod tests {
         assert_eq!(Stream::of(&of_window(&window)), Stream::Cutoff(window));
         assert_eq!(Stream::of(&of_rulebook()), Stream::Rulebook);
         assert_eq!(Stream::of(&of_books()), Stream::Books);
+        assert_eq!(Stream::of(&of_recovery()), Stream::Recovery);
         assert_eq!(Stream::of(&StreamName::new("bookshop").unwrap()), Stream::Unknown);
     }
 }

@@ -123,13 +123,21 @@ impl<'a> Fold<'a> {
             (Stream::Books, Fact::Books(event)) => {
                 books::follow(self.database, &mut self.ledger_days, event, metadata, at)
             }
+            (Stream::Recovery, Fact::Recovery(event)) => {
+                refusals::of_recovery(self.database, event, metadata, at)
+            }
             (Stream::Unknown, _) => Err(Poison::StreamUnknown(recorded.stream.clone()).into()),
             (
-                Stream::Account(_) | Stream::Cutoff(_) | Stream::Rulebook | Stream::Books,
+                Stream::Account(_)
+                | Stream::Cutoff(_)
+                | Stream::Rulebook
+                | Stream::Books
+                | Stream::Recovery,
                 Fact::Account(_)
                 | Fact::WindowSealed(_)
                 | Fact::RulebookAdopted(_)
-                | Fact::Books(_),
+                | Fact::Books(_)
+                | Fact::Recovery(_),
             ) => {
                 let (kind, stream) = (recorded.kind.clone(), recorded.stream.clone());
                 Err(Poison::WrongStream { kind, stream }.into())

@@ -5,6 +5,7 @@
 //! `SCHEMA.md`.
 
 pub mod error;
+pub mod lost;
 pub mod queries;
 pub mod rebuild;
 pub mod verify;

@@ -61,8 +61,9 @@ pub struct Ended {
     pub said: String,
 }
 
-fn serve(mut command: Command, data_dir: &Path, clock: &str) -> Child {
+fn serve(mut command: Command, data_dir: &Path, clock: &str, more: &[&str]) -> Child {
     command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--set-clock", clock]);
+    command.args(more);
     command.arg("--data-dir").arg(data_dir);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
@@ -73,9 +74,14 @@ impl Process {
         Self::start_as(Command::new(binary()), data_dir, clock)
     }
 
+    /// The same, without the runner: what time drives is left to the test.
+    pub fn start_without_runner(data_dir: &Path, clock: &str) -> Result<Self, Ended> {
+        Self::listening(serve(Command::new(binary()), data_dir, clock, &["--no-runner"]))
+    }
+
     /// The same, by a command that goes before.
     pub fn start_as(command: Command, data_dir: &Path, clock: &str) -> Result<Self, Ended> {
-        Self::listening(serve(command, data_dir, clock))
+        Self::listening(serve(command, data_dir, clock, &[]))
     }
 
     fn listening(mut child: Child) -> Result<Self, Ended> {
@@ -95,7 +101,7 @@ impl Process {
         clock: &str,
         hangs_after: Duration,
     ) -> Result<Self, Ended> {
-        let child = serve(command, data_dir, clock);
+        let child = serve(command, data_dir, clock, &[]);
         let id = child.id().to_string();
         let (started, waiting) = std::sync::mpsc::channel::<()>();
         std::thread::spawn(move || {
@@ -110,7 +116,7 @@ impl Process {
 
     /// Starts the service and ends it, as `kill -9` does, so long after, wherever it is by then.
     pub fn start_and_kill(data_dir: &Path, clock: &str, after: Duration) {
-        let mut child = serve(Command::new(binary()), data_dir, clock);
+        let mut child = serve(Command::new(binary()), data_dir, clock, &[]);
         std::thread::sleep(after);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -168,6 +174,24 @@ fn ended(mut child: Child) -> Ended {
 pub fn offline(verb: &[&str], data_dir: &Path) -> Output {
     let mut command = Command::new(binary());
     command.args(verb).arg("--data-dir").arg(data_dir).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs a verb whose answer is JSON, and gives that.
+pub fn answered(words: &[&str]) -> serde_json::Value {
+    let mut command = Command::new(binary());
+    let output = command.args(words).args(["--output", "json"]).stdin(Stdio::null()).output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words:?}: {said}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Runs a verb that must fail, and gives its exit code and what it said.
+pub fn failed(words: &[&str]) -> (i32, String) {
+    let output = Command::new(binary()).args(words).stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!said.contains("panicked"), "{words:?}: {said}");
+    (output.status.code().unwrap(), said)
 }
 
 /// Runs a verb that must find nothing wrong.

@@ -7,7 +7,9 @@ use clap::{Parser, Subcommand};
 use super::calendar::CalendarArgs;
 use super::client::{Service, accounts, audit, books, import, operations, payments, titles};
 use super::copy_log;
-use super::offline::{backup, export, inspect, projections, replay, restore, verify};
+use super::offline::{
+    backup, export, inspect, projections, promote, replay, replicate, restore, verify,
+};
 use super::output::Output;
 use super::quote;
 use super::reconcile;
@@ -80,6 +82,7 @@ pub enum Command {
     /// Checks the whole log: checksums, chain, positions, versions, every event, every journal.
     ///
     /// Needs no server, and may run beside one. The exit code is 3 if anything is wrong.
+    #[command(after_help = verify::EXAMPLES)]
     Verify(verify::VerifyArgs),
     /// Shows what a log holds: a summary, one event, or the events of one account.
     #[command(after_help = inspect::EXAMPLE)]
@@ -94,14 +97,33 @@ pub enum Command {
     #[command(after_help = "Example:
   payledger backup --data-dir ./data --to /backups/")]
     Backup(backup::BackupArgs),
-    /// Puts a backup into an empty data directory and checks both.
+    /// Puts a backup into an empty data directory, all of it or up to a position, and checks both.
+    ///
+    /// If commits are known that it does not bring back, the first start records the loss and holds
+    /// origination until `payledger operations approve-origination`.
     #[command(after_help = "Example:
-  payledger restore --from /backups/events-1174.db --data-dir ./restored")]
+  payledger restore --from /backups/events-1174.db --data-dir ./restored
+  payledger restore --from /backups/events-1174.db --data-dir ./restored --to-position 1100
+  payledger restore --from /backups/events-1174.db --data-dir ./restored --lost-dir ./data")]
     Restore(restore::RestoreArgs),
     /// Copies the log into another store, a data directory or a cluster, and holds both against
     /// each other.
     #[command(after_help = copy_log::EXAMPLES)]
     CopyLog(copy_log::CopyLogArgs),
+    /// Copies new commits of a data directory, which may be served meanwhile, into a standby.
+    ///
+    /// Copied are the log's own blocks, each checked against the chain, so that both logs are the
+    /// same at the same position. May be killed at any moment and run again.
+    #[command(after_help = "Examples:
+  payledger replicate --from ./data --to /standby            what is new, once
+  payledger replicate --from ./data --to /standby --follow   until it is told to stop")]
+    Replicate(replicate::ReplicateArgs),
+    /// Makes a standby a data directory that can be served, and states what may be lost.
+    #[command(after_help = "Examples:
+  payledger promote --data-dir /standby
+  payledger promote --data-dir /standby --lost-dir ./data
+  payledger promote --data-dir /standby --known-head 1174")]
+    Promote(promote::PromoteArgs),
 }
 
 /// Where a ledger is kept.

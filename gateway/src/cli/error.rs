@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ledger::store::embedded::{BackupError, OpenError};
+use ledger::store::embedded::{BackupError, OpenError, ReplicaError, RestoreError};
 use projections::error::ProjectionError;
 
 use super::client::failure::CallFailure;
@@ -62,6 +62,12 @@ pub enum CliError {
     /// The log could not be backed up.
     #[error("{}", chain(.0))]
     Backup(#[from] BackupError),
+    /// Nothing was restored.
+    #[error("{}", chain(.0))]
+    Restore(RestoreError),
+    /// The standby was not written to, or not promoted.
+    #[error("{}", chain(.0))]
+    Replica(ReplicaError),
     /// What is recorded breaks a promise of the ledger.
     #[error("{0}")]
     Integrity(String),
@@ -123,6 +129,8 @@ impl CliError {
             Self::Unreachable { .. } | Self::Copy(_) => 7,
             Self::Batch { exit_code, .. } => *exit_code,
             Self::Log(error) | Self::Backup(BackupError::Check(error)) => exit_code_of(error),
+            Self::Restore(error) => exit_code_of_restore(error),
+            Self::Replica(error) => exit_code_of_replica(error),
             Self::Backup(BackupError::TargetExists { .. })
             | Self::TargetExists(_)
             | Self::OtherTarget(_) => 5,
@@ -152,6 +160,10 @@ impl CliError {
                     .to_owned(),
             ),
             Self::Copy(_) => Some("run it again: it goes on where it stopped".to_owned()),
+            Self::Log(OpenError::Standby { .. }) => Some(
+                "`payledger promote --data-dir DIRECTORY` makes it a data directory like any other"
+                    .to_owned(),
+            ),
             Self::Log(
                 OpenError::EndMissing { .. }
                 | OpenError::HeadDiffers { .. }
@@ -169,6 +181,8 @@ impl CliError {
             | Self::SetAside { .. }
             | Self::Log(_)
             | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Replica(_)
             | Self::Demo(_)
             | Self::Bench(_)
             | Self::Integrity(_)
@@ -190,6 +204,8 @@ impl CliError {
             | Self::Log(_)
             | Self::Copy(_)
             | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Replica(_)
             | Self::Service(_)
             | Self::Demo(_)
             | Self::Bench(_)
@@ -230,6 +246,7 @@ const fn exit_code_of_service(error: &ServiceError) -> u8 {
         | ServiceError::LogBeside(_)
         | ServiceError::Log { .. }
         | ServiceError::Engine(_)
+        | ServiceError::Loss { .. }
         | ServiceError::Writer(_)
         | ServiceError::Task(_) => 1,
     }
@@ -260,6 +277,55 @@ fn service_hint(error: &ServiceError) -> Option<String> {
     Some(hint.to_owned())
 }
 
+const fn exit_code_of_restore(error: &RestoreError) -> u8 {
+    match error {
+        RestoreError::Open(error) => exit_code_of(error),
+        RestoreError::BeyondHead { .. } => 4,
+        RestoreError::InsideRequest { .. } => 5,
+        RestoreError::Loss(_) => 1,
+    }
+}
+
+const fn exit_code_of_replica(error: &ReplicaError) -> u8 {
+    match error {
+        ReplicaError::Target(error) | ReplicaError::Source(error) => exit_code_of(error),
+        ReplicaError::NotAStandby { .. } | ReplicaError::OtherLog { .. } => 5,
+        ReplicaError::Behind { .. } | ReplicaError::Diverged { .. } => 3,
+        ReplicaError::Loss(_) => 1,
+    }
+}
+
+/// What stopped a restore or a promotion from telling what it loses is an error of its own.
+impl From<RestoreError> for CliError {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Open(error) => Self::Log(error),
+            RestoreError::Loss(cause) => cause
+                .downcast::<Self>()
+                .map_or_else(|cause| Self::Restore(RestoreError::Loss(cause)), |error| *error),
+            error @ (RestoreError::BeyondHead { .. } | RestoreError::InsideRequest { .. }) => {
+                Self::Restore(error)
+            }
+        }
+    }
+}
+
+impl From<ReplicaError> for CliError {
+    fn from(error: ReplicaError) -> Self {
+        match error {
+            ReplicaError::Loss(cause) => cause
+                .downcast::<Self>()
+                .map_or_else(|cause| Self::Replica(ReplicaError::Loss(cause)), |error| *error),
+            error @ (ReplicaError::Target(_)
+            | ReplicaError::Source(_)
+            | ReplicaError::NotAStandby { .. }
+            | ReplicaError::OtherLog { .. }
+            | ReplicaError::Behind { .. }
+            | ReplicaError::Diverged { .. }) => Self::Replica(error),
+        }
+    }
+}
+
 const fn exit_code_of(error: &OpenError) -> u8 {
     match error {
         OpenError::Damaged { .. }
@@ -268,7 +334,10 @@ const fn exit_code_of(error: &OpenError) -> u8 {
         | OpenError::HeadUnreadable { .. }
         | OpenError::LogGone { .. } => 3,
         OpenError::Missing { .. } => 4,
-        OpenError::NotEmpty { .. } => 5,
+        OpenError::NotEmpty { .. }
+        | OpenError::Standby { .. }
+        | OpenError::Unfinished { .. }
+        | OpenError::LossPending { .. } => 5,
         OpenError::DirectoryInUse { .. } => 7,
         OpenError::Io { .. }
         | OpenError::NotALog { .. }

@@ -1,10 +1,14 @@
 //! The tools that need no server: they read the log's file, and may run beside a server.
 
+mod affected;
 pub mod backup;
 pub mod export;
 pub mod inspect;
+pub mod loss;
 pub mod projections;
+pub mod promote;
 pub mod replay;
+pub mod replicate;
 pub mod restore;
 pub mod verify;
 

@@ -120,6 +120,7 @@ fn failed(error: ServiceError) -> CliError {
         | ServiceError::Cluster { .. }
         | ServiceError::LogBeside(_)
         | ServiceError::Engine(_)
+        | ServiceError::Loss { .. }
         | ServiceError::Projections(_)
         | ServiceError::Writer(_)
         | ServiceError::Task(_)) => CliError::Service(Box::new(error)),

@@ -125,7 +125,7 @@ impl Demo<'_> {
         let data = DataDir { path: self.launch.data_dir.clone() };
         let verified = tokio::task::spawn_blocking(move || {
             let mut report = Vec::new();
-            verify::run(&VerifyArgs { data }, Output::Json, &mut report)
+            verify::run(&VerifyArgs { data, file: None }, Output::Json, &mut report)
                 .map_err(|error| DemoError::Verify(error.to_string()))?;
             serde_json::from_slice::<serde_json::Value>(&report)
                 .map_err(|error| DemoError::Verify(error.to_string()))

@@ -140,6 +140,20 @@ impl OperationsService for Gateway {
         self.cycles.wake();
         Ok(Response::new(wire::SetClockResponse { now_time: Some(instant_to_wire(now)) }))
     }
+
+    async fn get_recovery(
+        &self,
+        request: Request<wire::GetRecoveryRequest>,
+    ) -> Result<Response<wire::GetRecoveryResponse>, Status> {
+        self.recovery(request.get_ref()).await.map(Response::new)
+    }
+
+    async fn approve_origination(
+        &self,
+        request: Request<wire::ApproveOriginationRequest>,
+    ) -> Result<Response<wire::ApproveOriginationResponse>, Status> {
+        self.approve(&request).await.map(Response::new)
+    }
 }
 
 /// The window as all its seals tell it.

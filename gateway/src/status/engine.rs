@@ -6,6 +6,7 @@ use ledger::cycles::cutoff::RunRefusal;
 use ledger::domain::account::refusal::Refusal;
 use ledger::domain::account::terms::TermsError;
 use ledger::domain::books::refusal::BooksRefusal;
+use ledger::domain::recovery::refusal::RecoveryRefusal;
 use ledger::engine::EngineError;
 use ledger::store::ReadError;
 use projections::error::QueryError;
@@ -22,6 +23,13 @@ impl From<&EngineError> for Failure {
             }
             EngineError::BooksRefused { refusal, position, replayed } => {
                 Self::from(refusal).fact("position", position).fact("replayed", replayed)
+            }
+            EngineError::RecoveryRefused { refusal, position, replayed } => {
+                Self::from(refusal).fact("position", position).fact("replayed", replayed)
+            }
+            EngineError::OriginationOnHold { loss } => Self::origination_on_hold(*loss),
+            EngineError::LossNotFound(loss) => {
+                Self::new(ErrorReason::LossNotFound, error.to_string()).fact("loss", loss)
             }
             EngineError::RequestIdReused(id) => {
                 Self::new(ErrorReason::RequestIdReused, error.to_string()).fact("request_id", id)
@@ -68,6 +76,16 @@ impl From<&Refusal> for Failure {
 
 impl From<&BooksRefusal> for Failure {
     fn from(refusal: &BooksRefusal) -> Self {
+        // The same test holds the contract to these names.
+        let reason = ErrorReason::from_reason(refusal.reason()).unwrap_or_default();
+        let failure = Self::new(reason, refusal.to_string());
+        let facts = refusal.facts().into_iter();
+        facts.fold(failure, |failure, (name, value)| failure.fact(name, value))
+    }
+}
+
+impl From<&RecoveryRefusal> for Failure {
+    fn from(refusal: &RecoveryRefusal) -> Self {
         // The same test holds the contract to these names.
         let reason = ErrorReason::from_reason(refusal.reason()).unwrap_or_default();
         let failure = Self::new(reason, refusal.to_string());
@@ -139,6 +157,9 @@ impl From<EngineError> for Failure {
             }
             EngineError::Refused { .. }
             | EngineError::BooksRefused { .. }
+            | EngineError::RecoveryRefused { .. }
+            | EngineError::OriginationOnHold { .. }
+            | EngineError::LossNotFound(_)
             | EngineError::RequestIdReused(_)
             | EngineError::AccountNotFound(_)
             | EngineError::PaymentNotFound(_)

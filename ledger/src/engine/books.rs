@@ -327,7 +327,10 @@ impl FoldedBooks {
 fn event_of(recorded: &RecordedEvent) -> Result<Event, EngineError> {
     match codec::decode(&recorded.kind, &recorded.data) {
         Ok(Fact::Books(event)) => Ok(event),
-        Ok(Fact::Account(_) | Fact::WindowSealed(_) | Fact::RulebookAdopted(_)) | Err(_) => {
+        Ok(
+            Fact::Account(_) | Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Recovery(_),
+        )
+        | Err(_) => {
             let cause = format!("a {} in the stream of the books", recorded.kind).into();
             Err(EngineError::Damaged { position: recorded.position, cause })
         }

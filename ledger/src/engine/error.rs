@@ -6,6 +6,7 @@ use crate::domain::account::Denial;
 use crate::domain::account::refusal::Refusal;
 use crate::domain::account::terms::TermsError;
 use crate::domain::books::refusal::BooksRefusal;
+use crate::domain::recovery::refusal::RecoveryRefusal;
 use crate::envelope::Position;
 use crate::ids::{AccountId, FeeId, PaymentId, QuoteId, RefundId, RequestId};
 use crate::store::{BoxError, QueueFull, ReadError};
@@ -35,6 +36,26 @@ pub enum EngineError {
         /// Was it refused the first time already?
         replayed: bool,
     },
+    /// Refused since an earlier approval stands, and recorded.
+    #[error("refused: {}", refusal.reason())]
+    RecoveryRefused {
+        /// Why.
+        #[source]
+        refusal: RecoveryRefusal,
+        /// Where the refusal is recorded.
+        position: Position,
+        /// Was it refused the first time already?
+        replayed: bool,
+    },
+    /// Commits were lost, and nobody has approved yet that work goes out. Nothing was written.
+    #[error("origination is on hold since the loss recorded at position {loss}")]
+    OriginationOnHold {
+        /// Where the loss is recorded.
+        loss: Position,
+    },
+    /// No loss is recorded there.
+    #[error("no loss is recorded at position {0}")]
+    LossNotFound(Position),
     /// The request id was used for something else.
     #[error("request id {0} was used for a request with other content")]
     RequestIdReused(RequestId),
@@ -123,6 +144,9 @@ impl EngineError {
             }
             Self::Refused { .. }
             | Self::BooksRefused { .. }
+            | Self::RecoveryRefused { .. }
+            | Self::OriginationOnHold { .. }
+            | Self::LossNotFound(_)
             | Self::RequestIdReused(_)
             | Self::AccountNotFound(_)
             | Self::PaymentNotFound(_)

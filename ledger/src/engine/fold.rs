@@ -255,7 +255,12 @@ fn fold_page(
                 let (metadata, event) = (&metadata, &event);
                 see(Seen { recorded, metadata, event, after: folded });
             }
-            Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_)) => {
+            Ok(
+                Fact::WindowSealed(_)
+                | Fact::RulebookAdopted(_)
+                | Fact::Books(_)
+                | Fact::Recovery(_),
+            ) => {
                 let kind = &recorded.kind;
                 return Err(damaged(format!("a {kind} in an account's stream").into()));
             }

@@ -64,7 +64,8 @@ impl Engine {
 fn seal_of(event: &RecordedEvent) -> Result<WindowSealed, EngineError> {
     match codec::decode(&event.kind, &event.data) {
         Ok(Fact::WindowSealed(sealed)) => Ok(sealed),
-        Ok(Fact::Account(_) | Fact::RulebookAdopted(_) | Fact::Books(_)) | Err(_) => {
+        Ok(Fact::Account(_) | Fact::RulebookAdopted(_) | Fact::Books(_) | Fact::Recovery(_))
+        | Err(_) => {
             let cause = format!("a {} in a window's stream", event.kind).into();
             Err(EngineError::Damaged { position: event.position, cause })
         }

@@ -16,28 +16,37 @@ mod index;
 mod index_file;
 mod keeper;
 mod lock;
+mod notes;
 mod reader;
 mod recovery;
+mod replicate;
+mod restore;
 mod scrub;
+mod standby;
 mod verify;
 mod witness;
 mod writer;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-pub use backup::{BackupError, BackupProgress, restore};
+pub use backup::{BackupError, BackupProgress};
 pub use chain::{ChainHash, ChainHashError};
 pub use fault::OpenError;
-pub use file::FORMAT;
+pub use file::{FORMAT, LOG_FILE};
+pub use head_file::read as remembered_head;
+pub use notes::{clear_pending_loss, pending_loss};
 pub use reader::READERS_MAX;
+pub use replicate::{Replica, ReplicaError, Round};
+pub use restore::{RestoreError, Restored, restore};
 pub use scrub::{Scrub, ScrubStep};
-pub use verify::{Report, verify, verify_file, verify_with};
+pub use standby::{Extent, Promoted, SourceHead, Standby, extent, promote, standby};
+pub use verify::{Report, verify, verify_file, verify_file_with, verify_with};
 pub use witness::{Witness, WitnessError};
 pub use writer::{COMMIT_EVENTS_FULL, QUEUE_BYTES_MAX, WriterFailure};
 
@@ -45,7 +54,7 @@ use super::{Append, AppendError, Appended, BoxError, BoxFuture, EventStore, Queu
 use crate::envelope::{Position, RecordedEvent, StreamName, Version};
 use chain::{Head, scan};
 use checkpoint::Checkpoints;
-use file::{Access, LOG_FILE};
+use file::Access;
 use index::Index;
 use keeper::{Keeper, Kept};
 pub(super) use lock::DirectoryLock;
@@ -113,6 +122,7 @@ impl Embedded {
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
         fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
         let lock = DirectoryLock::take(directory)?;
+        notes::refuse_unready(directory)?;
         let path = directory.join(LOG_FILE);
         let (connection, recovered) = recovery::open(directory, &path, options)?;
         let Recovered { log_id, index, head, indexed } = recovered;
@@ -149,7 +159,11 @@ impl Embedded {
     ///
     /// Reads and checks the whole log once; blocks meanwhile.
     pub fn open_read_only(directory: &Path) -> Result<Self, OpenError> {
-        let path = directory.join(LOG_FILE);
+        Self::open_file_read_only(directory.join(LOG_FILE))
+    }
+
+    /// Opens a log that lies elsewhere, such as a backup, as [`Embedded::open_read_only`] does.
+    pub fn open_file_read_only(path: PathBuf) -> Result<Self, OpenError> {
         let (connection, access, log_id) = file::open_to_inspect(&path)?;
         let mut index = Index::default();
         let scanned = scan(&connection, log_id, |event| {

@@ -1,12 +1,13 @@
 //! Refused requests: evidence, without effect on any other table.
 
+use ledger::domain::recovery::events::{Event, RecoveryRequestRefused};
 use ledger::envelope::Metadata;
 use ledger::ids::AccountId;
 use rusqlite::{Connection, params};
 
-use super::At;
+use super::{At, FoldError};
 
-/// A refusal, of an account or of the books.
+/// A refusal, of an account, of the books or of the recovery.
 pub(super) struct Refused<'a> {
     pub(super) account: Option<&'a AccountId>,
     pub(super) command: &'a str,
@@ -36,5 +37,22 @@ impl Refused<'_> {
                 metadata.actor.as_str(),
             ])?;
         Ok(())
+    }
+}
+
+/// Of the recovery only refusals are kept: what was lost is asked of the log itself.
+pub(super) fn of_recovery(
+    database: &Connection,
+    event: &Event,
+    metadata: &Metadata,
+    at: At,
+) -> Result<(), FoldError> {
+    match event {
+        Event::CommitsLost(_) | Event::OriginationApproved(_) => Ok(()),
+        Event::RecoveryRequestRefused(RecoveryRequestRefused { command, refusal }) => {
+            let (reason, facts) = (refusal.reason(), refusal.facts());
+            let refused = Refused { account: None, command, reason, facts };
+            Ok(refused.write(database, metadata, at)?)
+        }
     }
 }

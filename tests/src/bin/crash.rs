@@ -12,7 +12,11 @@ fn argument(name: &str, default: u64) -> u64 {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    let settings = Settings { rounds: argument("--rounds", 300), seed: argument("--seed", 1) };
+    let settings = Settings {
+        rounds: argument("--rounds", 300),
+        seed: argument("--seed", 1),
+        load: argument("--load", 1200),
+    };
     let (rounds, seed) = (settings.rounds, settings.seed);
     println!("seed {seed}, {rounds} rounds");
     let outcome = run(settings, |line| println!("{line}")).await;

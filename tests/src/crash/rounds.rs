@@ -29,6 +29,8 @@ pub struct Settings {
     pub rounds: u64,
     /// The seed.
     pub seed: u64,
+    /// How many commands a round acknowledges at most before the kill.
+    pub load: u64,
 }
 
 /// What a run has done and seen.
@@ -56,7 +58,8 @@ pub async fn run(settings: Settings, mut said: impl FnMut(&str)) -> Result<Repor
     while done < settings.rounds {
         let rounds = ROUNDS_OF_A_LIFE.min(settings.rounds - done);
         let folder = tempfile::tempdir().unwrap();
-        let mut life = Life { folder: folder.path(), world: Arc::default(), report };
+        let load = settings.load;
+        let mut life = Life { folder: folder.path(), world: Arc::default(), report, load };
         let mut seen = Coverage::default();
         for round in 0..rounds {
             let number = done + round;
@@ -92,6 +95,7 @@ struct Life<'a> {
     folder: &'a Path,
     world: Arc<World>,
     report: Report,
+    load: u64,
 }
 
 impl Life<'_> {
@@ -162,7 +166,7 @@ impl Life<'_> {
             // It may be gone before it answers.
             let _asked = client.operations().rebuild_projection(RebuildProjectionRequest {}).await;
         }
-        let enough = before + usize::try_from(chance.below(LOAD_MAX) + 1).unwrap();
+        let enough = before + usize::try_from(chance.below(self.load) + 1).unwrap();
         // Ends too if all clients have: the service is gone by itself.
         let _enough = counted.wait_for(|count| *count >= enough).await.map(|_| ());
         tokio::time::sleep(Duration::from_micros(chance.below(3000))).await;
@@ -227,9 +231,6 @@ impl Life<'_> {
         Err(format!("{verb:?}: {}: {said}", output.status))
     }
 }
-
-/// How many commands a round acknowledges at most before the kill.
-const LOAD_MAX: u64 = 1200;
 
 /// The call at which the shim ends the service, for moments that are between two calls.
 fn rule(moment: &str, chance: &mut Chance) -> Option<Rule> {

@@ -28,6 +28,8 @@ pub(super) struct Standing {
 #[derive(Debug)]
 pub(super) struct Base {
     pub(super) folder: TempDir,
+    /// The same directory at an earlier time.
+    pub(super) earlier: TempDir,
     /// Every event; each was acknowledged.
     pub(super) events: Vec<RecordedEvent>,
     /// Where commits end.
@@ -100,6 +102,8 @@ impl Base {
             boundaries.push(opened.position);
         }
         write(&client, "before", 24, &mut boundaries).await;
+        let earlier = tempfile::tempdir().unwrap();
+        copy(folder.path(), earlier.path());
         assert!(process.stop().status.success());
         let process = Process::start(folder.path(), CLOCK).unwrap();
         let client = Client::connect(process.address()).await;
@@ -107,17 +111,19 @@ impl Base {
         let events = client.replay().await.unwrap();
         let standings = standings(&client).await.unwrap();
         process.kill();
-        Self { folder, events, boundaries, standings }
+        Self { folder, earlier, events, boundaries, standings }
     }
 
     /// The same, stopped in order: one file holds all of it.
     pub(super) fn stopped(&self) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let (folder, earlier) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         copy(self.folder.path(), folder.path());
+        copy(self.earlier.path(), earlier.path());
         let process = Process::start(folder.path(), CLOCK).unwrap();
         assert!(process.stop().status.success());
         Self {
             folder,
+            earlier,
             events: self.events.clone(),
             boundaries: self.boundaries.clone(),
             standings: self.standings.clone(),

@@ -118,20 +118,35 @@ fn files(folder: &Path) -> Vec<(String, usize)> {
 
 /// Files gone or of another time.
 pub(super) fn whole_files() -> Vec<Damage> {
-    vec![
-        Damage::Gone(&["events.db"]),
-        Damage::Gone(&["events.db-wal"]),
-        Damage::Gone(&["read"]),
-        Damage::Gone(&["read/CURRENT"]),
-        Damage::Gone(&["events.db-wal", "read"]),
-        Damage::Gone(&["LOCK"]),
-        Damage::Gone(&["read/gen-1.db"]),
-        Damage::Gone(&["read/gen-1.db-wal"]),
-        Damage::Older(&["events.db", "events.db-wal"]),
-        Damage::Older(&["events.db"]),
-        Damage::Older(&["events.db-wal"]),
-        Damage::Older(&["read"]),
-    ]
+    let gone: &[&[&str]] = &[
+        &["events.db"],
+        &["events.db-wal"],
+        &["events.index"],
+        &["HEAD"],
+        &["LOCK"],
+        &["read"],
+        &["read/CURRENT"],
+        &["read/gen-1.db"],
+        &["read/gen-1.db-wal"],
+        &["events.db", "HEAD"],
+        &["events.db-wal", "read"],
+        &["events.db-wal", "HEAD"],
+        &["events.db-wal", "HEAD", "read"],
+        &["events.db", "events.db-wal"],
+    ];
+    let older: &[&[&str]] = &[
+        &["events.db"],
+        &["events.db-wal"],
+        &["events.db", "events.db-wal"],
+        &["events.db", "events.db-wal", "events.index", "HEAD"],
+        &["events.db", "events.db-wal", "read"],
+        &["events.db", "events.db-wal", "HEAD", "read"],
+        &["events.index"],
+        &["HEAD"],
+        &["read"],
+    ];
+    let gone = gone.iter().map(|files| Damage::Gone(files));
+    gone.chain(older.iter().map(|files| Damage::Older(files))).collect()
 }
 
 /// Damage at the places where the format has its joints.

@@ -60,10 +60,8 @@ fn bounded(mut command: Command) -> Output {
 
 /// What a refusal must be like: an exit code, no panic, and the place or the file that it is about.
 pub(super) fn well_refused(code: Option<i32>, said: &str) -> Result<(), String> {
-    let named =
-        ["position ", "events.db", "/read", "LOCK", "CURRENT", "read model", "read database"]
-            .iter()
-            .any(|name| said.contains(name));
+    let places = ["position ", "events.db", "HEAD", "/read", "LOCK", "CURRENT", "read model"];
+    let named = places.iter().any(|name| said.contains(name)) || said.contains("read database");
     let panicked = ["panicked", "stack backtrace", "RUST_BACKTRACE"];
     match code {
         Some(1 | 3 | 4) if named && !panicked.iter().any(|word| said.contains(word)) => Ok(()),
@@ -76,7 +74,12 @@ pub(super) fn witnessed(folder: &Path) -> u64 {
     // Looked at in a copy, since looking may change what is there.
     let place = tempfile::tempdir().unwrap();
     copy(folder, place.path());
-    let read = place.path().join("read");
+    let kept = std::fs::read_to_string(place.path().join("HEAD")).unwrap_or_default();
+    let kept = kept.lines().find_map(|line| line.strip_prefix("position ")?.parse().ok());
+    kept.unwrap_or(0).max(of_read_models(&place.path().join("read")))
+}
+
+fn of_read_models(read: &Path) -> u64 {
     let Ok(current) = std::fs::read_to_string(read.join("CURRENT")) else { return 0 };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let Ok(database) = Connection::open_with_flags(read.join(current.trim_end()), flags) else {
@@ -88,7 +91,7 @@ pub(super) fn witnessed(folder: &Path) -> u64 {
 
 /// Opens it, and says what came of it.
 pub(super) async fn judge(folder: &Path, expected: &Expected<'_>) -> Result<Outcome, String> {
-    let witnessed = witnessed(folder);
+    let (witnessed, remembered) = (witnessed(folder), folder.join("HEAD").exists());
     let mut verify = Command::new(binary());
     verify.arg("verify").arg("--data-dir").arg(folder);
     let verified = bounded(verify);
@@ -107,8 +110,14 @@ pub(super) async fn judge(folder: &Path, expected: &Expected<'_>) -> Result<Outc
             let client = Client::connect(process.address()).await;
             let outcome = opened(&client, folder, witnessed, expected).await;
             drop(watch);
-            process.kill();
+            let ended = process.stop();
+            if ended.said.contains("panicked") {
+                return Err(ended.said);
+            }
             match outcome? {
+                Outcome::Earlier if !remembered && !ended.said.contains("there is no HEAD") => Err(
+                    format!("it opens at an earlier commit and does not say so: {}", ended.said),
+                ),
                 Outcome::DamageOnRead if verified.status.success() => {
                     Err("a read meets damage that verifying does not".to_owned())
                 }

@@ -52,8 +52,8 @@ pub(super) fn changes(trace: &[u8]) -> Vec<Change> {
 }
 
 /// What becomes of what was not synced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unsynced {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unsynced {
     /// All of it is lost, changes of names too.
     Lost,
     /// All of it is there, as after a kill.

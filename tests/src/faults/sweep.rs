@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::path::Path;
 
-use super::base::{ACCOUNTS, Base, CLOCK, copy, write};
+use super::base::{Base, CLOCK, copy, write};
 use super::damage::{Damage, anywhere, structural, whole_files};
 use super::oracle::{Expected, Outcome, judge};
 use super::power::{Disk, Unsynced, changes};
@@ -13,7 +12,6 @@ use super::writes::{Stopped, fails, rules};
 use crate::chance::Chance;
 use crate::client::Client;
 use crate::process::Process;
-use crate::requests::interest_free;
 use crate::shim::disturbed;
 
 /// How much to try, and where the chances start.
@@ -36,8 +34,8 @@ pub struct Settings {
 pub struct Report {
     /// By kind of damage and outcome.
     pub damage: BTreeMap<(String, Outcome), u64>,
-    /// Losses of power by outcome.
-    pub power: BTreeMap<Outcome, u64>,
+    /// Losses of power after which everything acknowledged was there, by what became of the rest.
+    pub power: BTreeMap<Unsynced, u64>,
     /// Failed calls, by what failed and what stopped.
     pub calls: BTreeMap<(String, Stopped), u64>,
     /// What must not be: each with the fault that led to it.
@@ -48,11 +46,8 @@ pub struct Report {
 fn spread<T>(all: Vec<T>, count: usize) -> Vec<T> {
     let total = all.len();
     let chosen = |place: usize| place * count / total != (place + 1) * count / total;
-    all.into_iter()
-        .enumerate()
-        .filter(|(place, _)| count >= total || chosen(*place))
-        .map(|(_, it)| it)
-        .collect()
+    let placed = all.into_iter().enumerate();
+    placed.filter(|(place, _)| count >= total || chosen(*place)).map(|(_, it)| it).collect()
 }
 
 /// Runs it all.
@@ -61,13 +56,12 @@ pub async fn run(settings: Settings, mut said: impl FnMut(&str)) -> Report {
     let mut chance = Chance::of(settings.seed);
     let killed = Base::killed().await;
     let stopped = killed.stopped();
-    let older = older().await;
     for base in [&killed, &stopped] {
         let mut all = whole_files();
         all.extend(spread(structural(base.folder.path()), settings.structural / 2));
         all.extend((0..settings.random / 2).map(|_| anywhere(base.folder.path(), &mut chance)));
         for damage in all {
-            damaged(base, &damage, older.path(), &mut report).await;
+            damaged(base, &damage, &mut report).await;
         }
         said(&format!("damage: {}", report.damage.values().fold(0, |sum, count| sum + count)));
     }
@@ -87,20 +81,10 @@ pub async fn run(settings: Settings, mut said: impl FnMut(&str)) -> Report {
     report
 }
 
-/// A directory of another, shorter life: the same accounts, with less in them.
-async fn older() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let process = Process::start(folder.path(), CLOCK).unwrap();
-    let client = Client::connect(process.address()).await;
-    client.open(interest_free(ACCOUNTS[0], "9000.00")).await.unwrap();
-    process.kill();
-    folder
-}
-
-async fn damaged(base: &Base, damage: &Damage, older: &Path, report: &mut Report) {
+async fn damaged(base: &Base, damage: &Damage, report: &mut Report) {
     let place = tempfile::tempdir().unwrap();
     copy(base.folder.path(), place.path());
-    damage.happen(place.path(), older);
+    damage.happen(place.path(), base.earlier.path());
     match judge(place.path(), &Expected { base, least: 0 }).await {
         Ok(outcome) => *report.damage.entry((damage.kind(), outcome)).or_default() += 1,
         Err(problem) => report.violations.push(format!("{damage:?}: {problem}")),
@@ -130,7 +114,8 @@ async fn power(count: usize, base: &Base, chance: &mut Chance, report: &mut Repo
     let standings = super::base::standings(&client).await.unwrap();
     // The end of it is a stop in order, with its checkpoint.
     assert!(process.stop().status.success());
-    let known = Base { folder: tempfile::tempdir().unwrap(), events, boundaries, standings };
+    let (folder, earlier) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let known = Base { folder, earlier, events, boundaries, standings };
     let changes = changes(&fs::read(trace.path()).unwrap());
     let places: Vec<usize> =
         (0..changes.len()).filter(|place| changes[*place].is_of_log() || place % 9 == 0).collect();
@@ -144,8 +129,9 @@ async fn power(count: usize, base: &Base, chance: &mut Chance, report: &mut Repo
         let place_of_it = tempfile::tempdir().unwrap();
         disk.lose_power(unsynced, chance, place_of_it.path());
         match judge(place_of_it.path(), &Expected { base: &known, least }).await {
-            Ok(outcome @ (Outcome::Whole | Outcome::Earlier)) => {
-                *report.power.entry(outcome).or_default() += 1;
+            // With what was acknowledged by then, which is all that there may be.
+            Ok(Outcome::Whole | Outcome::Earlier) => {
+                *report.power.entry(unsynced).or_default() += 1;
             }
             Ok(outcome) => {
                 let problem = format!("{outcome:?} after loss of power, change {place}");
@@ -163,8 +149,9 @@ impl fmt::Display for Report {
         for ((kind, outcome), count) in &self.damage {
             writeln!(f, "{kind:<28} {outcome:<14?} {count:>6}")?;
         }
-        for (outcome, count) in &self.power {
-            writeln!(f, "{:<28} {outcome:<14?} {count:>6}", "loss of power")?;
+        for (unsynced, count) in &self.power {
+            let kind = format!("loss of power, rest {unsynced:?}");
+            writeln!(f, "{kind:<28} {:<14?} {count:>6}", Outcome::Whole)?;
         }
         for ((kind, stopped), count) in &self.calls {
             writeln!(f, "failing {kind:<20} {stopped:<14?} {count:>6}")?;

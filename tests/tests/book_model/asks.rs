@@ -8,7 +8,6 @@ use ledger::domain::account::events::{ChargeOffReason, ExtensionKind, FeeKind};
 use ledger::domain::product::Channel;
 
 use crate::days::after;
-use crate::disputed::{A_RATE_IN_FORCE_STAYS, MOVED_BEFORE_A_MOVE, ONE_FEE_A_PAYMENT};
 use crate::lives::{Ask, Back, Sum};
 use crate::model::What;
 use crate::pair::{Charged, Fault, Happening, Paid, Pair, State};
@@ -65,9 +64,9 @@ impl Pair {
             Ask::Rate { millionths, back } => Some(self.change_rate(millionths, self.date(back))?),
             Ask::Adjust { cents, back } => Some(self.adjust(cents, self.date(back))),
             Ask::Extend { months, back, beyond } => {
-                Some(self.extend(months, self.moving_date(back), beyond))
+                Some(self.extend(months, self.date(back), beyond))
             }
-            Ask::DueDay { day, back } => Some(self.due_day(day, self.moving_date(back))),
+            Ask::DueDay { day, back } => Some(self.due_day(day, self.date(back))),
             Ask::ChargeOff { part, back } => Some(self.charge_off(part, self.date(back))?),
             Ask::Quote { days } => {
                 let good_through_date = after(self.today, days);
@@ -185,7 +184,7 @@ impl Pair {
     /// The fee of the contract, capped by the state, for want of funds only, once a payment.
     fn returned_item_fee(&self, paid: &Paid, code: &str) -> Option<Happening> {
         let charged = |fee: &Charged| {
-            let stands = !self.model.facts[fee.fact].gone || (ONE_FEE_A_PAYMENT && fee.asked);
+            let stands = !self.model.facts[fee.fact].gone || fee.asked;
             fee.payment == Some(paid.id) && stands
         };
         if !NO_FUNDS.contains(&code) || self.given_up() || self.fees.iter().any(charged) {
@@ -247,16 +246,8 @@ impl Pair {
         }
         let changed = vec![Happening::RateChanged(effective_date, millionths)];
         let in_force = self.model.rate_on(effective_date) == millionths;
-        let mut expected = self.in_service(changed);
-        if in_force {
-            let nothing = self.in_service(vec![]);
-            if A_RATE_IN_FORCE_STAYS {
-                expected = nothing;
-            } else {
-                expected.extend(nothing);
-            }
-        }
-        Ok((command, expected))
+        // A rate that is in force changes nothing.
+        Ok((command, self.in_service(if in_force { vec![] } else { changed })))
     }
 
     fn adjust(&self, change: i128, effective_date: NaiveDate) -> Asked {
@@ -284,15 +275,18 @@ impl Pair {
             allow_over_limit: beyond,
             preview: None,
         };
-        let year = |date: &NaiveDate| {
-            *date > effective_date.checked_sub_months(Months::new(12)).unwrap()
-                && *date <= effective_date
-        };
         let granted = |all: &dyn Fn(&NaiveDate) -> bool| {
             let of = self.extensions.iter().filter(|(date, _)| all(date));
             of.fold(months, |sum, (_, months)| sum + months)
         };
-        let over = months > 4 || granted(&year) > 6 || granted(&|_| true) > 12;
+        // Whichever twelve months it falls into.
+        let too_many_by = |last: NaiveDate| {
+            let year_before = last.checked_sub_months(Months::new(12)).unwrap();
+            let year = |date: &NaiveDate| *date > year_before && *date <= last;
+            year(&effective_date) && granted(&year) > 6
+        };
+        let mut lasts = (0..=366).map(|days| after(effective_date, days));
+        let over = months > 4 || granted(&|_| true) > 12 || lasts.any(too_many_by);
         let expected = match self.model.first_open(effective_date, None) {
             _ if over && !beyond => refused("EXTENSION_LIMIT"),
             None => refused("NO_INSTALMENT_LEFT"),
@@ -303,7 +297,12 @@ impl Pair {
 
     fn due_day(&self, day: u32, effective_date: NaiveDate) -> Asked {
         let command = Command::ChangeDueDate { day_of_month: day, effective_date, preview: None };
+        let changed = self.model.facts.iter().any(|fact| {
+            let day = matches!(fact.what, What::Shift { anchor: Some(_), .. });
+            day && fact.effective > effective_date
+        });
         let expected = match self.model.first_open(effective_date, Some(effective_date)) {
+            _ if changed => refused("DUE_DAY_CHANGED_LATER"),
             None => refused("NO_INSTALMENT_LEFT"),
             Some(from) => {
                 let plan = self.model.plan_on(effective_date);
@@ -319,18 +318,12 @@ impl Pair {
         (command, self.in_service(expected))
     }
 
+    /// The due dates once this counts, too, and everything from later days that is known.
     fn shifted(&self, on: NaiveDate, from: usize, months: i32, anchor: Option<u32>) -> Happening {
-        let mut plan = self.model.plan_on(on);
-        plan.shift(from, months, anchor);
+        let mut model = self.model.clone();
+        model.happens(on, What::Shift { from, months, anchor });
+        let plan = model.plan_on(self.today);
         Happening::Shifted(from + 1, plan.due(from), plan.maturity())
-    }
-
-    /// A date for moving due dates: not before one from which they were moved already.
-    fn moving_date(&self, back: Back) -> NaiveDate {
-        let shifts = self.model.facts.iter().filter(|fact| matches!(fact.what, What::Shift { .. }));
-        let date = self.date(back);
-        let moved = shifts.map(|fact| fact.effective).fold(date, NaiveDate::max);
-        if MOVED_BEFORE_A_MOVE { date } else { moved }
     }
 
     fn charge_off(&self, part: Option<Sum>, effective_date: NaiveDate) -> Result<Asked, Fault> {

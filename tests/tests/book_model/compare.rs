@@ -7,7 +7,6 @@ use ledger::domain::account::state::OpenAccount;
 use tests::chance::Chance;
 
 use crate::days::{after, between};
-use crate::disputed::{PAID_OFF_WHEN_NOTHING_IS_OWED, RENTALS_ARE_BILLED_AS_DUE};
 use crate::lives::{Ask, Step};
 use crate::model::{Replay, What};
 use crate::pair::{Fault, Pair, State};
@@ -15,9 +14,6 @@ use crate::readings::{cents, figures, ledger, split};
 
 /// The accounts that interest goes through.
 const INTEREST: [&str; 2] = ["1110", "4010"];
-
-/// The accounts that rentals go through.
-const RENTALS: [&str; 4] = ["1130", "1135", "2140", "4040"];
 
 impl Pair {
     /// Holds the product against the model, as of some days before and after today.
@@ -41,14 +37,7 @@ impl Pair {
         }
         self.compare_splits(open, &replay)?;
         let paid_off = open.paid_off.as_ref().map(|paid_off| paid_off.paid_off_date);
-        let otherwise = self.model.facts.iter().any(|fact| {
-            matches!(fact.what, What::Refund(_) | What::Adjustment(_) | What::ChargeOff(_))
-        });
-        if otherwise && !PAID_OFF_WHEN_NOTHING_IS_OWED {
-            same("paid off", &paid_off.is_some(), &replay.settled_from.is_some())?;
-        } else {
-            same("paid off", &paid_off, &replay.settled_from)?;
-        }
+        same("paid off", &paid_off, &replay.settled_from)?;
         same("accrual stopped", &open.book.is_non_accrual(), &self.stopped)?;
         same("booked through", &open.book.accrued_through(), &self.model.booked_through)?;
         self.compare_ledger(open)
@@ -71,14 +60,6 @@ impl Pair {
                 return Err(format!("1110 has {booked} of {due} that is due"));
             }
             for account in INTEREST.iter().chain(&["1190"]) {
-                product.remove(account);
-                model.remove(account);
-            }
-        }
-        let shift = |what: &What| matches!(what, What::Shift { .. });
-        let moved = self.model.facts.iter().any(|fact| shift(&fact.what));
-        if moved && !RENTALS_ARE_BILLED_AS_DUE {
-            for account in RENTALS {
                 product.remove(account);
                 model.remove(account);
             }

@@ -134,10 +134,7 @@ impl Pair {
                 let fact = paid.fact;
                 self.model.comes_back(fact, today, blameless(&returned.return_code));
                 let reopened = returned.reopened.iter();
-                let plan = self.model.plan_on(today);
-                // Not those that are met without any payment.
                 let reopened = reopened
-                    .filter(|again| !plan.is_met(usize::try_from(again.instalment).unwrap() - 1, 0))
                     .map(|again| (usize::try_from(again.instalment).unwrap(), again.grace_from));
                 Happening::Returned(returned.payment, reopened.collect())
             }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use crate::days::after;
-use crate::disputed::LATE_FEES_ONE_BY_ONE;
 use crate::model::{Model, What};
 use crate::rational::Fraction;
 
@@ -29,11 +28,9 @@ impl Model {
         while let Some(late) = model.next_late_fee(today, &done) {
             done.insert(late.instalment);
             all.push(late);
-            if LATE_FEES_ONE_BY_ONE {
-                let instalment = Some(late.instalment);
-                let what = What::Fee { amount: late.amount, income: "4020", instalment };
-                model.happens(late.dated, what);
-            }
+            let instalment = Some(late.instalment);
+            let what = What::Fee { amount: late.amount, income: "4020", instalment };
+            model.happens(late.dated, what);
         }
         all
     }
@@ -51,11 +48,10 @@ impl Model {
                 if charged.contains(&number) || asked.contains(&number) {
                     continue;
                 }
-                let again = self.reopened.iter().filter(|(_, n, _)| *n == number);
-                let again: Vec<_> = again.map(|(_, _, from)| *from).collect();
-                let from = again.iter().copied().max().flatten();
-                let ends = plan.grace_end(number, from, contract.grace);
-                if ends != day || again.contains(&None) || walk.is_in_time(number, day) {
+                let again = self.reopened.iter().rev().find(|(_, n, _)| *n == number);
+                let again = again.map(|(_, _, from)| *from);
+                let ends = plan.grace_end(number, again.flatten(), contract.grace);
+                if ends != day || again == Some(None) || walk.is_in_time(number, day) {
                     continue;
                 }
                 let unpaid = walk.plan.unpaid_of(number, walk.billed);
@@ -84,14 +80,6 @@ impl Model {
     /// the numbers of their facts.
     pub(crate) fn correct_late_fees(&mut self) -> Vec<usize> {
         let mut all = Vec::new();
-        if !LATE_FEES_ONE_BY_ONE {
-            let standing = self.standing_late_fees().map(|(fact, _)| fact);
-            all.extend(standing.filter(|fact| self.was_in_time(*fact)));
-            for fact in &all {
-                self.facts[*fact].gone = true;
-            }
-            return all;
-        }
         loop {
             let mut standing = self.standing_late_fees().map(|(fact, _)| fact);
             let Some(fact) = standing.find(|fact| self.was_in_time(*fact)) else { break };

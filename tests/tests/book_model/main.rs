@@ -11,7 +11,7 @@
 //! asks the product's decider what is asked in them, tells the model what was accepted, and
 //! compares the two after every step: what happened, balances as of several dates, what every
 //! payment paid, the general ledger. In the end payments come back and are good after all, which
-//! must leave no trace. Where product and texts differ stands in `disputed`.
+//! must leave no trace.
 //!
 //! A life that fails is cut down to what it needs to fail, and is told with its seed. The number of
 //! lives is `PAYLEDGER_BOOK_LIVES`; one life again is `PAYLEDGER_BOOK_SEED`.
@@ -26,7 +26,6 @@ mod asks;
 mod balances;
 mod compare;
 mod days;
-mod disputed;
 mod follow;
 mod lateness;
 mod lives;

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use crate::days::after;
-use crate::disputed::{A_REINSTATEMENT_LEAVES_NO_TRACE, THE_LAST_INSTALMENT_CAN_MOVE};
 use crate::plan::Plan;
 use crate::walk::{Done, Walk};
 
@@ -187,7 +186,7 @@ pub(crate) struct Model {
     /// How many rentals are in it: what was billed stays billed when due dates are moved.
     pub(crate) rentals_booked: usize,
     /// Instalments that are open since a payment came back: the fact, the instalment, the day from
-    /// which its grace counts anew; none if it never costs a fee.
+    /// which its grace counts anew; none if it never costs a fee. The last word counts.
     pub(crate) reopened: Vec<(usize, usize, Option<NaiveDate>)>,
 }
 
@@ -229,7 +228,6 @@ impl Model {
         let of_days = before.iter().zip(&after);
         let open = of_days.flat_map(|(before, after)| before.difference(after));
         for number in open.collect::<BTreeSet<_>>() {
-            self.reopened.retain(|(_, n, _)| n != number);
             self.reopened.push((fact, *number, grace));
         }
     }
@@ -237,16 +235,14 @@ impl Model {
     /// A payment is good after all, and nothing has come back.
     pub(crate) fn is_good(&mut self, fact: usize) {
         self.facts[fact].gone = false;
-        if A_REINSTATEMENT_LEAVES_NO_TRACE {
-            self.reopened.retain(|(payment, _, _)| *payment != fact);
-        }
+        self.reopened.retain(|(payment, _, _)| *payment != fact);
     }
 
     /// The instalments that are met at the close of every day up to `today`.
     fn met(&self, today: NaiveDate) -> Vec<BTreeSet<usize>> {
         let mut met = Vec::new();
         self.live(today, |day, walk| {
-            met.push((0..walk.plan.len()).filter(|n| walk.was_met(*n, day)).collect());
+            met.push((0..walk.plan.len()).filter(|n| walk.is_in_time(*n, day)).collect());
         });
         met
     }
@@ -331,10 +327,7 @@ impl Model {
     pub(crate) fn first_open(&self, day: NaiveDate, after: Option<NaiveDate>) -> Option<usize> {
         self.at_close(day, |walk| {
             let due_later = |n: &usize| after.is_none_or(|after| walk.plan.due(*n) > after);
-            (0..walk.plan.len()).filter(due_later).find(|n| {
-                let last = THE_LAST_INSTALMENT_CAN_MOVE && !walk.is_met(*n, day);
-                last || !walk.plan.is_met(*n, walk.billed)
-            })
+            (0..walk.plan.len()).filter(due_later).find(|n| !walk.is_met(*n, day))
         })
     }
 

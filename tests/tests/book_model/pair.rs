@@ -13,7 +13,6 @@ use ledger::domain::rulebook::Rulebook;
 use ledger::ids::{AccountId, FeeId, PaymentId, QuoteId, RefundId, RequestId};
 
 use crate::days::after;
-use crate::disputed::ANY_EVENT_STOPS_ACCRUAL;
 use crate::lives::{Ask, Life, Step};
 use crate::model::{Figures, Model};
 use crate::readings::{cents, terms};
@@ -239,7 +238,7 @@ impl Pair {
         }
         self.settled = settled;
         if ages || happened.iter().any(Happening::moves_money) {
-            let stops = self.stops(&replay.figures[&self.today], ages);
+            let stops = self.stops(&replay.figures[&self.today]);
             match (self.stopped, stops) {
                 (false, true) => turned.push(Happening::AccrualStopped),
                 (true, false) => turned.push(Happening::AccrualResumed),
@@ -262,12 +261,11 @@ impl Pair {
         turned
     }
 
-    /// Is no interest income to be booked? Not since the daily run found the account 120 days past
-    /// due, until it is current.
-    fn stops(&self, today: &Figures, ages: bool) -> bool {
+    /// Is no interest income to be booked? Not since something found the account 120 days past due,
+    /// until it is current.
+    fn stops(&self, today: &Figures) -> bool {
         let lease = self.model.contract.lease;
-        let asked = ages || ANY_EVENT_STOPS_ACCRUAL;
-        let late = asked && !self.given_up() && today.days_past_due >= NON_ACCRUAL_DAYS;
+        let late = !self.given_up() && today.days_past_due >= NON_ACCRUAL_DAYS;
         !lease && (late || (self.stopped && today.days_past_due > 0))
     }
 }

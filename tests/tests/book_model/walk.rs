@@ -3,10 +3,6 @@
 use chrono::{Datelike, NaiveDate};
 
 use crate::days::{after, between, in_leap_year, thirty_360};
-use crate::disputed::{
-    A_PAYOFF_COMES_BACK_WHOLE, CREDIT_STANDS_AGAINST_PRINCIPAL, FEES_ALONE_ARE_NOT_LATE,
-    SETTLED_IS_NOT_PAST_DUE,
-};
 use crate::model::{Basis, Contract, Figures, Split, Taken, What};
 use crate::plan::Plan;
 use crate::rational::Fraction;
@@ -152,8 +148,13 @@ impl<'a> Walk<'a> {
             What::Fee { amount, income, .. } => self.fees.push((income, amount)),
             What::Rate(rate) => self.turn(day, self.principal, rate),
             What::Adjustment(change) => {
-                // What is taken off beyond the principal that there is belongs to the customer.
-                let credited = (-change - self.principal).max(0);
+                // What is taken off beyond the principal that there is belongs to the customer, and
+                // money of the customer's pays what is added.
+                let credited = if change < 0 {
+                    (-change - self.principal).max(0)
+                } else {
+                    -change.min(self.credit.max(0))
+                };
                 self.turn(day, self.principal + change + credited, self.rate);
                 self.credit += credited;
                 return Done::Adjusted(credited);
@@ -274,28 +275,19 @@ impl<'a> Walk<'a> {
         self.principal + self.interest_due(day) + self.rentals_left()
     }
 
-    /// Is nothing owed? Credit stands against what came after it, but for principal.
+    /// Is nothing owed? Credit stands against everything that came after it.
     pub(crate) fn is_settled(&self, day: NaiveDate) -> bool {
-        let rest = self.interest_due(day) + self.fees_due() + self.charged_off;
-        if CREDIT_STANDS_AGAINST_PRINCIPAL {
-            return self.principal + self.rentals_left() + rest <= self.credit;
-        }
-        self.principal == 0 && self.rentals_left() == 0 && rest <= self.credit
+        self.owed(day) + self.fees_due() + self.charged_off <= self.credit
     }
 
-    /// Can nothing be past due any more?
+    /// Can nothing be past due any more? Once principal and interest, or rentals, are paid, nothing
+    /// is late: an unpaid fee makes no instalment past due (16 CFR 444.4).
     fn is_done(&self, day: NaiveDate) -> bool {
         let paid = self.owed(day) + self.charged_off == 0;
-        self.is_settled(day) || (FEES_ALONE_ARE_NOT_LATE && paid)
+        self.is_settled(day) || paid
     }
 
-    /// What comes back with a payment: was the instalment met?
-    pub(crate) fn was_met(&self, number: usize, day: NaiveDate) -> bool {
-        let done = A_PAYOFF_COMES_BACK_WHOLE && self.is_done(day);
-        done || self.plan.is_met(number, self.billed)
-    }
-
-    /// Is no late fee due for an instalment whose grace ends on `day`?
+    /// Is an instalment met on `day`, as far as its grace and its late fee go?
     pub(crate) fn is_in_time(&self, number: usize, day: NaiveDate) -> bool {
         self.is_done(day) || self.plan.is_met(number, self.billed)
     }
@@ -319,7 +311,6 @@ impl<'a> Walk<'a> {
         let unpaid = (self.plan.total_of(before) - self.billed).max(0);
         let most = owed + self.charged_off;
         let past_due = if self.plan.maturity() < day { most } else { unpaid.min(most) };
-        let told = !SETTLED_IS_NOT_PAST_DUE && self.is_settled(day);
         Figures {
             principal: self.principal,
             interest: self.interest_due(day),
@@ -329,7 +320,7 @@ impl<'a> Walk<'a> {
             credit: self.credit,
             billed: self.billed,
             payoff: owed + fees + self.charged_off - self.credit,
-            past_due: if oldest_past_due.is_some() || told { past_due } else { 0 },
+            past_due: if oldest_past_due.is_some() { past_due } else { 0 },
             days_past_due: oldest_past_due.map_or(0, |due| between(due, day)),
             oldest,
             next: next.or(last),

@@ -1,12 +1,24 @@
 //! Promises of the embedded store about copies: they are whole, and overwrite nothing.
 
 use std::fs;
+use std::path::Path;
 
 use ledger::envelope::Position;
 use ledger::store::EventStore;
-use ledger::store::embedded::{BackupError, OpenError, restore, verify, verify_file};
+use ledger::store::embedded::{
+    BackupError, OpenError, RestoreError, Restored, verify, verify_file,
+};
 
 use super::kit::{Directory, all, one, some};
+
+/// Restores all of a backup, or up to a position, and has no loss to tell.
+pub(super) fn restore(
+    from: &Path,
+    directory: &Path,
+    to: Option<u64>,
+) -> Result<Restored, RestoreError> {
+    ledger::store::embedded::restore(from, directory, to.map(Position), |_| Ok(None))
+}
 
 #[tokio::test]
 async fn a_backup_is_the_log_as_it_was() {
@@ -76,8 +88,8 @@ async fn what_is_restored_is_what_was_backed_up() {
     let backed_up = store.backup(&file, |_| ()).unwrap();
 
     let fresh = Directory::new();
-    let restored = restore(&file, fresh.path()).unwrap();
-    assert_eq!(restored, backed_up);
+    let restored = restore(&file, fresh.path(), None).unwrap();
+    assert_eq!((restored.report, restored.backup), (backed_up, backed_up.head));
     assert_eq!(verify(fresh.path()).unwrap().head.chain, backed_up.head.chain);
     let copy = fresh.open();
     assert_eq!(copy.head_witness(), store.head_witness());
@@ -94,7 +106,8 @@ async fn a_restore_overwrites_nothing() {
     let other = Directory::new();
     fs::write(other.path().join("precious"), "").unwrap();
     for full in [directory.path(), other.path()] {
-        let refusal = restore(&file, full).unwrap_err();
+        let refusal = restore(&file, full, None).unwrap_err();
+        let RestoreError::Open(refusal) = refusal else { panic!("{refusal:?}") };
         assert!(matches!(refusal, OpenError::NotEmpty { .. }), "{refusal:?}");
     }
     assert_eq!(verify(directory.path()).unwrap().events, 3);
@@ -110,8 +123,10 @@ async fn a_damaged_backup_is_not_restored() {
     connection.execute("UPDATE blocks SET crc32 = 0 WHERE first_position = 9", []).unwrap();
     drop(connection);
     let fresh = Directory::new();
-    let refusal = restore(&file, fresh.path()).unwrap_err();
-    let OpenError::Damaged { position, .. } = refusal else { panic!("{refusal:?}") };
+    let refusal = restore(&file, fresh.path(), None).unwrap_err();
+    let RestoreError::Open(OpenError::Damaged { position, .. }) = refusal else {
+        panic!("{refusal:?}")
+    };
     assert_eq!(position, Position(9));
     assert_eq!(fs::read_dir(fresh.path()).unwrap().count(), 0, "nothing is left behind");
 }

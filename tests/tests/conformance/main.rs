@@ -22,5 +22,7 @@ mod embedded_head;
 mod embedded_index;
 mod embedded_model;
 mod embedded_reopening;
+mod embedded_restore;
 mod embedded_scrub;
+mod embedded_standby;
 mod embedded_witness;

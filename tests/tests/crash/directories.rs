@@ -6,7 +6,7 @@ use std::process::Command;
 use ledger::store::embedded::Options;
 use proto::payledger::v1::Channel;
 use tests::client::Client;
-use tests::process::{Process, binary, offline_finds_nothing_wrong};
+use tests::process::{Process, binary, offline, offline_finds_nothing_wrong};
 use tests::requests::auto_loan;
 
 const CLOCK: &str = "2026-03-03T09:00:00-05:00";
@@ -90,6 +90,38 @@ async fn a_log_that_is_gone_is_not_begun_anew_beside_its_read_models() {
     let client = Client::connect(process.address()).await;
     assert!(client.open(auto_loan("a-1")).await.unwrap().replayed);
     process.kill();
+}
+
+#[tokio::test]
+async fn a_log_that_lost_its_end_is_refused_even_where_its_read_models_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("events.db");
+    let process = Process::start(folder.path(), CLOCK).unwrap();
+    Client::connect(process.address()).await.open(auto_loan("a-1")).await.unwrap();
+    assert!(process.stop().status.success());
+    let older = std::fs::read(&log).unwrap();
+    let process = Process::start(folder.path(), CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    let position = client.open(auto_loan("a-2")).await.unwrap().position;
+    assert!(process.stop().status.success());
+    let whole = std::fs::read(&log).unwrap();
+
+    std::fs::write(&log, &older).unwrap();
+    std::fs::remove_dir_all(folder.path().join("read")).unwrap();
+    let ended = Process::start(folder.path(), CLOCK).unwrap_err();
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.said);
+    let known = format!("HEAD knows of position {position}");
+    assert!(ended.said.contains(&known), "{}", ended.said);
+    let verified = offline(&["verify"], folder.path());
+    assert_eq!(verified.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&verified.stderr).contains(&known));
+    assert_eq!(std::fs::read(&log).unwrap(), older, "it is left for somebody to look at");
+
+    std::fs::write(&log, &whole).unwrap();
+    let process = Process::start(folder.path(), CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    assert!(client.open(auto_loan("a-2")).await.unwrap().replayed);
+    assert!(process.stop().status.success());
 }
 
 #[tokio::test]

@@ -7,5 +7,6 @@
 
 mod daily;
 mod directories;
-mod kills;
-mod load;
+mod recovery;
+mod rounds;
+mod standby;

@@ -141,6 +141,8 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["operations", "trial-balance"], &["--through-date", "2026-03-03"]),
     (&["operations", "get-clock"], &[]),
     (&["operations", "set-clock"], &["--to", "2026-03-03T15:00:10-05:00"]),
+    (&["operations", "recovery"], &[]),
+    (&["operations", "approve-origination"], &["--loss-position", "5", "--note", "compared"]),
 ];
 
 /// The same of the verbs of servicing, all of which need an account.
@@ -192,6 +194,8 @@ fn call(cli: &Cli) -> Call {
         | Command::Export(_)
         | Command::Backup(_)
         | Command::CopyLog(_)
+        | Command::Replicate(_)
+        | Command::Promote(_)
         | Command::Restore(_) => panic!("no verb of a service"),
     };
     call.unwrap()

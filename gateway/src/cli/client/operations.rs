@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::call::Call;
-use super::words::{self, MinPosition};
+use super::words::{self, MinPosition, RequestId};
 use crate::cli::CliError;
 
 /// What a table of the trial balance shows.
@@ -31,6 +31,12 @@ pub enum Verb {
     #[command(after_help = "Example:
   payledger operations set-clock --to 2026-03-03T15:00:10-05:00")]
     SetClock(SetClock),
+    /// Shows what restores and promotions have lost, and whether origination is on hold for it.
+    Recovery(MinPosition),
+    /// Approves origination in spite of one loss that was looked into.
+    #[command(after_help = "Example:
+  payledger operations approve-origination --loss-position 4711 --note \"compared with the bank\"")]
+    ApproveOrigination(ApproveOrigination),
 }
 
 /// No arguments.
@@ -75,6 +81,21 @@ pub struct SetClock {
     pub now_time: String,
 }
 
+/// See [`Verb::ApproveOrigination`].
+#[derive(Debug, Args, Serialize)]
+pub struct ApproveOrigination {
+    /// Where the loss is recorded, as `payledger operations recovery` shows it.
+    #[arg(long, value_name = "POSITION")]
+    pub loss_position: u64,
+    /// Why it is in order; recorded for ever.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub note: String,
+    /// The request's name.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub request: RequestId,
+}
+
 impl Verb {
     /// The call that the verb is.
     pub fn call(&self) -> Result<Call, CliError> {
@@ -93,6 +114,12 @@ impl Verb {
             }
             Self::GetClock(nothing) => Call::new("OperationsService.GetClock", nothing),
             Self::SetClock(set) => Call::new("OperationsService.SetClock", set),
+            Self::Recovery(min_position) => {
+                Call::new("OperationsService.GetRecovery", min_position)
+            }
+            Self::ApproveOrigination(approve) => {
+                Call::new("OperationsService.ApproveOrigination", approve)
+            }
         }
     }
 }

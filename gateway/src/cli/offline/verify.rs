@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use ledger::codec::Fact;
 use ledger::domain::books::events::Event;
@@ -9,9 +10,10 @@ use ledger::domain::journal::{LedgerAccount, Line};
 use ledger::domain::money::Money;
 use ledger::engine::audit_books;
 use ledger::envelope::RecordedEvent;
-use ledger::store::embedded::{self, Embedded, OpenError, Report};
+use ledger::store::embedded::{self, Embedded, LOG_FILE, OpenError, Report, standby};
 use ledger::streams::Stream;
 
+use super::promote::standby_fields;
 use super::{decoded, projections, report_fields};
 use crate::cli::CliError;
 use crate::cli::args::DataDir;
@@ -29,18 +31,44 @@ const DIGEST_CHARS: usize = 32;
 /// What is verified.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
+    /// A backup to read instead of a data directory.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
     /// The ledger to read.
     #[command(flatten)]
     pub data: DataDir,
 }
 
+impl VerifyArgs {
+    /// The log to read.
+    fn log(&self) -> PathBuf {
+        self.file.clone().unwrap_or_else(|| self.data.path.join(LOG_FILE))
+    }
+
+    /// The directory around the log, which a backup has not.
+    fn directory(&self) -> Option<&Path> {
+        self.file.is_none().then_some(self.data.path.as_path())
+    }
+}
+
+/// How verbs show what can be verified.
+pub(crate) const EXAMPLES: &str = "Examples:
+  payledger verify --data-dir ./data
+  payledger verify --file /backups/events-1174.db
+
+Of a standby it also tells how far its source was seen.";
+
 /// Verifies, writes what was found, and fails if anything is wrong.
 pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
     let mut checks = Checks::default();
-    let scanned = embedded::verify_with(&args.data.path, |event| {
+    let mut see = |event| {
         checks.see(&event);
         Ok(())
-    });
+    };
+    let scanned = match args.directory() {
+        Some(directory) => embedded::verify_with(directory, &mut see),
+        None => embedded::verify_file_with(&args.log(), &mut see),
+    };
     let report = match scanned {
         Ok(report) => Some(report),
         Err(OpenError::Damaged { position, cause }) => {
@@ -56,7 +84,14 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
     }
     let books = books(args, &mut checks);
     let models = read_models(args, &mut checks);
-    let document = checks.document(report.as_ref(), books, models);
+    let mut document = checks.document(report.as_ref(), books, models);
+    if let (Some(directory), Document::Object(fields)) = (args.directory(), &mut document)
+        && let Some(standby) = standby(directory)?
+    {
+        let own = embedded::extent(&args.log())?;
+        let standby = Document::Object(standby_fields(&standby, own));
+        fields.push(("standby".to_owned(), standby));
+    }
     view::write(out, &document, View::Object, form).map_err(CliError::output())?;
     match checks.first {
         None => Ok(()),
@@ -75,7 +110,7 @@ fn books(args: &VerifyArgs, checks: &mut Checks) -> Option<Document> {
     if checks.count > 0 {
         return None;
     }
-    let audit = Embedded::open_read_only(&args.data.path).map_err(CliError::from).and_then(|log| {
+    let audit = Embedded::open_file_read_only(args.log()).map_err(CliError::from).and_then(|log| {
         let audited = crate::cli::runtime()?.block_on(audit_books(&log));
         audited.map_err(|error| CliError::Integrity(chain(&error)))
     });
@@ -104,7 +139,7 @@ fn read_models(args: &VerifyArgs, checks: &mut Checks) -> Option<Document> {
     if checks.count > 0 {
         return None;
     }
-    match projections::compare(&args.data.path) {
+    match projections::compare(args.directory()?) {
         Ok(report) => {
             if let Some(difference) = projections::difference(&report) {
                 checks.violated(report.position.0, difference);
@@ -163,7 +198,8 @@ impl Checks {
         let fits = match (fact, Stream::of(&event.stream)) {
             (Fact::Account(_), Stream::Account(_))
             | (Fact::RulebookAdopted(_), Stream::Rulebook)
-            | (Fact::Books(_), Stream::Books) => true,
+            | (Fact::Books(_), Stream::Books)
+            | (Fact::Recovery(_), Stream::Recovery) => true,
             (Fact::WindowSealed(sealed), Stream::Cutoff(key)) => {
                 (sealed.product, sealed.date, sealed.window) == (key.product, key.date, key.window)
             }
@@ -171,11 +207,13 @@ impl Checks {
                 Fact::Account(_)
                 | Fact::RulebookAdopted(_)
                 | Fact::WindowSealed(_)
-                | Fact::Books(_),
+                | Fact::Books(_)
+                | Fact::Recovery(_),
                 Stream::Account(_)
                 | Stream::Rulebook
                 | Stream::Cutoff(_)
                 | Stream::Books
+                | Stream::Recovery
                 | Stream::Unknown,
             ) => false,
         };
@@ -197,7 +235,8 @@ impl Checks {
                 Event::DayOpened(_) | Event::MonthClosed(_) | Event::BooksRequestRefused(_),
             )
             | Fact::RulebookAdopted(_)
-            | Fact::WindowSealed(_) => return,
+            | Fact::WindowSealed(_)
+            | Fact::Recovery(_) => return,
         };
         let mut sum = Money::ZERO;
         for line in lines {

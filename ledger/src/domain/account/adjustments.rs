@@ -34,7 +34,8 @@ pub(super) fn change_rate(
     Ok(draft.conclude(None))
 }
 
-/// Adds to principal, or takes off it, without a payment.
+/// Adds to principal, or takes off it, without a payment. What is added takes a credit balance
+/// first.
 pub(super) fn adjust_principal(
     open: &OpenAccount,
     change: Money,
@@ -54,17 +55,18 @@ pub(super) fn adjust_principal(
     let adjustment = AdjustmentId::derived(context.account, context.request);
     let what = Movement::Principal { id: adjustment, change, credited: Money::ZERO };
     let entry = open.next_entry(effective_date, what);
-    let subject = Subject::Principal(change);
-    let restated = Change::with(&open.book, subject, entry, context.gl_date());
-    let posting = restate(&open.book, restated, context).posting;
+    let subject = Subject::Principal(adjustment, change);
+    let moved = Change::with(&open.book, subject, entry, context.gl_date());
+    let restated = restate(&open.book, moved, context);
     let mut draft = Draft::new(open, context);
     let reason = reason.to_owned();
     draft.push(Event::PrincipalAdjusted(PrincipalAdjusted {
         adjustment,
         change,
+        credited: restated.credited,
         reason,
         effective_date,
-        posting,
+        posting: restated.posting,
     }));
     Ok(draft.conclude(None))
 }

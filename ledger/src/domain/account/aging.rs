@@ -1,10 +1,12 @@
 //! What time alone does to an account that is past due: late fees, and interest income that is no
 //! longer booked.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{Days, NaiveDate};
 
 use super::Context;
-use super::book::{Book, Movement};
+use super::book::Book;
 use super::draft::Draft;
 use super::events::{Event, FeeKind, NonAccrualStarted, Reopened, WaiveReason};
 use super::fees::{self, Charge};
@@ -13,8 +15,8 @@ use super::state::{Fee, FeeState, OpenAccount};
 use crate::domain::money::{Amount, Money};
 use crate::ids::FeeId;
 
-/// Assesses the late fees that are due by today, and stops or resumes interest income. Nothing to
-/// do for an account that is paid off or charged off.
+/// Assesses the late fees that are due by today, and concludes what follows from them and from the
+/// days past due. Nothing to do for an account that is paid off or charged off.
 pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Vec<Event> {
     if open.paid_off.is_some() || open.charged_off.is_some() {
         return Vec::new();
@@ -35,13 +37,20 @@ pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Vec<Event> {
         let charged = fees::charge(&draft.account, owed, context);
         draft.push(charged);
     }
-    let days = open.standing(today).days_past_due();
-    let limit = context.rules.delinquency(open.terms().product, today).non_accrual_days;
-    if limit.is_some_and(|limit| days >= i64::from(limit)) && !open.book.is_non_accrual() {
-        let days_past_due = u32::try_from(days).unwrap_or(u32::MAX);
-        draft.push(Event::NonAccrualStarted(NonAccrualStarted { as_of: today, days_past_due }));
-    }
     draft.conclude(None)
+}
+
+/// Stops interest income once the account is so many days past due as its product's policy says.
+/// One that is charged off earns nothing that could stop.
+pub(super) fn stop_accrual(open: &OpenAccount, context: &Context<'_>) -> Option<Event> {
+    let today = context.today();
+    let limit = context.rules.delinquency(open.terms().product, today).non_accrual_days?;
+    if open.book.is_non_accrual() || open.charged_off.is_some() {
+        return None;
+    }
+    let days = open.standing(today).days_past_due();
+    let days_past_due = u32::try_from(days).ok().filter(|days| *days >= u32::from(limit))?;
+    Some(Event::NonAccrualStarted(NonAccrualStarted { as_of: today, days_past_due }))
 }
 
 /// Is nothing past due at the close of `today`?
@@ -129,7 +138,8 @@ pub(super) fn wrongly_late(open: &OpenAccount) -> Vec<FeeId> {
     open.fees.iter().filter(|(_, fee)| in_time(fee)).map(|(id, _)| *id).collect()
 }
 
-/// The instalments that a payment's return opens again, or leaves met by later money only. Their
+/// The instalments that a payment's return opens again, or leaves met by later money only; after a
+/// payoff all of them, since nothing was due while nothing was owed. Their
 /// grace starts anew on `grace_from`; without it, the customer is not to blame, and they never cost
 /// a late fee.
 pub(super) fn reopened(
@@ -137,24 +147,14 @@ pub(super) fn reopened(
     after: &Book,
     grace_from: Option<NaiveDate>,
 ) -> Vec<Reopened> {
-    let (met_before, met_after) = (met_on(before), met_on(after));
-    let numbers = (1_u32..).zip(&met_before).enumerate();
-    numbers
-        .filter(|(at, (_, met))| met_after.get(*at).is_none_or(|after| after > *met))
-        .map(|(_, (instalment, _))| Reopened { instalment, grace_from })
-        .collect()
-}
-
-/// The day on which what is billed met each instalment, oldest first, as far as they are.
-fn met_on(book: &Book) -> Vec<NaiveDate> {
-    let mut met = Vec::new();
-    let mut billed = Money::ZERO;
-    for entry in book.entries() {
-        let Movement::Payment { amount, split, .. } = &entry.what else { continue };
-        billed += split.billed(*amount);
-        let covered = book.instalments().covered_count(billed);
-        let covered = usize::try_from(covered).unwrap_or(usize::MAX);
-        met.resize(covered.max(met.len()), entry.effective);
-    }
-    met
+    let (met_before, met_after) = (before.met_on(), after.met_on());
+    let unpaid = before.instalments().covered_count(Money::ZERO);
+    let on = |met: &BTreeMap<NaiveDate, u32>, day: &NaiveDate| {
+        met.range(..=*day).next_back().map_or(unpaid, |(_, count)| *count)
+    };
+    let days = met_before.keys().chain(met_after.keys());
+    let open: BTreeSet<u32> =
+        days.flat_map(|day| on(&met_after, day)..on(&met_before, day)).collect();
+    let reopened = |index: u32| Reopened { instalment: index.saturating_add(1), grace_from };
+    open.into_iter().map(reopened).collect()
 }

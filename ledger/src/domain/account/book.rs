@@ -77,8 +77,8 @@ pub enum Movement {
         id: AdjustmentId,
         /// What is added; below zero what is taken off.
         change: Money,
-        /// What was taken off beyond the principal that there was, since a payment turned out to
-        /// have come before: a credit balance.
+        /// What was taken off beyond the principal that there was: a credit balance. Below zero
+        /// what was added and a credit balance paid.
         credited: Money,
     },
     /// Due dates moved.
@@ -197,13 +197,8 @@ impl Book {
 
     /// The instalments as they fall due by what is effective on `as_of`.
     pub fn instalments_as_of(&self, as_of: NaiveDate) -> Instalments {
-        let mut instalments = Instalments::new(&self.terms);
-        for entry in self.entries.iter().take_while(|entry| entry.effective <= as_of) {
-            if let Movement::Shift(shift) = &entry.what {
-                instalments.shift_as_recorded(entry.order, *shift);
-            }
-        }
-        instalments
+        let known = self.entries.partition_point(|entry| entry.effective <= as_of);
+        shifted(&self.terms, self.entries.get(..known).unwrap_or_default())
     }
 
     /// The yearly rate at which `date` earns.
@@ -290,9 +285,9 @@ impl Book {
     pub fn with_entries(&self, mut entries: Vec<Entry>) -> Self {
         entries.sort_by_key(|entry| (entry.effective, entry.order));
         Self {
-            entries,
             terms: self.terms.clone(),
-            instalments: self.instalments.clone(),
+            instalments: shifted(&self.terms, &entries),
+            entries,
             ledger: self.ledger.clone(),
             ..*self
         }
@@ -324,7 +319,7 @@ impl Book {
                     done.taken.push((*id, *taken));
                 }
                 Movement::Principal { id, change, credited } => {
-                    *credited = running.beyond_principal(*change);
+                    *credited = running.credited(*change);
                     done.credited.push((*id, *credited));
                 }
                 Movement::Fee { .. }
@@ -335,12 +330,6 @@ impl Book {
             running.follow(entry);
         }
         done
-    }
-
-    /// The due date of the oldest instalment that is not met at the close of `as_of`, whether due
-    /// yet or not. None once nothing is owed.
-    pub fn oldest_unpaid_due_date(&self, as_of: NaiveDate) -> Option<NaiveDate> {
-        self.standing(as_of).oldest_unpaid_due_date
     }
 
     /// Writes down what payments pay and charge-offs take.
@@ -403,6 +392,17 @@ impl Book {
     pub(super) const fn set_non_accrual(&mut self, non_accrual: bool) {
         self.non_accrual = non_accrual;
     }
+}
+
+/// The instalments of a contract as the movements of a timeline shift them.
+fn shifted(terms: &Terms, entries: &[Entry]) -> Instalments {
+    let mut instalments = Instalments::new(terms);
+    for entry in entries {
+        if let Movement::Shift(shift) = &entry.what {
+            instalments.shift_as_recorded(entry.order, *shift);
+        }
+    }
+    instalments
 }
 
 /// The account as it stood when the month of `on` began.

@@ -248,6 +248,31 @@ impl Command {
         }
     }
 
+    /// Does it hand money or work to others for good? Such commands wait while origination is on
+    /// hold: a payment that is applied goes to the bank, a refund is sent, a title leaves the house.
+    pub const fn originates(&self) -> bool {
+        match self {
+            Self::ApplyPayment { .. } | Self::RefundCredit { .. } | Self::ReleaseLien => true,
+            Self::OpenAccount { .. }
+            | Self::SchedulePayment { .. }
+            | Self::CancelPayment { .. }
+            | Self::ReceivePayment { .. }
+            | Self::ReturnPayment { .. }
+            | Self::ReinstatePayment { .. }
+            | Self::AssessFee { .. }
+            | Self::WaiveFee { .. }
+            | Self::ChangeRate { .. }
+            | Self::AdjustPrincipal { .. }
+            | Self::GrantExtension { .. }
+            | Self::ChangeDueDate { .. }
+            | Self::ChargeOff { .. }
+            | Self::QuotePayoff { .. }
+            | Self::ReturnRefund { .. }
+            | Self::AgeAccount
+            | Self::RecordLien { .. } => false,
+        }
+    }
+
     /// The hash of the preview that the command carries out, if it names one.
     pub fn preview(&self) -> Option<&str> {
         match self {

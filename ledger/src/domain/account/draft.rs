@@ -1,7 +1,7 @@
 //! Events of one decision, each worked out on what the one before leaves behind, and what follows
 //! from them for the account.
 
-use super::aging::{is_current, wrongly_late};
+use super::aging::{is_current, stop_accrual, wrongly_late};
 use super::events::{AccrualResumed, Event, WaiveReason};
 use super::posting::{Change, Subject, restate};
 use super::state::OpenAccount;
@@ -34,7 +34,8 @@ impl<'a> Draft<'a> {
     }
 
     /// What follows from money that moved: late fees for what was not late after all go, interest
-    /// income is booked again once nothing is past due, and the account is paid off or is not.
+    /// income stops, or is booked again once nothing is past due, and the account is paid off or
+    /// is not.
     pub(super) fn conclude(mut self, subject: Option<PaymentId>) -> Vec<Event> {
         // One after the other: a waiver may change what later payments satisfied.
         while let Some(fee) = wrongly_late(&self.account).first().copied() {
@@ -44,6 +45,9 @@ impl<'a> Draft<'a> {
             self.push(waived);
         }
         self.resume_accrual();
+        if let Some(stopped) = stop_accrual(&self.account, self.context) {
+            self.push(stopped);
+        }
         self.settle_payoff(subject);
         self.events
     }

@@ -197,7 +197,7 @@ pub struct Posting {
 pub struct AdjustmentRestated {
     /// The adjustment.
     pub adjustment: AdjustmentId,
-    /// What it takes off beyond the principal that there was: a credit balance.
+    /// What goes to the credit balance; below zero what a credit balance paid of it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub credited: Money,
 }

@@ -29,11 +29,7 @@ pub(super) fn extend(open: &OpenAccount, asked: &Extension, context: &Context<'_
     if !allow_over_limit {
         check_limits(open, asked, context)?;
     }
-    let instalments = open.book.instalments();
-    let from = instalments.covered_count(open.book.billed_by(effective_date));
-    if from >= instalments.plan().count {
-        return Err(Refusal::NoInstalmentLeft.into());
-    }
+    let from = open.book.first_open(effective_date).ok_or(Refusal::NoInstalmentLeft)?;
     let by = i32::try_from(months).unwrap_or(i32::MAX);
     let shift = Shift { from, months: by, day_of_month: None };
     let (posting, next_due_date, maturity_date) = moved(open, shift, effective_date, context);
@@ -57,15 +53,22 @@ fn check_limits(
 ) -> Result<(), Refusal> {
     let policy = context.rules.extensions(open.terms().product, context.today());
     let months = asked.months;
-    let year_ago = asked.effective_date.checked_sub_months(Months::new(12));
-    let granted = |since: Option<NaiveDate>| {
-        let counted = open.extensions.iter().filter(|(on, _)| since.is_none_or(|day| *on > day));
+    let granted = |counts: &dyn Fn(NaiveDate) -> bool| {
+        let counted = open.extensions.iter().filter(|(on, _)| counts(*on));
         counted.fold(months, |sum, (_, more)| sum.saturating_add(*more))
     };
+    // Of all twelve months that this one falls into: it may come before others that are known.
+    let on = asked.effective_date;
+    let ends = open.extensions.iter().map(|(end, _)| *end).filter(|end| *end > on);
+    let within_a_year = std::iter::once(on).chain(ends).filter_map(|end| {
+        let start = end.checked_sub_months(Months::new(12)).filter(|start| *start < on)?;
+        Some(granted(&|day| day > start && day <= end))
+    });
+    let in_a_year = within_a_year.max().unwrap_or(months);
     for (scope, months, limit) in [
         ("by one grant", months, policy.months_per_grant_max),
-        ("within twelve months", granted(year_ago), policy.months_per_year_max),
-        ("in the account's life", granted(None), policy.months_per_life_max),
+        ("within twelve months", in_a_year, policy.months_per_year_max),
+        ("in the account's life", granted(&|_| true), policy.months_per_life_max),
     ] {
         if months > limit {
             let scope = scope.to_owned();
@@ -86,9 +89,13 @@ pub(super) fn change_due_date(
 ) -> Decision {
     open.check_in_service()?;
     check_effective(open, effective_date, context)?;
-    let instalments = open.book.instalments();
-    let covered = instalments.covered_count(open.book.billed_by(effective_date));
-    let from = covered.max(instalments.due_count(effective_date));
+    if let Some(changed_date) = due_day_changed(open).filter(|day| *day > effective_date) {
+        return Err(Refusal::DueDayChangedLater { effective_date, changed_date }.into());
+    }
+    // By the dates of that day: what moved them from a later day on still moves them.
+    let instalments = open.book.instalments_as_of(effective_date);
+    let first_open = open.book.first_open(effective_date).ok_or(Refusal::NoInstalmentLeft)?;
+    let from = first_open.max(instalments.due_count(effective_date));
     if from >= instalments.plan().count {
         return Err(Refusal::NoInstalmentLeft.into());
     }
@@ -123,6 +130,19 @@ pub(super) fn change_due_date(
     Ok(draft.conclude(None))
 }
 
+/// The last day from which the due day was changed.
+fn due_day_changed(open: &OpenAccount) -> Option<NaiveDate> {
+    open.book.entries().iter().rev().find_map(|entry| match &entry.what {
+        Movement::Shift(shift) => shift.day_of_month.map(|_| entry.effective),
+        Movement::Payment { .. }
+        | Movement::Fee { .. }
+        | Movement::Refund { .. }
+        | Movement::Rate(_)
+        | Movement::Principal { .. }
+        | Movement::ChargeOff { .. } => None,
+    })
+}
+
 /// What moving due dates writes, the first new due date, and the last.
 fn moved(
     open: &OpenAccount,
@@ -132,8 +152,7 @@ fn moved(
 ) -> (Posting, NaiveDate, NaiveDate) {
     let entry = open.next_entry(effective_date, Movement::Shift(shift));
     let change = Change::with(&open.book, Subject::DueDates, entry, context.gl_date());
-    let posting = restate(&open.book, change, context).posting;
-    let mut instalments = open.book.instalments().clone();
-    instalments.shift(shift);
-    (posting, instalments.due_date(shift.from), instalments.maturity_date())
+    let restated = restate(&open.book, change, context);
+    let instalments = restated.after.instalments();
+    (restated.posting, instalments.due_date(shift.from), instalments.maturity_date())
 }

@@ -25,7 +25,9 @@ pub(super) fn assess(
     let fee = FeeId::derived(context.account, context.request);
     let on = context.today();
     let owed = Charge { fee, kind, amount, on, payment: None, instalment: None };
-    Ok(vec![charge(open, owed, context)])
+    let mut draft = Draft::new(open, context);
+    draft.push(charge(open, owed, context));
+    Ok(draft.conclude(None))
 }
 
 /// A fee that is to be charged.

@@ -27,8 +27,8 @@ pub(super) enum Subject {
     FeeCharged(FeeKind, Money),
     /// A fee that is taken back.
     FeeTakenBack(FeeKind, Money),
-    /// Principal that is corrected.
-    Principal(Money),
+    /// Principal that is corrected, and by how much.
+    Principal(AdjustmentId, Money),
     /// A charge-off.
     ChargeOff(ChargeOffId),
     /// A refund that goes out.
@@ -84,6 +84,8 @@ pub(super) struct Restated {
     pub(super) split: Split,
     /// What the subject takes, if it is a charge-off.
     pub(super) taken: ChargedOff,
+    /// What of the subject goes to the credit balance, if it corrects principal.
+    pub(super) credited: Money,
     /// What to record.
     pub(super) posting: Posting,
     /// The book with the change on its timeline, nothing of it posted.
@@ -170,6 +172,7 @@ pub(super) fn restate(book: &Book, change: Change, context: &Context<'_>) -> Res
     let worked_out = after.reallocate(effective, context.rules);
     let mut split = Split::default();
     let mut taken = ChargedOff::default();
+    let mut credited = Money::ZERO;
     if let Subject::In(payment, _) = subject {
         let own = worked_out.splits.iter().find(|(id, _)| *id == payment);
         split = own.map(|(_, split)| *split).unwrap_or_default();
@@ -178,13 +181,17 @@ pub(super) fn restate(book: &Book, change: Change, context: &Context<'_>) -> Res
         let own = worked_out.taken.iter().find(|(id, _)| *id == charge_off);
         taken = own.map(|(_, taken)| *taken).unwrap_or_default();
     }
+    if let Subject::Principal(adjustment, _) = subject {
+        let own = worked_out.credited.iter().find(|(id, _)| *id == adjustment);
+        credited = own.map(|(_, credited)| *credited).unwrap_or_default();
+    }
     if after.is_non_accrual() {
         let booked = book.ledger_balance(LedgerAccount::AccruedInterest).at_least_zero();
         taken.interest_unbooked = (taken.interest - booked).at_least_zero();
     }
 
     let mut journal = Journal::new(effective);
-    subject_lines(&mut journal, subject, (&split, &taken), effective);
+    subject_lines(&mut journal, subject, (&split, &taken, credited), effective);
     let posting = Recorded::since(book, effective).restated(&worked_out, &mut journal);
     let through = book.accrued_through().max(gl_date).max(effective);
     // Other due dates alone post nothing.
@@ -200,13 +207,13 @@ pub(super) fn restate(book: &Book, change: Change, context: &Context<'_>) -> Res
         billed: (billed != book.billed()).then_some(billed),
         ..posting
     };
-    Restated { split, taken, posting, after }
+    Restated { split, taken, credited, posting, after }
 }
 
 fn subject_lines(
     journal: &mut Journal,
     subject: Subject,
-    (split, taken): (&Split, &ChargedOff),
+    (split, taken, credited): (&Split, &ChargedOff, Money),
     on: NaiveDate,
 ) {
     use LedgerAccount::{CustomerCredit, FeesReceivable, RefundsInTransit};
@@ -223,7 +230,9 @@ fn subject_lines(
         Subject::FeeTakenBack(kind, amount) => {
             journal.transfer(fee_income(kind), FeesReceivable, amount, on);
         }
-        Subject::Principal(change) => principal_lines(journal, change, Money::ZERO, on),
+        Subject::Principal(_, change) => {
+            journal.folded(|journal| principal_lines(journal, change, credited, on));
+        }
         Subject::ChargeOff(_) => {
             journal.folded(|journal| charge_off_lines(journal, taken, on, Direction::Done));
         }
@@ -235,7 +244,8 @@ fn subject_lines(
     }
 }
 
-/// An adjustment of principal: what it takes off beyond the principal is the customer's.
+/// An adjustment of principal: what it takes off beyond the principal is the customer's, and what
+/// it adds takes a credit balance first.
 fn principal_lines(journal: &mut Journal, change: Money, credited: Money, on: NaiveDate) {
     let against = LedgerAccount::OperationalLoss;
     journal.transfer(LedgerAccount::Principal, against, change + credited, on);

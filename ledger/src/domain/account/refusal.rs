@@ -139,6 +139,14 @@ pub enum Refusal {
         /// The limit.
         limit: u32,
     },
+    /// A due day counts until the next one does: there is none to put before it.
+    #[error("the due day was changed from {changed_date} on, which is after {effective_date}")]
+    DueDayChangedLater {
+        /// The day from which it was to be changed.
+        effective_date: NaiveDate,
+        /// The last day from which it was changed.
+        changed_date: NaiveDate,
+    },
     /// The due date would move further than the policy allows.
     #[error("no day {day_of_month} is within {limit} days of the due date {next_due_date}")]
     DueDateTooFar {
@@ -255,6 +263,7 @@ impl Refusal {
             Self::ProductHasNoPrincipal { .. } => "PRODUCT_HAS_NO_PRINCIPAL",
             Self::PrincipalExceeded { .. } => "PRINCIPAL_EXCEEDED",
             Self::ExtensionLimit { .. } => "EXTENSION_LIMIT",
+            Self::DueDayChangedLater { .. } => "DUE_DAY_CHANGED_LATER",
             Self::DueDateTooFar { .. } => "DUE_DATE_TOO_FAR",
             Self::NoInstalmentLeft => "NO_INSTALMENT_LEFT",
             Self::NoCreditBalance { .. } => "NO_CREDIT_BALANCE",

@@ -118,7 +118,9 @@ pub(super) fn account_event(
     let Stream::Account(account) = Stream::of(&recorded.stream) else { return Ok(None) };
     match codec::decode(&recorded.kind, &recorded.data) {
         Ok(Fact::Account(event)) => Ok(Some((account, event))),
-        Ok(Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_)) => Ok(None),
+        Ok(
+            Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_) | Fact::Recovery(_),
+        ) => Ok(None),
         Err(error) => {
             let position = recorded.position;
             Err(EngineError::Damaged { position, cause: error.into() })

@@ -1,4 +1,4 @@
-//! Backup while the log is served, and restore into an empty directory.
+//! Backup while the log is served.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 
 use super::Embedded;
 use super::fault::OpenError;
-use super::file::{LOG_FILE, beside, open_reader, sync_directory, sync_file};
-use super::lock::{DirectoryLock, LOCK_FILE};
+use super::file::{beside, open_reader, sync_file, sync_parent};
 use super::verify::{Report, verify_file};
 
 /// The pages that are copied between two reports of progress: 1 MiB.
@@ -114,51 +113,4 @@ fn copy(
     // A single file that needs no companions, and can be read where nothing can be written.
     target.pragma_update(None, "journal_mode", "DELETE")?;
     target.close().map_err(|(_, error)| error)
-}
-
-/// Puts the backup `from` into `directory`, which must be empty or missing, and checks both. The
-/// answer's head is the backup's.
-pub fn restore(from: &Path, directory: &Path) -> Result<Report, OpenError> {
-    let expected = verify_file(from)?;
-    fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
-    let mut entries = fs::read_dir(directory).map_err(OpenError::io(directory))?;
-    if entries.next().is_some() {
-        return Err(OpenError::NotEmpty { directory: directory.to_owned() });
-    }
-    let _lock = DirectoryLock::take(directory)?;
-    let path = directory.join(LOG_FILE);
-    let fresh = beside(&path, ".new");
-    let copied = copy_checked(from, &fresh, &expected);
-    if copied.is_err() {
-        // The directory is left as it was, as far as the disk allows.
-        let _gone = fs::remove_file(&fresh);
-        let _gone = fs::remove_file(directory.join(LOCK_FILE));
-    }
-    // What looking at the copy may have left beside it.
-    for suffix in ["-shm", "-wal"] {
-        let _gone = fs::remove_file(beside(&fresh, suffix));
-    }
-    copied?;
-    fs::rename(&fresh, &path).map_err(OpenError::io(&path))?;
-    sync_directory(directory)?;
-    sync_parent(directory)?;
-    Ok(expected)
-}
-
-fn copy_checked(from: &Path, fresh: &Path, expected: &Report) -> Result<(), OpenError> {
-    fs::copy(from, fresh).map_err(OpenError::io(fresh))?;
-    sync_file(fresh)?;
-    let found = verify_file(fresh)?;
-    if found == *expected {
-        return Ok(());
-    }
-    let cause = format!("the copy ends with {}, not {}", found.head.chain, expected.head.chain);
-    Err(OpenError::Damaged { position: found.head.position, cause })
-}
-
-fn sync_parent(path: &Path) -> Result<(), OpenError> {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
-        _ => sync_directory(Path::new(".")),
-    }
 }

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::block::{self, EventView};
 use super::fault::Fault;
+use super::standby::Extent;
 use super::witness::Witness;
 use crate::envelope::Position;
 
@@ -103,7 +104,7 @@ pub(super) fn checksum(first: Position, count: u32, payload: &[u8]) -> u32 {
 pub(super) struct Row<'a> {
     pub(super) first: Position,
     pub(super) count: u32,
-    checksum: u32,
+    pub(super) checksum: u32,
     pub(super) chain: ChainHash,
     pub(super) payload: &'a [u8],
 }
@@ -130,6 +131,20 @@ impl<'a> Row<'a> {
         }
         let count = usize::try_from(self.count).unwrap_or(usize::MAX);
         block::decode(self.first, count, self.payload).map_err(|error| damaged(error.to_string()))
+    }
+
+    /// What the block is in numbers.
+    pub(super) fn extent(&self) -> Extent {
+        let bytes = u64::try_from(self.payload.len()).unwrap_or(u64::MAX);
+        Extent { blocks: 1, events: u64::from(self.count), bytes }
+    }
+
+    /// Puts the block into another log, byte for byte.
+    pub(super) fn insert(&self, target: &Connection) -> rusqlite::Result<()> {
+        let sql = format!("INSERT INTO blocks ({ROW_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5)");
+        let first = i64::try_from(self.first.0).unwrap_or(i64::MAX);
+        let values = params![first, self.count, self.checksum, &self.chain.0[..], self.payload];
+        target.prepare_cached(&sql)?.execute(values).map(drop)
     }
 
     /// The place of the block's last event.

@@ -110,6 +110,27 @@ pub enum OpenError {
         /// The directory.
         directory: PathBuf,
     },
+    /// The directory is a standby: only what replicates writes to it.
+    #[error("{} is a standby, which is promoted before it is served", directory.display())]
+    Standby {
+        /// The data directory.
+        directory: PathBuf,
+    },
+    /// A restore into the directory did not come to its end.
+    #[error("a restore into {} did not come to its end: run it again", directory.display())]
+    Unfinished {
+        /// The data directory.
+        directory: PathBuf,
+    },
+    /// The log has lost commits, which is not recorded in it yet: a copy would not know.
+    #[error(
+        "the log in {} has lost commits, which its first start records: serve it once first",
+        directory.display()
+    )]
+    LossPending {
+        /// The data directory.
+        directory: PathBuf,
+    },
     /// SQLite refused for another reason.
     #[error("SQLite cannot use {}", path.display())]
     Sqlite {

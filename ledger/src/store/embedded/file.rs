@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::fault::OpenError;
 
 /// The log's file in the data directory.
-pub(super) const LOG_FILE: &str = "events.db";
+pub const LOG_FILE: &str = "events.db";
 
 /// The format that this build reads and writes.
 pub const FORMAT: u32 = 1;
@@ -44,6 +44,14 @@ pub(super) fn sync_directory(directory: &Path) -> Result<(), OpenError> {
     File::open(directory).and_then(|it| it.sync_all()).map_err(OpenError::io(directory))
 }
 
+/// Makes the entry of `path` in its directory durable.
+pub(super) fn sync_parent(path: &Path) -> Result<(), OpenError> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
+        _ => sync_directory(Path::new(".")),
+    }
+}
+
 /// Makes the file's content durable.
 pub(super) fn sync_file(path: &Path) -> Result<(), OpenError> {
     File::open(path).and_then(|it| it.sync_all()).map_err(OpenError::io(path))
@@ -63,7 +71,8 @@ pub(super) fn create(path: &Path, log_id: Option<Uuid>) -> Result<(), OpenError>
     path.parent().map_or(Ok(()), sync_directory)
 }
 
-fn fill(fresh: &Path, log_id: Option<Uuid>) -> rusqlite::Result<()> {
+/// Makes the tables of a log in the new file `fresh`.
+pub(super) fn fill(fresh: &Path, log_id: Option<Uuid>) -> rusqlite::Result<()> {
     let mut connection = Connection::open(fresh)?;
     let random: [u8; 16] = connection.query_row("SELECT randomblob(16)", [], |row| row.get(0))?;
     let log_id = log_id.unwrap_or_else(|| uuid::Builder::from_random_bytes(random).into_uuid());

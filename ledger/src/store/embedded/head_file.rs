@@ -27,7 +27,7 @@ pub(super) fn path(directory: &Path) -> PathBuf {
 
 /// What is remembered in `directory`; nothing if the file is not there. One that cannot be read is
 /// refused: it may have known more than the log holds.
-pub(super) fn read(directory: &Path) -> Result<Option<Witness>, OpenError> {
+pub fn read(directory: &Path) -> Result<Option<Witness>, OpenError> {
     let path = path(directory);
     let text = match fs::read(&path) {
         Ok(text) => text,

@@ -34,6 +34,9 @@ const CHECKSUM_BYTES: u64 = 4;
 /// How much is read or written at once.
 const BUFFER_BYTES: usize = 1 << 20;
 
+/// How much is written between two syncs.
+const SYNC_BYTES: usize = 4 << 20;
+
 /// Why there is no index to be had from the file.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
@@ -60,7 +63,8 @@ pub(super) fn path(directory: &Path) -> PathBuf {
 pub(super) fn write(directory: &Path, log_id: Uuid, head: Head, rows: &Rows) -> io::Result<()> {
     let path = path(directory);
     let fresh = super::file::beside(&path, ".new");
-    let mut out = BufWriter::with_capacity(BUFFER_BYTES, Summing::new(File::create(&fresh)?));
+    let out = Out { file: File::create(&fresh)?, crc: crc32fast::Hasher::new(), unsynced: 0 };
+    let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
     let streams = u32::try_from(rows.streams.len()).map_err(io::Error::other)?;
     out.write_all(MAGIC)?;
     out.write_all(&FORMAT.to_be_bytes())?;
@@ -78,7 +82,7 @@ pub(super) fn write(directory: &Path, log_id: Uuid, head: Head, rows: &Rows) -> 
         out.write_all(&stream.events.to_be_bytes())?;
         out.write_all(&stream.last.to_be_bytes())?;
     }
-    let Summing { inner: mut file, crc } = out.into_inner().map_err(IntoInnerError::into_error)?;
+    let Out { mut file, crc, .. } = out.into_inner().map_err(IntoInnerError::into_error)?;
     file.write_all(&crc.finalize().to_be_bytes())?;
     file.sync_all()?;
     fs::rename(&fresh, &path)
@@ -123,8 +127,8 @@ fn content(from: &mut impl Read, log_id: Uuid, length: u64) -> Result<(Index, He
     let streams = u32::from_be_bytes(bytes(from)?);
     // So that nothing is allocated that the file cannot hold.
     let links = position.0.saturating_mul(LINK_BYTES);
-    let least = u64::from(streams).saturating_mul(STREAM_BYTES_MIN).saturating_add(links);
-    if least.saturating_add(HEADER_BYTES) > length {
+    let needed = u64::from(streams).saturating_mul(STREAM_BYTES_MIN).saturating_add(links);
+    if needed.saturating_add(HEADER_BYTES) > length {
         return Err("it is cut short".into());
     }
     let mut index = Index::with_room(usize::try_from(streams).unwrap_or_default());
@@ -159,7 +163,7 @@ fn bytes<const COUNT: usize>(from: &mut impl Read) -> io::Result<[u8; COUNT]> {
     Ok(bytes)
 }
 
-/// Adds up what passes through.
+/// Adds up what is read.
 struct Summing<T> {
     inner: T,
     crc: crc32fast::Hasher,
@@ -179,15 +183,28 @@ impl<T: Read> Read for Summing<T> {
     }
 }
 
-impl<T: Write> Write for Summing<T> {
+/// Adds up what is written, and syncs it a little at a time: a sync of all of it at once would hold
+/// up those of the log, which shares the disk.
+struct Out {
+    file: File,
+    crc: crc32fast::Hasher,
+    unsynced: usize,
+}
+
+impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
+        let written = self.file.write(bytes)?;
         self.crc.update(bytes.get(..written).unwrap_or_default());
+        self.unsynced = self.unsynced.saturating_add(written);
+        if self.unsynced >= SYNC_BYTES {
+            self.file.sync_data()?;
+            self.unsynced = 0;
+        }
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+        self.file.flush()
     }
 }
 

@@ -51,8 +51,8 @@ pub(super) struct Kept {
 impl Keeper {
     /// Writes `HEAD` and starts the thread.
     pub(super) fn start(mut kept: Kept) -> Result<Self, OpenError> {
-        let mut remembered = *kept.head.borrow();
-        kept.remember(remembered)?;
+        let mut remembered = None;
+        kept.keep_head(&mut remembered);
         let (stop, stopped) = sync_channel(0);
         let path = kept.directory.clone();
         let run = move || kept.run(&stopped, &mut remembered);
@@ -72,19 +72,13 @@ impl Keeper {
 }
 
 impl Kept {
-    fn run(&mut self, stopped: &Receiver<()>, remembered: &mut Head) {
+    fn run(&mut self, stopped: &Receiver<()>, remembered: &mut Option<Head>) {
         loop {
             let last = match stopped.recv_timeout(LOOK_EVERY) {
                 Err(RecvTimeoutError::Timeout) => false,
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => true,
             };
-            let head = *self.head.borrow();
-            if head != *remembered {
-                match self.remember(head) {
-                    Ok(()) => *remembered = head,
-                    Err(error) => told(&head_file::path(&self.directory), &error),
-                }
-            }
+            let head = self.keep_head(remembered);
             if self.index_is_due(head.position, last)
                 && let Err(error) = self.write_index()
             {
@@ -96,8 +90,16 @@ impl Kept {
         }
     }
 
-    fn remember(&self, head: Head) -> Result<(), OpenError> {
-        head_file::write(&self.directory, &head.witness(self.reader.log_id))
+    /// Writes `HEAD` if the log's head is another than what is `remembered`, and gives the head.
+    fn keep_head(&self, remembered: &mut Option<Head>) -> Head {
+        let head = *self.head.borrow();
+        if *remembered != Some(head) {
+            match head_file::write(&self.directory, &head.witness(self.reader.log_id)) {
+                Ok(()) => *remembered = Some(head),
+                Err(error) => told(&head_file::path(&self.directory), &error),
+            }
+        }
+        head
     }
 
     /// In order to stop, it is worth writing once it saves anything at the next opening.

@@ -44,11 +44,23 @@ pub fn verify_file(path: &Path) -> Result<Report, OpenError> {
 /// error is taken for damage at that event's position.
 pub fn verify_with(
     directory: &Path,
-    mut check: impl FnMut(RecordedEvent) -> Result<(), String>,
+    check: impl FnMut(RecordedEvent) -> Result<(), String>,
 ) -> Result<Report, OpenError> {
-    in_directory(directory, |event| {
-        event.to_recorded().map_err(|error| error.to_string()).and_then(&mut check)
-    })
+    in_directory(directory, recorded(check))
+}
+
+/// Checks a log that lies elsewhere, such as a backup, as [`verify_with`] does.
+pub fn verify_file_with(
+    path: &Path,
+    check: impl FnMut(RecordedEvent) -> Result<(), String>,
+) -> Result<Report, OpenError> {
+    self::check(path, recorded(check))
+}
+
+fn recorded(
+    mut check: impl FnMut(RecordedEvent) -> Result<(), String>,
+) -> impl FnMut(EventView<'_>) -> Result<(), String> {
+    move |event| event.to_recorded().map_err(|error| error.to_string()).and_then(&mut check)
 }
 
 fn in_directory(
@@ -69,7 +81,8 @@ fn in_directory(
     Ok(report)
 }
 
-fn check(
+/// Checks the log at `path`, and hands every event to `check`.
+pub(super) fn check(
     path: &Path,
     mut check: impl FnMut(EventView<'_>) -> Result<(), String>,
 ) -> Result<Report, OpenError> {

@@ -139,8 +139,7 @@ impl<'a> Running<'a> {
         let rentals_due = running.rentals_due();
         // A credit balance stands against interest and fees that came after it.
         let charges = interest_due + fees_due + running.charged_off - running.credit;
-        let settled =
-            running.principal.is_zero() && rentals_due.is_zero() && !charges.is_positive();
+        let settled = !(running.principal + rentals_due + charges).is_positive();
         let plan = running.instalments.plan();
         let covered = running.instalments.covered_count(running.billed);
         // What is still owed after the last instalment has been due since then.
@@ -224,9 +223,12 @@ impl<'a> Running<'a> {
         self.charged_off += taken.total();
     }
 
-    /// What an adjustment takes off beyond the principal that there is.
-    pub(super) fn beyond_principal(&self, change: Money) -> Money {
-        (-(self.principal + change)).at_least_zero()
+    /// How much of an adjustment goes to the credit balance: what it takes off beyond the principal
+    /// that there is. Below zero what it takes from a credit balance before it adds to principal,
+    /// since nobody owes principal and is owed money at once.
+    pub(super) fn credited(&self, change: Money) -> Money {
+        let beyond = (-(self.principal + change)).at_least_zero();
+        beyond - change.min(self.credit).at_least_zero()
     }
 
     /// What a charge-off takes on `on`: the part of the principal that was asked for, or everything

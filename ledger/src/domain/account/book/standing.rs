@@ -1,5 +1,7 @@
 //! Where an account stands at the close of a day, and each of its instalments.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
 use super::running::Running;
@@ -50,14 +52,45 @@ fn days_since(due: NaiveDate, as_of: NaiveDate) -> i64 {
 }
 
 impl Book {
-    /// The last day on the timeline from which on nothing is owed.
+    /// The last day on the timeline from which on nothing is owed at the close of any day.
     pub(in crate::domain::account) fn settled_since(&self) -> Option<NaiveDate> {
+        self.closes().fold(None, |since, close| close.settled.then(|| since.unwrap_or(close.as_of)))
+    }
+
+    /// Where the account stood at the close of each day on which something moved.
+    fn closes(&self) -> impl Iterator<Item = Standing> + '_ {
         let mut running = Running::new(&self.terms);
-        self.entries.iter().fold(None, |since, entry| {
-            running.follow(entry);
-            let standing = running.clone().standing(entry.effective);
-            standing.settled.then(|| since.unwrap_or(entry.effective))
+        let days = self.entries.chunk_by(|one, next| one.effective == next.effective);
+        days.filter_map(move |day| {
+            day.iter().for_each(|entry| running.follow(entry));
+            day.last().map(|entry| running.clone().standing(entry.effective))
         })
+    }
+
+    /// The due date of the oldest instalment that is not met at the close of `as_of`, whether due
+    /// yet or not. None once nothing is owed.
+    pub fn oldest_unpaid_due_date(&self, as_of: NaiveDate) -> Option<NaiveDate> {
+        self.standing(as_of).oldest_unpaid_due_date
+    }
+
+    /// How many instalments are met, oldest first, at the close of each day on which something
+    /// moved: all of them while nothing is owed that falls due.
+    pub(in crate::domain::account) fn met_on(&self) -> BTreeMap<NaiveDate, u32> {
+        let met = self.closes().map(|close| {
+            let covered = self.instalments.covered_count(close.billed);
+            let all = close.oldest_unpaid_due_date.is_none();
+            (close.as_of, if all { self.instalments.plan().count } else { covered })
+        });
+        met.collect()
+    }
+
+    /// The first instalment, from 0, that is not met at the close of `as_of`. None once nothing is
+    /// owed that falls due.
+    pub(in crate::domain::account) fn first_open(&self, as_of: NaiveDate) -> Option<u32> {
+        let standing = self.standing(as_of);
+        standing.oldest_unpaid_due_date?;
+        let last = self.instalments.plan().count.saturating_sub(1);
+        Some(self.instalments.covered_count(standing.billed).min(last))
     }
 
     /// Every instalment as it stands at the close of `as_of`, in order.
@@ -67,6 +100,7 @@ impl Book {
         let plan = instalments.plan();
         let last = plan.count.saturating_sub(1);
         let covered = instalments.covered_count(standing.billed);
+        let nothing_due = standing.oldest_unpaid_due_date.is_none();
         let of = |index: u32| {
             let number = index.saturating_add(1);
             let (start, end) = (plan.total_of(index), plan.total_of(number));
@@ -74,8 +108,8 @@ impl Book {
             let paid = (standing.billed - start).at_least_zero().min(amount);
             // What is still owed after the last instalment has been due since then.
             let all_met = covered >= plan.count;
-            let met = standing.settled || index < covered.min(last);
-            let open = if standing.settled {
+            let met = nothing_due || index < covered.min(last);
+            let open = if nothing_due {
                 Money::ZERO
             } else if all_met && index == last {
                 standing.owed()

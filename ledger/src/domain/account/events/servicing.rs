@@ -85,6 +85,10 @@ pub struct PrincipalAdjusted {
     pub adjustment: AdjustmentId,
     /// What is added to principal; below zero what is taken off.
     pub change: Money,
+    /// Of it, what goes to the credit balance: above zero what it takes off beyond the principal
+    /// that there is, below zero what a credit balance paid of what it adds.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub credited: Money,
     /// Why, in words.
     pub reason: String,
     /// The day from which it counts.

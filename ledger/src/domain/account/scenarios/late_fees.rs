@@ -157,3 +157,38 @@ fn an_account_that_is_paid_off_or_charged_off_is_never_late() {
     let lost = history.at("2026-04-11 09:00").when(charge_off(None, date("2026-04-11"))).done();
     aged(&lost, "2026-08-12 09:00").then_nothing();
 }
+
+#[test]
+fn after_a_payoff_that_comes_back_no_late_fee_is_of_before_the_return() {
+    // Three instalments, and a loan so small that a payoff meets what two of them come to.
+    let plan = InstalmentPlan { count: 3, ..loan().instalments };
+    let terms = Terms { principal: money("600.00"), instalments: plan, ..loan_with_late_fee() };
+    let wire = receive(Channel::Wire, "603.72", "2026-04-01");
+    let paid = opened(terms).at("2026-04-01 09:00").when(wire);
+    let back = paid.then(&["PaymentReceived", "AccountPaidOff"]);
+    let returned = back.at("2026-07-20 09:00").when(take_back(paid.payment(), "R02"));
+    let Some(Event::PaymentReturned(event)) = returned.events().first() else { panic!("none") };
+    let open: Vec<_> = event.reopened.iter().map(|again| again.instalment).collect();
+    assert_eq!(open, [1, 2, 3], "the third was due while nothing was owed");
+    let after = returned.done();
+    assert_eq!(charged(&aged(&after, "2026-07-30 23:00")), [""; 0]);
+    assert_eq!(
+        charged(&aged(&after, "2026-07-31 00:01")),
+        ["2026-07-31 15.50 for 1", "2026-07-31 15.50 for 2", "2026-07-31 15.50 for 3"]
+    );
+    let blameless = back.at("2026-07-20 09:00").when(take_back(paid.payment(), "R10")).done();
+    assert_eq!(charged(&aged(&blameless, "2026-12-31 09:00")), [""; 0]);
+}
+
+#[test]
+fn an_unpaid_fee_alone_makes_no_instalment_late() {
+    let fee = opened(loan()).at("2026-04-05 09:00").when(assess("20.00")).done();
+    let keyed = fee.at("2026-04-06 09:00").when(receive(Channel::Wire, "10062.00", "2026-04-01"));
+    let owing = keyed.then(&["PaymentReceived"]);
+    assert_eq!(
+        owing.standing("2026-12-31"),
+        "principal 0.00 interest 0.00 fees 20.00 credit 0.00 dpd 0"
+    );
+    let standings = owing.open().book.instalment_standings(date("2029-12-31"));
+    assert_eq!(standings.iter().filter(|it| !it.met || it.days_past_due > 0).count(), 0);
+}

@@ -67,3 +67,17 @@ fn a_lease_is_paid_off_with_its_last_rental_and_opens_again_when_that_comes_back
     let (paid, payment) = after.paid_by_ach("1192.00", "2026-06-06");
     assert_eq!(rentals(&paid, payment), "1086.00/81.00/25.00/0.00");
 }
+
+#[test]
+fn rentals_are_billed_by_the_due_dates_that_an_extension_leaves() {
+    // April's rental was paid ahead, and an extension of before moves it: nothing is billed twice,
+    // and May's is billed on its new day.
+    let (march, _) = opened(lease()).paid_by_ach("389.00", "2026-03-01");
+    let (april, _) = march.paid_by_ach("389.00", "2026-04-01");
+    let moved = april.at("2026-04-10 09:00").when(extend(2, date("2026-03-02"))).done();
+    let income = |history: &History| history.ledger(LedgerAccount::LeaseIncome);
+    assert_eq!(income(&moved), "-362.00");
+    let july = moved.at("2026-07-02 09:00").when(assess("10.00")).done();
+    assert_eq!(income(&july), "-724.00");
+    assert_eq!(july.ledger(LedgerAccount::RentalsReceivable), "362.00");
+}

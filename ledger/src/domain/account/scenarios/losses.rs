@@ -181,3 +181,18 @@ fn a_payoff_quote_says_what_is_owed_and_what_may_still_come_back() {
     let past = Command::QuotePayoff { good_through_date: date("2026-06-15") };
     assert_eq!(moment.when(past).reason(), "DATE_IN_PAST");
 }
+
+#[test]
+fn any_event_that_finds_the_account_far_past_due_stops_interest_income() {
+    let (april, first) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    let may = april.at("2026-05-01 09:00").when(receive(Channel::Mail, "900.00", "2026-05-01"));
+    let paid = may.done();
+    // The money was for April to July; without it, April has been due for 130 days.
+    let back = paid.at("2026-08-09 09:00").when(take_back(first, "R10"));
+    back.then(&["PaymentReturned"]);
+    let gone = back.done().at("2026-08-09 10:00").when(take_back(may.payment(), "R10"));
+    let stopped = gone.then(&["PaymentReturned", "NonAccrualStarted"]);
+    let income = stopped.ledger(LedgerAccount::InterestIncome);
+    let fee = stopped.at("2026-09-30 09:00").when(assess("10.00")).then(&["FeeAssessed"]);
+    assert_eq!(fee.ledger(LedgerAccount::InterestIncome), income);
+}

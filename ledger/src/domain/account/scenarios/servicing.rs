@@ -186,3 +186,72 @@ fn an_adjustment_of_what_turns_out_to_be_paid_is_the_customers() {
     let back = after.at("2026-04-21 09:00").when(take_back(keyed.payment(), "R02")).done();
     assert_eq!(back.standing("2026-04-21"), adjusted.after.standing("2026-04-21"));
 }
+
+#[test]
+fn principal_that_is_added_takes_a_credit_balance_first() {
+    let paid = opened(loan()).at("2026-04-01 09:00").when(receive(
+        Channel::Wire,
+        "10112.00",
+        "2026-04-01",
+    ));
+    let history = paid.then(&["PaymentReceived", "AccountPaidOff"]);
+    assert_eq!(history.open().standing(date("2026-04-01")).credit, money("50.00"));
+    let some = history.at("2026-04-05 09:00").when(adjust("30.00", "2026-04-05"));
+    assert_eq!(some.journal(), ["5030 -30.00", "2110 30.00"]);
+    let less = some.then(&["PrincipalAdjusted"]);
+    assert_eq!(
+        less.standing("2026-06-01"),
+        "principal 0.00 interest 0.00 fees 0.00 credit 20.00 dpd 0"
+    );
+    let more = less.at("2026-04-06 09:00").when(adjust("100.00", "2026-04-06"));
+    assert_eq!(more.journal(), ["1100 80.00", "5030 -100.00", "2110 20.00"]);
+    let owing = more.then(&["PrincipalAdjusted", "PayoffReversed"]);
+    assert_eq!(owing.open().payoff(date("2026-04-06")), money("80.00"));
+    // Without the payment, nothing of it was ever a credit balance's to pay.
+    let back = owing.at("2026-04-07 09:00").when(take_back(paid.payment(), "R02")).done();
+    assert_eq!(back.open().standing(date("2026-04-07")).principal, money("10130.00"));
+    let good = back.at("2026-04-08 09:00").when(reinstate(paid.payment())).done();
+    assert_eq!(good.standing("2026-04-08"), owing.standing("2026-04-08"));
+}
+
+#[test]
+fn what_is_owed_after_the_last_instalment_can_be_given_more_time() {
+    let plan = InstalmentPlan { count: 1, ..loan().instalments };
+    let (paid, _) =
+        opened(Terms { instalments: plan, ..loan() }).paid_by_ach("310.00", "2026-04-01");
+    assert_eq!(paid.open().days_past_due(date("2026-04-21")), 20);
+    let extended = paid.at("2026-04-21 09:00").when(extend(2, date("2026-04-21"))).done();
+    assert_eq!(extended.open().days_past_due(date("2026-04-21")), 0);
+    assert_eq!(extended.open().days_past_due(date("2026-06-02")), 1);
+}
+
+#[test]
+fn a_due_day_is_measured_on_the_dates_of_its_day_and_comes_after_no_other() {
+    // In May two months are granted; the due day turns out to be another since March.
+    let granted = opened(loan()).at("2026-05-10 09:00").when(extend(2, date("2026-05-10"))).done();
+    let moved = granted.at("2026-05-11 09:00").when(change_due_date(10, "2026-03-05"));
+    let after = moved.then(&["DueDateChanged"]);
+    let due_on = |as_of: &str| after.open().book.instalments_as_of(date(as_of)).due_date(0);
+    assert_eq!(due_on("2026-03-05"), date("2026-04-10"));
+    assert_eq!(due_on("2026-05-10"), date("2026-06-10"));
+    let earlier = after.at("2026-05-12 09:00").when(change_due_date(20, "2026-03-04"));
+    earlier.then_refused(Refusal::DueDayChangedLater {
+        effective_date: date("2026-03-04"),
+        changed_date: date("2026-03-05"),
+    });
+    after.at("2026-05-12 09:00").when(change_due_date(15, "2026-03-05")).then(&["DueDateChanged"]);
+}
+
+#[test]
+fn the_limit_within_a_year_is_that_of_every_year_that_an_extension_falls_into() {
+    let history = opened(loan());
+    let june = history.at("2026-06-10 09:00").when(extend(4, date("2026-06-10"))).done();
+    let before = |on| june.at("2027-06-09 09:00").when(extend(3, date(on))).reason();
+    assert_eq!(before("2026-03-10"), "EXTENSION_LIMIT");
+    let next = june.at("2027-06-10 09:00").when(extend(3, date("2027-06-10"))).reason();
+    assert_eq!(next, "", "a year later");
+    let late = history.at("2027-06-10 09:00").when(extend(4, date("2027-06-10"))).done();
+    let year_before = |on| late.at("2027-06-11 09:00").when(extend(3, date(on))).reason();
+    assert_eq!(year_before("2026-06-10"), "");
+    assert_eq!(year_before("2026-06-11"), "EXTENSION_LIMIT");
+}

@@ -11,7 +11,6 @@ use crate::domain::account::events::{
     PaymentReturned, PaymentScheduled, Posting,
 };
 use crate::domain::account::instalments::Shift;
-use crate::domain::money::Money;
 use crate::domain::product::Channel;
 use crate::ids::PaymentId;
 
@@ -80,7 +79,7 @@ impl OpenAccount {
             }
             Event::PrincipalAdjusted(adjusted) => {
                 let (id, change) = (adjusted.adjustment, adjusted.change);
-                let what = Movement::Principal { id, change, credited: Money::ZERO };
+                let what = Movement::Principal { id, change, credited: adjusted.credited };
                 self.moved(adjusted.effective_date, what, &adjusted.posting);
             }
             Event::ExtensionGranted(granted) => {

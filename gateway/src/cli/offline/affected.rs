@@ -1,0 +1,163 @@
+//! The payments and refunds in a lost range, from whatever is left that tells.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ledger::codec::{self, Fact};
+use ledger::domain::account::events::Event;
+use ledger::domain::recovery::events::{Affected, AffectedPayment, AffectedRefund};
+use ledger::envelope::{Position, RecordedEvent};
+use ledger::ids::{AccountId, PaymentId, RefundId};
+use ledger::store::embedded::{self, OpenError, Witness};
+use ledger::streams::Stream;
+use projections::lost::{ChangedAfter, changed_after};
+
+use crate::cli::CliError;
+use crate::status::chain;
+
+/// How many payments, and how many refunds, a recorded loss lists; more are only counted.
+pub(super) const LISTED_MAX: usize = 1000;
+
+/// What a log tells of its end.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// The end, of a log that is whole.
+    pub(super) head: Option<Witness>,
+    /// The last position that can be read.
+    pub(super) through: Position,
+    /// What is affected, if there is a log.
+    pub(super) affected: Option<Affected>,
+}
+
+/// Reads a log as far as it can be read. A log that is not there, or is none, tells nothing.
+pub(super) fn of_log(log: &Path, after: Position) -> Told {
+    let mut range = Range::default();
+    let mut through = Position::START;
+    let read = embedded::verify_file_with(log, |event| {
+        if event.position > after {
+            range.see(&event);
+        }
+        through = event.position;
+        Ok(())
+    });
+    match read {
+        Ok(report) => {
+            Told { head: Some(report.head), through, affected: Some(range.affected(through)) }
+        }
+        Err(OpenError::Damaged { .. }) if through > Position::START => {
+            Told { head: None, through, affected: Some(range.affected(through)) }
+        }
+        Err(_) => Told::default(),
+    }
+}
+
+/// What events of the range have touched.
+#[derive(Debug, Default)]
+struct Range {
+    payments: BTreeMap<PaymentId, AffectedPayment>,
+    refunds: BTreeMap<RefundId, AffectedRefund>,
+}
+
+impl Range {
+    fn see(&mut self, recorded: &RecordedEvent) {
+        let Stream::Account(account) = Stream::of(&recorded.stream) else { return };
+        let Ok(Fact::Account(event)) = codec::decode(&recorded.kind, &recorded.data) else {
+            return;
+        };
+        let position = recorded.position;
+        let payment = match &event {
+            Event::PaymentScheduled(event) => Some((event.payment, "scheduled")),
+            Event::PaymentCancelled(event) => Some((event.payment, "cancelled")),
+            Event::PaymentApplied(event) => Some((event.payment, "applied")),
+            Event::PaymentReceived(event) => Some((event.payment, "applied")),
+            Event::PaymentReturned(event) => Some((event.payment, "returned")),
+            Event::PaymentReinstated(event) => Some((event.payment, "applied")),
+            Event::CreditRefunded(event) => {
+                self.refund(&account, event.refund, Some(event.amount), false, position);
+                None
+            }
+            Event::RefundReturned(event) => {
+                self.refund(&account, event.refund, None, true, position);
+                None
+            }
+            _ => None,
+        };
+        let reallocated = event.posting().into_iter().flat_map(|posting| &posting.reallocated);
+        let reallocated = reallocated.map(|other| (other.payment, "applied"));
+        for (payment, state) in payment.into_iter().chain(reallocated) {
+            let (account, state) = (account.clone(), state.to_owned());
+            let affected = AffectedPayment { account, payment, state, position };
+            self.payments.insert(payment, affected);
+        }
+    }
+
+    fn refund(
+        &mut self,
+        account: &AccountId,
+        refund: RefundId,
+        amount: Option<ledger::domain::money::Amount>,
+        returned: bool,
+        position: Position,
+    ) {
+        let before = self.refunds.get(&refund).and_then(|before| before.amount);
+        let (account, amount) = (account.clone(), amount.or(before));
+        let affected = AffectedRefund { account, refund, amount, returned, position };
+        self.refunds.insert(refund, affected);
+    }
+
+    fn affected(self, through_position: Position) -> Affected {
+        let (payments_count, refunds_count) = (count(&self.payments), count(&self.refunds));
+        let mut payments: Vec<_> = self.payments.into_values().collect();
+        payments.sort_by_key(|payment| payment.position);
+        payments.truncate(LISTED_MAX);
+        let mut refunds: Vec<_> = self.refunds.into_values().collect();
+        refunds.sort_by_key(|refund| refund.position);
+        refunds.truncate(LISTED_MAX);
+        Affected { through_position, payments_count, payments, refunds_count, refunds }
+    }
+}
+
+fn count<K, V>(map: &BTreeMap<K, V>) -> u64 {
+    u64::try_from(map.len()).unwrap_or(u64::MAX)
+}
+
+/// What the read models beside a lost log tell, with what they knew of the log. None if there are
+/// none that can be read.
+pub(super) fn of_read_models(
+    lost_dir: &Path,
+    after: Position,
+) -> Result<Option<(Option<Witness>, Affected)>, CliError> {
+    let changed = match changed_after(lost_dir, after, LISTED_MAX) {
+        Ok(Some(changed)) => changed,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            let (lost_dir, error) = (lost_dir.display(), chain(&error));
+            let message = format!("the read models in {lost_dir} cannot be read: {error}");
+            return Err(CliError::Usage(message));
+        }
+    };
+    let ChangedAfter { through, witness, payments_count, payments, refunds_count, refunds } =
+        changed;
+    let witness = witness.and_then(|witness| serde_json::from_str(&witness).ok());
+    let payments = payments.into_iter().map(|payment| AffectedPayment {
+        account: payment.account,
+        payment: payment.payment,
+        state: payment.state,
+        position: payment.position,
+    });
+    let refunds = refunds.into_iter().map(|refund| AffectedRefund {
+        account: refund.account,
+        refund: refund.refund,
+        amount: refund.amount,
+        returned: refund.returned,
+        position: refund.position,
+    });
+    let affected = Affected {
+        through_position: through,
+        payments_count,
+        payments: payments.collect(),
+        refunds_count,
+        refunds: refunds.collect(),
+    };
+    Ok(Some((witness, affected)))
+}

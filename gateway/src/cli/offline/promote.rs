@@ -1,0 +1,75 @@
+//! `payledger promote`: a standby becomes a data directory.
+
+use std::io::Write;
+
+use ledger::domain::recovery::events::{KnownBy, LossCause};
+use ledger::store::embedded::{self, Extent, Standby, Witness};
+
+use super::loss::{Known, LossArgs, Recovered, loss_field};
+use super::report_fields;
+use crate::cli::CliError;
+use crate::cli::args::DataDir;
+use crate::cli::output::Output;
+use crate::cli::render::document::Document;
+use crate::cli::render::view::{self, View};
+
+/// What is promoted.
+#[derive(Debug, clap::Args)]
+pub struct PromoteArgs {
+    /// What is known of the log beyond the standby.
+    #[command(flatten)]
+    pub loss: LossArgs,
+    /// The standby.
+    #[command(flatten)]
+    pub data: DataDir,
+}
+
+/// Promotes, and tells what the log holds and what is lost.
+pub fn run(args: &PromoteArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
+    let directory = &args.data.path;
+    let log = directory.join(embedded::LOG_FILE);
+    let mut lost = None;
+    let promoted = embedded::promote(directory, |promoted| {
+        let seen = promoted.standby.seen;
+        let log_id = promoted.report.head.log_id;
+        let recovered = Recovered {
+            cause: LossCause::Promotion,
+            kept: promoted.report.head,
+            from: promoted.standby.source.as_ref(),
+            reference: &log,
+            known: Known {
+                by: KnownBy::Standby,
+                head: Witness { log_id, position: seen.position, chain: seen.chain },
+            },
+        };
+        lost = args.loss.work_out(&recovered)?;
+        Ok(lost.as_ref().map(serde_json::to_vec).transpose()?)
+    })?;
+    let mut fields = vec![Document::field("data_dir", directory.display().to_string())];
+    fields.extend(report_fields(&promoted.report));
+    fields.extend(standby_fields(&promoted.standby, promoted.extent));
+    fields.push(loss_field(lost.as_ref()));
+    view::write(out, &Document::Object(fields), View::Object, form).map_err(CliError::output())
+}
+
+/// What a standby had seen of its source, and what it had not received of that.
+pub(super) fn standby_fields(standby: &Standby, own: Extent) -> Vec<(String, Document)> {
+    let seen = &standby.seen;
+    let mut fields = vec![
+        Document::field("source", standby.source.as_str()),
+        Document::field("source_head_position", seen.position.0),
+        Document::field("source_chain", seen.chain.to_string()),
+        Document::field("source_seen_time", seen.seen_time.to_rfc3339()),
+    ];
+    fields.extend(lag_fields(seen.extent.beyond(own)));
+    fields
+}
+
+/// What would be lost with the source.
+pub(super) fn lag_fields(lag: Extent) -> Vec<(String, Document)> {
+    vec![
+        Document::field("lag_blocks", lag.blocks),
+        Document::field("lag_events", lag.events),
+        Document::field("lag_bytes", lag.bytes),
+    ]
+}

@@ -1,0 +1,70 @@
+//! Small files beside the log that say what the directory is: a standby, or a log that lost
+//! commits and has not recorded it yet.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use super::fault::OpenError;
+use super::file::{LOG_FILE, beside, sync_directory};
+
+/// Marks a directory as a standby: what it was copied from, and how far that was seen.
+pub(super) const STANDBY_FILE: &str = "STANDBY";
+
+/// What is to be recorded in the log before anything else is: that it has lost commits.
+pub(super) const LOSS_FILE: &str = "LOSS";
+
+/// Replaces the file `name`, durably: it is the old one or the new one, never half.
+pub(super) fn write(directory: &Path, name: &str, content: &[u8]) -> Result<(), OpenError> {
+    let path = directory.join(name);
+    let fresh = beside(&path, ".new");
+    let written = File::create(&fresh).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    written.map_err(OpenError::io(&fresh))?;
+    fs::rename(&fresh, &path).map_err(OpenError::io(&path))?;
+    sync_directory(directory)
+}
+
+/// The content of the file `name`, if there is one.
+pub(super) fn read(directory: &Path, name: &str) -> Result<Option<Vec<u8>>, OpenError> {
+    let path = directory.join(name);
+    match fs::read(&path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(OpenError::io(&path)(error)),
+    }
+}
+
+/// Removes the file `name`, durably.
+pub(super) fn remove(directory: &Path, name: &str) -> Result<(), OpenError> {
+    let path = directory.join(name);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(OpenError::io(&path)(error)),
+        Ok(()) | Err(_) => sync_directory(directory),
+    }
+}
+
+/// What a restore or a promotion has left to be recorded in the log of `directory`: the document
+/// that its caller made.
+pub fn pending_loss(directory: &Path) -> Result<Option<Vec<u8>>, OpenError> {
+    read(directory, LOSS_FILE)
+}
+
+/// Removes what [`pending_loss`] gives, once it is recorded.
+pub fn clear_pending_loss(directory: &Path) -> Result<(), OpenError> {
+    remove(directory, LOSS_FILE)
+}
+
+/// Refuses a directory that is not to be written to: a standby, or what a restore that did not come
+/// to its end has left.
+pub(super) fn refuse_unready(directory: &Path) -> Result<(), OpenError> {
+    if read(directory, STANDBY_FILE)?.is_some() {
+        return Err(OpenError::Standby { directory: directory.to_owned() });
+    }
+    if !directory.join(LOG_FILE).exists() && read(directory, LOSS_FILE)?.is_some() {
+        return Err(OpenError::Unfinished { directory: directory.to_owned() });
+    }
+    Ok(())
+}

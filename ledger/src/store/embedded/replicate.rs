@@ -1,0 +1,303 @@
+//! Replication: new blocks of a log, byte for byte, into a standby.
+//!
+//! Before anything is copied it is written down how far the source was seen, so that a standby that
+//! is cut off anywhere knows what it may lack. Every block is checked against the chain before it
+//! is taken, and taken in a transaction of its own with its neighbours: a kill leaves whole blocks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, scan};
+use super::fault::{Fault, OpenError};
+use super::file::{self, LOG_FILE, open_to_inspect};
+use super::lock::{DirectoryLock, LOCK_FILE};
+use super::notes::{self, LOSS_FILE};
+use super::standby::{Extent, SourceHead, Standby, end_at, extent_beyond, standby};
+use super::witness::Witness;
+use crate::envelope::Position;
+use crate::store::BoxError;
+
+/// A round takes no further block once it has so many bytes.
+const ROUND_BYTES_FULL: u64 = 4 * 1024 * 1024;
+
+/// Why nothing, or nothing more, is copied, or why a standby is not promoted.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplicaError {
+    /// The target is in use, or its log cannot be used.
+    #[error("the standby: {0}")]
+    Target(#[from] OpenError),
+    /// The source cannot be read, or is damaged: nothing of what is damaged was copied.
+    #[error("the source: {0}")]
+    Source(#[source] OpenError),
+    /// The directory holds something else.
+    #[error("{} is not a standby", directory.display())]
+    NotAStandby {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// The standby follows another log.
+    #[error("the standby is of log {expected}, not of {found}")]
+    OtherLog {
+        /// The standby's log.
+        expected: Uuid,
+        /// The log that was found.
+        found: Uuid,
+    },
+    /// The source does not hold what was seen in it: it has lost commits, or the standby has.
+    #[error(
+        "the source ends at {head}, but position {known} was known to be in it; \
+         begin another standby if the source is right as it is"
+    )]
+    Behind {
+        /// The position that was known.
+        known: Position,
+        /// The last position that is there.
+        head: Position,
+    },
+    /// The two logs have parted.
+    #[error("the source up to position {position} is not what the standby has: they have parted")]
+    Diverged {
+        /// A position up to which they are known to differ.
+        position: Position,
+    },
+    /// What is to be recorded about the promotion could not be worked out.
+    #[error("cannot tell what the promotion loses")]
+    Loss(#[source] BoxError),
+}
+
+/// A standby while it is written to.
+#[derive(Debug)]
+pub struct Replica {
+    from: PathBuf,
+    directory: PathBuf,
+    log: Connection,
+    head: Head,
+    extent: Extent,
+    standby: Standby,
+    _lock: DirectoryLock,
+}
+
+/// What one round has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Round {
+    /// What was copied.
+    pub copied: Extent,
+    /// The end of the standby now.
+    pub head: Witness,
+    /// The end of the source as it was seen.
+    pub source_head: SourceHead,
+    /// What the source had beyond the standby then: what would be lost with the source.
+    pub lag: Extent,
+}
+
+impl Replica {
+    /// Opens the standby in `directory`, or begins one if it is empty or missing, to follow the log
+    /// in the data directory `from`, which may be served meanwhile. What the standby holds is
+    /// checked whole, and against the source. Blocks.
+    pub fn open(from: &Path, directory: &Path, now: DateTime<Utc>) -> Result<Self, ReplicaError> {
+        let path = from.join(LOG_FILE);
+        let (source, _, log_id) = open_to_inspect(&path).map_err(ReplicaError::Source)?;
+        refuse_pending(from).map_err(ReplicaError::Source)?;
+        fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
+        let begun = standby(directory)?;
+        if begun.is_none() && !is_empty(directory)? {
+            return Err(ReplicaError::NotAStandby { directory: directory.to_owned() });
+        }
+        let lock = DirectoryLock::take(directory)?;
+        refuse_pending(directory)?;
+        let standby = match begun {
+            Some(standby) if standby.log_id == log_id => standby,
+            Some(Standby { log_id: expected, .. }) => {
+                return Err(ReplicaError::OtherLog { expected, found: log_id });
+            }
+            None => begin(directory, from, log_id, now)?,
+        };
+        let (log, head, extent) = open_log(directory, log_id)?;
+        let replica = Self {
+            from: from.to_owned(),
+            directory: directory.to_owned(),
+            log,
+            head,
+            extent,
+            standby,
+            _lock: lock,
+        };
+        replica.confirm(&source, &path)?;
+        Ok(replica)
+    }
+
+    /// Looks how far the source has come, writes that down, and copies some of what is new: all of
+    /// it, or at least [`ROUND_BYTES_FULL`]. Blocks.
+    pub fn round(&mut self, now: DateTime<Utc>) -> Result<Round, ReplicaError> {
+        let path = self.from.join(LOG_FILE);
+        // A fresh connection: the source may have been put in its place meanwhile.
+        let (source, _, found) = open_to_inspect(&path).map_err(ReplicaError::Source)?;
+        let expected = self.standby.log_id;
+        if found != expected {
+            return Err(ReplicaError::OtherLog { expected, found });
+        }
+        self.confirm(&source, &path)?;
+        self.look(&source, now, &path)?;
+        let before = self.extent;
+        self.copy(&source).map_err(|failed| match failed {
+            Failed::Reading(fault) => ReplicaError::Source(fault.into_open(&path)),
+            Failed::Writing(error) => {
+                OpenError::sqlite(&self.directory.join(LOG_FILE))(error).into()
+            }
+        })?;
+        let seen = self.standby.seen;
+        Ok(Round {
+            copied: self.extent.beyond(before),
+            head: Witness { log_id: found, position: self.head.position, chain: self.head.chain },
+            source_head: seen,
+            lag: seen.extent.beyond(self.extent),
+        })
+    }
+
+    /// What the standby holds must be in the source, and so must all that was ever seen there.
+    fn confirm(&self, source: &Connection, path: &Path) -> Result<(), ReplicaError> {
+        let seen = self.standby.seen;
+        let wanted = [(self.head.position, self.head.chain), (seen.position, seen.chain)];
+        let broken = |fault: Fault| ReplicaError::Source(fault.into_open(path));
+        for (position, chain) in wanted {
+            if position == Position::START {
+                continue;
+            }
+            let end = end_at(source, position).map_err(broken)?;
+            let head = end.map_or(Position::START, |end| end.position);
+            match end {
+                Some(end) if end.position == position && end.chain == chain => {}
+                Some(end) if end.position >= position => {
+                    return Err(ReplicaError::Diverged { position });
+                }
+                Some(_) | None => return Err(ReplicaError::Behind { known: position, head }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down how far the source has come, if it has.
+    fn look(
+        &mut self,
+        source: &Connection,
+        now: DateTime<Utc>,
+        path: &Path,
+    ) -> Result<(), ReplicaError> {
+        let broken = |fault: Fault| ReplicaError::Source(fault.into_open(path));
+        let seen = &mut self.standby.seen;
+        // Both from one snapshot, so that they are of the same end.
+        let snapshot =
+            source.unchecked_transaction().map_err(|error| broken(Fault::Sqlite(error)))?;
+        let more = extent_beyond(&snapshot, seen.position).map_err(broken)?;
+        let end = end_at(&snapshot, Position(u64::MAX)).map_err(broken)?;
+        drop(snapshot);
+        let Some(end) = end.filter(|end| end.position > seen.position) else { return Ok(()) };
+        let extent = seen.extent.and(more);
+        *seen = SourceHead { position: end.position, chain: end.chain, extent, seen_time: now };
+        Ok(self.standby.write(&self.directory)?)
+    }
+
+    /// Copies blocks in one transaction. What follows a damaged block is not taken, and neither is
+    /// the block; what is before it is.
+    fn copy(&mut self, source: &Connection) -> Result<(), Failed> {
+        let transaction = self.log.unchecked_transaction().map_err(Failed::Writing)?;
+        let (mut head, mut extent) = (self.head, self.extent);
+        let full = extent.bytes.saturating_add(ROUND_BYTES_FULL);
+        let sql = format!(
+            "SELECT {ROW_COLUMNS} FROM blocks WHERE first_position > ?1 ORDER BY first_position"
+        );
+        let mut read = || {
+            let reading = |head: Head| move |error| Fault::reading(head.position.next(), error);
+            let mut statement = source.prepare(&sql).map_err(reading(head))?;
+            let after = i64::try_from(head.position.0).unwrap_or(i64::MAX);
+            let mut rows = statement.query([after]).map_err(reading(head))?;
+            // No further than it was written down: the rest is for the next look.
+            while head.position < self.standby.seen.position && extent.bytes < full {
+                let Some(row) = rows.next().map_err(reading(head))? else { break };
+                let row = Row::read(row).map_err(reading(head))?;
+                row.events()?;
+                let mut next = head;
+                next.follow(&row)?;
+                row.insert(&transaction).map_err(Failed::Writing)?;
+                head = next;
+                extent = extent.and(row.extent());
+            }
+            Ok::<(), Failed>(())
+        };
+        let copied = read();
+        if matches!(copied, Err(Failed::Writing(_))) {
+            return copied;
+        }
+        transaction.commit().map_err(Failed::Writing)?;
+        (self.head, self.extent) = (head, extent);
+        copied
+    }
+}
+
+/// Which side failed.
+enum Failed {
+    Reading(Fault),
+    Writing(rusqlite::Error),
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self::Reading(fault)
+    }
+}
+
+/// Is nothing in `directory` but what a replication that was killed at its beginning has left?
+fn is_empty(directory: &Path) -> Result<bool, OpenError> {
+    for entry in fs::read_dir(directory).map_err(OpenError::io(directory))? {
+        let name = entry.map_err(OpenError::io(directory))?.file_name();
+        if name != LOCK_FILE && name != "STANDBY.new" {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn refuse_pending(directory: &Path) -> Result<(), OpenError> {
+    match notes::read(directory, LOSS_FILE)? {
+        Some(_) => Err(OpenError::LossPending { directory: directory.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Makes the directory a standby that holds nothing yet.
+fn begin(
+    directory: &Path,
+    from: &Path,
+    log_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Standby, OpenError> {
+    let (position, chain) = (Position::START, ChainHash::genesis(log_id));
+    let seen = SourceHead { position, chain, extent: Extent::default(), seen_time: now };
+    let source = fs::canonicalize(from).unwrap_or_else(|_| from.to_owned());
+    let standby = Standby { log_id, source: source.display().to_string(), seen };
+    standby.write(directory)?;
+    Ok(standby)
+}
+
+/// Opens the standby's own log, which is made if it is not there, and checks all of it.
+fn open_log(directory: &Path, log_id: Uuid) -> Result<(Connection, Head, Extent), ReplicaError> {
+    let path = directory.join(LOG_FILE);
+    if !path.try_exists().map_err(OpenError::io(&path))? {
+        file::create(&path, Some(log_id))?;
+    }
+    let log = file::open_writer(&path, None)?;
+    let found = file::log_id(&log, &path)?;
+    if found != log_id {
+        return Err(ReplicaError::OtherLog { expected: found, found: log_id });
+    }
+    // No other connection makes room in this one's write-ahead log.
+    let pages = 1000;
+    log.pragma_update(None, "wal_autocheckpoint", pages).map_err(OpenError::sqlite(&path))?;
+    let (head, _) = scan(&log, log_id, |_| Ok(())).map_err(|fault| fault.into_open(&path))?;
+    let extent = extent_beyond(&log, Position::START).map_err(|fault| fault.into_open(&path))?;
+    Ok((log, head, extent))
+}

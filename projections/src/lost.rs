@@ -1,0 +1,157 @@
+//! What the read models of a lost log still tell about its end.
+
+use std::path::Path;
+
+use ledger::domain::money::Amount;
+use ledger::envelope::Position;
+use ledger::ids::{AccountId, PaymentId, RefundId};
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use crate::columns::{amount, key, position};
+use crate::database::{checkpoint, open_reader};
+use crate::error::ProjectionError;
+use crate::generation;
+use crate::schema::FOLD_VERSION;
+
+/// What was changed after a position, as far as the read models had come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedAfter {
+    /// The last position that they hold.
+    pub through: Position,
+    /// What the log could say about itself there.
+    pub witness: Option<String>,
+    /// How many payments were scheduled or changed.
+    pub payments_count: u64,
+    /// The first of them.
+    pub payments: Vec<ChangedPayment>,
+    /// How many refunds were sent or came back.
+    pub refunds_count: u64,
+    /// The first of them.
+    pub refunds: Vec<ChangedRefund>,
+}
+
+/// A payment as the read models have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedPayment {
+    /// The account.
+    pub account: AccountId,
+    /// The payment.
+    pub payment: PaymentId,
+    /// What it was.
+    pub state: String,
+    /// Where its last change was recorded.
+    pub position: Position,
+}
+
+/// A refund as the read models have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedRefund {
+    /// The account.
+    pub account: AccountId,
+    /// The refund.
+    pub refund: RefundId,
+    /// What was sent.
+    pub amount: Option<Amount>,
+    /// Had it come back?
+    pub returned: bool,
+    /// Where its last change was recorded.
+    pub position: Position,
+}
+
+/// Reads what the read models of the data directory `data` hold of events after `after`, listing at
+/// most `limit` of a kind. None if there are none, or of another version. Blocks.
+pub fn changed_after(
+    data: &Path,
+    after: Position,
+    limit: usize,
+) -> Result<Option<ChangedAfter>, ProjectionError> {
+    let folder = generation::folder(data);
+    let Some(number) = generation::current(&folder)? else { return Ok(None) };
+    let path = generation::file(&folder, number);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let database = open_reader(&path)?;
+    // One snapshot for all of it.
+    let database = database.unchecked_transaction()?;
+    let checkpoint = checkpoint(&database)?;
+    if checkpoint.fold_version != i64::from(FOLD_VERSION) {
+        return Ok(None);
+    }
+    Ok(Some(ChangedAfter {
+        through: checkpoint.position,
+        witness: checkpoint.witness,
+        payments_count: count(&database, "payment", after)?,
+        payments: payments(&database, after, limit)?,
+        refunds_count: count(&database, "refund", after)?,
+        refunds: refunds(&database, after, limit)?,
+    }))
+}
+
+fn count(database: &Connection, table: &str, after: Position) -> rusqlite::Result<u64> {
+    let sql = format!("SELECT count(*) FROM {table} WHERE last_position > ?1");
+    let count: i64 = database.query_row(&sql, [key(after)], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
+fn payments(
+    database: &Connection,
+    after: Position,
+    limit: usize,
+) -> rusqlite::Result<Vec<ChangedPayment>> {
+    let sql = "SELECT account_id, payment_id, state, payment.last_position
+         FROM payment JOIN account USING (account_key)
+         WHERE payment.last_position > ?1 ORDER BY payment.last_position LIMIT ?2";
+    let mut statement = database.prepare(sql)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![key(after), limit], |row| {
+        Ok(ChangedPayment {
+            account: account(row)?,
+            payment: PaymentId::from_uuid(uuid(row)?),
+            state: row.get(2)?,
+            position: position(row.get(3)?),
+        })
+    })?;
+    rows.collect()
+}
+
+fn refunds(
+    database: &Connection,
+    after: Position,
+    limit: usize,
+) -> rusqlite::Result<Vec<ChangedRefund>> {
+    let sql = "SELECT account_id, refund_id, amount_cents, returned_nanos, refund.last_position
+         FROM refund JOIN account USING (account_key)
+         WHERE refund.last_position > ?1 ORDER BY refund.last_position LIMIT ?2";
+    let mut statement = database.prepare(sql)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![key(after), limit], |row| {
+        Ok(ChangedRefund {
+            account: account(row)?,
+            refund: RefundId::from_uuid(uuid(row)?),
+            amount: amount(row.get(2)?),
+            returned: row.get::<_, Option<i64>>(3)?.is_some(),
+            position: position(row.get(4)?),
+        })
+    })?;
+    rows.collect()
+}
+
+fn account(row: &rusqlite::Row<'_>) -> rusqlite::Result<AccountId> {
+    let text: String = row.get(0)?;
+    text.parse().map_err(|error| unreadable(0, error))
+}
+
+fn uuid(row: &rusqlite::Row<'_>) -> rusqlite::Result<Uuid> {
+    let bytes: Vec<u8> = row.get(1)?;
+    Uuid::from_slice(&bytes).map_err(|error| unreadable(1, error))
+}
+
+fn unreadable(
+    column: usize,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    let kind = rusqlite::types::Type::Text;
+    rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(error))
+}

@@ -1,0 +1,277 @@
+//! What a restore loses: recorded once, and nothing goes out until somebody approves.
+
+use std::path::Path;
+
+use proto::payledger::v1::{
+    ApproveOriginationRequest, ApproveOriginationResponse, Channel, GetRecoveryRequest,
+    GetRecoveryResponse, LossCause, LossKnownBy, PaymentState, TitleState,
+};
+use tests::client::Client;
+use tests::process::{Process, answered, failed, offline_finds_nothing_wrong};
+use tests::refusals::{field, reason, refused};
+use tests::requests::{auto_loan, quoted_loan, request_id};
+use tonic::{Code, Status};
+
+const CLOCK: &str = "2026-06-15T09:00:00-04:00";
+const TODAY: &str = "2026-06-15";
+
+async fn recovery(client: &Client) -> GetRecoveryResponse {
+    let request = GetRecoveryRequest { min_position: 0 };
+    client.operations().get_recovery(request).await.unwrap().into_inner()
+}
+
+async fn approve(
+    client: &Client,
+    name: &str,
+    loss_position: u64,
+) -> Result<ApproveOriginationResponse, Status> {
+    let (request_id, note) = (request_id(name), "compared with the bank".to_owned());
+    let request = ApproveOriginationRequest { request_id, loss_position, note };
+    Ok(client.operations().approve_origination(request).await?.into_inner())
+}
+
+fn words(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A payment that is scheduled and cancelled, and a loan that is paid off with more than it owes.
+struct Before {
+    /// The last position before the cancel.
+    kept: u64,
+    head: u64,
+    payment: String,
+    later: String,
+}
+
+async fn lived(data_dir: &Path, backup: &Path) -> Before {
+    let process = Process::start_without_runner(data_dir, CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    client.open(quoted_loan("a-1")).await.unwrap();
+    client.receive("all", "a-1", Channel::Wire, "12403.60", TODAY).await.unwrap();
+    client.open(auto_loan("a-2")).await.unwrap();
+    let scheduled = client.schedule("pay", "a-2", "310.00", TODAY).await.unwrap();
+    let (kept, payment) = (scheduled.position, scheduled.payment.unwrap().payment_id);
+    client.cancel("cancel", "a-2", &payment).await.unwrap();
+    let later = client.schedule("later", "a-2", "20.00", "2026-06-16").await.unwrap();
+    let (head, later) = (later.position, later.payment.unwrap().payment_id);
+    let report = answered(&["backup", "--data-dir", words(data_dir), "--to", words(backup)]);
+    assert_eq!(report["head_position"], head);
+    assert!(process.stop().status.success());
+    Before { kept, head, payment, later }
+}
+
+/// What sends money or work out is refused, and all else goes on.
+async fn nothing_goes_out(client: &Client, loss: u64, amount: &str) {
+    let held = [
+        refused(client.run(TODAY, "15:00").await),
+        refused(client.refund("refund", "a-1").await),
+        refused(client.release("release", "a-1").await),
+    ];
+    for refused in held {
+        assert_eq!(
+            (refused.reason.as_str(), refused.code),
+            ("ORIGINATION_ON_HOLD", Code::FailedPrecondition)
+        );
+        assert_eq!(refused.fact("loss"), loss.to_string());
+    }
+    let name = format!("{amount} scheduled");
+    client.schedule(&name, "a-2", amount, "2026-06-16").await.unwrap();
+    let name = format!("{amount} received");
+    client.receive(&name, "a-2", Channel::Wire, amount, TODAY).await.unwrap();
+    let state = client.title("a-1").await.unwrap().state();
+    assert_eq!(state, TitleState::PaidOffOnHold);
+}
+
+#[tokio::test]
+async fn a_restore_to_a_position_records_what_it_loses_and_holds_origination_until_approved() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, backup, fresh] =
+        ["data", "backup", "fresh"].map(|name| folder.path().join(name));
+    let before = lived(&data_dir, &backup).await;
+    let kept = before.kept.to_string();
+    let restored = answered(&[
+        "restore",
+        "--from",
+        words(&backup),
+        "--data-dir",
+        words(&fresh),
+        "--to-position",
+        &kept,
+    ]);
+    assert_eq!(restored["head_position"], before.kept);
+    let lost = &restored["lost"];
+    assert_eq!(
+        (&lost["from_position"], &lost["to_position"]),
+        (&(before.kept + 1).into(), &before.head.into())
+    );
+    assert_eq!((&lost["known_by"], &lost["payments"]), (&"backup".into(), &2.into()));
+    offline_finds_nothing_wrong(&["verify"], &fresh);
+    // A copy of it would not know yet.
+    let copy = folder.path().join("copy");
+    let (code, said) = failed(&["backup", "--data-dir", words(&fresh), "--to", words(&copy)]);
+    assert_eq!(code, 5, "{said}");
+
+    let process = Process::start(&fresh, CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    let told = recovery(&client).await;
+    assert!(told.origination_on_hold);
+    let [loss] = told.losses.as_slice() else { panic!("{told:?}") };
+    assert_eq!(
+        (loss.cause(), loss.known_by()),
+        (LossCause::RestoreToPosition, LossKnownBy::Backup)
+    );
+    assert_eq!((loss.kept_position, loss.known_position), (before.kept, before.head));
+    let affected = loss.affected.as_ref().unwrap();
+    let payments: Vec<_> = affected
+        .payments
+        .iter()
+        .map(|payment| (payment.payment_id.as_str(), payment.state.as_str()))
+        .collect();
+    assert_eq!(payments, [(&*before.payment, "cancelled"), (&*before.later, "scheduled")]);
+    assert_eq!((affected.through_position, affected.payment_count), (before.head, 2));
+    let position = loss.position;
+    client.clock("2026-06-15T15:00:06-04:00").await;
+    nothing_goes_out(&client, position, "1.00").await;
+    assert_eq!(
+        client.payment("a-2", &before.payment).await.unwrap().state(),
+        PaymentState::Scheduled
+    );
+    process.kill();
+
+    // The hold is in the log: it is there after a start, once.
+    let process = Process::start(&fresh, "2026-06-15T15:00:06-04:00").unwrap();
+    let client = Client::connect(process.address()).await;
+    assert_eq!(recovery(&client).await.losses, told.losses);
+    nothing_goes_out(&client, position, "2.00").await;
+    let server = format!("http://{}", process.address());
+    let shown = answered(&["operations", "recovery", "--server", &server]);
+    assert_eq!(shown["origination_on_hold"], true);
+    approved(&client, position).await;
+
+    // What was held goes on, under the same request ids too.
+    assert!(!client.release("release", "a-1").await.unwrap().replayed);
+    client
+        .until(async |client| {
+            let payment = client.payment("a-2", &before.payment).await.unwrap();
+            payment.state() == PaymentState::Applied
+        })
+        .await;
+    assert!(process.stop().status.success());
+    offline_finds_nothing_wrong(&["verify"], &fresh);
+    answered(&["backup", "--data-dir", words(&fresh), "--to", words(&copy)]);
+    let verified = answered(&["verify", "--file", words(&copy)]);
+    assert_eq!(verified["is_whole"], true);
+}
+
+/// Approves, by whatever is no approval first.
+async fn approved(client: &Client, position: u64) {
+    assert_eq!(reason(approve(client, "other", position + 1).await), "LOSS_NOT_FOUND");
+    assert_eq!(field(approve(client, "none", 0).await).1, "loss_position");
+    assert!(recovery(client).await.origination_on_hold);
+    let answer = approve(client, "approve", position).await.unwrap();
+    assert!(!answer.replayed && !answer.origination_on_hold);
+    let approval = answer.loss.as_ref().unwrap().approval.as_ref().unwrap();
+    assert_eq!(
+        (approval.position, approval.note.as_str()),
+        (answer.position, "compared with the bank")
+    );
+    let again = approve(client, "approve", position).await.unwrap();
+    assert_eq!((again.replayed, again.position), (true, answer.position));
+    let other = refused(approve(client, "approve too", position).await);
+    assert_eq!(other.reason, "ORIGINATION_ALREADY_APPROVED");
+    assert_eq!(other.fact("approved_position"), answer.position.to_string());
+    let other = refused(approve(client, "approve too", position).await);
+    assert_eq!(other.fact("replayed"), "true");
+    assert_eq!(reason(approve(client, "approve", position + 1).await), "REQUEST_ID_REUSED");
+}
+
+#[tokio::test]
+async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, backup] = ["data", "backup"].map(|name| folder.path().join(name));
+    let before = lived(&data_dir, &backup).await;
+    let process = Process::start_without_runner(&data_dir, CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    let wire = client.receive("wire", "a-2", Channel::Wire, "5.00", TODAY).await.unwrap();
+    client.until(async |client| client.payments_of("a-2").await.unwrap().len() == 3).await;
+    assert!(process.stop().status.success());
+    let restore = |fresh: &str, more: &[&str]| {
+        let fresh = folder.path().join(fresh);
+        let mut all = vec!["restore", "--from", words(&backup), "--data-dir", words(&fresh)];
+        all.extend(more);
+        answered(&all)
+    };
+    let nothing = restore("nothing", &[]);
+    assert_eq!(nothing["lost"], "nothing that is known of");
+    let head = before.head.to_string();
+    assert_eq!(restore("known", &["--known-head", &head])["lost"], nothing["lost"]);
+    let further = restore("further", &["--known-head", "1000"]);
+    assert_eq!(
+        (&further["lost"]["known_by"], &further["lost"]["payments"]),
+        (&"operator".into(), &"unknown".into())
+    );
+    let whole = restore("whole", &["--lost-dir", words(&data_dir)]);
+    assert_eq!(whole["lost"]["known_by"], "lost_log");
+    assert_eq!(
+        (&whole["lost"]["to_position"], &whole["lost"]["payments"]),
+        (&wire.position.into(), &1.into())
+    );
+    std::fs::remove_file(data_dir.join("events.db")).unwrap();
+    let models = restore("models", &["--lost-dir", words(&data_dir)]);
+    assert_eq!(models["lost"]["known_by"], "lost_read_models");
+    assert_eq!(
+        (&models["lost"]["to_position"], &models["lost"]["payments"]),
+        (&wire.position.into(), &1.into())
+    );
+    // Somebody who knows something else is not believed.
+    let chain = format!("{}:{}", before.head, "0".repeat(64));
+    let fresh = folder.path().join("wrong");
+    let (code, said) = failed(&[
+        "restore",
+        "--from",
+        words(&backup),
+        "--data-dir",
+        words(&fresh),
+        "--known-head",
+        &chain,
+    ]);
+    assert_eq!(code, 3, "{said}");
+    assert!(!fresh.join("events.db").exists());
+}
+
+#[tokio::test]
+async fn a_position_inside_a_request_is_refused_with_the_nearest_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, backup, fresh] =
+        ["data", "backup", "fresh"].map(|name| folder.path().join(name));
+    let process = Process::start_without_runner(&data_dir, CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    client.open(quoted_loan("a-1")).await.unwrap();
+    let before = client.head().await.unwrap();
+    let paid = client.receive("all", "a-1", Channel::Wire, "12403.60", TODAY).await.unwrap();
+    assert!(paid.position > before + 1, "a payoff causes more than one event");
+    answered(&["backup", "--data-dir", words(&data_dir), "--to", words(&backup)]);
+    let inside = (before + 1).to_string();
+    let (code, said) = failed(&[
+        "restore",
+        "--from",
+        words(&backup),
+        "--data-dir",
+        words(&fresh),
+        "--to-position",
+        &inside,
+    ]);
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains(&format!("restore to {before} or to {}", paid.position)), "{said}");
+    let (code, said) = failed(&[
+        "restore",
+        "--from",
+        words(&backup),
+        "--data-dir",
+        words(&fresh),
+        "--to-position",
+        "1000",
+    ]);
+    assert_eq!(code, 4, "{said}");
+    process.kill();
+}

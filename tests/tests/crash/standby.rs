@@ -1,0 +1,219 @@
+//! A standby beside a service under load: killed again and again, promoted, and served.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use proto::payledger::v1::batch_command::Command as Sending;
+use proto::payledger::v1::batch_result::Outcome;
+use proto::payledger::v1::{BatchResult, Channel, GetRecoveryRequest, LossCause, LossKnownBy};
+use tests::chance::Chance;
+use tests::client::{Client, receive, schedule};
+use tests::process::{Process, answered, binary, failed, offline_finds_nothing_wrong};
+use tests::refusals::reason;
+use tests::requests::auto_loan;
+
+const CLOCK: &str = "2026-03-03T09:00:00-05:00";
+const TODAY: &str = "2026-03-03";
+/// Where the chances start; `PAYLEDGER_CRASH_SEED` says otherwise.
+const SEED: u64 = 7;
+/// How often the replica is killed.
+const KILLS: u64 = 8;
+
+/// A command and the position it was acknowledged with.
+#[derive(Debug)]
+struct Sent {
+    command: Sending,
+    position: u64,
+}
+
+/// The position of what was accepted, and whether it is a repeat.
+fn outcome(result: &BatchResult) -> (u64, bool) {
+    let outcome = result.outcome.as_ref().unwrap();
+    if let Outcome::OpenAccount(answer) = outcome {
+        (answer.position, answer.replayed)
+    } else if let Outcome::SchedulePayment(answer) = outcome {
+        (answer.position, answer.replayed)
+    } else if let Outcome::ReceivePayment(answer) = outcome {
+        (answer.position, answer.replayed)
+    } else {
+        unreachable!("{outcome:?}")
+    }
+}
+
+fn words(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A replica that follows until it is killed.
+fn follow(from: &Path, to: &Path) -> Child {
+    let mut command = Command::new(binary());
+    command.arg("replicate").arg("--from").arg(from).arg("--to").arg(to).arg("--follow");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn replicate(from: &Path, to: &Path) -> serde_json::Value {
+    answered(&["replicate", "--from", words(from), "--to", words(to)])
+}
+
+/// Writes `batches` batches of commands and remembers what was answered.
+async fn write(client: &Client, number: &mut u64, batches: u64, sent: &mut Vec<Sent>) {
+    use Sending::{OpenAccount, ReceivePayment, SchedulePayment};
+    for _ in 0..batches {
+        *number += 1;
+        let account = format!("a-{number}");
+        let name = |what: &str| format!("{account} {what}");
+        let wire = receive(&name("wire"), &account, Channel::Wire, "99.99", TODAY);
+        let commands = vec![
+            OpenAccount(Box::new(auto_loan(&account))),
+            SchedulePayment(schedule(&name("pay"), &account, "310.00", TODAY)),
+            ReceivePayment(wire),
+        ];
+        let answer = client.batch(commands.clone()).await.unwrap();
+        for (command, result) in commands.into_iter().zip(&answer.results) {
+            sent.push(Sent { command, position: outcome(result).0 });
+        }
+    }
+}
+
+/// Sends again what was acknowledged: up to `head` it is a repeat, and beyond it is not.
+async fn asked_again(client: &Client, sent: &[Sent], head: u64) -> u64 {
+    let mut lost = 0;
+    for chunk in sent.chunks(300) {
+        let batch = chunk.iter().map(|sent| sent.command.clone()).collect();
+        let answer = client.batch(batch).await.unwrap();
+        for (sent, result) in chunk.iter().zip(&answer.results) {
+            let (position, replayed) = outcome(result);
+            assert_eq!(replayed, sent.position <= head, "{sent:?}");
+            assert!(!replayed || position == sent.position, "{sent:?}");
+            lost += u64::from(!replayed);
+        }
+    }
+    lost
+}
+
+fn chance() -> Chance {
+    let seed = std::env::var("PAYLEDGER_CRASH_SEED");
+    let seed = seed.map_or(SEED, |text| text.parse().unwrap());
+    say(&format!("PAYLEDGER_CRASH_SEED={seed} cargo test -p tests --test crash standby"));
+    Chance::of(seed)
+}
+
+/// Says how to run a failed test again: the harness shows it only if the test fails.
+#[expect(clippy::print_stdout, reason = "the harness keeps it back unless the test fails")]
+fn say(line: &str) {
+    println!("to run this again: {line}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_is_killed_at_random_goes_on_and_loses_no_more_than_it_says() {
+    let mut chance = chance();
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, to] = ["data", "standby"].map(|name| folder.path().join(name));
+    let process = Process::start(&data_dir, CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    let (mut number, mut sent) = (0, Vec::new());
+    for _ in 0..KILLS {
+        let mut replica = follow(&data_dir, &to);
+        write(&client, &mut number, chance.below(60) + 1, &mut sent).await;
+        replica.kill().unwrap();
+        replica.wait().unwrap();
+        if to.join("events.db").exists() {
+            let verified = answered(&["verify", "--data-dir", words(&to)]);
+            assert_eq!(verified["is_whole"], true);
+        }
+    }
+    // From wherever it was killed it receives the rest, beside the service.
+    let round = replicate(&data_dir, &to);
+    let head = round["head_position"].as_u64().unwrap();
+    assert!(head >= sent.last().unwrap().position, "{round}");
+    assert_eq!(round["lag_blocks"], 0);
+    // What the standby never receives.
+    let before = sent.len();
+    write(&client, &mut number, 5, &mut sent).await;
+    let last = client.head().await.unwrap();
+    client.until(async |client| client.payments_of("a-1").await.unwrap().len() == 2).await;
+    process.kill();
+
+    let ended = Process::start(&to, CLOCK).unwrap_err();
+    assert_eq!(ended.status.code(), Some(5), "{}", ended.said);
+    assert!(ended.said.contains("payledger promote"), "{}", ended.said);
+    let lost =
+        &answered(&["promote", "--data-dir", words(&to), "--lost-dir", words(&data_dir)])["lost"];
+    assert_eq!(
+        (lost["from_position"].as_u64(), lost["to_position"].as_u64()),
+        (Some(head + 1), Some(last))
+    );
+    assert_eq!((&lost["known_by"], &lost["payments"]), (&"lost_log".into(), &10.into()));
+    let (code, said) = failed(&["replicate", "--from", words(&data_dir), "--to", words(&to)]);
+    assert_eq!(code, 5, "{said}");
+
+    let process = Process::start(&to, CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    let request = GetRecoveryRequest { min_position: 0 };
+    let recovery = client.operations().get_recovery(request).await.unwrap().into_inner();
+    let loss = recovery.losses.first().unwrap();
+    assert_eq!((loss.cause(), loss.known_by()), (LossCause::Promotion, LossKnownBy::LostLog));
+    assert_eq!((loss.kept_position, loss.known_position), (head, last));
+    assert_eq!(reason(client.run(TODAY, "15:00").await), "WINDOW_NOT_CLOSED");
+    let again = asked_again(&client, &sent, head).await;
+    assert_eq!(again, u64::try_from(sent.len() - before).unwrap());
+    assert!(process.stop().status.success());
+    offline_finds_nothing_wrong(&["verify"], &to);
+    // The old primary's log has parted from the new one's.
+    let (code, said) = failed(&["replicate", "--from", words(&to), "--to", words(&data_dir)]);
+    assert_eq!(code, 5, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_has_everything_takes_over_and_nothing_is_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, to] = ["data", "standby"].map(|name| folder.path().join(name));
+    let process = Process::start(&data_dir, CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    let (mut number, mut sent) = (0, Vec::new());
+    write(&client, &mut number, 20, &mut sent).await;
+    assert!(process.stop().status.success());
+    let round = replicate(&data_dir, &to);
+    let ours = answered(&["verify", "--data-dir", words(&data_dir)]);
+    let theirs = answered(&["verify", "--data-dir", words(&to)]);
+    for name in ["log_id", "head_position", "chain", "blocks"] {
+        assert_eq!(ours[name], theirs[name], "{name}");
+    }
+    assert_eq!(theirs["standby"]["lag_events"], 0);
+    let head = round["head_position"].as_u64().unwrap();
+    let known = format!("{head}:{}", round["chain"].as_str().unwrap());
+    let promoted = answered(&["promote", "--data-dir", words(&to), "--known-head", &known]);
+    assert_eq!(promoted["lost"], "nothing that is known of");
+    let process = Process::start(&to, CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    let request = GetRecoveryRequest { min_position: 0 };
+    let recovery = client.operations().get_recovery(request).await.unwrap().into_inner();
+    assert!(!recovery.origination_on_hold && recovery.losses.is_empty(), "{recovery:?}");
+    assert_eq!(asked_again(&client, &sent, head).await, 0);
+    process.kill();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_stops_when_it_is_told_and_says_how_far_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, to] = ["data", "standby"].map(|name| folder.path().join(name));
+    let process = Process::start(&data_dir, CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    client.open(auto_loan("a-1")).await.unwrap();
+    let mut command = Command::new(binary());
+    command.arg("replicate").arg("--from").arg(&data_dir).arg("--to").arg(&to).arg("--follow");
+    let mut replica = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines =
+        std::io::BufRead::lines(std::io::BufReader::new(replica.stdout.take().unwrap()));
+    let first: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(first["lag_blocks"], 0, "{first}");
+    client.receive("wire", "a-1", Channel::Wire, "5.00", TODAY).await.unwrap();
+    let head = client.head().await.unwrap();
+    let last: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!((&last["head_position"], &last["lag_bytes"]), (&head.into(), &0.into()));
+    let id = replica.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    assert!(replica.wait().unwrap().success());
+    process.kill();
+    offline_finds_nothing_wrong(&["verify"], &to);
+}
