@@ -18,8 +18,12 @@ const ROOTS: [&str; 9] = [
     "google/rpc/error_details.proto",
 ];
 
+/// The protocol of EventStoreDB, for those who replay the ledger with its clients. Compiled apart: it
+/// brings a `google.rpc.Status` of its own.
+const EVENTSTORE_ROOTS: [&str; 3] = ["streams.proto", "gossip.proto", "serverfeatures.proto"];
+
 fn main() -> Result<(), Box<dyn Error>> {
-    for folder in ["google", "payledger"] {
+    for folder in ["eventstore", "google", "payledger"] {
         println!("cargo::rerun-if-changed={folder}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
@@ -47,5 +51,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         .boxed(".payledger.v1.PreviewReinstatementResponse.outcome.accepted")
         .boxed(".payledger.v1.PreviewChangeResponse.outcome.accepted")
         .compile_fds(descriptors)?;
+    compile_eventstore(&out.join("eventstore"))
+}
+
+fn compile_eventstore(out: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(out)?;
+    let mut compiler = protox::Compiler::new([Path::new("eventstore")])?;
+    compiler.include_imports(true).open_files(EVENTSTORE_ROOTS)?;
+    tonic_prost_build::configure()
+        .emit_rerun_if_changed(false)
+        .out_dir(out)
+        .btree_map(".")
+        .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

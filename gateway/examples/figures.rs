@@ -192,6 +192,8 @@ async fn open(data_dir: PathBuf) -> Outcome<()> {
     for attempt in ["opened", "opened again"] {
         let settings = ServiceSettings {
             data_dir: data_dir.clone(),
+            store: None,
+            eventstore_listen: None,
             server: server.clone(),
             set_clock: None,
             runner: false,

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod calendar;
 pub mod client;
+pub mod copy_log;
 pub mod error;
 pub mod filings;
 pub mod offline;
@@ -51,6 +52,7 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
         Command::Inspect(args) => offline::inspect::run(args, form, out),
         Command::Export(verb) => offline::export::run(verb, out),
         Command::Backup(args) => offline::backup::run(args, form, out),
+        Command::CopyLog(args) => copy_log::run(args, form, out),
         Command::Restore(args) => offline::restore::run(args, form, out),
         Command::Replicate(args) => offline::replicate::run(args, form, out),
         Command::Promote(args) => offline::promote::run(args, form, out),

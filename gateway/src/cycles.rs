@@ -6,6 +6,7 @@
 
 mod books;
 mod daily;
+pub mod lease;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use projections::queries::payments::DuePayment;
 use tokio::sync::{Mutex, Notify};
 
 use self::daily::Daily;
+use self::lease::Lease;
 use crate::server::Shutdown;
 use crate::status::{Failure, read_failure};
 
@@ -41,6 +43,7 @@ pub struct Cycles {
     turn: Arc<Mutex<()>>,
     woken: Arc<Notify>,
     books_woken: Arc<Notify>,
+    lease: Option<Lease>,
 }
 
 /// A window after its run.
@@ -60,7 +63,21 @@ impl Cycles {
     /// A runner over an engine and its read models.
     pub fn new(engine: Engine, reads: Projections) -> Self {
         let (turn, woken, books_woken) = (Arc::default(), Arc::default(), Arc::default());
-        Self { engine, reads, turn, woken, books_woken }
+        Self { engine, reads, turn, woken, books_woken, lease: None }
+    }
+
+    /// The same, and by itself it runs only while it holds the lease.
+    #[must_use]
+    pub fn with_lease(self, lease: Lease) -> Self {
+        Self { lease: Some(lease), ..self }
+    }
+
+    /// May this gateway run what is due?
+    async fn has_turn(&self) -> Result<bool, Failure> {
+        match &self.lease {
+            Some(lease) => Ok(lease.turn().await?),
+            None => Ok(true),
+        }
     }
 
     /// Makes the runner look now, since the clock was set.
@@ -73,7 +90,11 @@ impl Cycles {
     /// kept beside the windows: a close that reads every account holds up no run.
     pub async fn run_until(self, shutdown: Shutdown) {
         let books = self.clone().keep_books_until(shutdown.clone());
+        let lease = self.lease.clone();
         tokio::join!(self.run_windows_until(shutdown), books);
+        if let Some(lease) = lease {
+            lease.give_up().await;
+        }
     }
 
     async fn run_windows_until(self, shutdown: Shutdown) {
@@ -95,6 +116,9 @@ impl Cycles {
     /// is logged and tried again the next time, and stops nothing else. Does nothing while
     /// origination is on hold.
     async fn run_due(&self, daily: &mut Daily) -> Result<(), Failure> {
+        if !self.has_turn().await? {
+            return Ok(());
+        }
         if self.engine.origination_on_hold().await?.is_some() {
             // What accounts owe is not known either while windows wait.
             return Ok(());

@@ -7,6 +7,7 @@ pub mod convert;
 pub mod cycles;
 pub mod deadline;
 pub mod demo;
+pub mod esdb;
 pub mod limit;
 pub mod page;
 pub mod scrub;

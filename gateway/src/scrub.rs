@@ -23,7 +23,8 @@ const PASS_EVERY: Duration = Duration::from_secs(60 * 60);
 /// The log, and what its scrub has found. Clones are the same one.
 #[derive(Debug, Clone)]
 pub struct LogWatch {
-    log: Arc<Embedded>,
+    /// None if a cluster keeps it, which looks after itself.
+    log: Option<Arc<Embedded>>,
     clock: Arc<Clock>,
     findings: Arc<Mutex<Findings>>,
 }
@@ -52,7 +53,7 @@ pub struct Damage {
 
 impl LogWatch {
     /// Watches over `log`; nothing is looked at before [`run_until`](Self::run_until).
-    pub fn new(log: Arc<Embedded>, clock: Arc<Clock>) -> Self {
+    pub fn new(log: Option<Arc<Embedded>>, clock: Arc<Clock>) -> Self {
         Self { log, clock, findings: Arc::default() }
     }
 
@@ -61,17 +62,18 @@ impl LogWatch {
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Where the log ends, and what stands for all of it.
-    pub fn head(&self) -> Witness {
-        self.log.head_witness()
+    /// Where the log ends, and what stands for all of it; a cluster's log has nothing that does.
+    pub fn head(&self) -> Option<Witness> {
+        self.log.as_ref().map(|log| log.head_witness())
     }
 
     /// Goes through the log again and again, reading so many bytes a second, until the service
     /// stops.
     pub async fn run_until(self, bytes_a_second: NonZeroU64, shutdown: Shutdown) {
+        let Some(log) = self.log.clone() else { return };
         let passes = async {
             loop {
-                self.pass(bytes_a_second).await;
+                self.pass(&log, bytes_a_second).await;
                 tokio::time::sleep(PASS_EVERY).await;
             }
         };
@@ -81,14 +83,14 @@ impl LogWatch {
         }
     }
 
-    async fn pass(&self, bytes_a_second: NonZeroU64) {
+    async fn pass(&self, log: &Embedded, bytes_a_second: NonZeroU64) {
         let bytes = bytes_a_second.get().div_ceil(STEPS_A_SECOND);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         let second = Duration::from_secs(1);
         let pause = second.checked_div(u32::try_from(STEPS_A_SECOND).unwrap_or(1));
         let mut steps = tokio::time::interval(pause.unwrap_or(second));
         steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut pass = self.log.scrub();
+        let mut pass = log.scrub();
         loop {
             steps.tick().await;
             self.note(|found| found.under_way = Some((pass.position(), pass.through())));

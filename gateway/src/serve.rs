@@ -1,6 +1,7 @@
 //! The service as a whole: log, read models, engine, runner and server, started and stopped in
 //! order.
 
+mod log;
 mod ready;
 
 use std::net::SocketAddr;
@@ -16,25 +17,31 @@ use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{BooksMode, Engine, EngineError};
 use ledger::envelope::Position;
 use ledger::store::EventStore;
-use ledger::store::embedded::{
-    Embedded, OpenError, Options, Witness, clear_pending_loss, pending_loss,
-};
+use ledger::store::embedded::{OpenError, Options, clear_pending_loss, pending_loss};
+use ledger::store::eventstore::OpenError as ClusterError;
+use projections::Projections;
 use projections::error::ProjectionError;
-use projections::{LogWitness, Projections};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::cycles::Cycles;
+use crate::cycles::lease::Lease;
+use crate::esdb;
 use crate::scrub::LogWatch;
 use crate::server::{Bound, Drained, Readiness, ServeError, Settings, Shutdown};
 use crate::services::Gateway;
 use crate::status::chain;
+use log::Log;
 use ready::keep_readiness;
 
 /// How the service is to be.
 #[derive(Debug, Clone)]
 pub struct ServiceSettings {
-    /// Where the log and the read models are.
+    /// Where the log and the read models are; with a cluster, the read models.
     pub data_dir: PathBuf,
+    /// The connection string of the cluster that keeps the log; without one it is in `data_dir`.
+    pub store: Option<String>,
+    /// Where the log is served over the read protocol of EventStoreDB, if anywhere.
+    pub eventstore_listen: Option<SocketAddr>,
     /// How the server is to be.
     pub server: Settings,
     /// A clock that stands at this instant until it is set; the system's clock if none.
@@ -64,6 +71,21 @@ pub enum ServiceError {
         #[source]
         cause: OpenError,
     },
+    /// The cluster cannot be opened.
+    #[error("the cluster at {store} cannot be used")]
+    Cluster {
+        /// The connection string, without name and password.
+        store: String,
+        /// Why.
+        #[source]
+        cause: ClusterError,
+    },
+    /// Read models belong to one log, and there is another one beside them.
+    #[error(
+        "{} holds a log of its own: read models of a cluster need a directory of their own",
+        .0.display()
+    )]
+    LogBeside(PathBuf),
     /// The engine could not start on the log.
     #[error("the log cannot be continued")]
     Engine(#[from] EngineError),
@@ -91,12 +113,13 @@ pub enum ServiceError {
 #[derive(Debug)]
 pub struct Service {
     bound: Bound,
-    store: Arc<Embedded>,
+    eventstore: Option<Bound>,
+    log: Log,
     reads: Projections,
     cycles: Cycles,
     engine: Engine,
     gateway: Gateway,
-    log: LogWatch,
+    watched: LogWatch,
     shutdown: Shutdown,
     runner: bool,
     scrub_rate: Option<NonZeroU64>,
@@ -106,32 +129,50 @@ impl Service {
     /// Opens everything. Connections wait from the first moment; they are answered by
     /// [`run`](Self::run).
     pub async fn start(settings: ServiceSettings) -> Result<Self, ServiceError> {
+        let eventstore = match settings.eventstore_listen {
+            Some(listen) => Some(Bound::new(Settings { listen, ..settings.server.clone() }).await?),
+            None => None,
+        };
         let bound = Bound::new(settings.server).await?;
         let data_dir = settings.data_dir;
-        if !Embedded::is_in(&data_dir) {
-            Projections::refuse_without_log(&data_dir)?;
-        }
-        let store = open_log(data_dir.clone(), settings.log).await?;
+        let log = Log::open(&data_dir, settings.store.as_deref(), settings.log).await?;
         let clock = Arc::new(settings.set_clock.map_or(Clock::System, Clock::set_to));
-        let port: Arc<dyn EventStore> = store.clone();
+        let port = log.port();
         let rules = Rulebook::built_in();
         let engine = Engine::start_with(Arc::clone(&port), clock, rules, settings.books).await?;
         record_loss(&engine, &data_dir).await?;
-        let witness: Arc<dyn LogWitness> = Arc::new(ChainWitness(Arc::clone(&store)));
-        let options = projections::Options { witness: Some(witness) };
+        let options = projections::Options { witness: Some(log.witness()) };
         let reads = Projections::open(&data_dir, port, options).await?;
         let shutdown = Shutdown::default();
-        let cycles = Cycles::new(engine.clone(), reads.clone());
-        let log = LogWatch::new(Arc::clone(&store), Arc::clone(engine.clock()));
-        let (watched, order) = (log.clone(), shutdown.clone());
-        let gateway = Gateway::new(engine.clone(), reads.clone(), cycles.clone(), watched, order);
+        let lease = Lease::new(&engine, bound.address());
+        let cycles = Cycles::new(engine.clone(), reads.clone()).with_lease(lease);
+        let watched = LogWatch::new(log.embedded(), Arc::clone(engine.clock()));
+        let (watch, order) = (watched.clone(), shutdown.clone());
+        let gateway = Gateway::new(engine.clone(), reads.clone(), cycles.clone(), watch, order);
         let (runner, scrub_rate) = (settings.runner, settings.scrub_rate);
-        Ok(Self { bound, store, reads, cycles, engine, gateway, log, shutdown, runner, scrub_rate })
+        Ok(Self {
+            bound,
+            eventstore,
+            log,
+            reads,
+            cycles,
+            engine,
+            gateway,
+            watched,
+            shutdown,
+            runner,
+            scrub_rate,
+        })
     }
 
     /// The address that was taken.
     pub const fn address(&self) -> SocketAddr {
         self.bound.address()
+    }
+
+    /// The address of the read protocol of EventStoreDB, if it is served.
+    pub fn eventstore_address(&self) -> Option<SocketAddr> {
+        self.eventstore.as_ref().map(Bound::address)
     }
 
     /// The order by which the service is stopped.
@@ -141,7 +182,7 @@ impl Service {
 
     /// The last position of the log.
     pub async fn head(&self) -> Result<Position, ServiceError> {
-        Ok(self.store.head().await.map_err(EngineError::from)?)
+        Ok(self.engine.store().head().await.map_err(EngineError::from)?)
     }
 
     /// Waits until the read models hold what the log holds now.
@@ -162,31 +203,40 @@ impl Service {
             tokio::spawn(async move { shutdown.asked().await })
         };
         let scrub = self.scrub_rate.map(|rate| {
-            let log = self.log.clone();
-            tokio::spawn(log.run_until(rate, self.shutdown.clone()))
+            let watched = self.watched.clone();
+            tokio::spawn(watched.run_until(rate, self.shutdown.clone()))
         });
         let watch = tokio::spawn(keep_readiness(
             self.engine.clone(),
             self.reads.clone(),
-            self.log,
+            self.watched,
             readiness.clone(),
         ));
+        let eventstore = self.eventstore.map(|bound| {
+            let (port, shutdown) = (self.log.port(), self.shutdown.clone());
+            tokio::spawn(serve_eventstore(bound, port, shutdown))
+        });
         let serving = self.bound.serve(self.gateway.routes(), readiness, self.shutdown.clone());
-        let ended = until_ended(serving, self.store.stopped(), runner, &self.shutdown).await;
+        let ended = until_ended(serving, self.log.stopped(), runner, &self.shutdown).await;
         watch.abort();
+        let eventstore = match eventstore {
+            Some(ended) => ended.await.unwrap_or(Ok(())),
+            None => Ok(()),
+        };
         if let Some(scrub) = scrub {
             // How it fared is in its findings.
             let _ = scrub.await;
         }
         let closed = self.reads.shutdown().await;
-        let failure = self.store.failure();
+        let failure = self.log.failure();
         if ended.writer_stopped || failure.is_some() {
-            let said = failure.map(|failure| chain(failure));
+            let said = failure;
             let cause = said.unwrap_or_else(|| "it ended without saying why".to_owned());
             return Err(ServiceError::Writer(cause));
         }
         ended.runner.map_err(|fault| ServiceError::Task(format!("the runner: {fault}")))?;
         let drained = ended.drained?;
+        eventstore?;
         closed?;
         Ok(drained)
     }
@@ -224,14 +274,6 @@ async fn until_ended(
     Ended { drained, writer_stopped, runner }
 }
 
-async fn open_log(data_dir: PathBuf, options: Options) -> Result<Arc<Embedded>, ServiceError> {
-    let folder = data_dir.clone();
-    let opening = move || Embedded::open(&folder, options);
-    let opened = tokio::task::spawn_blocking(opening).await;
-    let opened = opened.map_err(|fault| ServiceError::Task(fault.to_string()))?;
-    Ok(Arc::new(opened.map_err(|cause| ServiceError::Log { data_dir, cause })?))
-}
-
 /// Records what a restore or a promotion has lost, before anything is done that would be held.
 async fn record_loss(engine: &Engine, data_dir: &Path) -> Result<(), ServiceError> {
     let broken = |cause| ServiceError::Log { data_dir: data_dir.to_owned(), cause };
@@ -249,20 +291,18 @@ async fn record_loss(engine: &Engine, data_dir: &Path) -> Result<(), ServiceErro
     Ok(())
 }
 
-/// The log's chain of hashes, by which a read model knows that it belongs to this log.
-#[derive(Debug)]
-struct ChainWitness(Arc<Embedded>);
-
-impl LogWitness for ChainWitness {
-    fn witness(&self, at: Position) -> Option<String> {
-        let witness = self.0.witness(at).ok()?;
-        serde_json::to_string(&witness).ok()
+/// Serves the read protocol of EventStoreDB; if that fails, the service stops.
+async fn serve_eventstore(
+    bound: Bound,
+    store: Arc<dyn EventStore>,
+    shutdown: Shutdown,
+) -> Result<(), ServeError> {
+    let routes = esdb::routes(store, bound.address(), shutdown.clone());
+    let served = bound.serve_plain(routes, shutdown.clone()).await;
+    if served.is_err() {
+        shutdown.ask();
     }
-
-    fn confirm(&self, _: Position, witness: &str) -> Result<(), String> {
-        let witness: Witness = serde_json::from_str(witness).map_err(|error| error.to_string())?;
-        self.0.confirm(&witness).map_err(|error| chain(&error))
-    }
+    served
 }
 
 #[cfg(test)]

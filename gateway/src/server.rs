@@ -116,6 +116,7 @@ pub struct Bound {
 impl Bound {
     /// Checks the settings and takes the address. Connections wait until [`serve`](Self::serve).
     pub async fn new(settings: Settings) -> Result<Self, ServeError> {
+        choose_cryptography();
         let address = settings.listen;
         if settings.tls.is_none() && !address.ip().is_loopback() {
             return Err(ServeError::PlaintextBeyondLoopback(address));
@@ -142,13 +143,7 @@ impl Bound {
         shutdown: Shutdown,
     ) -> Result<Drained, ServeError> {
         let routes = with_standard_services(services, &readiness)?;
-        let mut server = Server::builder()
-            .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
-        if let Some(tls) = self.tls {
-            server = server.tls_config(tls).map_err(ServeError::Tls)?;
-        }
+        let server = builder(self.tls)?;
         let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
         let streams = shutdown.clone();
         let mut serving = Box::pin(
@@ -175,6 +170,39 @@ impl Bound {
     }
 }
 
+impl Bound {
+    /// Answers calls of another protocol until `shutdown` ends streams: with the limit on calls,
+    /// and nothing else of ours in front of it.
+    pub async fn serve_plain(self, routes: Routes, shutdown: Shutdown) -> Result<(), ServeError> {
+        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        let ends = shutdown.clone();
+        let serving = builder(self.tls)?
+            .layer(LimitLayer::new(self.settings.calls_max))
+            .layer(CatchPanicLayer::custom(clarify::panicked))
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(incoming, async move { ends.streams_end().await });
+        let cut_off = async {
+            shutdown.streams_end().await;
+            tokio::time::sleep(self.settings.drain_max).await;
+        };
+        tokio::select! {
+            stopped = serving => stopped.map_err(ServeError::Serve),
+            () = cut_off => Ok(()),
+        }
+    }
+}
+
+fn builder(tls: Option<ServerTlsConfig>) -> Result<Server, ServeError> {
+    let server = Server::builder()
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
+    match tls {
+        Some(tls) => server.tls_config(tls).map_err(ServeError::Tls),
+        None => Ok(server),
+    }
+}
+
 /// Adds what generic clients and probes look for: health, and reflection in both of its versions.
 fn with_standard_services(
     mut services: RoutesBuilder,
@@ -189,6 +217,13 @@ fn with_standard_services(
     services.add_service(reflection().build_v1().map_err(ServeError::Reflection)?);
     services.add_service(reflection().build_v1alpha().map_err(ServeError::Reflection)?);
     Ok(services.routes())
+}
+
+/// Makes `ring` what TLS is done with in this process, before the client of a cluster chooses
+/// another one: with two of them linked and none chosen, there is no TLS at all.
+pub fn choose_cryptography() {
+    // Somebody may have chosen already, which is as good.
+    let _chosen = rustls::crypto::ring::default_provider().install_default();
 }
 
 fn tls_config(files: &TlsFiles) -> Result<ServerTlsConfig, ServeError> {

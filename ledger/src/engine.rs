@@ -49,7 +49,7 @@ use crate::ids::{AccountId, Actor, RequestId};
 use crate::store::{Append, AppendError, EventStore, Expected};
 use crate::streams;
 use books::Calendar;
-use fold::{Counted, fold_stream};
+use fold::{Counted, fold_on, fold_stream};
 use lanes::Lanes;
 use receipts::Receipts;
 use recovery::Desk as RecoveryDesk;
@@ -229,17 +229,20 @@ impl Inner {
         self.load(account, &mut cached).await
     }
 
-    /// The folded account: cached, or folded from its stream and then cached.
+    /// The folded account: cached, or folded from its stream and then cached. Where others write
+    /// to the log too, what is cached is first brought up to the tail of its stream: no refusal, no
+    /// repeat and no answer may come from what another gateway has overtaken.
     async fn load(
         &self,
         account: &AccountId,
         cached: &mut Option<Arc<Folded>>,
     ) -> Result<Arc<Folded>, EngineError> {
-        if let Some(folded) = cached {
-            return Ok(Arc::clone(folded));
-        }
-        let stream = streams::of_account(account);
-        let folded = Arc::new(fold_stream(self.store.as_ref(), &stream, Counted::All).await?);
+        let (store, stream) = (self.store.as_ref(), streams::of_account(account));
+        let folded = match cached {
+            Some(folded) if store.shared().is_none() => return Ok(Arc::clone(folded)),
+            Some(folded) => fold_on(store, &stream, folded).await?,
+            None => Arc::new(fold_stream(store, &stream, Counted::All).await?),
+        };
         *cached = Some(Arc::clone(&folded));
         Ok(folded)
     }

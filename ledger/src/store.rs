@@ -6,6 +6,7 @@
 //! back are the bytes that went in.
 
 pub mod embedded;
+pub mod eventstore;
 pub mod memory;
 #[cfg(test)]
 mod tests;
@@ -261,6 +262,36 @@ pub trait EventStore: Send + Sync + std::fmt::Debug + 'static {
     /// Waits until the log holds an event above `after`, and returns its head then. Fails once the
     /// store has stopped.
     fn wait_past(&self, after: Position) -> BoxFuture<'_, Result<Position, ReadError>>;
+
+    /// What other writers of the same log can be told, if there can be any. Where there can be,
+    /// what was read before may be behind: who answers reads on first.
+    fn shared(&self) -> Option<&dyn Notes> {
+        None
+    }
+}
+
+/// A note that the writers of one log pass among themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Note {
+    /// How often it was written.
+    pub version: Version,
+    /// What it says. Empty if it was never written.
+    pub text: Vec<u8>,
+}
+
+/// Notes beside the log, which are no part of it: they have no positions, no projection sees them,
+/// and no copy of the log carries them.
+pub trait Notes: Send + Sync + std::fmt::Debug {
+    /// The note of that name, as it was written last.
+    fn note<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Note, ReadError>>;
+
+    /// Writes the note of that name anew, unless somebody did since it was at `after`.
+    fn write_note<'a>(
+        &'a self,
+        name: &'a str,
+        after: Version,
+        text: &'a [u8],
+    ) -> BoxFuture<'a, Result<(), AppendError>>;
 }
 
 /// Follows the log from a position: what is there first, then what comes.

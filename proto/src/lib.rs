@@ -2,6 +2,7 @@
 //! `.proto` files of this crate describe, and the descriptors for reflection.
 
 pub use generated::{google, payledger};
+pub use generated_eventstore::event_store;
 
 use payledger::v1::ErrorReason;
 
@@ -51,6 +52,46 @@ mod generated {
 
         pub mod rpc {
             tonic::include_proto!("google.rpc");
+        }
+    }
+}
+
+#[expect(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::large_enum_variant,
+    clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::as_conversions,
+    reason = "generated code; what it means is said by the protocol's own documents"
+)]
+mod generated_eventstore {
+    pub mod event_store {
+        pub mod client {
+            include!(concat!(env!("OUT_DIR"), "/eventstore/event_store.client.rs"));
+
+            pub mod gossip {
+                include!(concat!(env!("OUT_DIR"), "/eventstore/event_store.client.gossip.rs"));
+            }
+
+            pub mod server_features {
+                include!(concat!(
+                    env!("OUT_DIR"),
+                    "/eventstore/event_store.client.server_features.rs"
+                ));
+            }
+
+            pub mod streams {
+                include!(concat!(env!("OUT_DIR"), "/eventstore/event_store.client.streams.rs"));
+            }
+        }
+    }
+
+    mod google {
+        pub mod rpc {
+            include!(concat!(env!("OUT_DIR"), "/eventstore/google.rpc.rs"));
         }
     }
 }

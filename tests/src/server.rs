@@ -1,5 +1,6 @@
 //! A service of its own for each test: in this process, on a free port, on a clock that is set.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub fn server_settings() -> Settings {
 pub fn settings(data_dir: &Path, at: DateTime<Utc>) -> ServiceSettings {
     ServiceSettings {
         data_dir: data_dir.to_owned(),
+        store: None,
+        eventstore_listen: None,
         server: server_settings(),
         set_clock: Some(at),
         runner: false,
@@ -66,6 +69,39 @@ impl Town {
         Self::start(fresh(), instant(at), false, BooksMode::Automatic).await
     }
 
+    /// A service on a log that others may share: it keeps read models only.
+    pub async fn on_cluster(connection: &str, at: &str) -> Self {
+        Self::on_cluster_in(fresh(), connection, at, false).await
+    }
+
+    /// The same, with the runner.
+    pub async fn on_cluster_with_runner(connection: &str, at: &str) -> Self {
+        Self::on_cluster_in(fresh(), connection, at, true).await
+    }
+
+    /// The same, on the read models that are there.
+    pub async fn on_cluster_in(
+        data_dir: Arc<TempDir>,
+        connection: &str,
+        at: &str,
+        runner: bool,
+    ) -> Self {
+        let store = Some(connection.to_owned());
+        let settings = ServiceSettings { store, runner, ..settings(data_dir.path(), instant(at)) };
+        Self::with(data_dir, settings).await
+    }
+
+    /// A fresh service that also serves the read protocol of EventStoreDB, and where it does.
+    pub async fn with_eventstore(at: &str) -> (Self, SocketAddr) {
+        let data_dir = fresh();
+        let eventstore_listen = Some(([127, 0, 0, 1], 0).into());
+        let settings =
+            ServiceSettings { eventstore_listen, ..settings(data_dir.path(), instant(at)) };
+        let service = Service::start(settings).await.unwrap();
+        let address = service.eventstore_address().unwrap();
+        (Self::of(data_dir, service).await, address)
+    }
+
     /// The same, and accounting days are opened and closed by requests only.
     pub async fn with_manual_books(at: &str) -> Self {
         Self::start(fresh(), instant(at), true, BooksMode::Manual).await
@@ -88,7 +124,10 @@ impl Town {
 
     /// A service as it is to be, on the directory that its settings name.
     pub async fn with(data_dir: Arc<TempDir>, settings: ServiceSettings) -> Self {
-        let service = Service::start(settings).await.unwrap();
+        Self::of(data_dir, Service::start(settings).await.unwrap()).await
+    }
+
+    async fn of(data_dir: Arc<TempDir>, service: Service) -> Self {
         let (address, shutdown) = (service.address(), service.shutdown());
         let running = tokio::spawn(service.run());
         let client = Client::connect(address).await;

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::calendar::CalendarArgs;
 use super::client::{Service, accounts, audit, books, import, operations, payments, titles};
+use super::copy_log;
 use super::offline::{
     backup, export, inspect, projections, promote, replay, replicate, restore, verify,
 };
@@ -119,6 +120,10 @@ pub enum Command {
   payledger promote --data-dir /standby --lost-dir ./data
   payledger promote --data-dir /standby --known-head 1174")]
     Promote(promote::PromoteArgs),
+    /// Copies the log into another store, a data directory or a cluster, and holds both against
+    /// each other.
+    #[command(after_help = copy_log::EXAMPLES)]
+    CopyLog(copy_log::CopyLogArgs),
 }
 
 /// Where a ledger is kept.

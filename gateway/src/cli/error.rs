@@ -56,6 +56,9 @@ pub enum CliError {
     /// The log cannot be opened, or is not what it was.
     #[error("{}", chain(.0))]
     Log(#[from] OpenError),
+    /// One of the two logs of a copy cannot be used now; what was copied is kept.
+    #[error("{0}")]
+    Copy(String),
     /// The log could not be backed up.
     #[error("{}", chain(.0))]
     Backup(#[from] BackupError),
@@ -77,6 +80,9 @@ pub enum CliError {
     /// The demo met something that it does not promise.
     #[error("{}", chain(.0))]
     Demo(#[from] DemoError),
+    /// The target of a copy holds something else than the log that is copied.
+    #[error("{0}")]
+    OtherTarget(String),
     /// The measurement did not come to its end.
     #[error("{}", chain(.0))]
     Bench(#[from] BenchError),
@@ -120,12 +126,14 @@ impl CliError {
             | Self::SetAside { .. }
             | Self::Backup(BackupError::Copy { .. }) => 1,
             Self::Call(failure) => failure.exit_code(),
-            Self::Unreachable { .. } => 7,
+            Self::Unreachable { .. } | Self::Copy(_) => 7,
             Self::Batch { exit_code, .. } => *exit_code,
             Self::Log(error) | Self::Backup(BackupError::Check(error)) => exit_code_of(error),
             Self::Restore(error) => exit_code_of_restore(error),
             Self::Replica(error) => exit_code_of_replica(error),
-            Self::Backup(BackupError::TargetExists { .. }) | Self::TargetExists(_) => 5,
+            Self::Backup(BackupError::TargetExists { .. })
+            | Self::TargetExists(_)
+            | Self::OtherTarget(_) => 5,
             Self::Integrity(_) => 3,
             Self::NotFound(_) => 4,
         }
@@ -155,6 +163,7 @@ impl CliError {
                 "`payledger promote --data-dir DIRECTORY` makes it a data directory like any other"
                     .to_owned(),
             ),
+            Self::Copy(_) => Some("run it again: it goes on where it stopped".to_owned()),
             Self::Log(
                 OpenError::EndMissing { .. }
                 | OpenError::HeadDiffers { .. }
@@ -178,6 +187,7 @@ impl CliError {
             | Self::Bench(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
+            | Self::OtherTarget(_)
             | Self::TargetExists(_) => None,
         }
     }
@@ -192,6 +202,7 @@ impl CliError {
             | Self::Batch { .. }
             | Self::SetAside { .. }
             | Self::Log(_)
+            | Self::Copy(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Replica(_)
@@ -200,6 +211,7 @@ impl CliError {
             | Self::Bench(_)
             | Self::Integrity(_)
             | Self::NotFound(_)
+            | Self::OtherTarget(_)
             | Self::TargetExists(_) => vec![Document::field("message", self.to_string())],
         };
         if let Some(hint) = self.hint() {
@@ -228,8 +240,10 @@ const fn exit_code_of_service(error: &ServiceError) -> u8 {
             | ProjectionError::OtherLog { .. }
             | ProjectionError::LogGone(_),
         ) => 3,
+        ServiceError::Cluster { .. } => 7,
         ServiceError::Projections(_)
         | ServiceError::Server(_)
+        | ServiceError::LogBeside(_)
         | ServiceError::Log { .. }
         | ServiceError::Engine(_)
         | ServiceError::Loss { .. }

@@ -55,7 +55,11 @@ async fn serve(settings: ServiceSettings, out: &mut impl Write) -> Result<(), Cl
     if let Some(instant) = set_clock {
         tracing::warn!(%instant, "the clock stands until it is set: this is a rehearsal");
     }
-    writeln!(out, "listening on {address}")
+    let eventstore = match service.eventstore_address() {
+        Some(address) => format!("read protocol of EventStoreDB on {address}\n"),
+        None => String::new(),
+    };
+    write!(out, "listening on {address}\n{eventstore}")
         .and_then(|()| out.flush())
         .map_err(CliError::output())?;
     match service.run().await.map_err(failed)? {
@@ -76,6 +80,8 @@ fn settings(args: &ServeArgs) -> ServiceSettings {
     };
     ServiceSettings {
         data_dir: args.data.path.clone(),
+        store: args.store.clone(),
+        eventstore_listen: args.eventstore_listen,
         server: Settings {
             listen: args.listen,
             tls,
@@ -111,6 +117,8 @@ fn failed(error: ServiceError) -> CliError {
     match error {
         ServiceError::Log { cause, .. } => CliError::Log(cause),
         error @ (ServiceError::Server(_)
+        | ServiceError::Cluster { .. }
+        | ServiceError::LogBeside(_)
         | ServiceError::Engine(_)
         | ServiceError::Loss { .. }
         | ServiceError::Projections(_)

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use ledger::store::eventstore::Cluster;
 
 use super::args::DataDir;
 
@@ -12,6 +13,8 @@ pub(crate) const EXAMPLES: &str = "Examples:
   payledger serve --data-dir ./data
   payledger serve --data-dir ./rehearsal --set-clock 2026-03-03T14:59:00-05:00
   payledger serve --data-dir ./data --listen 0.0.0.0:7400 --tls-cert server.pem --tls-key server.key
+  payledger serve --data-dir ./models --store 'esdb://admin:secret@n1:2113,n2:2113,n3:2113'
+  payledger serve --data-dir ./data --eventstore-listen 127.0.0.1:2113
 
 A certificate that is its own authority is refused by clients: make an authority, sign with it.";
 
@@ -34,6 +37,15 @@ pub struct ServeArgs {
     /// Where the ledger is kept; it is made if it is not there.
     #[command(flatten)]
     pub data: DataDir,
+    /// The EventStoreDB or KurrentDB cluster that keeps the log, as `esdb://…` or `kurrentdb://…`;
+    /// the data directory then holds read models only. Default: the log is in the data directory.
+    #[arg(long, env = "PAYLEDGER_STORE", hide_env_values = true, value_name = "CONNECTION")]
+    #[arg(value_parser = connection)]
+    pub store: Option<String>,
+    /// Serves the log over the read protocol of EventStoreDB too, for its clients, at this address.
+    /// The rules of --listen hold.
+    #[arg(long, env = "PAYLEDGER_EVENTSTORE_LISTEN", value_name = "ADDRESS")]
+    pub eventstore_listen: Option<SocketAddr>,
     /// The address to listen on; port 0 takes any free port. Without TLS it must be loopback.
     #[arg(
         long,
@@ -79,6 +91,13 @@ pub struct ServeArgs {
     /// What is logged on standard error: a level, or levels by module (`info,gateway=debug`).
     #[arg(long, env = "PAYLEDGER_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
+}
+
+fn connection(text: &str) -> Result<String, &'static str> {
+    if Cluster::is_connection_string(text) {
+        return Ok(text.to_owned());
+    }
+    Err("not a connection string such as esdb://user:password@host:2113")
 }
 
 /// Reads a number of threads.

@@ -57,7 +57,7 @@ impl Cycles {
 
     /// Opens today, then closes day by day and month by month what can be closed.
     async fn keep_books_due(&self) -> Result<(), Failure> {
-        if self.engine.books_mode() == BooksMode::Manual {
+        if self.engine.books_mode() == BooksMode::Manual || !self.has_turn().await? {
             return Ok(());
         }
         self.engine.open_today().await?;

@@ -82,7 +82,8 @@ impl OperationsService for Gateway {
         &self,
         _: Request<wire::GetLogStatusRequest>,
     ) -> Result<Response<wire::GetLogStatusResponse>, Status> {
-        let (head, found) = (self.log.head(), self.log.findings());
+        let (witness, found) = (self.log.head(), self.log.findings());
+        let head = self.engine.store().head().await.map_err(Failure::from)?;
         let state = match (&found.damage, &found.whole) {
             (Some(_), _) => wire::LogState::Damaged,
             (None, Some(_)) => wire::LogState::Whole,
@@ -99,9 +100,9 @@ impl OperationsService for Gateway {
         });
         Ok(Response::new(wire::GetLogStatusResponse {
             state: state.into(),
-            log_id: head.log_id.to_string(),
-            head_position: head.position.0,
-            chain: head.chain.to_string(),
+            log_id: witness.as_ref().map_or_else(String::new, |head| head.log_id.to_string()),
+            head_position: witness.as_ref().map_or(head, |head| head.position).0,
+            chain: witness.map_or_else(String::new, |head| head.chain.to_string()),
             scrub,
             whole_position: found.whole.map_or(0, |(position, _)| position.0),
             whole_time: found.whole.map(|(_, ended)| instant_to_wire(ended)),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 
-use super::fold::{Counted, fold_stream, fold_streams};
+use super::fold::{Counted, fold_on, fold_stream, fold_streams};
 use super::{Answer, Engine, EngineError, Folded, Inner, Request};
 use crate::envelope::Version;
 use crate::ids::AccountId;
@@ -26,6 +26,9 @@ const LOAD_ACCOUNTS: usize = 128;
 
 /// How many such reads are under way at one time.
 const LOADS_MAX: usize = 2;
+
+/// How many tails of streams are read at one time, where others write to the log too.
+const TAILS_MAX: usize = 16;
 
 type Outcome = Result<Answer, EngineError>;
 
@@ -112,6 +115,7 @@ impl Inner {
         let by_place = requests.iter().map(|_| None).collect();
         let mut told = Told { requests: &requests, tell, by_place };
         let mut works = self.hold(&requests).await;
+        self.bring_up(&mut works).await;
         self.warm(&mut works, &mut told).await;
         while works.iter().any(|work| !work.waiting.is_empty()) {
             self.round(&requests, &mut works, &mut told).await;
@@ -145,6 +149,37 @@ impl Inner {
             });
         }
         works
+    }
+
+    /// Where others write to the log too, reads what they may have added to the accounts that are
+    /// in memory. What cannot be read counts as not in memory.
+    async fn bring_up(&self, works: &mut [Work]) {
+        if self.store.shared().is_none() {
+            return;
+        }
+        let warm = works.iter_mut().enumerate().filter_map(|(place, work)| {
+            let stream = streams::of_account(&work.account);
+            work.lane.take().map(|folded| (place, stream, folded))
+        });
+        let mut warm: VecDeque<_> = warm.collect();
+        let mut reading = JoinSet::new();
+        let mut read = Vec::new();
+        loop {
+            while reading.len() < TAILS_MAX
+                && let Some((place, stream, folded)) = warm.pop_front()
+            {
+                let store = Arc::clone(&self.store);
+                reading
+                    .spawn(async move { (place, fold_on(store.as_ref(), &stream, &folded).await) });
+            }
+            let Some(done) = reading.join_next().await else { break };
+            read.extend(done);
+        }
+        for (place, folded) in read {
+            if let (Some(work), Ok(folded)) = (works.get_mut(place), folded) {
+                *work.lane = Some(folded);
+            }
+        }
     }
 
     /// Reads the accounts that are not in memory, many at one go, since all lanes are held

@@ -194,10 +194,32 @@ pub(super) async fn fold_with(
     store: &dyn EventStore,
     stream: &StreamName,
     counted: Counted,
+    see: impl FnMut(Seen<'_>),
+) -> Result<Folded, EngineError> {
+    fold_from(store, stream, Folded::default(), counted, see).await
+}
+
+/// The account with what its stream holds beyond what it was folded from: one read, if nothing is.
+pub(super) async fn fold_on(
+    store: &dyn EventStore,
+    stream: &StreamName,
+    folded: &Arc<Folded>,
+) -> Result<Arc<Folded>, EngineError> {
+    if store.read_stream(stream, folded.version, 1).await?.is_empty() {
+        return Ok(Arc::clone(folded));
+    }
+    let before = Folded::clone(folded);
+    Ok(Arc::new(fold_from(store, stream, before, Counted::All, |_| {}).await?))
+}
+
+async fn fold_from(
+    store: &dyn EventStore,
+    stream: &StreamName,
+    mut folded: Folded,
+    counted: Counted,
     mut see: impl FnMut(Seen<'_>),
 ) -> Result<Folded, EngineError> {
-    let mut folded = Folded::default();
-    let mut read = Version::EMPTY;
+    let mut read = folded.version;
     loop {
         let page = store.read_stream(stream, read, PAGE_EVENTS).await?;
         let goes_on = fold_page(&mut folded, &page, counted, &mut see)?;

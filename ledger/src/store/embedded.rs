@@ -58,7 +58,7 @@ use checkpoint::Checkpoints;
 use file::Access;
 use index::Index;
 use keeper::{Keeper, Kept};
-use lock::DirectoryLock;
+pub(super) use lock::DirectoryLock;
 use post::Post;
 use reader::Reader;
 use recovery::Recovered;

@@ -91,7 +91,7 @@ pub(super) async fn standings(client: &Client) -> Result<Vec<Standing>, tonic::S
 }
 
 impl Base {
-    /// Half of it is in the log's file, and half in the write-ahead log of a process that was killed.
+    /// Half of it is in the log's file, and half in the write-ahead log of a killed process.
     pub(super) async fn killed() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut boundaries = Vec::new();

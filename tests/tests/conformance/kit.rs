@@ -6,9 +6,11 @@ use std::sync::Arc;
 use ledger::envelope::{Metadata, NewEvent, Position, RecordedEvent, StreamName, Version};
 use ledger::ids::{Actor, EventId, RequestId};
 use ledger::store::embedded::{Embedded, OpenError, Options};
+use ledger::store::eventstore::Cluster;
 use ledger::store::memory::Memory;
 use ledger::store::{Append, AppendError, Appended, EventStore, Expected};
 use tempfile::TempDir;
+use tests::cluster::Node;
 use uuid::Uuid;
 
 /// Runs promises, which are functions of a store, on every adapter.
@@ -32,6 +34,17 @@ macro_rules! on_every_store {
                 }
             )+
         }
+
+        mod cluster {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    let directory = crate::kit::Directory::new();
+                    let node = tests::cluster::Node::start().await;
+                    super::$promise(crate::kit::cluster(&node, directory.path()).await).await;
+                }
+            )+
+        }
     };
 }
 pub(crate) use on_every_store;
@@ -39,6 +52,11 @@ pub(crate) use on_every_store;
 /// A fresh store in memory.
 pub(crate) fn memory() -> Arc<dyn EventStore> {
     Arc::new(Memory::new())
+}
+
+/// A store over a node of a cluster, by a real connection.
+pub(crate) async fn cluster(node: &Node, directory: &Path) -> Arc<dyn EventStore> {
+    Arc::new(Cluster::open(&node.connection(), directory).await.unwrap())
 }
 
 /// The id of every log of these tests, so that two runs write the same bytes.

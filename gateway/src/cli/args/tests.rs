@@ -195,6 +195,7 @@ fn call(cli: &Cli) -> Call {
         | Command::Backup(_)
         | Command::Replicate(_)
         | Command::Promote(_)
+        | Command::CopyLog(_)
         | Command::Restore(_) => panic!("no verb of a service"),
     };
     call.unwrap()

@@ -32,6 +32,8 @@ impl Running {
         let runtime = Runtime::new().unwrap();
         let settings = ServiceSettings {
             data_dir: directory.path().to_owned(),
+            store: None,
+            eventstore_listen: None,
             server: Settings {
                 listen: "127.0.0.1:0".parse().unwrap(),
                 tls: None,

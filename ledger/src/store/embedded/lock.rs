@@ -12,13 +12,13 @@ pub(super) const LOCK_FILE: &str = "LOCK";
 
 /// Held for as long as the directory is open for writing.
 #[derive(Debug)]
-pub(super) struct DirectoryLock {
+pub(in crate::store) struct DirectoryLock {
     _file: File,
 }
 
 impl DirectoryLock {
     /// Takes the lock, or says who holds it.
-    pub(super) fn take(directory: &Path) -> Result<Self, OpenError> {
+    pub(in crate::store) fn take(directory: &Path) -> Result<Self, OpenError> {
         let path = directory.join(LOCK_FILE);
         let io = |source| OpenError::io(&path)(source);
         let mut options = OpenOptions::new();

@@ -1,0 +1,217 @@
+//! `payledger copy-log`: a log moved from one store to another, event for event.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use ledger::envelope::{NewEvent, Position, RecordedEvent, Version};
+use ledger::store::embedded::{Embedded, Options};
+use ledger::store::eventstore::Cluster;
+use ledger::store::{Append, AppendError, EventStore, Expected};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+
+use super::output::Output;
+use super::render::document::Document;
+use super::render::view::{self, View};
+use super::{CliError, runtime};
+use crate::server::choose_cryptography;
+use crate::status::chain;
+
+/// How many events are read at once.
+const PAGE_EVENTS: usize = 1024;
+/// How many events of one stream are written in one append.
+const APPEND_EVENTS: usize = 64;
+
+/// What is shown behind the help.
+pub(crate) const EXAMPLES: &str = "Example:
+  payledger copy-log --from ./data --to 'esdb://admin:secret@n1:2113,n2:2113,n3:2113'
+
+Stop what writes to either log first. The copy goes on where an earlier one stopped.";
+
+/// Which log is copied, and where to.
+#[derive(Debug, clap::Args)]
+pub struct CopyLogArgs {
+    /// The log to copy: a data directory, or a connection string.
+    #[arg(long, value_name = "DIRECTORY|CONNECTION")]
+    pub from: String,
+    /// Where to: a data directory or a connection string. What is there already must be the
+    /// beginning of the same log.
+    #[arg(long, value_name = "DIRECTORY|CONNECTION")]
+    pub to: String,
+}
+
+/// One of the two logs.
+struct Side {
+    name: String,
+    store: Arc<dyn EventStore>,
+    /// Where a cluster's positions are kept while it is read.
+    _positions: Option<TempDir>,
+}
+
+/// Copies, reads both logs again from their beginning, and tells what they hold.
+pub fn run(args: &CopyLogArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
+    let fields = runtime()?.block_on(async {
+        let from = Side::open(&args.from, false).await?;
+        let to = Side::open(&args.to, true).await?;
+        let before = to.head().await?;
+        compare(&from, &to, before).await?;
+        let copied = copy(&from, &to, before).await?;
+        let (events, hash) = compare(&from, &to, to.head().await?).await?;
+        Ok::<_, CliError>(vec![
+            Document::field("from", from.name.clone()),
+            Document::field("to", to.name.clone()),
+            Document::field("copied", copied),
+            Document::field("events", events.0),
+            Document::field("sha256", hash),
+        ])
+    })?;
+    view::write(out, &Document::Object(fields), View::Object, form).map_err(CliError::output())
+}
+
+impl Side {
+    async fn open(target: &str, writes: bool) -> Result<Self, CliError> {
+        if Cluster::is_connection_string(target) {
+            choose_cryptography();
+            let positions = tempfile::tempdir().map_err(CliError::io("a temporary directory"))?;
+            let name = Cluster::shown(target);
+            let failed = |error| CliError::Copy(format!("{name}: {}", chain(&error)));
+            let cluster = Cluster::open(target, positions.path()).await.map_err(failed)?;
+            return Ok(Self { name, store: Arc::new(cluster), _positions: Some(positions) });
+        }
+        let path = Path::new(target);
+        let log = if writes {
+            Embedded::open(path, Options::default())?
+        } else {
+            Embedded::open_read_only(path)?
+        };
+        Ok(Self { name: target.to_owned(), store: Arc::new(log), _positions: None })
+    }
+
+    async fn head(&self) -> Result<Position, CliError> {
+        self.store.head().await.map_err(|error| self.failed(&error))
+    }
+
+    async fn page(&self, after: Position) -> Result<Vec<RecordedEvent>, CliError> {
+        self.store.read_all(after, PAGE_EVENTS).await.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &ledger::store::ReadError) -> CliError {
+        match error {
+            ledger::store::ReadError::Damaged { .. } => {
+                CliError::Integrity(format!("{}: {}", self.name, chain(error)))
+            }
+            ledger::store::ReadError::Unavailable(_) => {
+                CliError::Copy(format!("{}: {}", self.name, chain(error)))
+            }
+        }
+    }
+}
+
+/// Holds both logs against each other up to `until`, event for event, and hashes what they say.
+async fn compare(from: &Side, to: &Side, until: Position) -> Result<(Position, String), CliError> {
+    let mut hash = Sha256::new();
+    let (mut after, mut left, mut right) = (Position::START, Vec::new(), Vec::new());
+    while after < until {
+        if left.is_empty() {
+            left = from.page(after).await?;
+            left.reverse();
+        }
+        if right.is_empty() {
+            right = to.page(after).await?;
+            right.reverse();
+        }
+        after = after.next();
+        match (left.pop(), right.pop()) {
+            (Some(left), Some(right)) if left == right && left.position == after => {
+                add(&mut hash, &left);
+            }
+            _ => {
+                return Err(CliError::OtherTarget(format!(
+                    "{} holds something else at position {after} than {}",
+                    to.name, from.name
+                )));
+            }
+        }
+    }
+    Ok((after, ledger::hex::lower(hash.finalize())))
+}
+
+/// Every part with its length before it, so that no two logs read the same.
+fn add(hash: &mut Sha256, event: &RecordedEvent) {
+    hash.update(event.position.0.to_be_bytes());
+    hash.update(event.version.0.to_be_bytes());
+    hash.update(event.id.uuid().as_bytes());
+    let parts = [event.stream.as_str().as_bytes(), event.kind.as_bytes()];
+    for part in parts.into_iter().chain([event.data.as_slice(), event.metadata.as_slice()]) {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+}
+
+/// Copies what is above `after`; tells how many events that were.
+async fn copy(from: &Side, to: &Side, after: Position) -> Result<u64, CliError> {
+    let on_terminal = io::stderr().is_terminal();
+    let (until, mut reached) = (from.head().await?, after);
+    while reached < until {
+        let page = from.page(reached).await?;
+        let Some(last) = page.last().map(|event| event.position) else { break };
+        write(to, page).await?;
+        reached = last;
+        if on_terminal {
+            show(reached, until);
+        }
+    }
+    Ok(reached.0.saturating_sub(after.0))
+}
+
+/// Writes events where they were: in order, at the same versions, at the same positions.
+async fn write(to: &Side, page: Vec<RecordedEvent>) -> Result<(), CliError> {
+    let mut runs: Vec<Vec<RecordedEvent>> = Vec::new();
+    for event in page {
+        match runs.last_mut() {
+            Some(run)
+                if run.len() < APPEND_EVENTS
+                    && run.last().is_some_and(|last| last.stream == event.stream) =>
+            {
+                run.push(event);
+            }
+            _ => runs.push(vec![event]),
+        }
+    }
+    let mut places = Vec::new();
+    let mut appends = Vec::new();
+    for run in runs {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+        places.push(last.position);
+        let before = Version(first.version.0.saturating_sub(1));
+        let stream = first.stream.clone();
+        let events = run.into_iter().map(bare).collect();
+        let append = Append::new(stream, Expected::after(before), events)
+            .map_err(|error| CliError::Integrity(error.to_string()))?;
+        appends.push(append);
+    }
+    for (outcome, place) in to.store.append_many(appends).await.into_iter().zip(places) {
+        match outcome {
+            Ok(appended) if appended.position == place => {}
+            Ok(_) | Err(AppendError::Conflict { .. }) => {
+                let name = &to.name;
+                return Err(CliError::OtherTarget(format!("{name}: another writer is at work")));
+            }
+            Err(error @ (AppendError::Unavailable(_) | AppendError::Indeterminate(_))) => {
+                return Err(CliError::Copy(format!("{}: {}", to.name, chain(&error))));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn bare(event: RecordedEvent) -> NewEvent {
+    NewEvent { id: event.id, kind: event.kind, data: event.data, metadata: event.metadata }
+}
+
+#[expect(clippy::print_stderr, reason = "progress, for a person at a terminal")]
+fn show(reached: Position, until: Position) {
+    let end = if reached >= until { "\n" } else { "" };
+    eprint!("\r{reached} of {until} events copied{end}");
+}

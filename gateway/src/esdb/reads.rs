@@ -1,0 +1,215 @@
+//! Reads of the protocol: of a stream or of the whole log, forwards or backwards, up to a count or
+//! for as long as the caller stays.
+
+mod line;
+mod query;
+
+use std::sync::Arc;
+
+use ledger::envelope::{Position, RecordedEvent};
+use ledger::store::{EventStore, ReadError};
+use proto::event_store::client::streams::read_resp::{
+    CaughtUp, Checkpoint, Content, StreamNotFound, SubscriptionConfirmation,
+};
+use proto::event_store::client::streams::{ReadReq, ReadResp};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::messages::{content, event, identifier, unread};
+use super::scale::Scale;
+use crate::server::Shutdown;
+use line::{Line, Source};
+use query::{Extent, Query};
+
+/// What a read answers.
+pub type Responses = ReceiverStream<Result<ReadResp, Status>>;
+
+/// How many events are read at once.
+const PAGE_EVENTS: u64 = 256;
+/// How many messages may wait for a slow reader.
+const MESSAGES_WAITING_MAX: usize = 64;
+/// How many reads may be under way at once.
+const READS_MAX: usize = 256;
+
+/// Answers reads from a store.
+#[derive(Debug, Clone)]
+pub struct Reads {
+    store: Arc<dyn EventStore>,
+    scale: Scale,
+    shutdown: Shutdown,
+    places: Arc<Semaphore>,
+}
+
+/// Why a read ends before its time.
+enum Stop {
+    /// The reader has gone, or has been told all there is.
+    Gone,
+    /// It is told why.
+    Because(Status),
+}
+
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Self {
+        Self::Because(unread(&error))
+    }
+}
+
+impl From<Status> for Stop {
+    fn from(status: Status) -> Self {
+        Self::Because(status)
+    }
+}
+
+impl Reads {
+    /// Reads from `store`, whose positions are sent on `scale`, until `shutdown`.
+    pub fn new(store: Arc<dyn EventStore>, scale: Scale, shutdown: Shutdown) -> Self {
+        Self { store, scale, shutdown, places: Arc::new(Semaphore::new(READS_MAX)) }
+    }
+
+    /// Answers a read, in a task of its own.
+    pub fn read(&self, request: ReadReq) -> Result<Responses, Status> {
+        let query = Query::read(request, self.scale)?;
+        let full = |_| Status::resource_exhausted("too many reads are under way");
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(full)?;
+        let (out, responses) = mpsc::channel(MESSAGES_WAITING_MAX);
+        let line = Line::new(Arc::clone(&self.store), query.source.clone());
+        let reading = Reading { line, query, scale: self.scale, out };
+        tokio::spawn(reading.run(self.shutdown.clone(), place));
+        Ok(ReceiverStream::new(responses))
+    }
+}
+
+/// One caller's read.
+struct Reading {
+    line: Line,
+    query: Query,
+    scale: Scale,
+    out: mpsc::Sender<Result<ReadResp, Status>>,
+}
+
+impl Reading {
+    /// Reads until there is no more, the reader goes, or the server stops.
+    async fn run(self, shutdown: Shutdown, place: OwnedSemaphorePermit) {
+        let out = self.out.clone();
+        tokio::select! {
+            biased;
+            () = shutdown.streams_end() => {
+                let _gone = out.send(Err(Status::unavailable("the server stops"))).await;
+            }
+            () = out.closed() => {}
+            done = self.all() => {
+                if let Err(Stop::Because(status)) = done {
+                    let _gone = out.send(Err(status)).await;
+                }
+            }
+        }
+        drop(place);
+    }
+
+    async fn all(&self) -> Result<(), Stop> {
+        match self.query.extent {
+            Extent::Forwards { after, count } => self.forwards(after, count).await,
+            Extent::Backwards { from, count } => self.backwards(from, count).await,
+            Extent::Subscription { after } => self.subscription(after).await,
+        }
+    }
+
+    async fn forwards(&self, after: u64, count: u64) -> Result<(), Stop> {
+        self.tell_if_missing().await?;
+        let until = self.line.last().await?;
+        let (mut after, mut left) = (after, count);
+        while after < until && left > 0 {
+            let page = self.line.page(after, PAGE_EVENTS).await?;
+            let Some(last) = page.last() else { break };
+            after = self.line.number(last);
+            for event in page {
+                if left > 0 && self.send_wanted(event).await? {
+                    left = left.saturating_sub(1);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn backwards(&self, from: Option<u64>, count: u64) -> Result<(), Stop> {
+        self.tell_if_missing().await?;
+        let last = self.line.last().await?;
+        let (mut high, mut left) = (from.map_or(last, |from| from.min(last)), count);
+        while high > 0 && left > 0 {
+            let after = high.saturating_sub(PAGE_EVENTS);
+            let page = self.line.page(after, high.saturating_sub(after)).await?;
+            for event in page.into_iter().rev() {
+                if left > 0 && self.send_wanted(event).await? {
+                    left = left.saturating_sub(1);
+                }
+            }
+            high = after;
+        }
+        Ok(())
+    }
+
+    /// Never ends by itself: clients take an end for a fault, or spin.
+    async fn subscription(&self, after: Option<u64>) -> Result<(), Stop> {
+        let last = self.line.last().await?;
+        let mut after = after.unwrap_or(last);
+        let subscription_id = ::uuid::Uuid::nil().to_string();
+        let confirmation = SubscriptionConfirmation { subscription_id };
+        self.send(content(Content::Confirmation(confirmation))).await?;
+        let mut live = false;
+        loop {
+            // What is committed after this is looked at again.
+            let seen = self.line.head().await?;
+            let page = self.line.page(after, PAGE_EVENTS).await?;
+            let Some(last) = page.last() else {
+                if !live {
+                    self.send(content(Content::CaughtUp(CaughtUp::default()))).await?;
+                    live = true;
+                }
+                self.line.wait_past(seen).await?;
+                continue;
+            };
+            let (number, position) = (self.line.number(last), last.position);
+            let mut sent_last = false;
+            for event in page {
+                sent_last = self.send_wanted(event).await?;
+            }
+            after = number;
+            if !sent_last {
+                self.checkpoint(position).await?;
+            }
+        }
+    }
+
+    /// Says how far the log was looked at, which a filter would hide.
+    async fn checkpoint(&self, position: Position) -> Result<(), Stop> {
+        let commit = self.scale.commit(position);
+        let checkpoint =
+            Checkpoint { commit_position: commit, prepare_position: commit, timestamp: None };
+        self.send(content(Content::Checkpoint(checkpoint))).await
+    }
+
+    /// That a stream does not exist is a message of its own, and the last one.
+    async fn tell_if_missing(&self) -> Result<(), Stop> {
+        let Source::Stream(stream) = &self.query.source else { return Ok(()) };
+        if self.line.last().await? > 0 {
+            return Ok(());
+        }
+        let stream_identifier = Some(identifier(stream.as_str()));
+        self.send(content(Content::StreamNotFound(StreamNotFound { stream_identifier }))).await?;
+        Err(Stop::Gone)
+    }
+
+    async fn send_wanted(&self, found: RecordedEvent) -> Result<bool, Stop> {
+        if !self.query.wanted.wants(&found)? {
+            return Ok(false);
+        }
+        let commit = self.scale.commit(found.position);
+        self.send(event(found, commit, self.query.structured_ids)).await?;
+        Ok(true)
+    }
+
+    async fn send(&self, response: ReadResp) -> Result<(), Stop> {
+        self.out.send(Ok(response)).await.map_err(|_| Stop::Gone)
+    }
+}

@@ -1,0 +1,123 @@
+//! The log of a service: in its data directory, or kept by a cluster.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ledger::envelope::Position;
+use ledger::store::EventStore;
+use ledger::store::embedded::{Embedded, Options, Witness};
+use ledger::store::eventstore::Cluster;
+use projections::{LogWitness, Projections};
+
+use super::ServiceError;
+use crate::status::chain;
+
+/// The log.
+#[derive(Debug)]
+pub(super) enum Log {
+    /// A file in the data directory.
+    Embedded(Arc<Embedded>),
+    /// A cluster, which other gateways may share.
+    Cluster(Arc<Cluster>),
+}
+
+impl Log {
+    /// Opens the cluster that `store` names, or the log in `data_dir`.
+    pub(super) async fn open(
+        data_dir: &Path,
+        store: Option<&str>,
+        options: Options,
+    ) -> Result<Self, ServiceError> {
+        let Some(store) = store else {
+            return embedded(data_dir, options).await.map(Self::Embedded);
+        };
+        if Embedded::is_in(data_dir) {
+            return Err(ServiceError::LogBeside(data_dir.to_owned()));
+        }
+        let failed = |cause| ServiceError::Cluster { store: Cluster::shown(store), cause };
+        Ok(Self::Cluster(Arc::new(Cluster::open(store, data_dir).await.map_err(failed)?)))
+    }
+
+    /// The file, if that is what it is.
+    pub(super) fn embedded(&self) -> Option<Arc<Embedded>> {
+        match self {
+            Self::Embedded(log) => Some(log.clone()),
+            Self::Cluster(_) => None,
+        }
+    }
+
+    /// The log as the engine and the read models use it.
+    pub(super) fn port(&self) -> Arc<dyn EventStore> {
+        match self {
+            Self::Embedded(log) => log.clone(),
+            Self::Cluster(log) => log.clone(),
+        }
+    }
+
+    /// By what a read model knows that it belongs to this log.
+    pub(super) fn witness(&self) -> Arc<dyn LogWitness> {
+        match self {
+            Self::Embedded(log) => Arc::new(ChainWitness(log.clone())),
+            Self::Cluster(log) => Arc::new(EventWitness(log.clone())),
+        }
+    }
+
+    /// Ends when nothing can be written any more.
+    pub(super) async fn stopped(&self) {
+        match self {
+            Self::Embedded(log) => log.stopped().await,
+            Self::Cluster(log) => log.stopped().await,
+        }
+    }
+
+    /// Why nothing can be written any more, if that is so.
+    pub(super) fn failure(&self) -> Option<String> {
+        match self {
+            Self::Embedded(log) => log.failure().map(|failure| chain(failure)),
+            Self::Cluster(log) => log.failure().map(|failure| chain(&failure)),
+        }
+    }
+}
+
+async fn embedded(data_dir: &Path, options: Options) -> Result<Arc<Embedded>, ServiceError> {
+    if !Embedded::is_in(data_dir) {
+        Projections::refuse_without_log(data_dir)?;
+    }
+    let folder = data_dir.to_owned();
+    let opening = move || Embedded::open(&folder, options);
+    let opened = tokio::task::spawn_blocking(opening).await;
+    let opened = opened.map_err(|fault| ServiceError::Task(fault.to_string()))?;
+    let failed = |cause| ServiceError::Log { data_dir: data_dir.to_owned(), cause };
+    Ok(Arc::new(opened.map_err(failed)?))
+}
+
+/// The log's chain of hashes, by which a read model knows that it belongs to this log.
+#[derive(Debug)]
+struct ChainWitness(Arc<Embedded>);
+
+impl LogWitness for ChainWitness {
+    fn witness(&self, at: Position) -> Option<String> {
+        let witness = self.0.witness(at).ok()?;
+        serde_json::to_string(&witness).ok()
+    }
+
+    fn confirm(&self, _: Position, witness: &str) -> Result<(), String> {
+        let witness: Witness = serde_json::from_str(witness).map_err(|error| error.to_string())?;
+        self.0.confirm(&witness).map_err(|error| chain(&error))
+    }
+}
+
+/// A cluster's log has no chain: what binds a read model to it is the id of the event at its
+/// position, and where in the cluster's log that is.
+#[derive(Debug)]
+struct EventWitness(Arc<Cluster>);
+
+impl LogWitness for EventWitness {
+    fn witness(&self, at: Position) -> Option<String> {
+        self.0.witness(at)
+    }
+
+    fn confirm(&self, at: Position, witness: &str) -> Result<(), String> {
+        self.0.confirm(at, witness)
+    }
+}

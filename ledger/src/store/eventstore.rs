@@ -1,0 +1,365 @@
+//! The store over a cluster of EventStoreDB or KurrentDB nodes, which other gateways may share.
+//!
+//! Every append names the revision that it expects and brings its own event ids. The positions of
+//! the port, which have no gaps, are counted along the order of the cluster's log (`follow`); where
+//! each of them is there is kept in a file beside the read models (`places`). The database belongs
+//! to one ledger: every event outside the server's own streams counts.
+
+mod appends;
+mod follow;
+mod places;
+mod wire;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+pub use wire::ConnectionStringError;
+
+use self::follow::{Follower, place_of, unavailable};
+use self::places::{Place, Places};
+use self::wire::{Failure, Found, Wire};
+use super::embedded::{DirectoryLock, OpenError as LockError};
+use super::{
+    Append, AppendError, Appended, BoxFuture, EventStore, Expected, Note, Notes, ReadError,
+};
+use crate::envelope::{NewEvent, Position, RecordedEvent, StreamName, Version};
+use crate::ids::EventId;
+
+/// The file of positions in a data directory.
+const PLACES_FILE: &str = "positions";
+
+/// How often the log is looked at for what others wrote, when nobody asks.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long opening waits for the cluster, and how long between two attempts.
+const OPEN_ATTEMPTS: u32 = 60;
+const OPEN_PAUSE: Duration = Duration::from_millis(500);
+
+/// How many events one read of the log brings at most.
+const READ_EVENTS: usize = 4096;
+
+/// Why a cluster cannot be opened as a store.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The connection string.
+    #[error(transparent)]
+    Connection(#[from] ConnectionStringError),
+    /// The data directory is in use, or cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The data directory or the file of positions cannot be used.
+    #[error("cannot use {}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The cluster did not answer, or with what cannot be.
+    #[error("the cluster cannot be read")]
+    Read(#[from] ReadError),
+}
+
+/// The store over a cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    wire: Arc<Wire>,
+    follower: Arc<Follower>,
+    looking: JoinHandle<()>,
+    _lock: DirectoryLock,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.looking.abort();
+    }
+}
+
+impl Cluster {
+    /// Is `target` a connection string, and not a data directory?
+    pub fn is_connection_string(target: &str) -> bool {
+        ["esdb", "kurrentdb", "kdb"].iter().any(|scheme| {
+            let rest = target.strip_prefix(scheme);
+            rest.is_some_and(|rest| rest.starts_with("://") || rest.starts_with("+discover://"))
+        })
+    }
+
+    /// The connection string as it may be shown: without name and password.
+    pub fn shown(connection: &str) -> String {
+        wire::without_credentials(connection)
+    }
+
+    /// Has `directory` been used with a cluster?
+    pub fn is_in(directory: &Path) -> bool {
+        directory.join(PLACES_FILE).exists()
+    }
+
+    /// Connects, and numbers what the log holds. `directory` is where the numbering is kept; it is
+    /// made if it is not there. Waits some time for a cluster that does not answer yet.
+    pub async fn open(connection: &str, directory: &Path) -> Result<Self, OpenError> {
+        let wire = Arc::new(Wire::new(connection)?);
+        let path = directory.join(PLACES_FILE);
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        std::fs::create_dir_all(directory).map_err(io)?;
+        let lock = DirectoryLock::take(directory)?;
+        let places = Places::open(&path).map_err(io)?;
+        let follower = Arc::new(Follower::new(Arc::clone(&wire), places));
+        first_read(&follower).await?;
+        let looking = tokio::spawn(look(Arc::clone(&follower)));
+        Ok(Self { wire, follower, looking, _lock: lock })
+    }
+
+    /// Why nothing can be read or written any more, if that is so: the cluster's log is not the one
+    /// that was read before.
+    pub fn failure(&self) -> Option<ReadError> {
+        self.follower.failure()
+    }
+
+    /// Ends when that has come to be.
+    pub async fn stopped(&self) {
+        // The highest position is never reached: what ends the wait is that the log broke.
+        let _broken = self.follower.wait_past(Position(u64::MAX)).await;
+    }
+
+    /// What to remember of the log up to `at`, to know it again: the event that is there.
+    pub fn witness(&self, at: Position) -> Option<String> {
+        self.follower.place(at).ok().flatten().map(said)
+    }
+
+    /// Does the log hold at `at` what was remembered? The error says what does not fit.
+    pub fn confirm(&self, at: Position, witness: &str) -> Result<(), String> {
+        let here = self.follower.place(at).map_err(|error| error.to_string())?.map(said);
+        match here {
+            Some(here) if here == witness => Ok(()),
+            here => Err(format!(
+                "it was {witness}, and the cluster has {} there",
+                here.as_deref().unwrap_or("nothing")
+            )),
+        }
+    }
+
+    /// Gives events their positions. Those that the numbering has not reached are read on to.
+    async fn placed(&self, found: Vec<Found>) -> Result<Vec<RecordedEvent>, ReadError> {
+        if found.last().is_some_and(|last| last.commit > self.follower.commit()) {
+            self.follower.read_on().await?;
+        }
+        let mut events = Vec::with_capacity(found.len());
+        for found in found {
+            let Some(position) = self.follower.position(found.commit)? else {
+                let cause = "a stream has an event that the log has not: the node that answers \
+                             lags behind";
+                return Err(ReadError::Unavailable(cause.into()));
+            };
+            events.push(recorded(found, position)?);
+        }
+        Ok(events)
+    }
+
+    async fn stream_page(
+        &self,
+        stream: &StreamName,
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        let found = self.wire.read_stream(stream.as_str(), after, limit).await;
+        let events = self.placed(found.map_err(unavailable)?).await?;
+        let mut version = after;
+        for event in &events {
+            version = version.next();
+            if event.version != version {
+                let position = event.position;
+                let cause = format!("stream {stream} has lost events below it");
+                return Err(ReadError::Damaged { position, cause });
+            }
+        }
+        Ok(events)
+    }
+
+    async fn log_page(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        let mut events = Vec::new();
+        let mut position = after;
+        while events.len() < limit {
+            let Some(first) = self.follower.place(position.next())? else { break };
+            let ahead = self.follower.head().0.saturating_sub(position.0);
+            let ahead = usize::try_from(ahead).unwrap_or(usize::MAX);
+            let count = limit.saturating_sub(events.len()).min(ahead).min(READ_EVENTS);
+            let page = self.wire.read_log(Some(first.commit), count).await.map_err(unavailable)?;
+            if page.is_empty() {
+                let cause = "the node that answers has not got what was read before";
+                return Err(ReadError::Unavailable(cause.into()));
+            }
+            for found in page {
+                position = position.next();
+                if self.follower.place(position)? != Some(place_of(&found)) {
+                    let cause = "the cluster has another event there than before".to_owned();
+                    return Err(ReadError::Damaged { position, cause });
+                }
+                events.push(recorded(found, position)?);
+            }
+        }
+        Ok(events)
+    }
+}
+
+/// Reads the log to its end, and again while the cluster does not answer.
+async fn first_read(follower: &Follower) -> Result<(), ReadError> {
+    let mut attempt = 1;
+    loop {
+        let read = match follower.reconsider().await {
+            Ok(()) => follower.read_on().await,
+            Err(error) => Err(error),
+        };
+        match read {
+            Err(ReadError::Unavailable(cause)) if attempt < OPEN_ATTEMPTS => {
+                tracing::warn!(attempt, %cause, "the cluster does not answer yet");
+            }
+            done => return done,
+        }
+        attempt = attempt.saturating_add(1);
+        tokio::time::sleep(OPEN_PAUSE).await;
+    }
+}
+
+/// Looks for what others wrote, again and again.
+async fn look(follower: Arc<Follower>) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut answered = true;
+    loop {
+        looks.tick().await;
+        let read = follower.read_on().await;
+        if let Err(error) = &read
+            && answered
+        {
+            tracing::warn!(%error, cause = ?error, "the cluster does not answer");
+        }
+        answered = read.is_ok();
+    }
+}
+
+fn said(place: Place) -> String {
+    format!("event {} at commit position {}", place.id, place.commit)
+}
+
+fn recorded(found: Found, position: Position) -> Result<RecordedEvent, ReadError> {
+    let stream = StreamName::new(found.stream)
+        .map_err(|error| ReadError::Damaged { position, cause: error.to_string() })?;
+    Ok(RecordedEvent {
+        position,
+        stream,
+        version: found.version,
+        id: found.id,
+        kind: found.kind,
+        data: found.data,
+        metadata: found.metadata,
+    })
+}
+
+impl EventStore for Cluster {
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
+        let appending = self.append_all(vec![append]);
+        Box::pin(async move {
+            let unanswered = || Err(AppendError::Indeterminate("no answer".into()));
+            appending.await.pop().unwrap_or_else(unanswered)
+        })
+    }
+
+    fn append_many(
+        &self,
+        appends: Vec<Append>,
+    ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
+        let appending = self.append_all(appends);
+        Box::pin(appending)
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamName,
+        after: Version,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>> {
+        Box::pin(self.stream_page(stream, after, limit))
+    }
+
+    fn read_all(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
+        Box::pin(self.log_page(after, limit))
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        Box::pin(async {
+            self.follower.read_on().await?;
+            Ok(self.follower.head())
+        })
+    }
+
+    fn wait_past(&self, after: Position) -> BoxFuture<'_, Result<Position, ReadError>> {
+        Box::pin(self.follower.wait_past(after))
+    }
+
+    fn shared(&self) -> Option<&dyn Notes> {
+        Some(self)
+    }
+}
+
+/// The stream of a note: outside what is counted as the log.
+fn note_stream(name: &str) -> String {
+    format!("payledger-{name}")
+}
+
+/// The namespace of the ids of notes.
+const NOTES: Uuid = Uuid::from_u128(0x6e07_e5b1_58a1_5a5e_9d01_43a6_66b1_0c2f);
+
+impl Notes for Cluster {
+    fn note<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Note, ReadError>> {
+        Box::pin(async move {
+            let last = self.wire.last(&note_stream(name)).await.map_err(unavailable)?;
+            let note = last.map(|last| Note { version: last.version, text: last.data });
+            Ok(note.unwrap_or_default())
+        })
+    }
+
+    fn write_note<'a>(
+        &'a self,
+        name: &'a str,
+        after: Version,
+        text: &'a [u8],
+    ) -> BoxFuture<'a, Result<(), AppendError>> {
+        Box::pin(async move {
+            let stream = note_stream(name);
+            let id = [stream.as_bytes(), &after.0.to_be_bytes(), text].concat();
+            let event = NewEvent {
+                id: EventId::from_uuid(Uuid::new_v5(&NOTES, &id)),
+                kind: "Note".to_owned(),
+                data: text.to_vec(),
+                metadata: Vec::new(),
+            };
+            let expected = Expected::after(after);
+            let cause: super::BoxError = match self.wire.append(&stream, expected, &[event]).await {
+                Ok(_) => return Ok(()),
+                Err(Failure::Conflict(actual)) => {
+                    let stream = StreamName::new(stream)
+                        .map_err(|error| AppendError::Unavailable(error.into()))?;
+                    return Err(AppendError::Conflict { stream, expected, actual });
+                }
+                Err(Failure::Unknown(cause)) => return Err(AppendError::Indeterminate(cause)),
+                Err(Failure::NotDone(cause)) => cause,
+                Err(failure @ Failure::WrongLeader) => failure.into(),
+            };
+            Err(AppendError::Unavailable(cause))
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! Appending: sent one after another, in order; then numbered, which tells what became of them.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::time::Instant;
+
+use super::Cluster;
+use super::follow::{Follower, Verdict, Wait};
+use super::wire::{Failure, Wire};
+use crate::envelope::{StreamName, Version};
+use crate::store::{Append, AppendError, Appended, Failed};
+
+/// How often an append is sent again because another node leads.
+const LEADERS_MAX: u32 = 8;
+/// How long between two such attempts: an election takes its time.
+const LEADER_PAUSE: Duration = Duration::from_millis(250);
+
+/// How long an append that the cluster took may wait for its position.
+const NUMBERING_MAX: Duration = Duration::from_secs(10);
+/// How long between two looks for it.
+const NUMBERING_PAUSE: Duration = Duration::from_millis(20);
+
+/// What the appends of one call need.
+#[derive(Debug, Clone)]
+struct Appender {
+    wire: Arc<Wire>,
+    follower: Arc<Follower>,
+}
+
+/// An append that the server took, before it is known what became of it.
+struct Taken {
+    wait: Wait,
+    commit: u64,
+}
+
+type Outcome = Result<Appended, AppendError>;
+
+impl Cluster {
+    /// Appends in order. Goes on if the caller drops the future, or never asks.
+    pub(super) fn append_all(
+        &self,
+        appends: Vec<Append>,
+    ) -> impl Future<Output = Vec<Outcome>> + Send + use<> {
+        let appender =
+            Appender { wire: Arc::clone(&self.wire), follower: Arc::clone(&self.follower) };
+        let count = appends.len();
+        let appending = tokio::spawn(async move { appender.all(&appends).await });
+        async move {
+            appending.await.unwrap_or_else(|fault| {
+                let lost = || Err(AppendError::Indeterminate(fault.to_string().into()));
+                std::iter::repeat_with(lost).take(count).collect()
+            })
+        }
+    }
+}
+
+impl Appender {
+    async fn all(&self, appends: &[Append]) -> Vec<Outcome> {
+        let mut failed = Failed::default();
+        let mut outcomes: Vec<Option<Outcome>> = Vec::new();
+        outcomes.resize_with(appends.len(), || None);
+        let mut taken: BTreeMap<&StreamName, (usize, Taken)> = BTreeMap::new();
+        let mut cut_off = false;
+        for (place, append) in appends.iter().enumerate() {
+            // What builds on an earlier append is not sent before that one is known to be there.
+            if let Some((earlier, of_earlier)) = taken.remove(append.stream()) {
+                let outcome = match appends.get(earlier) {
+                    Some(earlier) => self.settle(earlier, of_earlier).await,
+                    None => continue,
+                };
+                note(&mut failed, appends.get(earlier), &outcome);
+                set(&mut outcomes, earlier, outcome);
+            }
+            let sent = if cut_off {
+                Err(AppendError::Unavailable("an append before it had no answer".into()))
+            } else if failed.precede(append) {
+                self.orphan(append).await
+            } else {
+                self.send(append).await
+            };
+            match sent {
+                Ok(sent) => {
+                    taken.insert(append.stream(), (place, sent));
+                }
+                Err(error) => {
+                    cut_off |= !matches!(error, AppendError::Conflict { .. });
+                    let outcome = Err(error);
+                    note(&mut failed, Some(append), &outcome);
+                    set(&mut outcomes, place, outcome);
+                }
+            }
+        }
+        for (place, taken) in taken.into_values() {
+            if let Some(append) = appends.get(place) {
+                let outcome = self.settle(append, taken).await;
+                set(&mut outcomes, place, outcome);
+            }
+        }
+        let unanswered = || Err(AppendError::Indeterminate("no answer".into()));
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unanswered)).collect()
+    }
+
+    /// An append that builds on one that failed.
+    async fn orphan(&self, append: &Append) -> Result<Taken, AppendError> {
+        match self.wire.tail(append.stream().as_str()).await {
+            Ok(actual) => Err(conflict(append, actual)),
+            Err(failure) => Err(AppendError::Unavailable(failure.into())),
+        }
+    }
+
+    async fn send(&self, append: &Append) -> Result<Taken, AppendError> {
+        let wait = self.follower.wait_for(append);
+        let (stream, expected) = (append.stream().as_str(), append.expected());
+        for _ in 0..LEADERS_MAX {
+            match self.wire.append(stream, expected, append.events()).await {
+                Ok(commit) => return Ok(Taken { wait, commit }),
+                Err(Failure::Conflict(actual)) => return Err(conflict(append, actual)),
+                Err(Failure::NotDone(cause)) => return Err(AppendError::Unavailable(cause)),
+                Err(Failure::Unknown(cause)) => return Err(AppendError::Indeterminate(cause)),
+                Err(Failure::WrongLeader) => tokio::time::sleep(LEADER_PAUSE).await,
+            }
+        }
+        Err(AppendError::Unavailable(Failure::WrongLeader.into()))
+    }
+
+    /// Waits for the events of an append that the server took to be numbered.
+    async fn settle(&self, append: &Append, mut taken: Taken) -> Outcome {
+        let version = last_version(append);
+        let begun = Instant::now();
+        loop {
+            let read = self.follower.read_on().await;
+            match taken.wait.answer.try_recv() {
+                Ok(Verdict::Own(position)) => return Ok(Appended { position, version }),
+                Ok(Verdict::Others) => return Err(self.lost_to_others(append).await),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => {}
+            }
+            // Numbered and not told: it was there before this append began to wait.
+            if read.is_ok()
+                && self.follower.commit() >= taken.commit
+                && self.was_there(append, taken.wait.since).await
+            {
+                return Err(self.lost_to_others(append).await);
+            }
+            if begun.elapsed() >= NUMBERING_MAX {
+                let cause = "it was written, and cannot be read back";
+                return Err(AppendError::Indeterminate(cause.into()));
+            }
+            tokio::time::sleep(NUMBERING_PAUSE).await;
+        }
+    }
+
+    /// Was what is in the append's place numbered at `since` already?
+    async fn was_there(&self, append: &Append, since: u64) -> bool {
+        let before = Version(last_version(append).0.saturating_sub(1));
+        let there = self.wire.read_stream(append.stream().as_str(), before, 1).await;
+        there.is_ok_and(|there| there.first().is_some_and(|last| last.commit <= since))
+    }
+
+    /// The conflict of an append whose place others have taken.
+    async fn lost_to_others(&self, append: &Append) -> AppendError {
+        let tail = self.wire.tail(append.stream().as_str()).await;
+        conflict(append, tail.unwrap_or_else(|_| last_version(append)))
+    }
+}
+
+fn set(outcomes: &mut [Option<Outcome>], place: usize, outcome: Outcome) {
+    if let Some(slot) = outcomes.get_mut(place) {
+        *slot = Some(outcome);
+    }
+}
+
+fn note<'a>(failed: &mut Failed<'a>, append: Option<&'a Append>, outcome: &Outcome) {
+    if let (Some(append), Err(_)) = (append, outcome) {
+        failed.note(append);
+    }
+}
+
+fn last_version(append: &Append) -> Version {
+    let count = u64::try_from(append.events().len()).unwrap_or(u64::MAX);
+    Version(append.expected().version().0.saturating_add(count))
+}
+
+fn conflict(append: &Append, actual: Version) -> AppendError {
+    let (stream, expected) = (append.stream().clone(), append.expected());
+    AppendError::Conflict { stream, expected, actual }
+}

@@ -1,0 +1,330 @@
+//! Follows the cluster's log and numbers it: the ledger's events have positions without gaps, the
+//! cluster's have gaps. The order is the same for everybody, and so is the numbering.
+//!
+//! Who appends waits here until its events are numbered, and learns whether they are its own: the
+//! server takes an append whose event ids are there already for a repeat and says that it is
+//! written, even if what was written is something else.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{oneshot, watch};
+
+use super::places::{Place, Places};
+use super::wire::{Failure, Found, Wire};
+use crate::envelope::{NewEvent, Position, StreamName, Version};
+use crate::store::{Append, BoxError, ReadError};
+
+/// How many events are read at once.
+const PAGE_EVENTS: usize = 512;
+
+/// What became of an append that the server took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Its events are in the log; the last of them is here.
+    Own(Position),
+    /// Other events are in their place, or they had been there before.
+    Others,
+}
+
+/// The numbered log.
+#[derive(Debug)]
+pub(super) struct Follower {
+    wire: Arc<Wire>,
+    numbered: Mutex<Numbered>,
+    head: watch::Sender<Position>,
+    /// Why the log cannot be followed any more.
+    broken: watch::Sender<Option<Broken>>,
+    /// Held by whoever reads on.
+    turn: tokio::sync::Mutex<()>,
+    /// How many rounds of reading have begun, and the last of them that came to its end.
+    begun: AtomicU64,
+    done: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Numbered {
+    places: Places,
+    waiting: BTreeMap<StreamName, Vec<Waiter>>,
+    next_waiter: u64,
+}
+
+/// What the log said that cannot be.
+#[derive(Debug, Clone)]
+struct Broken {
+    position: Position,
+    cause: String,
+}
+
+impl From<Broken> for ReadError {
+    fn from(Broken { position, cause }: Broken) -> Self {
+        Self::Damaged { position, cause }
+    }
+}
+
+/// An append under way.
+#[derive(Debug)]
+struct Waiter {
+    id: u64,
+    first: Version,
+    events: Vec<NewEvent>,
+    /// Is everything seen so far its own?
+    own: bool,
+    answer: oneshot::Sender<Verdict>,
+}
+
+/// The wait of one append for its events to be numbered.
+#[derive(Debug)]
+pub(super) struct Wait {
+    follower: Arc<Follower>,
+    stream: StreamName,
+    id: u64,
+    pub(super) answer: oneshot::Receiver<Verdict>,
+    /// Up to where the log was numbered when the wait began.
+    pub(super) since: u64,
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        let mut numbered = self.follower.numbered();
+        if let Some(waiters) = numbered.waiting.get_mut(&self.stream) {
+            waiters.retain(|waiter| waiter.id != self.id);
+            if waiters.is_empty() {
+                numbered.waiting.remove(&self.stream);
+            }
+        }
+    }
+}
+
+impl Follower {
+    /// Goes on from what is numbered already.
+    pub(super) fn new(wire: Arc<Wire>, places: Places) -> Self {
+        let head = watch::Sender::new(places.head());
+        let waiting = BTreeMap::new();
+        let numbered = Mutex::new(Numbered { places, waiting, next_waiter: 0 });
+        let (broken, turn) = (watch::Sender::new(None), tokio::sync::Mutex::default());
+        let (begun, done) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { wire, numbered, head, broken, turn, begun, done }
+    }
+
+    /// Numbers what the log holds now. Many who ask at once are served by two rounds of reading.
+    pub(super) async fn read_on(&self) -> Result<(), ReadError> {
+        let asked = self.begun.load(Ordering::SeqCst);
+        let _turn = self.turn.lock().await;
+        // A round that began after this call saw everything that this call is about.
+        if self.done.load(Ordering::SeqCst) > asked {
+            return Ok(());
+        }
+        let round = self.begun.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        loop {
+            let last = self.check()?.last();
+            let limit = PAGE_EVENTS.saturating_add(1);
+            let page = self.wire.read_log(last.map(|last| last.commit), limit).await;
+            let page = page.map_err(unavailable)?;
+            let read = page.len();
+            self.take(page, last)?;
+            if read < limit {
+                self.done.store(round, Ordering::SeqCst);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Forgets what was numbered if the log does not hold the last event of it: then it is another
+    /// log, or the file was damaged. Only before anybody relies on it.
+    pub(super) async fn reconsider(&self) -> Result<(), ReadError> {
+        let Some(last) = self.check()?.last() else { return Ok(()) };
+        let found = self.wire.read_log(Some(last.commit), 1).await.map_err(unavailable)?;
+        if found.first().is_some_and(|found| place_of(found) == last) {
+            return Ok(());
+        }
+        tracing::warn!("the positions of another log, or damaged ones: numbered anew");
+        let cut = self.numbered().places.cut(Position::START);
+        cut.map_err(|error| ReadError::Unavailable(error.into()))?;
+        self.head.send_replace(Position::START);
+        Ok(())
+    }
+
+    /// Begins to wait for the events of an append, before it is sent.
+    pub(super) fn wait_for(self: &Arc<Self>, append: &Append) -> Wait {
+        let (answer, verdict) = oneshot::channel();
+        let mut numbered = self.numbered();
+        let id = numbered.next_waiter;
+        numbered.next_waiter = id.wrapping_add(1);
+        let first = append.expected().version().next();
+        let events = append.events().to_vec();
+        let waiter = Waiter { id, first, events, own: true, answer };
+        numbered.waiting.entry(append.stream().clone()).or_default().push(waiter);
+        let since = numbered.places.last().map_or(0, |last| last.commit);
+        drop(numbered);
+        let (follower, stream) = (Arc::clone(self), append.stream().clone());
+        Wait { follower, stream, id, answer: verdict, since }
+    }
+
+    /// The last position.
+    pub(super) fn head(&self) -> Position {
+        *self.head.borrow()
+    }
+
+    /// Up to where the log is numbered.
+    pub(super) fn commit(&self) -> u64 {
+        self.numbered().places.last().map_or(0, |last| last.commit)
+    }
+
+    /// Waits until the log is numbered past `after`.
+    pub(super) async fn wait_past(&self, after: Position) -> Result<Position, ReadError> {
+        let mut head = self.head.subscribe();
+        let mut broken = self.broken.subscribe();
+        tokio::select! {
+            reached = head.wait_for(|head| *head > after) => {
+                reached.map(|head| *head).map_err(|stopped| ReadError::Unavailable(stopped.into()))
+            }
+            broken = broken.wait_for(Option::is_some) => match broken.ok().and_then(|it| it.clone()) {
+                Some(broken) => Err(broken.into()),
+                None => Err(ReadError::Unavailable("the store is closed".into())),
+            }
+        }
+    }
+
+    /// Why the log cannot be followed any more, if that is so.
+    pub(super) fn failure(&self) -> Option<ReadError> {
+        self.broken.borrow().clone().map(ReadError::from)
+    }
+
+    /// Where a position is in the cluster's log.
+    pub(super) fn place(&self, position: Position) -> Result<Option<Place>, ReadError> {
+        self.check()?.get(position)
+    }
+
+    /// The position of what was committed at `commit`.
+    pub(super) fn position(&self, commit: u64) -> Result<Option<Position>, ReadError> {
+        self.check()?.find(commit)
+    }
+
+    fn numbered(&self) -> MutexGuard<'_, Numbered> {
+        self.numbered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The places, unless the log is broken.
+    fn check(&self) -> Result<Checked<'_>, ReadError> {
+        match self.failure() {
+            Some(broken) => Err(broken),
+            None => Ok(Checked(self.numbered())),
+        }
+    }
+
+    fn break_off(&self, position: Position, cause: String) -> ReadError {
+        tracing::error!(%position, cause, "the log cannot be followed any more");
+        let broken = Broken { position, cause };
+        self.broken.send_replace(Some(broken.clone()));
+        broken.into()
+    }
+
+    /// Numbers a page, whose first event is the last that is numbered already.
+    fn take(&self, page: Vec<Found>, last: Option<Place>) -> Result<(), ReadError> {
+        let mut numbered = self.numbered();
+        let mut events = page.into_iter();
+        let again = events.next();
+        if last.is_some() && again.is_none() {
+            let cause = "the node that answers has not got what was read before";
+            return Err(ReadError::Unavailable(cause.into()));
+        }
+        if let (Some(last), Some(again)) = (last, &again)
+            && place_of(again) != last
+        {
+            let cause = "the cluster no longer holds the event that was read there: its log was \
+                         truncated, or it is another cluster";
+            return Err(self.break_off(numbered.places.head(), cause.to_owned()));
+        }
+        let again = again.filter(|_| last.is_none());
+        let events: Vec<_> = again.into_iter().chain(events).collect();
+        let mut before = last.map_or(0, |last| last.commit);
+        for found in &events {
+            if found.commit <= before {
+                let cause = format!("two events are at commit position {}", found.commit);
+                return Err(self.break_off(numbered.places.head(), cause));
+            }
+            before = found.commit;
+        }
+        let mut position = numbered.places.head();
+        let places: Vec<_> = events.iter().map(place_of).collect();
+        let kept = numbered.places.extend(&places);
+        kept.map_err(|error| ReadError::Unavailable(error.into()))?;
+        for found in events {
+            position = position.next();
+            numbered.tell(&found, position);
+        }
+        // Under the lock: the head never goes back.
+        self.head.send_replace(position);
+        Ok(())
+    }
+}
+
+/// The places of a log that is not broken.
+struct Checked<'a>(MutexGuard<'a, Numbered>);
+
+impl Checked<'_> {
+    fn last(&self) -> Option<Place> {
+        self.0.places.last()
+    }
+
+    fn get(&self, position: Position) -> Result<Option<Place>, ReadError> {
+        self.0.places.get(position).map_err(|error| ReadError::Unavailable(error.into()))
+    }
+
+    fn find(&self, commit: u64) -> Result<Option<Position>, ReadError> {
+        self.0.places.find(commit).map_err(|error| ReadError::Unavailable(error.into()))
+    }
+}
+
+impl Numbered {
+    /// Tells whoever waits for this event. Of several who wait for the same one, one gets it.
+    fn tell(&mut self, found: &Found, position: Position) {
+        let Ok(stream) = StreamName::new(found.stream.as_str()) else { return };
+        let Some(waiters) = self.waiting.remove(&stream) else { return };
+        let mut taken = false;
+        let mut still = Vec::with_capacity(waiters.len());
+        for mut waiter in waiters {
+            let Some(index) = found.version.0.checked_sub(waiter.first.0) else {
+                still.push(waiter);
+                continue;
+            };
+            let event = usize::try_from(index).ok().and_then(|index| waiter.events.get(index));
+            waiter.own &= event.is_some_and(|event| is_same(event, found));
+            let last = index.saturating_add(1) >= u64::try_from(waiter.events.len()).unwrap_or(0);
+            if !last {
+                still.push(waiter);
+                continue;
+            }
+            let own = waiter.own && !taken;
+            taken |= own;
+            // Nobody may be there to hear it.
+            let _heard =
+                waiter.answer.send(if own { Verdict::Own(position) } else { Verdict::Others });
+        }
+        if !still.is_empty() {
+            self.waiting.insert(stream, still);
+        }
+    }
+}
+
+fn is_same(event: &NewEvent, found: &Found) -> bool {
+    event.id == found.id
+        && event.kind == found.kind
+        && event.data == found.data
+        && event.metadata == found.metadata
+}
+
+pub(super) const fn place_of(found: &Found) -> Place {
+    Place { commit: found.commit, id: found.id }
+}
+
+/// A read that failed changed nothing.
+pub(super) fn unavailable(failure: Failure) -> ReadError {
+    let cause: BoxError = match failure {
+        Failure::NotDone(cause) | Failure::Unknown(cause) => cause,
+        failure @ (Failure::Conflict(_) | Failure::WrongLeader) => failure.into(),
+    };
+    ReadError::Unavailable(cause)
+}

@@ -1,0 +1,327 @@
+//! The client of the cluster, and the only file that names the `eventstore` dependency: what is
+//! known to go wrong inside it ends here.
+//!
+//! A client whose first connection failed stays dead, and one whose node died stays on it: it is
+//! thrown away and made anew. A call may hang, or panic on an answer that it did not foresee: each
+//! runs in a task of its own, which can be given up. A subscription that ends spins for ever: the
+//! log is read in pages.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ::eventstore::{
+    AppendToStreamOptions, Client, ClientSettings, CurrentRevision, Error, EventData, Position,
+    ReadAllOptions, ReadStream, ReadStreamOptions, RecordedEvent, StreamPosition, StreamState,
+    SubscriptionFilter,
+};
+use serde_json::value::RawValue;
+
+use crate::envelope::{NewEvent, Version};
+use crate::ids::EventId;
+use crate::store::{BoxError, Expected};
+
+/// How long a call may take before it is given up: longer than the client's own deadline, 10 s.
+const CALL_MAX: Duration = Duration::from_secs(15);
+
+/// The largest revision that the server knows.
+const REVISION_MAX: u64 = i64::MAX.unsigned_abs();
+
+/// Everything but the server's own streams, and what gateways tell each other beside the log.
+const OURS: &str = r"^(?!\$|payledger-)";
+
+/// An event as the cluster gives it.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// Its place in the order of all events, in which there are gaps.
+    pub(super) commit: u64,
+    pub(super) stream: String,
+    pub(super) version: Version,
+    pub(super) id: EventId,
+    pub(super) kind: String,
+    pub(super) data: Vec<u8>,
+    pub(super) metadata: Vec<u8>,
+}
+
+/// Why a call had no answer, by what the caller can know.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The stream holds another number of events.
+    #[error("the stream holds {0} events")]
+    Conflict(Version),
+    /// Another node leads. Nothing was written, and the client turns to that one.
+    #[error("another node of the cluster leads")]
+    WrongLeader,
+    /// Nothing was written.
+    #[error("the cluster did not take the call")]
+    NotDone(#[source] BoxError),
+    /// The answer was lost.
+    #[error("the cluster's answer was lost")]
+    Unknown(#[source] BoxError),
+}
+
+/// A connection string that says nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("not a connection string such as esdb://user:password@host:2113?tls=true: {0}")]
+pub struct ConnectionStringError(String);
+
+/// Calls the cluster.
+pub(super) struct Wire {
+    settings: ClientSettings,
+    live: Mutex<Live>,
+}
+
+#[derive(Default)]
+struct Live {
+    client: Option<Client>,
+    /// How many clients were made: who fails throws away the one it used, and no later one.
+    built: u64,
+}
+
+/// Its settings may hold a password.
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").finish_non_exhaustive()
+    }
+}
+
+/// Where a call failed: before it was sent, or after.
+enum Stage {
+    NotSent(Error),
+    Sent(Error),
+}
+
+impl Wire {
+    /// Reads the connection string. Connects at the first call.
+    pub(super) fn new(connection: &str) -> Result<Self, ConnectionStringError> {
+        let settings = connection
+            .parse::<ClientSettings>()
+            // What the library says may repeat the password.
+            .map_err(|_| ConnectionStringError(without_credentials(connection)))?;
+        Ok(Self { settings, live: Mutex::default() })
+    }
+
+    /// Adds events to a stream; answers where the last of them was committed, as the server says.
+    pub(super) async fn append(
+        &self,
+        stream: &str,
+        expected: Expected,
+        events: &[NewEvent],
+    ) -> Result<u64, Failure> {
+        let state = match expected.version().0.checked_sub(1) {
+            None => StreamState::NoStream,
+            // What the server cannot say, no stream can hold.
+            Some(revision) if revision > REVISION_MAX => {
+                return Err(Failure::Conflict(self.tail(stream).await?));
+            }
+            Some(revision) => StreamState::StreamRevision(revision),
+        };
+        let options = AppendToStreamOptions::default().stream_state(state);
+        let events = events.iter().map(event_data).collect::<Vec<_>>();
+        let stream = stream.to_owned();
+        let written =
+            self.call(move |client| async move {
+                client.append_to_stream(stream, &options, events).await
+            })
+            .await?;
+        Ok(written.position.commit)
+    }
+
+    /// The events of a stream above `after`, at most `limit`.
+    pub(super) async fn read_stream(
+        &self,
+        stream: &str,
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<Found>, Failure> {
+        if after.0 > REVISION_MAX || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let from = StreamPosition::Position(after.0);
+        let options = ReadStreamOptions::default().forwards().position(from).max_count(limit);
+        self.stream_page(stream, options).await
+    }
+
+    /// How many events a stream holds.
+    pub(super) async fn tail(&self, stream: &str) -> Result<Version, Failure> {
+        Ok(self.last(stream).await?.map_or(Version::EMPTY, |last| last.version))
+    }
+
+    /// The last event of a stream.
+    pub(super) async fn last(&self, stream: &str) -> Result<Option<Found>, Failure> {
+        let options =
+            ReadStreamOptions::default().position(StreamPosition::End).backwards().max_count(1);
+        Ok(self.stream_page(stream, options).await?.pop())
+    }
+
+    async fn stream_page(
+        &self,
+        stream: &str,
+        options: ReadStreamOptions,
+    ) -> Result<Vec<Found>, Failure> {
+        let stream = stream.to_owned();
+        let read = move |client: Client| async move {
+            match client.read_stream(stream, &options).await {
+                Ok(events) => absent_is_empty(collect(events).await),
+                Err(error) => absent_is_empty(Err(error)),
+            }
+        };
+        found(self.call(read).await?)
+    }
+
+    /// The ledger's events in the order of the whole log, from the one at `from` on, that one
+    /// included; from the first one if none is given.
+    pub(super) async fn read_log(
+        &self,
+        from: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Found>, Failure> {
+        let from = from.map_or(StreamPosition::Start, |commit| {
+            StreamPosition::Position(Position { commit, prepare: commit })
+        });
+        let filter = SubscriptionFilter::on_stream_name().regex(OURS);
+        let options =
+            ReadAllOptions::default().forwards().position(from).filter(filter).max_count(limit);
+        let read = |client: Client| async move { collect(client.read_all(&options).await?).await };
+        found(self.call(read).await?)
+    }
+
+    /// Makes one call, in a task that can be given up. A client that failed is thrown away.
+    async fn call<T, F, W>(&self, work: F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: FnOnce(Client) -> W + Send + 'static,
+        W: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let (client, built) = self.client()?;
+        let mut task = tokio::spawn(async move {
+            // Costs nothing once connected, and tells before anything is sent that it is not.
+            client.server_info().await.map_err(Stage::NotSent)?;
+            work(client).await.map_err(Stage::Sent)
+        });
+        let failure = match tokio::time::timeout(CALL_MAX, &mut task).await {
+            Ok(Ok(Ok(answer))) => return Ok(answer),
+            Ok(Ok(Err(Stage::NotSent(error)))) => Failure::NotDone(error.into()),
+            Ok(Ok(Err(Stage::Sent(error)))) => failure_of(error),
+            Ok(Err(fault)) => Failure::Unknown(fault.into()),
+            Err(elapsed) => {
+                task.abort();
+                Failure::Unknown(elapsed.into())
+            }
+        };
+        match failure {
+            Failure::Conflict(_) | Failure::WrongLeader => {}
+            Failure::NotDone(_) | Failure::Unknown(_) => self.retire(built),
+        }
+        Err(failure)
+    }
+
+    fn client(&self) -> Result<(Client, u64), Failure> {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &live.client {
+            return Ok((client.clone(), live.built));
+        }
+        let client = Client::new(self.settings.clone())
+            .map_err(|error| Failure::NotDone(error.to_string().into()))?;
+        live.built = live.built.wrapping_add(1);
+        live.client = Some(client.clone());
+        Ok((client, live.built))
+    }
+
+    fn retire(&self, built: u64) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if live.built == built {
+            live.client = None;
+        }
+    }
+}
+
+fn failure_of(error: Error) -> Failure {
+    match error {
+        Error::WrongExpectedVersion { current: CurrentRevision::Current(revision), .. } => {
+            Failure::Conflict(Version(revision).next())
+        }
+        Error::WrongExpectedVersion { current: CurrentRevision::NoStream, .. } => {
+            Failure::Conflict(Version::EMPTY)
+        }
+        Error::NotLeaderException(_) => Failure::WrongLeader,
+        error @ (Error::AccessDenied
+        | Error::UnsupportedFeature
+        | Error::ResourceDeleted
+        | Error::ResourceNotFound
+        | Error::GrpcConnectionError(_)
+        | Error::InitializationError(_)) => Failure::NotDone(error.into()),
+        // A request that breaks the protocol or a bound is not looked at further.
+        Error::Grpc { code, message } if i32::from(code) == INVALID_ARGUMENT => {
+            Failure::NotDone(message.into())
+        }
+        // Aborted, past its deadline, or cut off: it may have been written all the same.
+        error @ (Error::ServerError(_)
+        | Error::ConnectionClosed
+        | Error::DeadlineExceeded
+        | Error::Grpc { .. }
+        | Error::InternalParsingError(_)
+        | Error::InternalClientError
+        | Error::IllegalStateError(_)
+        | Error::ResourceAlreadyExists) => Failure::Unknown(error.into()),
+    }
+}
+
+/// The code of `google.rpc.Code`, since the library's own type is of another tonic.
+const INVALID_ARGUMENT: i32 = 3;
+
+async fn collect(mut events: ReadStream) -> Result<Vec<RecordedEvent>, Error> {
+    let mut page = Vec::new();
+    while let Some(event) = events.next().await? {
+        page.extend(event.event);
+    }
+    Ok(page)
+}
+
+fn absent_is_empty(page: Result<Vec<RecordedEvent>, Error>) -> Result<Vec<RecordedEvent>, Error> {
+    match page {
+        Err(Error::ResourceNotFound) => Ok(Vec::new()),
+        page => page,
+    }
+}
+
+fn found(page: Vec<RecordedEvent>) -> Result<Vec<Found>, Failure> {
+    page.into_iter().map(one_found).collect()
+}
+
+fn one_found(event: RecordedEvent) -> Result<Found, Failure> {
+    let commit = event.position.commit;
+    if commit > REVISION_MAX {
+        let cause = "the server does not say where in the log the events of a stream are: \
+                     EventStoreDB 22.10 or later, or KurrentDB, is needed";
+        return Err(Failure::NotDone(cause.into()));
+    }
+    Ok(Found {
+        commit,
+        stream: event.stream_id().to_owned(),
+        version: Version(event.revision).next(),
+        id: EventId::from_uuid(event.id),
+        kind: event.event_type,
+        data: event.data.into(),
+        metadata: event.custom_metadata.into(),
+    })
+}
+
+/// The bytes as they are; marked as JSON if they are, so that the server's own tools show them.
+fn event_data(event: &NewEvent) -> EventData {
+    let json = serde_json::from_slice::<&RawValue>(&event.data)
+        .ok()
+        .filter(|raw| raw.get().len() == event.data.len())
+        .and_then(|raw| EventData::json(&event.kind, &raw).ok());
+    let data = json.unwrap_or_else(|| EventData::binary(&event.kind, event.data.clone().into()));
+    data.id(event.id.uuid()).metadata(event.metadata.clone().into())
+}
+
+/// The connection string as it may be shown.
+pub(super) fn without_credentials(connection: &str) -> String {
+    match (connection.split_once("://"), connection.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, hosts))) => format!("{scheme}://{hosts}"),
+        _ => connection.to_owned(),
+    }
+}

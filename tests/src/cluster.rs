@@ -1,0 +1,189 @@
+//! A node of a cluster that keeps its events in memory and speaks the protocol of EventStoreDB over
+//! a real connection. It does what the real server does and clients have to bear: commit positions
+//! with gaps, events of its own among the others, appends that are taken for repeats by their ids;
+//! and on demand it fails.
+
+mod appends;
+mod faults;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use gateway::esdb;
+use gateway::esdb::reads::{Reads, Responses};
+use gateway::esdb::scale::Scale;
+use gateway::server::Shutdown;
+use ledger::store::memory::Memory;
+use proto::event_store::client::streams::streams_server::{Streams, StreamsServer};
+use proto::event_store::client::streams::{
+    AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq,
+    TombstoneReq, TombstoneResp,
+};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_stream::StreamExt as _;
+use tonic::service::RoutesBuilder;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status, Streaming};
+
+use appends::Appending;
+pub use faults::{Fault, Faults};
+
+/// How commit positions stand: with gaps, as a real log has them.
+const SCALE: Scale = Scale { step: 137, shift: 4096 };
+
+/// The largest message that is taken: an append may bring a thousand events, one by one.
+const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// A running node.
+#[derive(Debug)]
+pub struct Node {
+    address: SocketAddr,
+    log: Arc<Memory>,
+    faults: Faults,
+    shutdown: Shutdown,
+    running: JoinHandle<()>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.shutdown.ask();
+        self.running.abort();
+    }
+}
+
+impl Node {
+    /// A node on a free port, whose log is empty.
+    pub async fn start() -> Self {
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::default())
+    }
+
+    /// A node that listens where it is told and has this log.
+    pub fn start_on(listener: TcpListener, log: Arc<Memory>) -> Self {
+        let address = listener.local_addr().unwrap();
+        let (faults, shutdown) = (Faults::default(), Shutdown::default());
+        let reads = Reads::new(log.clone(), SCALE, shutdown.clone());
+        let appending = Appending::new(log.clone());
+        let turn = Arc::new(Mutex::new(appending));
+        let streams = StreamsServer::new(Writable { reads, turn, faults: faults.clone(), address });
+        let streams = streams
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let mut routes = RoutesBuilder::default();
+        routes.add_service(streams);
+        esdb::add_directory(&mut routes, address);
+        let routes = routes.routes();
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let stop = shutdown.clone();
+        let running = tokio::spawn(async move {
+            let server = Server::builder().add_routes(routes);
+            let asked = async move { stop.asked().await };
+            server.serve_with_incoming_shutdown(incoming, asked).await.unwrap();
+        });
+        Self { address, log, faults, shutdown, running }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How a client is told to connect: at once, and with a short patience.
+    pub fn connection(&self) -> String {
+        connection(self.address)
+    }
+
+    /// What its log holds, events of its own among it.
+    pub const fn log(&self) -> &Arc<Memory> {
+        &self.log
+    }
+
+    /// What is to go wrong.
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Ends it at once, with every connection; its log stays.
+    pub async fn kill(mut self) -> Arc<Memory> {
+        self.running.abort();
+        // It was told to end.
+        let _ended = (&mut self.running).await;
+        self.log.clone()
+    }
+}
+
+/// How a client is told to connect to a node that listens there.
+pub fn connection(address: SocketAddr) -> String {
+    format!(
+        "esdb://{address}?tls=false&discoveryInterval=1&gossipTimeout=2000&defaultDeadline=2000"
+    )
+}
+
+/// Reads as the gateway does, and takes appends, one after another.
+#[derive(Debug)]
+struct Writable {
+    reads: Reads,
+    turn: Arc<Mutex<Appending>>,
+    faults: Faults,
+    address: SocketAddr,
+}
+
+type Answers = tokio_stream::wrappers::ReceiverStream<Result<BatchAppendResp, Status>>;
+
+#[tonic::async_trait]
+impl Streams for Writable {
+    type ReadStream = std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Read> + Send>>;
+    type BatchAppendStream = Answers;
+
+    async fn read(&self, request: Request<ReadReq>) -> Result<Response<Self::ReadStream>, Status> {
+        let answers: Responses = self.reads.read(request.into_inner())?;
+        match self.faults.next_read() {
+            None => Ok(Response::new(Box::pin(answers))),
+            Some(Fault::Ends { after }) => Ok(Response::new(Box::pin(answers.take(after)))),
+            Some(Fault::Hangs) => std::future::pending().await,
+            Some(fault) => Err(fault.status(self.address)),
+        }
+    }
+
+    async fn append(
+        &self,
+        request: Request<Streaming<AppendReq>>,
+    ) -> Result<Response<AppendResp>, Status> {
+        let asked = appends::Asked::receive(request.into_inner()).await?;
+        let fault = self.faults.next_append(&asked.kinds());
+        if let Some(Fault::WrongLeader | Fault::RequestLost) = fault {
+            return Err(fault.unwrap_or(Fault::RequestLost).status(self.address));
+        }
+        if matches!(fault, Some(Fault::Slow)) {
+            self.faults.pass_the_gate().await;
+        }
+        // Committed in a task of its own: a caller who gives up does not undo it.
+        let turn = Arc::clone(&self.turn);
+        let commit = tokio::spawn(async move { turn.lock().await.append(asked).await });
+        let answer = commit.await.map_err(|fault| Status::internal(fault.to_string()))??;
+        match fault {
+            Some(Fault::Hangs) => std::future::pending().await,
+            Some(Fault::AnswerLost) => Err(Fault::AnswerLost.status(self.address)),
+            Some(_) | None => Ok(Response::new(answer)),
+        }
+    }
+
+    async fn delete(&self, _: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
+        Err(Status::unimplemented("streams are never deleted"))
+    }
+
+    async fn tombstone(&self, _: Request<TombstoneReq>) -> Result<Response<TombstoneResp>, Status> {
+        Err(Status::unimplemented("streams are never deleted"))
+    }
+
+    async fn batch_append(
+        &self,
+        _: Request<Streaming<BatchAppendReq>>,
+    ) -> Result<Response<Answers>, Status> {
+        Err(Status::unimplemented("the adapter does not use it"))
+    }
+}
+
+type Read = Result<proto::event_store::client::streams::ReadResp, Status>;

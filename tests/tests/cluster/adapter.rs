@@ -1,0 +1,201 @@
+//! The adapter on a cluster that loses answers, changes its leader, is slow, or is not there yet.
+
+use std::sync::Arc;
+
+use ledger::envelope::{Position, Version};
+use ledger::store::memory::Memory;
+use ledger::store::{AppendError, EventStore, ReadError};
+use tests::cluster::{Fault, Node, connection};
+use tokio::net::TcpListener;
+
+use crate::kit::{open, saying, store_on};
+
+#[tokio::test]
+async fn an_answer_that_is_lost_leaves_the_outcome_unknown_and_the_stream_tells() {
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    for (fault, written) in
+        [(Fault::AnswerLost, true), (Fault::RequestLost, false), (Fault::Hangs, true)]
+    {
+        let stream = format!("{fault:?}");
+        node.faults().plan(fault);
+        let outcome = store.cluster.append(saying(&stream, 0, "once")).await;
+        assert!(matches!(outcome, Err(AppendError::Indeterminate(_))), "{fault:?}: {outcome:?}");
+        let name = saying(&stream, 0, "").stream().clone();
+        let there = store.cluster.read_stream(&name, Version::EMPTY, 9).await.unwrap();
+        assert_eq!(there.len(), usize::from(written), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_append_follows_the_leader() {
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    for _ in 0..3 {
+        node.faults().plan(Fault::WrongLeader);
+    }
+    let appended = store.cluster.append(saying("a", 0, "once")).await.unwrap();
+    assert_eq!((appended.position, appended.version), (Position(1), Version(1)));
+}
+
+#[tokio::test]
+async fn a_slow_commit_is_waited_for() {
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    node.faults().plan(Fault::Slow);
+    let cluster = Arc::clone(&store.cluster);
+    let slow = tokio::spawn(async move { cluster.append(saying("a", 0, "slow")).await });
+    node.faults().waits_at_gate(1).await;
+    let other = store.cluster.append(saying("b", 0, "quick")).await.unwrap();
+    assert!(!slow.is_finished());
+    node.faults().open_gate();
+    let slow = slow.await.unwrap().unwrap();
+    assert_eq!((other.position, slow.position), (Position(1), Position(2)));
+}
+
+#[tokio::test]
+async fn a_cluster_that_refuses_the_first_connections_is_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().to_owned();
+    let opening = tokio::spawn(async move {
+        ledger::store::eventstore::Cluster::open(&connection(address), &folder).await
+    });
+    // The first attempt has made its file, and found nobody.
+    while !directory.path().join("positions").exists() {
+        tokio::task::yield_now().await;
+    }
+    let node = Node::start_on(TcpListener::bind(address).await.unwrap(), Arc::default());
+    let cluster = opening.await.unwrap().unwrap();
+    cluster.append(saying("a", 0, "once")).await.unwrap();
+    drop(node);
+}
+
+#[tokio::test]
+async fn reads_that_end_early_or_fail_lose_nothing() {
+    let node = Node::start().await;
+    let (one, other) = (store_on(&node).await, store_on(&node).await);
+    for version in 0..50 {
+        one.cluster.append(saying("a", version, "once")).await.unwrap();
+        if version % 5 == 0 {
+            node.faults().plan_read(Fault::Ends { after: 1 });
+            node.faults().plan_read(Fault::RequestLost);
+        }
+    }
+    other.cluster.wait_past(Position(49)).await.unwrap();
+    let events = read_through(&*other.cluster).await;
+    assert!(events.iter().map(|event| event.position.0).eq(1..=50));
+    assert_eq!(events, read_through(&*one.cluster).await);
+}
+
+/// Reads everything, again where a read failed or ended early.
+async fn read_through(store: &dyn EventStore) -> Vec<ledger::envelope::RecordedEvent> {
+    let mut events = Vec::new();
+    while events.len() < 50 {
+        let after = Position(events.len().try_into().unwrap());
+        events.extend(store.read_all(after, 100).await.unwrap_or_default());
+    }
+    events
+}
+
+#[tokio::test]
+async fn a_node_that_dies_is_found_again_where_it_comes_back() {
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    store.cluster.append(saying("a", 0, "before")).await.unwrap();
+    let address = node.address();
+    let log = node.kill().await;
+    let down = store.cluster.append(saying("a", 1, "meanwhile")).await;
+    assert!(matches!(down, Err(AppendError::Indeterminate(_) | AppendError::Unavailable(_))));
+    assert!(matches!(store.cluster.head().await, Err(ReadError::Unavailable(_))));
+    let _node = Node::start_on(TcpListener::bind(address).await.unwrap(), log);
+    let appended = loop {
+        match store.cluster.append(saying("a", 1, "after")).await {
+            Ok(appended) => break appended,
+            Err(AppendError::Conflict { .. }) => panic!("nobody else writes"),
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(appended.position, Position(2));
+}
+
+#[tokio::test]
+async fn an_append_that_the_server_takes_for_a_repeat_conflicts_unless_it_says_the_same() {
+    let node = Node::start().await;
+    let (one, other) = (store_on(&node).await, store_on(&node).await);
+    one.cluster.append(saying("a", 0, "mine")).await.unwrap();
+    // The server answers each of these that it is written, since the id is there.
+    for store in [&one, &other] {
+        for says in ["yours", "mine"] {
+            match store.cluster.append(saying("a", 0, says)).await {
+                Err(AppendError::Conflict { actual, .. }) => assert_eq!(actual, Version(1)),
+                // Whoever did not know of it yet may take the same words for its own.
+                Ok(appended) => assert_eq!((says, appended.position), ("mine", Position(1))),
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    }
+    let name = saying("a", 0, "").stream().clone();
+    let there = other.cluster.read_stream(&name, Version::EMPTY, 9).await.unwrap();
+    assert_eq!(there.len(), 1);
+    assert_eq!(there[0].data, br#"{"says":"mine"}"#);
+}
+
+#[tokio::test]
+async fn what_builds_on_an_append_that_others_took_over_is_not_written() {
+    let node = Node::start().await;
+    let (one, other) = (store_on(&node).await, store_on(&node).await);
+    one.cluster.append(saying("a", 0, "mine")).await.unwrap();
+    let many = vec![saying("a", 0, "yours"), saying("a", 1, "built on it")];
+    for outcome in other.cluster.append_many(many).await {
+        assert!(matches!(outcome, Err(AppendError::Conflict { .. })), "{outcome:?}");
+    }
+    assert_eq!(other.cluster.head().await.unwrap(), Position(1));
+}
+
+#[tokio::test]
+async fn positions_are_kept_and_counted_anew_where_they_do_not_fit() {
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    for version in 0..7 {
+        store.cluster.append(saying("a", version, "once")).await.unwrap();
+    }
+    let witness = store.cluster.witness(Position(5)).unwrap();
+    let (directory, cluster) = (store.directory, store.cluster);
+    drop(cluster);
+    let again = reopened(&node, &directory).await;
+    again.confirm(Position(5), &witness).unwrap();
+    assert_eq!(again.head().await.unwrap(), Position(7));
+    drop(again);
+    // Another cluster: the positions are counted along its log, and the witness does not fit.
+    let elsewhere = Node::start().await;
+    let other = reopened(&elsewhere, &directory).await;
+    assert_eq!(other.head().await.unwrap(), Position::START);
+    assert!(other.confirm(Position(5), &witness).unwrap_err().contains("nothing"));
+}
+
+/// Opens once the store before it has let go of the directory.
+async fn reopened(
+    node: &Node,
+    directory: &tempfile::TempDir,
+) -> Arc<ledger::store::eventstore::Cluster> {
+    open(node, directory.path()).await
+}
+
+#[tokio::test]
+async fn a_log_that_changes_under_a_store_is_refused_from_then_on() {
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    store.cluster.append(saying("a", 0, "once")).await.unwrap();
+    let address = node.address();
+    node.kill().await;
+    let other: Arc<Memory> = Arc::default();
+    other.append(saying("b", 0, "another log")).await.unwrap();
+    let _node = Node::start_on(TcpListener::bind(address).await.unwrap(), other);
+    store.cluster.stopped().await;
+    let refused = store.cluster.head().await;
+    assert!(matches!(refused, Err(ReadError::Damaged { position: Position(1), .. })));
+    assert!(store.cluster.failure().is_some());
+}

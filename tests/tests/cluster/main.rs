@@ -1,0 +1,17 @@
+//! A log that a cluster keeps: the adapter under faults of the cluster, several gateways on one
+//! log, a log moved from store to store, and the official clients on the gateway's own log.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "small counts of events, in code whose panics are how it reports"
+)]
+
+mod adapter;
+mod copies;
+mod gateways;
+mod kit;
+mod official;
+mod protocol;
+mod runners;

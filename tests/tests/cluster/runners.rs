@@ -1,0 +1,134 @@
+//! The runner of several gateways: one has the lease, another takes over, and two that run all the
+//! same do no harm.
+
+use std::sync::Arc;
+
+use chrono::Duration;
+use gateway::cycles::lease::Lease;
+use ledger::clock::Clock;
+use ledger::domain::rulebook::Rulebook;
+use ledger::engine::Engine;
+use ledger::store::{EventStore, Note, Notes as _};
+use tests::cluster::{Fault, Node};
+use tests::requests::{auto_loan, instant};
+use tests::server::Town;
+use tests::views::agree;
+
+use crate::kit::{Store, store_on};
+
+const MORNING: &str = "2026-03-03T09:00:00-05:00";
+
+async fn lease_on(store: &Store, port: u16) -> (Engine, Lease) {
+    let events: Arc<dyn EventStore> = store.cluster.clone();
+    let clock = Arc::new(Clock::set_to(instant(MORNING)));
+    let engine = Engine::start(events, clock, Rulebook::built_in()).await.unwrap();
+    let lease = Lease::new(&engine, ([127, 0, 0, 1], port).into());
+    (engine, lease)
+}
+
+#[tokio::test]
+async fn one_gateway_has_the_lease_until_it_ends_by_the_clock_or_is_given_up() {
+    let node = Node::start().await;
+    let (one, other) = (store_on(&node).await, store_on(&node).await);
+    let (one_engine, one_lease) = lease_on(&one, 1).await;
+    let (other_engine, other_lease) = lease_on(&other, 2).await;
+    assert!(one_lease.turn().await.unwrap());
+    assert!(!other_lease.turn().await.unwrap());
+    let head = one.cluster.head().await.unwrap();
+    let later = |seconds| instant(MORNING) + Duration::seconds(seconds);
+    // Renewed in time, it goes on; the other waits for its end and for the skew of the clocks.
+    one_engine.clock().set(later(30)).unwrap();
+    assert!(one_lease.turn().await.unwrap());
+    for (seconds, has) in [(61, false), (90, false), (91, false), (92, true)] {
+        other_engine.clock().set(later(seconds)).unwrap();
+        assert_eq!(other_lease.turn().await.unwrap(), has, "after {seconds} s");
+    }
+    // The first one learns that it has lost it.
+    one_engine.clock().set(later(92)).unwrap();
+    assert!(!one_lease.turn().await.unwrap());
+    other_lease.give_up().await;
+    assert!(one_lease.turn().await.unwrap());
+    assert_eq!(one.cluster.head().await.unwrap(), head, "none of it is in the log");
+}
+
+#[tokio::test]
+async fn a_lease_whose_answer_is_lost_is_read_again() {
+    let node = Node::start().await;
+    let (one, other) = (store_on(&node).await, store_on(&node).await);
+    let (_, one_lease) = lease_on(&one, 1).await;
+    let (_, other_lease) = lease_on(&other, 2).await;
+    node.faults().plan_for("Note", Fault::AnswerLost);
+    assert!(!one_lease.turn().await.unwrap());
+    assert!(!other_lease.turn().await.unwrap());
+    assert!(one_lease.turn().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_note_is_written_by_whoever_read_its_last_version() {
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    let notes = &*store.cluster;
+    assert_eq!(notes.note("n").await.unwrap(), Note::default());
+    notes.write_note("n", Note::default().version, b"one").await.unwrap();
+    let one = notes.note("n").await.unwrap();
+    assert_eq!((one.version.0, one.text.as_slice()), (1, b"one".as_slice()));
+    notes.write_note("n", Note::default().version, b"two").await.unwrap_err();
+    notes.write_note("n", one.version, b"two").await.unwrap();
+    assert_eq!(notes.note("n").await.unwrap().text, b"two");
+    assert_eq!(store.cluster.head().await.unwrap().0, 0, "a note has no position");
+}
+
+async fn with_payments(town: &Town, count: u32) {
+    for number in 0..count {
+        let account = format!("a-{number}");
+        town.open(auto_loan(&account)).await.unwrap();
+        town.schedule(&account, &account, "310.00", "2026-03-03").await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_that_run_the_same_window_at_once_apply_each_payment_once() {
+    let node = Node::start().await;
+    let one = Town::on_cluster(&node.connection(), MORNING).await;
+    let other = Town::on_cluster(&node.connection(), MORNING).await;
+    with_payments(&one, 20).await;
+    node.faults().often(4, &[Fault::AnswerLost, Fault::RequestLost]);
+    let mut runs = tokio::task::JoinSet::new();
+    for gateway in [&one, &other] {
+        gateway.clock("2026-03-03T15:00:06-05:00").await;
+        let client = gateway.another_client().await;
+        runs.spawn(async move {
+            // A run that lost a race, or an answer, is run again; so does the runner.
+            loop {
+                if let Ok(run) = client.run("2026-03-03", "15:00").await {
+                    return run.summary.unwrap();
+                }
+            }
+        });
+    }
+    let runs = runs.join_all().await;
+    node.faults().heal();
+    assert_eq!(runs[0].applied_count, 20);
+    assert_eq!(runs[1].applied_count, 20);
+    let events = one.replay().await.unwrap();
+    let count = |kind: &str| events.iter().filter(|event| event.r#type == kind).count();
+    assert_eq!((count("PaymentApplied"), count("RequestRefused")), (20, 0));
+    agree(&one).await;
+    agree(&other).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_runner_of_one_gateway_takes_over_when_the_other_stops() {
+    let node = Node::start().await;
+    let one = Town::on_cluster_with_runner(&node.connection(), MORNING).await;
+    with_payments(&one, 3).await;
+    let other = Town::on_cluster_with_runner(&node.connection(), MORNING).await;
+    let _files = one.stop().await;
+    other.clock("2026-03-03T15:00:06-05:00").await;
+    other.until(async |other| sealed(other).await).await;
+    agree(&other).await;
+}
+
+async fn sealed(town: &tests::client::Client) -> bool {
+    town.replay().await.unwrap().iter().any(|event| event.r#type == "WindowSealed")
+}
