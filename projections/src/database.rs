@@ -53,8 +53,8 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     Ok(database)
 }
 
-/// How a file is written that others read. NORMAL is enough for what can be rebuilt: a power cut may
-/// take the last transactions, but always rows and checkpoint together.
+/// How a file is written that others read. NORMAL is enough for what can be rebuilt: a power cut
+/// may take the last transactions, but always rows and checkpoint together.
 const LIVE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
                     PRAGMA wal_autocheckpoint = 4000;";
 
@@ -104,8 +104,8 @@ impl From<FoldError> for BatchError {
     }
 }
 
-/// How many events a batch should have that begins after `after`, at most, where a file is filled in
-/// bulk up to `bulk`, or not at all.
+/// How many events a batch should have that begins after `after`, at most, where a file is filled
+/// in bulk up to `bulk`, or not at all.
 pub(crate) fn batch_events_max(after: Position, bulk: Option<Position>) -> usize {
     let in_bulk = bulk.is_some_and(|until| after < until);
     if in_bulk { BULK_BATCH_EVENTS_MAX } else { BATCH_EVENTS_MAX }

@@ -23,18 +23,18 @@ pub fn approve(request: &wire::ApproveOriginationRequest) -> Field<(RequestId, C
 
 /// A loss on record.
 pub fn loss_to_wire(position: Position, loss: &Loss) -> wire::CommitsLoss {
-    let lost = &loss.lost;
+    let commits = &loss.lost;
     wire::CommitsLoss {
         position: position.0,
         recorded_time: Some(instant_to_wire(loss.recorded_at)),
-        cause: cause(lost.cause).into(),
-        kept_position: lost.position.0,
-        kept_chain: lost.chain.clone(),
-        known_position: lost.known_position.0,
-        known_chain: lost.known_chain.clone().unwrap_or_default(),
-        known_by: known_by(lost.known_by).into(),
-        source: lost.source.clone(),
-        affected: lost.affected.as_ref().map(affected),
+        cause: cause(commits.cause).into(),
+        kept_position: commits.position.0,
+        kept_chain: commits.chain.clone(),
+        known_position: commits.known_position.0,
+        known_chain: commits.known_chain.clone().unwrap_or_default(),
+        known_by: known_by(commits.known_by).into(),
+        source: commits.source.clone(),
+        affected: commits.affected.as_ref().map(affected),
         approval: loss.approval.as_ref().map(approval),
     }
 }
