@@ -19,6 +19,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+
 pub use error::BenchError;
 
 use crate::cli::output::{Output, tell};
@@ -26,7 +28,7 @@ use stage::Stage;
 
 /// What is shown behind the help.
 pub(crate) const EXAMPLES: &str = "Examples:
-  payledger bench --quick                                  # a minute, small sizes
+  payledger bench --quick                                  # small sizes, to try it
   payledger bench --only single,batch --output json
   payledger bench --only open --rate 20000                 # latency at a rate, from when calls were due
   payledger bench --data-dir /mnt/disk/bench               # the whole of it, on that disk
@@ -73,6 +75,9 @@ pub struct BenchArgs {
     /// As `payledger serve --threads`, for both servers.
     #[arg(long, value_name = "COUNT", value_parser = crate::cli::serve_args::threads)]
     pub threads: Option<usize>,
+    /// Writes the table in Markdown, whatever `--output` says.
+    #[arg(long)]
+    pub markdown: bool,
     /// Serves the echo, which is what the ceiling is measured on.
     #[arg(long, hide = true)]
     pub echo: bool,
@@ -141,7 +146,8 @@ pub fn run(args: &BenchArgs, form: Output, out: &mut impl Write) -> Result<(), B
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let report = runtime.map_err(BenchError::io("the runtime"))?.block_on(measure(args))?;
-    report.write(form, out).map_err(BenchError::io("standard output"))
+    let written = if args.markdown { report.write_markdown(out) } else { report.write(form, out) };
+    written.map_err(BenchError::io("standard output"))
 }
 
 async fn measure(args: &BenchArgs) -> Result<report::Report, BenchError> {
@@ -162,35 +168,13 @@ async fn measure(args: &BenchArgs) -> Result<report::Report, BenchError> {
 }
 
 async fn all(args: &BenchArgs, data_dir: &Path) -> Result<report::Report, BenchError> {
-    let wanted = |section: Section| args.only.is_empty() || args.only.contains(&section);
     let mut stage = Stage::set_up(args, data_dir).await?;
-    if wanted(Section::Single) {
-        tell("single commands …");
-        stage.singles().await?;
-    }
-    if wanted(Section::Open) {
-        tell("single commands at a rate …");
-        stage.at_rates().await?;
-    }
-    if wanted(Section::Batch) {
-        tell("batches …");
-        stage.batches().await?;
-    }
-    if wanted(Section::Query) {
-        tell("queries …");
-        stage.queries().await?;
-    }
-    if wanted(Section::Cutoff) {
-        tell("a cut-off run …");
-        stage.cutoff().await?;
-    }
-    if wanted(Section::History) {
-        tell("replay, rebuild, and the past …");
-        stage.history().await?;
-    }
-    if wanted(Section::Disk) {
-        tell("the disk …");
-        stage.disk().await?;
+    for section in Section::value_variants() {
+        if args.only.is_empty() || args.only.contains(section) {
+            let name = section.to_possible_value();
+            tell(&format!("{} …", name.as_ref().map_or("", |name| name.get_name())));
+            stage.measure(*section).await?;
+        }
     }
     stage.end().await
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use gateway::cli::{self, CliError, args::Cli};
 
-/// The system's allocator takes a tenth of the time of a command; this one takes little of it.
+/// A command allocates much that another thread frees, which this allocator is made for.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

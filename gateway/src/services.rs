@@ -102,17 +102,10 @@ impl Gateway {
         M: Mutation + Respond,
     {
         let actor = actor(request.metadata())?;
-        let asked = request.get_ref().asked()?;
+        let Asked { account, request_id, command } = request.get_ref().asked()?;
         let receipt = self.engine.receive().map_err(Failure::from)?;
-        let command = asked.command.clone();
-        let request = engine::Request {
-            account: asked.account.clone(),
-            request_id: asked.request_id,
-            actor,
-            receipt,
-            command,
-        };
-        let answer = self.engine.execute(request).await;
+        let asked = engine::Request { account, request_id, actor, receipt, command };
+        let answer = self.engine.execute(asked.clone()).await;
         log(&asked, &answer);
         let answer = answer.map_err(|error| failed_on(&asked.account, error))?;
         respond::<M>(&asked, &answer).map(Response::new)
@@ -176,7 +169,7 @@ fn failed_on(account: &AccountId, error: engine::EngineError) -> Failure {
 }
 
 /// One line a command. Never an amount, and no name but the account's opaque one.
-fn log(asked: &Asked, answer: &Result<Answer, engine::EngineError>) {
+fn log(asked: &engine::Request, answer: &Result<Answer, engine::EngineError>) {
     let (request, account, command) = (asked.request_id, &asked.account, asked.command.name());
     match answer {
         Ok(answer) => {
@@ -192,7 +185,7 @@ fn log(asked: &Asked, answer: &Result<Answer, engine::EngineError>) {
 }
 
 /// The response that an answer makes.
-fn respond<M: Respond>(asked: &Asked, answer: &Answer) -> Result<M::Response, Status> {
+fn respond<M: Respond>(asked: &engine::Request, answer: &Answer) -> Result<M::Response, Status> {
     let missing = || {
         tracing::error!(request = %asked.request_id, "an answer lacks what was asked for");
         Failure::internal_fault().into()

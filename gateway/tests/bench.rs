@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-fn bench(arguments: &[&str], data_dir: &Path) -> Output {
+fn bench(arguments: &[&str], data_dir: &Path) -> std::io::Result<Output> {
     Command::new(env!("CARGO_BIN_EXE_payledger"))
         .args(["bench", "--quick", "--rounds", "1", "--round-millis", "20", "--accounts", "64"])
         .args(["--payments", "70", "--events", "2000", "--rate", "100", "--output", "json"])
@@ -15,13 +15,12 @@ fn bench(arguments: &[&str], data_dir: &Path) -> Output {
         .arg("--data-dir")
         .arg(data_dir)
         .output()
-        .unwrap()
 }
 
 #[test]
 fn every_section_is_measured_and_the_json_is_whole() {
     let folder = tempfile::tempdir().unwrap();
-    let measured = bench(&[], &folder.path().join("ledger"));
+    let measured = bench(&[], &folder.path().join("ledger")).unwrap();
     assert!(measured.status.success(), "{}", String::from_utf8_lossy(&measured.stderr));
     let report: Value = serde_json::from_slice(&measured.stdout).unwrap();
     assert!(report["machine"]["cores"].as_u64().unwrap() > 0);
@@ -44,7 +43,7 @@ fn every_section_is_measured_and_the_json_is_whole() {
 #[test]
 fn a_section_can_be_picked() {
     let folder = tempfile::tempdir().unwrap();
-    let measured = bench(&["--only", "open"], folder.path());
+    let measured = bench(&["--only", "open"], folder.path()).unwrap();
     assert!(measured.status.success(), "{}", String::from_utf8_lossy(&measured.stderr));
     let report: Value = serde_json::from_slice(&measured.stdout).unwrap();
     let figures = report["figures"].as_array().unwrap();
@@ -57,7 +56,7 @@ fn a_directory_that_holds_something_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("events.db");
     std::fs::write(&kept, "somebody's").unwrap();
-    let refused = bench(&[], folder.path());
+    let refused = bench(&[], folder.path()).unwrap();
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("is not empty"));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -227,17 +228,17 @@ fn derive(parts: &[&str]) -> Uuid {
 /// Who asked: a service, a person behind it, or the ledger's own runner.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Actor(String);
+pub struct Actor(Arc<str>);
 
 impl Actor {
     /// The ledger's own runner: what time drives.
     pub fn runner() -> Self {
-        Self("payledger:runner".to_owned())
+        Self("payledger:runner".into())
     }
 
     /// A caller that did not say who it is.
     pub fn unnamed() -> Self {
-        Self("unnamed".to_owned())
+        Self("unnamed".into())
     }
 
     /// The actor as text.
@@ -256,7 +257,7 @@ impl FromStr for Actor {
         if text.is_empty() || text.len() > 64 || !text.bytes().all(safe) {
             return Err(IdError::Actor(text.chars().take(80).collect()));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
@@ -270,7 +271,7 @@ impl TryFrom<String> for Actor {
 
 impl From<Actor> for String {
     fn from(actor: Actor) -> Self {
-        actor.0
+        actor.0.as_ref().to_owned()
     }
 }
 

@@ -6,7 +6,7 @@ use wire::payment_service_client::PaymentServiceClient;
 
 use super::BenchError;
 use super::load::{self, Caller, histogram};
-use super::report::{Figure, Spread, millis, per_second};
+use super::report::{Figure, Rounds, Spread};
 use super::singles::add;
 use super::stage::{Stage, all_done, payments};
 use super::traffic::Worker;
@@ -75,37 +75,22 @@ impl Stage {
         let one = || BenchError::lacks("a connection");
         let ledger = self.ledger.connect(1).await?.pop().ok_or_else(one)?;
         let echo = self.echo.connect(1).await?.pop().ok_or_else(one)?;
-        let (mut burst, mut kept_up, mut ceiling) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut behind, mut catching_up) = (Vec::new(), Vec::new());
-        let (mut times, mut processor) = (histogram()?, Vec::new());
+        let (mut ours, mut ceiling) = (Rounds::default(), Vec::new());
+        let mut times = histogram()?;
         for _ in 0..self.sizes.rounds {
             let callers = self.batch_callers(&echo, shape, accounts);
             ceiling.push(load::closed(callers, self.sizes.round).await?.per_second());
             let callers = self.batch_callers(&ledger, shape, accounts);
-            let before = self.ledger.processor_micros();
-            let measured = load::closed(callers, self.sizes.round).await?;
-            let following = self.caught_up().await?;
-            processor.push(self.nanos_each(before, measured.done));
-            burst.push(measured.per_second());
-            let until_read = measured.took.saturating_add(following.took);
-            kept_up.push(per_second(measured.done, until_read));
-            behind.push(following.behind);
-            catching_up.push(millis(following.took));
+            let measured = self.commands(callers, &mut ours).await?;
             add(&mut times, &measured)?;
         }
         let (commands, lanes) = shape;
         let which = if accounts == Accounts::Cold { ", cold accounts" } else { "" };
         let what = format!("batches of {commands}, {lanes} in flight{which}");
-        let figure = Figure::new("batch", what.clone(), "commands/s", Spread::of(burst));
-        self.figure(figure.beside(Spread::of(ceiling)).with_latency(&times));
-        let mut more = |suffix: &str, unit, rounds| {
-            let what = format!("{what}: {suffix}");
-            self.report.figures.push(Figure::new("batch", what, unit, Spread::of(rounds)));
-        };
-        more("until the read models hold it", "commands/s", kept_up);
-        more("read models behind at the end", "events", behind);
-        more("read models catch up in", "ms", catching_up);
-        more("processor time of the ledger", "ns/command", processor);
+        let (ours, followed) = ours.spread();
+        let figure = Figure::new("batch", what, "commands/s", ours);
+        let figure = figure.beside(Spread::of(ceiling)).with_latency(&times);
+        self.figure(figure.followed_by(followed));
         Ok(())
     }
 }

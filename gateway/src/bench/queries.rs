@@ -139,9 +139,9 @@ impl Stage {
             let measured = self.ask(&asking, question, among, round).await?;
             alone.push(measured.per_second());
             add(&mut times, &measured)?;
-            let writers = self.single_callers(&writing, WRITES);
+            let tellers = self.single_callers(&writing, WRITES);
             let asked = self.ask(&asking, question, among, round);
-            let (measured, writes) = tokio::join!(asked, load::closed(writers, round));
+            let (measured, writes) = tokio::join!(asked, load::closed(tellers, round));
             let measured = measured?;
             beside.push(measured.per_second());
             written.push(writes?.per_second());

@@ -44,6 +44,42 @@ pub(super) struct Latency {
     pub(super) max: u64,
 }
 
+/// How the read models followed a load, and what all of it took of the processors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Followed {
+    /// Commands a second, counted until the read models hold them, too.
+    pub(super) sustained: Spread,
+    /// How many events the read models were behind when the load ended.
+    pub(super) behind_events: Spread,
+    /// How long they took then.
+    pub(super) catch_up_ms: Spread,
+    /// Processor time of the ledger for each command, the read models' part included.
+    pub(super) processor_ns: Spread,
+}
+
+/// The rounds of a load of commands.
+#[derive(Debug, Default)]
+pub(super) struct Rounds {
+    pub(super) rates: Vec<u64>,
+    pub(super) sustained: Vec<u64>,
+    pub(super) behind_events: Vec<u64>,
+    pub(super) catch_up_ms: Vec<u64>,
+    pub(super) processor_ns: Vec<u64>,
+}
+
+impl Rounds {
+    /// The spread of the rates, and how the read models followed.
+    pub(super) fn spread(self) -> (Spread, Followed) {
+        let followed = Followed {
+            sustained: Spread::of(self.sustained),
+            behind_events: Spread::of(self.behind_events),
+            catch_up_ms: Spread::of(self.catch_up_ms),
+            processor_ns: Spread::of(self.processor_ns),
+        };
+        (Spread::of(self.rates), followed)
+    }
+}
+
 /// One thing that was measured.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Figure {
@@ -57,6 +93,9 @@ pub(super) struct Figure {
     /// Our median as a percentage of the ceiling's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) share_percent: Option<u64>,
+    /// How the read models followed what was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) followed: Option<Followed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) latency_us: Option<Latency>,
 }
@@ -102,8 +141,10 @@ impl Figure {
         unit: &'static str,
         ours: Spread,
     ) -> Self {
-        let (ceiling, share_percent, latency_us) = (None, None, None);
-        Self { section, what: what.into(), unit, ours, ceiling, share_percent, latency_us }
+        let (ceiling, share_percent) = (None, None);
+        let (followed, latency_us) = (None, None);
+        let what = what.into();
+        Self { section, what, unit, ours, ceiling, share_percent, followed, latency_us }
     }
 
     /// The same beside its ceiling.
@@ -119,9 +160,18 @@ impl Figure {
         self
     }
 
+    /// The same with how the read models followed.
+    pub(super) const fn followed_by(mut self, followed: Followed) -> Self {
+        self.followed = Some(followed);
+        self
+    }
+
     fn row(&self) -> Vec<String> {
         let time = |point: fn(&Latency) -> u64| {
             self.latency_us.as_ref().map_or_else(String::new, |it| grouped(point(it)))
+        };
+        let followed = |spread: fn(&Followed) -> Spread| {
+            self.followed.as_ref().map_or_else(String::new, |it| spread(it).shown())
         };
         vec![
             self.section.to_owned(),
@@ -132,15 +182,39 @@ impl Figure {
             self.share_percent.map_or_else(String::new, |share| format!("{share} %")),
             time(|it| it.p50),
             time(|it| it.p99),
-            time(|it| it.p999),
+            followed(|it| it.sustained),
+            followed(|it| it.catch_up_ms),
+            followed(|it| it.processor_ns),
         ]
     }
 }
 
-const HEADING: [&str; 9] =
-    ["section", "what", "ours", "unit", "ceiling", "share", "p50 µs", "p99 µs", "p99.9 µs"];
+const HEADING: [&str; 11] = [
+    "section",
+    "what",
+    "ours",
+    "unit",
+    "ceiling",
+    "share",
+    "p50 µs",
+    "p99 µs",
+    "sustained",
+    "catch-up ms",
+    "CPU ns",
+];
 
 impl Report {
+    /// Writes it as a table in Markdown.
+    pub(super) fn write_markdown(&self, out: &mut impl Write) -> io::Result<()> {
+        let Machine { cores, processor, memory_bytes, version } = &self.machine;
+        let memory = memory_bytes >> 30;
+        writeln!(out, "payledger {version}, {cores} cores ({processor}), {memory} GiB.\n")?;
+        writeln!(out, "| {} |", HEADING.join(" | "))?;
+        writeln!(out, "|{}", " --- |".repeat(HEADING.len()))?;
+        let mut rows = self.figures.iter().map(Figure::row);
+        rows.try_for_each(|row| writeln!(out, "| {} |", row.join(" | ")))
+    }
+
     /// Writes it in the form that was asked for.
     pub(super) fn write(&self, form: Output, out: &mut impl Write) -> io::Result<()> {
         let rows = self.figures.iter().map(Figure::row);

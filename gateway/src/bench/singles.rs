@@ -2,14 +2,13 @@
 
 use proto::payledger::v1 as wire;
 use tonic::transport::Channel;
-use wire::batch_command::Command;
 use wire::payment_service_client::PaymentServiceClient;
 
 use super::BenchError;
 use super::load::{self, Caller, Measured, OPEN_CALLERS, histogram};
-use super::report::{Figure, Spread, per_second};
+use super::report::{Figure, Rounds, Spread, millis, per_second};
 use super::stage::Stage;
-use super::traffic::Worker;
+use super::traffic::{Mixed, Worker};
 
 /// How many calls are in flight, over how many connections.
 const SHAPES: [(usize, usize); 7] =
@@ -27,10 +26,9 @@ pub(super) struct Single {
 impl Caller for Single {
     async fn call(&mut self) -> Result<u64, BenchError> {
         let sent = match self.worker.command() {
-            Command::SchedulePayment(it) => self.client.schedule_payment(it).await.map(drop),
-            Command::CancelPayment(it) => self.client.cancel_payment(it).await.map(drop),
-            Command::ReceivePayment(it) => self.client.receive_payment(it).await.map(drop),
-            other => return Err(BenchError::Settings(format!("{other:?} is not in the mix"))),
+            Mixed::Schedule(it) => self.client.schedule_payment(it).await.map(drop),
+            Mixed::Cancel(it) => self.client.cancel_payment(it).await.map(drop),
+            Mixed::Receive(it) => self.client.receive_payment(it).await.map(drop),
         };
         sent.map_err(BenchError::call("a command"))?;
         Ok(1)
@@ -58,32 +56,43 @@ impl Stage {
         for (in_flight, connections) in SHAPES {
             let ledger = self.ledger.connect(connections).await?;
             let echo = self.echo.connect(connections).await?;
-            let (mut ours, mut kept_up, mut ceiling) = (Vec::new(), Vec::new(), Vec::new());
-            let (mut times, mut processor) = (histogram()?, Vec::new());
+            let (mut ours, mut ceiling) = (Rounds::default(), Vec::new());
+            let mut times = histogram()?;
             // In turns, so that both have the same of whatever else the machine does.
             for _ in 0..self.sizes.rounds {
                 let callers = self.single_callers(&echo, in_flight);
                 ceiling.push(load::closed(callers, self.sizes.round).await?.per_second());
                 let callers = self.single_callers(&ledger, in_flight);
-                let before = self.ledger.processor_micros();
-                let measured = load::closed(callers, self.sizes.round).await?;
-                let following = self.caught_up().await?;
-                processor.push(self.nanos_each(before, measured.done));
-                ours.push(measured.per_second());
-                let until_read = measured.took.saturating_add(following.took);
-                kept_up.push(per_second(measured.done, until_read));
+                let measured = self.commands(callers, &mut ours).await?;
                 add(&mut times, &measured)?;
             }
-            let ceiling = Spread::of(ceiling);
-            let shape = shape(in_flight, connections);
-            let figure = Figure::new("single", shape.clone(), "commands/s", Spread::of(ours));
-            self.figure(figure.beside(ceiling).with_latency(&times));
-            let what = format!("{shape}, until the read models hold it");
-            self.figure(Figure::new("single", what, "commands/s", Spread::of(kept_up)));
-            let what = format!("{shape}: processor time of the ledger");
-            self.figure(Figure::new("single", what, "ns/command", Spread::of(processor)));
+            let what = shape(in_flight, connections);
+            let (ours, followed) = ours.spread();
+            let figure = Figure::new("single", what, "commands/s", ours);
+            let figure = figure.beside(Spread::of(ceiling)).with_latency(&times);
+            self.figure(figure.followed_by(followed));
         }
         Ok(())
+    }
+
+    /// One round of commands on the ledger, and how the read models follow it.
+    pub(super) async fn commands<C: Caller>(
+        &self,
+        callers: Vec<C>,
+        rounds: &mut Rounds,
+    ) -> Result<Measured, BenchError> {
+        let before = self.ledger.processor_micros();
+        let measured = load::closed(callers, self.sizes.round).await?;
+        let following = self.caught_up().await?;
+        let micros = self.ledger.processor_micros().saturating_sub(before);
+        let until_read = measured.took.saturating_add(following.took);
+        let nanos = micros.saturating_mul(1000).checked_div(measured.done);
+        rounds.rates.push(measured.per_second());
+        rounds.sustained.push(per_second(measured.done, until_read));
+        rounds.behind_events.push(following.behind);
+        rounds.catch_up_ms.push(millis(following.took));
+        rounds.processor_ns.push(nanos.unwrap_or_default());
+        Ok(measured)
     }
 
     pub(super) async fn at_rates(&mut self) -> Result<(), BenchError> {

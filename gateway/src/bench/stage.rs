@@ -15,7 +15,7 @@ use wire::payment_service_client::PaymentServiceClient;
 use super::process::Process;
 use super::report::{Figure, Machine, Report, Spread, millis, per_second};
 use super::traffic::{self, NOW, Origin, opening, schedule};
-use super::{BenchArgs, BenchError, Sizes};
+use super::{BenchArgs, BenchError, Section, Sizes};
 use crate::server::BATCH_MESSAGE_BYTES_MAX;
 
 /// How many commands share a batch while the stage is set.
@@ -84,6 +84,19 @@ impl Stage {
         let mut stage = Self { sizes, data_dir, threads, ledger, echo, report, workers: 0 };
         stage.board().await?;
         Ok(stage)
+    }
+
+    /// Measures one part.
+    pub(super) async fn measure(&mut self, section: Section) -> Result<(), BenchError> {
+        match section {
+            Section::Single => self.singles().await,
+            Section::Open => self.at_rates().await,
+            Section::Batch => self.batches().await,
+            Section::Query => self.queries().await,
+            Section::Cutoff => self.cutoff().await,
+            Section::History => self.history().await,
+            Section::Disk => self.disk().await,
+        }
     }
 
     async fn board(&mut self) -> Result<(), BenchError> {
@@ -174,13 +187,6 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-    }
-
-    /// What the ledger took of the processors since `before`, the read models' part included, for
-    /// each of so many commands.
-    pub(super) fn nanos_each(&self, before: u64, commands: u64) -> u64 {
-        let micros = self.ledger.processor_micros().saturating_sub(before);
-        micros.saturating_mul(1000).checked_div(commands).unwrap_or_default()
     }
 
     /// The last position of the log.

@@ -112,6 +112,24 @@ pub(super) fn schedule(
     }
 }
 
+/// A command of the mix.
+#[derive(Debug, Clone)]
+pub(super) enum Mixed {
+    Schedule(wire::SchedulePaymentRequest),
+    Cancel(wire::CancelPaymentRequest),
+    Receive(wire::ReceivePaymentRequest),
+}
+
+impl From<Mixed> for Command {
+    fn from(mixed: Mixed) -> Self {
+        match mixed {
+            Mixed::Schedule(request) => Self::SchedulePayment(request),
+            Mixed::Cancel(request) => Self::CancelPayment(request),
+            Mixed::Receive(request) => Self::ReceivePayment(request),
+        }
+    }
+}
+
 /// One after the other, the commands of one worker: on its accounts in turn, in the mix.
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
@@ -142,7 +160,7 @@ impl Worker {
     }
 
     /// The next command.
-    pub(super) fn command(&mut self) -> Command {
+    pub(super) fn command(&mut self) -> Mixed {
         let number = self.next;
         self.next = number.saturating_add(1);
         let account = self.account(number);
@@ -152,20 +170,20 @@ impl Worker {
             0..=6 => {
                 let day = i32::try_from(step).unwrap_or_default();
                 let date = Date { day: TODAY.day.saturating_add(1).saturating_add(day), ..TODAY };
-                Command::SchedulePayment(schedule(account, request, date))
+                Mixed::Schedule(schedule(account, request, date))
             }
             7 => {
                 // What the worker scheduled seven commands ago.
                 let earlier = number.saturating_sub(step);
                 let account = self.account(earlier);
                 let payment = payment(&account, self.origin.request(earlier));
-                Command::CancelPayment(wire::CancelPaymentRequest {
+                Mixed::Cancel(wire::CancelPaymentRequest {
                     request_id: request.to_string(),
                     account_id: account,
                     payment_id: payment.map(|id| id.to_string()).unwrap_or_default(),
                 })
             }
-            _ => Command::ReceivePayment(wire::ReceivePaymentRequest {
+            _ => Mixed::Receive(wire::ReceivePaymentRequest {
                 request_id: request.to_string(),
                 account_id: account,
                 channel: wire::Channel::Mail.into(),
@@ -178,8 +196,8 @@ impl Worker {
 
     /// The next so many commands as a batch.
     pub(super) fn batch(&mut self, commands: usize) -> wire::ExecuteBatchRequest {
-        let commands = (0..commands).map(|_| wire::BatchCommand { command: Some(self.command()) });
-        wire::ExecuteBatchRequest { commands: commands.collect() }
+        let next = |_| wire::BatchCommand { command: Some(self.command().into()) };
+        wire::ExecuteBatchRequest { commands: (0..commands).map(next).collect() }
     }
 }
 

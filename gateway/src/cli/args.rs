@@ -106,10 +106,6 @@ pub enum Command {
   payledger restore --from /backups/events-1174.db --data-dir ./restored --to-position 1100
   payledger restore --from /backups/events-1174.db --data-dir ./restored --lost-dir ./data")]
     Restore(restore::RestoreArgs),
-    /// Copies the log into another store, a data directory or a cluster, and holds both against
-    /// each other.
-    #[command(after_help = copy_log::EXAMPLES)]
-    CopyLog(copy_log::CopyLogArgs),
     /// Copies new commits of a data directory, which may be served meanwhile, into a standby.
     ///
     /// Copied are the log's own blocks, each checked against the chain, so that both logs are the
@@ -124,6 +120,10 @@ pub enum Command {
   payledger promote --data-dir /standby --lost-dir ./data
   payledger promote --data-dir /standby --known-head 1174")]
     Promote(promote::PromoteArgs),
+    /// Copies the log into another store, a data directory or a cluster, and holds both against
+    /// each other.
+    #[command(after_help = copy_log::EXAMPLES)]
+    CopyLog(copy_log::CopyLogArgs),
 }
 
 /// Where a ledger is kept.

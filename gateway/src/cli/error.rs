@@ -159,11 +159,11 @@ impl CliError {
                  writes to"
                     .to_owned(),
             ),
-            Self::Copy(_) => Some("run it again: it goes on where it stopped".to_owned()),
             Self::Log(OpenError::Standby { .. }) => Some(
                 "`payledger promote --data-dir DIRECTORY` makes it a data directory like any other"
                     .to_owned(),
             ),
+            Self::Copy(_) => Some("run it again: it goes on where it stopped".to_owned()),
             Self::Log(
                 OpenError::EndMissing { .. }
                 | OpenError::HeadDiffers { .. }

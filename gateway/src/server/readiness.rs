@@ -21,7 +21,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// A server that is not ready yet.
+    /// A server that is not ready yet, on a log of which nothing bad is known.
     pub async fn new() -> Self {
         let readiness = Self {
             reporter: HealthReporter::new(),
@@ -29,6 +29,7 @@ impl Readiness {
             draining: Arc::default(),
         };
         readiness.report(false).await;
+        readiness.set_log(true).await;
         readiness
     }
 

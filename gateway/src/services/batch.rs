@@ -17,7 +17,10 @@ use crate::status::{Failure, to_message};
 pub(super) const BATCH_COMMANDS_MAX: usize = 8000;
 
 /// How an answer becomes the outcome of its command.
-type Conclude = fn(&Asked, &Answer) -> Result<Outcome, Status>;
+type Conclude = fn(&engine::Request, &Answer) -> Result<Outcome, Status>;
+
+/// What came of a command.
+type Answered = Result<Answer, engine::EngineError>;
 
 macro_rules! commands {
     ($($variant:ident: $request:ident,)+) => {
@@ -66,39 +69,46 @@ impl Gateway {
             return Err(FieldError::new("commands", problem).into());
         }
         let receipt = self.engine.receive().map_err(Failure::from)?;
-        let read: Vec<_> = commands.iter().map(read).collect();
-        let to_engine = |(asked, _): &(Asked, Conclude)| to_engine(asked, &actor, &receipt);
-        let requests = read.iter().flatten().map(to_engine).collect();
-        drop(receipt);
-        let asked_for: Vec<_> = read.iter().flatten().cloned().collect();
+        let mut requests = Vec::with_capacity(commands.len());
+        let mut conclusions = Vec::with_capacity(commands.len());
+        // Of each command why it cannot be read, or none if it is carried out.
+        let unread: Vec<Option<FieldError>> = commands
+            .iter()
+            .map(|command| {
+                let (asked, conclude) = match read(command) {
+                    Ok(read) => read,
+                    Err(error) => return Some(error),
+                };
+                requests.push(to_engine(asked, &actor, &receipt));
+                conclusions.push(conclude);
+                None
+            })
+            .collect();
+        drop((commands, receipt));
         // Each answer is turned into its result at once: it holds the whole account.
-        let tell = move |place: usize, answer: Result<Answer, engine::EngineError>| {
+        let tell = move |place: usize, asked: &engine::Request, answer: Answered| {
             let recorded = recorded_at(&answer);
-            let outcome = asked_for
-                .get(place)
-                .ok_or_else(|| Status::from(Failure::internal_fault()))
-                .and_then(|(asked, conclude)| {
-                    let answer = answer.map_err(|error| failed_on(&asked.account, error))?;
-                    conclude(asked, &answer)
-                });
-            (recorded, outcome)
+            let answer = answer.map_err(|error| Status::from(failed_on(&asked.account, error)));
+            let conclude =
+                conclusions.get(place).ok_or_else(|| Status::from(Failure::internal_fault()));
+            let outcome = answer.and_then(|answer| conclude?(asked, &answer));
+            (recorded, outcome.unwrap_or_else(|status| Outcome::Error(to_message(&status))))
         };
         let told = self.engine.execute_batch_with(requests, tell).await;
         let mut told = told.map_err(Failure::from)?.into_iter();
         let mut position = Position::START;
-        let results = read
-            .into_iter()
-            .map(|read| {
-                let outcome = read.map_err(Status::from).and_then(|_| {
-                    let missing = || (position, Err(Failure::internal_fault().into()));
-                    let (recorded, outcome) = told.next().unwrap_or_else(missing);
-                    position = position.max(recorded);
-                    outcome
-                });
-                let outcome = outcome.unwrap_or_else(|status| Outcome::Error(to_message(&status)));
-                wire::BatchResult { outcome: Some(outcome) }
-            })
-            .collect();
+        let mut results = Vec::with_capacity(unread.len());
+        for unread in unread {
+            let outcome = if let Some(error) = unread {
+                Outcome::Error(to_message(&error.into()))
+            } else {
+                let missing = || Outcome::Error(to_message(&Failure::internal_fault().into()));
+                let (recorded, outcome) = told.next().unwrap_or_else(|| (position, missing()));
+                position = position.max(recorded);
+                outcome
+            };
+            results.push(wire::BatchResult { outcome: Some(outcome) });
+        }
         let position = position.0;
         Ok(Response::new(wire::ExecuteBatchResponse { results, position }))
     }
@@ -115,12 +125,8 @@ const fn recorded_at(answer: &Result<Answer, engine::EngineError>) -> Position {
     }
 }
 
-fn to_engine(asked: &Asked, actor: &Actor, receipt: &Receipt) -> engine::Request {
-    engine::Request {
-        account: asked.account.clone(),
-        request_id: asked.request_id,
-        actor: actor.clone(),
-        receipt: receipt.clone(),
-        command: asked.command.clone(),
-    }
+fn to_engine(asked: Asked, actor: &Actor, receipt: &Receipt) -> engine::Request {
+    let Asked { account, request_id, command } = asked;
+    let (actor, receipt) = (actor.clone(), receipt.clone());
+    engine::Request { account, request_id, actor, receipt, command }
 }

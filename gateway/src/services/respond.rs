@@ -3,12 +3,11 @@
 use ledger::domain::account::commands::Command;
 use ledger::domain::account::events::Event;
 use ledger::domain::account::state::OpenAccount;
-use ledger::engine::Answer;
+use ledger::engine::{Answer, Request};
 use ledger::ids::{FeeId, PaymentId};
 use proto::payledger::v1 as wire;
 
 use crate::convert::answers;
-use crate::convert::commands::Asked;
 
 /// A mutating request and its answer.
 pub(super) trait Respond {
@@ -17,7 +16,7 @@ pub(super) trait Respond {
 
     /// The response that `answer` makes. None only if the events lack what was asked for, which
     /// would be a fault of ours.
-    fn respond(asked: &Asked, answer: &Answer) -> Option<Self::Response>;
+    fn respond(asked: &Request, answer: &Answer) -> Option<Self::Response>;
 }
 
 fn open(answer: &Answer) -> Option<&OpenAccount> {
@@ -25,7 +24,7 @@ fn open(answer: &Answer) -> Option<&OpenAccount> {
 }
 
 /// The payment that a request made, or named.
-fn payment_id(asked: &Asked, answer: &Answer) -> Option<PaymentId> {
+fn payment_id(asked: &Request, answer: &Answer) -> Option<PaymentId> {
     let made = |event: &Event| {
         if let Event::PaymentScheduled(scheduled) = event {
             return Some(scheduled.payment);
@@ -36,7 +35,7 @@ fn payment_id(asked: &Asked, answer: &Answer) -> Option<PaymentId> {
     asked.command.payment().or_else(|| answer.events.iter().find_map(made))
 }
 
-fn payment(asked: &Asked, answer: &Answer) -> Option<wire::Payment> {
+fn payment(asked: &Request, answer: &Answer) -> Option<wire::Payment> {
     let account = open(answer)?;
     let payment = account.payments.get(&payment_id(asked, answer)?)?;
     Some(answers::payment(&asked.account, account, payment))
@@ -50,7 +49,7 @@ fn charged(answer: &Answer) -> impl Iterator<Item = FeeId> {
     })
 }
 
-fn fee(asked: &Asked, answer: &Answer) -> Option<wire::Fee> {
+fn fee(asked: &Request, answer: &Answer) -> Option<wire::Fee> {
     let id = if let Command::WaiveFee { fee } = &asked.command {
         *fee
     } else {
@@ -59,7 +58,7 @@ fn fee(asked: &Asked, answer: &Answer) -> Option<wire::Fee> {
     open(answer)?.fees.get(&id).map(|charged| answers::fee(id, charged))
 }
 
-fn quote(asked: &Asked, answer: &Answer) -> Option<wire::PayoffQuote> {
+fn quote(asked: &Request, answer: &Answer) -> Option<wire::PayoffQuote> {
     let id = answer.events.iter().find_map(|event| {
         let Event::PayoffQuoted(quoted) = event else { return None };
         Some(quoted.quote)
@@ -67,7 +66,7 @@ fn quote(asked: &Asked, answer: &Answer) -> Option<wire::PayoffQuote> {
     answers::quote(&asked.account, open(answer)?, id?)
 }
 
-fn refund(asked: &Asked, answer: &Answer) -> Option<wire::Refund> {
+fn refund(asked: &Request, answer: &Answer) -> Option<wire::Refund> {
     let made = answer.events.iter().find_map(|event| {
         let Event::CreditRefunded(refunded) = event else { return None };
         Some(refunded.refund)
@@ -77,20 +76,20 @@ fn refund(asked: &Asked, answer: &Answer) -> Option<wire::Refund> {
     Some(answers::refund(&asked.account, id, refund))
 }
 
-fn charge_off(asked: &Asked, answer: &Answer) -> Option<wire::ChargeOff> {
+fn charge_off(asked: &Request, answer: &Answer) -> Option<wire::ChargeOff> {
     answer.events.iter().find_map(|event| {
         let Event::AccountChargedOff(recorded) = event else { return None };
         Some(answers::charge_off(&asked.account, recorded))
     })
 }
 
-fn title(asked: &Asked, answer: &Answer) -> Option<wire::Title> {
+fn title(asked: &Request, answer: &Answer) -> Option<wire::Title> {
     answers::title(&asked.account, open(answer)?)
 }
 
 /// The account as it was opened or changed, its balance as of the date from which that counts: a
 /// repeat is answered with the same.
-fn account(asked: &Asked, answer: &Answer) -> Option<wire::Account> {
+fn account(asked: &Request, answer: &Answer) -> Option<wire::Account> {
     let account = open(answer)?;
     let as_of = if let Command::ChangeRate { effective_date, .. }
     | Command::AdjustPrincipal { effective_date, .. }
@@ -109,7 +108,7 @@ macro_rules! responds {
         $(impl Respond for wire::$request {
             type Response = wire::$response;
 
-            fn respond(asked: &Asked, answer: &Answer) -> Option<Self::Response> {
+            fn respond(asked: &Request, answer: &Answer) -> Option<Self::Response> {
                 Some(wire::$response {
                     $field: Some($resource(asked, answer)?),
                     position: answer.position.0,
@@ -144,7 +143,7 @@ responds! {
 impl Respond for wire::AgeAccountRequest {
     type Response = wire::AgeAccountResponse;
 
-    fn respond(_: &Asked, answer: &Answer) -> Option<Self::Response> {
+    fn respond(_: &Request, answer: &Answer) -> Option<Self::Response> {
         let account = open(answer)?;
         let fees = charged(answer)
             .filter_map(|id| account.fees.get(&id).map(|charged| answers::fee(id, charged)));

@@ -58,15 +58,17 @@ enum Behind {
 }
 
 /// Where the outcomes go: each is told once, as soon as it is known.
-struct Told<T, F> {
+struct Told<'a, T, F> {
+    requests: &'a [Request],
     tell: F,
     by_place: Vec<Option<T>>,
 }
 
-impl<T, F: FnMut(usize, Outcome) -> T> Told<T, F> {
+impl<T, F: FnMut(usize, &Request, Outcome) -> T> Told<'_, T, F> {
     fn tell(&mut self, place: usize, outcome: Outcome) {
-        if let Some(told) = self.by_place.get_mut(place) {
-            *told = Some((self.tell)(place, outcome));
+        let request = self.requests.get(place);
+        if let (Some(request), Some(told)) = (request, self.by_place.get_mut(place)) {
+            *told = Some((self.tell)(place, request, outcome));
         }
     }
 }
@@ -76,13 +78,13 @@ impl Engine {
     /// are carried out in the order given. The work goes on if the caller's future is dropped.
     pub async fn execute_batch(&self, requests: Vec<Request>) -> Vec<Result<Answer, EngineError>> {
         let count = requests.len();
-        self.execute_batch_with(requests, |_, outcome| outcome).await.unwrap_or_else(|failure| {
+        self.execute_batch_with(requests, |_, _, outcome| outcome).await.unwrap_or_else(|failure| {
             let unknown = || Err(EngineError::Indeterminate(failure.to_string().into()));
             (0..count).map(|_| unknown()).collect()
         })
     }
 
-    /// The same, and keeps of each outcome what `tell` makes of it and of its place in the batch:
+    /// The same, and keeps of each outcome what `tell` makes of it, its request and its place:
     /// an answer holds the whole account as it was then, which is too much to keep for thousands
     /// of commands on one. Fails, with every outcome unknown, only if the work broke off.
     pub async fn execute_batch_with<T, F>(
@@ -92,7 +94,7 @@ impl Engine {
     ) -> Result<Vec<T>, EngineError>
     where
         T: Send + 'static,
-        F: FnMut(usize, Result<Answer, EngineError>) -> T + Send + 'static,
+        F: FnMut(usize, &Request, Result<Answer, EngineError>) -> T + Send + 'static,
     {
         let inner = Arc::clone(&self.0);
         tokio::spawn(async move { inner.carry_out_batch(requests, tell).await })
@@ -108,10 +110,10 @@ impl Inner {
     async fn carry_out_batch<T, F>(&self, requests: Vec<Request>, tell: F) -> Vec<T>
     where
         T: Send,
-        F: FnMut(usize, Outcome) -> T + Send,
+        F: FnMut(usize, &Request, Outcome) -> T + Send,
     {
         let by_place = requests.iter().map(|_| None).collect();
-        let mut told = Told { tell, by_place };
+        let mut told = Told { requests: &requests, tell, by_place };
         let mut works = self.hold(&requests).await;
         self.bring_up(&mut works).await;
         self.warm(&mut works, &mut told).await;
@@ -182,9 +184,9 @@ impl Inner {
 
     /// Reads the accounts that are not in memory, many at one go, since all lanes are held
     /// meanwhile. What cannot be read is told so.
-    async fn warm<T, F>(&self, works: &mut [Work], told: &mut Told<T, F>)
+    async fn warm<T, F>(&self, works: &mut [Work], told: &mut Told<'_, T, F>)
     where
-        F: FnMut(usize, Outcome) -> T,
+        F: FnMut(usize, &Request, Outcome) -> T,
     {
         let cold = works.iter().enumerate().filter(|(_, work)| work.lane.is_none());
         let cold: Vec<_> =
@@ -226,9 +228,9 @@ impl Inner {
         requests: &[Request],
         behind: Vec<Behind>,
         mut stopped: Option<EngineError>,
-        told: &mut Told<T, F>,
+        told: &mut Told<'_, T, F>,
     ) where
-        F: FnMut(usize, Outcome) -> T,
+        F: FnMut(usize, &Request, Outcome) -> T,
     {
         for left in behind {
             let place = left.place();
@@ -273,9 +275,9 @@ impl Inner {
 
 impl Work {
     /// Nothing more is tried on this account: what waits is told `error`.
-    fn stop<T, F>(&mut self, error: EngineError, told: &mut Told<T, F>)
+    fn stop<T, F>(&mut self, error: EngineError, told: &mut Told<'_, T, F>)
     where
-        F: FnMut(usize, Outcome) -> T,
+        F: FnMut(usize, &Request, Outcome) -> T,
     {
         for place in self.waiting.drain(..) {
             let echo = error.of_the_store().unwrap_or(EngineError::Contended);

@@ -17,6 +17,7 @@ mod index_file;
 mod keeper;
 mod lock;
 mod notes;
+mod post;
 mod reader;
 mod recovery;
 mod replicate;
@@ -58,6 +59,7 @@ use file::Access;
 use index::Index;
 use keeper::{Keeper, Kept};
 pub(super) use lock::DirectoryLock;
+use post::Post;
 use reader::Reader;
 use recovery::Recovered;
 use writer::{Answers, Job, Writer};
@@ -105,6 +107,8 @@ struct Writing {
     jobs: Option<mpsc::UnboundedSender<Job>>,
     room: Arc<Semaphore>,
     thread: Option<JoinHandle<()>>,
+    /// Takes the answers back.
+    post: Arc<Post>,
     keeper: Keeper,
     _lock: DirectoryLock,
 }
@@ -141,12 +145,16 @@ impl Embedded {
         let failure = Arc::new(OnceLock::new());
         let (jobs, queue) = mpsc::unbounded_channel();
         let (reader_too, failure_too) = (Arc::clone(&reader), Arc::clone(&failure));
-        let writer = Writer::new(connection, checkpoints, reader_too, publish, failure_too);
+        let post = Arc::new(Post::default());
+        let post_too = Arc::clone(&post);
+        let writer =
+            Writer::new(connection, checkpoints, reader_too, publish, failure_too, post_too);
         let thread = writer.start(queue).map_err(OpenError::io(&path))?;
         let writing = Writing {
             jobs: Some(jobs),
             room: Arc::new(Semaphore::new(usize::try_from(QUEUE_BYTES_MAX).unwrap_or(usize::MAX))),
             thread: Some(thread),
+            post,
             keeper,
             _lock: lock,
         };
@@ -264,6 +272,7 @@ impl Embedded {
         let jobs = writing.jobs.as_ref().ok_or(gone("the store is closing"))?;
         let room = Arc::clone(&writing.room).try_acquire_many_owned(room_for(&appends));
         let room = room.map_err(|_| Rejected::Full)?;
+        writing.post.open();
         let (reply, answer) = oneshot::channel();
         let sent = jobs.send(Job { appends, reply, room });
         sent.map_err(|_| gone("the log's writer is gone"))?;

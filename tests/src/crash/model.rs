@@ -144,8 +144,8 @@ impl Account {
         Ok((amount, State::Scheduled.name()))
     }
 
-    /// Commands come in the morning: what was for an earlier day is past its cut-off, and what is for
-    /// this one is not.
+    /// Commands come in the morning: what was for an earlier day is past its cut-off, and what is
+    /// for this one is not.
     fn cancel(&mut self, payment: &str, today: &str) -> Outcome {
         let Some(found) = self.payments.get_mut(payment) else { return Err("PAYMENT_NOT_FOUND") };
         if !found.reference.is_empty() {

@@ -210,7 +210,7 @@ impl Life<'_> {
         round: u64,
     ) -> Result<(), String> {
         client.clock(&format!("{today}T15:00:06-05:00")).await;
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             process.kill();
             *self.report.kills.entry("cut-off run").or_default() += 1;
             return Ok(());
@@ -266,7 +266,7 @@ impl std::fmt::Display for Report {
         let seen = &self.coverage;
         let kills: Vec<String> =
             self.kills.iter().map(|(moment, count)| format!("{moment} {count}")).collect();
-        let total = self.kills.values().fold(0, |total, count| total + count);
+        let total = self.kills.values().fold(0, |total: u64, count| total.saturating_add(*count));
         writeln!(f, "kills                {total}: {}", kills.join(", "))?;
         writeln!(f, "  at a system call   {}", self.kills_by_call)?;
         writeln!(f, "present once, at the acknowledged position")?;

@@ -75,9 +75,7 @@ pub(super) fn command(request: &str, account: &str, ask: &Ask) -> Command {
 /// Sends one command by the method of its own.
 pub(super) async fn single(client: &Client, command: Command) -> Told {
     let outcome = match command {
-        Command::OpenAccount(it) => {
-            client.open(*it).await.map(|it| Outcome::OpenAccount(it.into()))
-        }
+        Command::OpenAccount(it) => client.open(*it).await.map(Outcome::OpenAccount),
         Command::AssessFee(it) => {
             let answer = client.accounts().assess_fee(it).await;
             answer.map(|it| Outcome::AssessFee(it.into_inner()))

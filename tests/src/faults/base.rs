@@ -5,6 +5,7 @@ use std::path::Path;
 
 use proto::payledger::v1::batch_command::Command;
 use proto::payledger::v1::{Channel, Payment, RecordedEvent};
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::client::{Client, receive};
@@ -90,7 +91,7 @@ pub(super) async fn standings(client: &Client) -> Result<Vec<Standing>, tonic::S
 }
 
 impl Base {
-    /// Half of it is in the log's file, and half in the write-ahead log of a process that was killed.
+    /// Half of it is in the log's file, and half in the write-ahead log of a killed process.
     pub(super) async fn killed() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut boundaries = Vec::new();
@@ -121,6 +122,10 @@ impl Base {
         copy(self.earlier.path(), earlier.path());
         let process = Process::start(folder.path(), CLOCK).unwrap();
         assert!(process.stop().status.success());
+        // The read models too are in one file, as they are after every few thousand pages.
+        let read = Connection::open(folder.path().join("read/gen-1.db")).unwrap();
+        read.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        drop(read);
         Self {
             folder,
             earlier,

@@ -170,12 +170,11 @@ impl Disk {
             let mut bytes = content.durable.clone();
             for (offset, data) in &content.pending {
                 match (unsynced, data) {
-                    (Unsynced::Lost, _) => {}
                     (Unsynced::Kept, data) => apply(&mut bytes, *offset, data.as_deref()),
                     (Unsynced::Torn, None) if chance.below(2) == 0 => {
                         apply(&mut bytes, *offset, None);
                     }
-                    (Unsynced::Torn, None) => {}
+                    (Unsynced::Lost, _) | (Unsynced::Torn, None) => {}
                     (Unsynced::Torn, Some(data)) => {
                         let mut at = *offset;
                         for sector in data.chunks(SECTOR) {

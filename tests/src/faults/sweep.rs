@@ -63,11 +63,14 @@ pub async fn run(settings: Settings, mut said: impl FnMut(&str)) -> Report {
         for damage in all {
             damaged(base, &damage, &mut report).await;
         }
-        said(&format!("damage: {}", report.damage.values().fold(0, |sum, count| sum + count)));
+        said(&format!(
+            "damage: {}",
+            report.damage.values().fold(0, |sum: u64, count| sum.saturating_add(*count))
+        ));
     }
     power(settings.power, &stopped, &mut chance, &mut report).await;
     said(&format!("losses of power: {}", settings.power));
-    for rule in spread(rules((1..40).chain((40..400).step_by(30))), settings.calls) {
+    for rule in spread(rules(&(1..40).chain((40..400).step_by(30))), settings.calls) {
         let place = tempfile::tempdir().unwrap();
         copy(killed.folder.path(), place.path());
         match fails(place.path(), &rule, 60).await {

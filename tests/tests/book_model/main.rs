@@ -101,7 +101,7 @@ fn any_life_agrees_with_the_model_to_the_cent() {
         }
     }
     assert_eq!(principal.0, principal.1, "1100 is not the principal of all accounts");
-    if lives >= LIVES {
+    if lives >= LIVES && number("PAYLEDGER_BOOK_SEED").is_none() {
         had_everything(&seen);
     }
 }

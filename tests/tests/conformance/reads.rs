@@ -94,6 +94,24 @@ async fn a_stream_and_the_log_tell_the_same(store: Arc<dyn EventStore>) {
     }
 }
 
+async fn streams_read_at_one_go_are_as_each_read_by_itself(store: Arc<dyn EventStore>) {
+    for round in 0..30 {
+        for (name, events) in [("a", 3), ("b", 1), ("c", 7)] {
+            store.append(some(name, round * events, events)).await.unwrap();
+        }
+    }
+    // In any order, one of them twice, one unknown.
+    let names = ["c", "a", "nobody", "b", "a"].map(stream);
+    for limit in [0, 1, 5, 64, 1000] {
+        let pages = store.read_streams(&names, limit).await.unwrap();
+        assert_eq!(pages.len(), names.len());
+        for (name, page) in names.iter().zip(pages) {
+            assert_eq!(page, store.read_stream(name, Version::EMPTY, limit).await.unwrap());
+        }
+    }
+    assert!(store.read_streams(&[], 5).await.unwrap().is_empty());
+}
+
 kit::on_every_store!(
     an_empty_store_holds_nothing,
     an_unknown_stream_has_no_events,
@@ -103,4 +121,5 @@ kit::on_every_store!(
     a_page_of_nothing_is_empty,
     an_acknowledged_append_is_read_at_once,
     a_stream_and_the_log_tell_the_same,
+    streams_read_at_one_go_are_as_each_read_by_itself,
 );

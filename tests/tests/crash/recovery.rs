@@ -217,6 +217,12 @@ async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
         (&wire.position.into(), &1.into())
     );
     std::fs::remove_file(data_dir.join("events.db")).unwrap();
+    let head = restore("head", &["--lost-dir", words(&data_dir)]);
+    assert_eq!(
+        (&head["lost"]["known_by"], &head["lost"]["payments"]),
+        (&"lost_log".into(), &1.into())
+    );
+    std::fs::remove_file(data_dir.join("HEAD")).unwrap();
     let models = restore("models", &["--lost-dir", words(&data_dir)]);
     assert_eq!(models["lost"]["known_by"], "lost_read_models");
     assert_eq!(

@@ -107,7 +107,7 @@ async fn a_batch_tells_its_outcomes_by_place_however_they_came_about() {
     let mut requests: Vec<_> =
         ["a", "b", "a"].map(|name| asked(&desk.engine, name, pay("310.00"))).into();
     requests[1].account = "nobody".parse().unwrap();
-    let told = desk.engine.execute_batch_with(requests, |place, outcome| {
+    let told = desk.engine.execute_batch_with(requests, |place, _, outcome| {
         (place, outcome.map(|answer| answer.replayed).map_err(|error| error.to_string()))
     });
     let missing = Err("account nobody not found".to_owned());

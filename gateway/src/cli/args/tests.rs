@@ -193,9 +193,9 @@ fn call(cli: &Cli) -> Call {
         | Command::Inspect(_)
         | Command::Export(_)
         | Command::Backup(_)
-        | Command::CopyLog(_)
         | Command::Replicate(_)
         | Command::Promote(_)
+        | Command::CopyLog(_)
         | Command::Restore(_) => panic!("no verb of a service"),
     };
     call.unwrap()

@@ -65,26 +65,15 @@ impl Range {
             return;
         };
         let position = recorded.position;
-        let payment = match &event {
-            Event::PaymentScheduled(event) => Some((event.payment, "scheduled")),
-            Event::PaymentCancelled(event) => Some((event.payment, "cancelled")),
-            Event::PaymentApplied(event) => Some((event.payment, "applied")),
-            Event::PaymentReceived(event) => Some((event.payment, "applied")),
-            Event::PaymentReturned(event) => Some((event.payment, "returned")),
-            Event::PaymentReinstated(event) => Some((event.payment, "applied")),
-            Event::CreditRefunded(event) => {
-                self.refund(&account, event.refund, Some(event.amount), false, position);
-                None
-            }
-            Event::RefundReturned(event) => {
-                self.refund(&account, event.refund, None, true, position);
-                None
-            }
-            _ => None,
-        };
+        if let Event::CreditRefunded(sent) = &event {
+            self.refund(&account, sent.refund, Some(sent.amount), false, position);
+        }
+        if let Event::RefundReturned(back) = &event {
+            self.refund(&account, back.refund, None, true, position);
+        }
         let reallocated = event.posting().into_iter().flat_map(|posting| &posting.reallocated);
         let reallocated = reallocated.map(|other| (other.payment, "applied"));
-        for (payment, state) in payment.into_iter().chain(reallocated) {
+        for (payment, state) in payment_of(&event).into_iter().chain(reallocated) {
             let (account, state) = (account.clone(), state.to_owned());
             let affected = AffectedPayment { account, payment, state, position };
             self.payments.insert(payment, affected);
@@ -114,6 +103,37 @@ impl Range {
         refunds.sort_by_key(|refund| refund.position);
         refunds.truncate(LISTED_MAX);
         Affected { through_position, payments_count, payments, refunds_count, refunds }
+    }
+}
+
+/// The payment that an event changes, and what it is then.
+const fn payment_of(event: &Event) -> Option<(PaymentId, &'static str)> {
+    match event {
+        Event::PaymentScheduled(event) => Some((event.payment, "scheduled")),
+        Event::PaymentCancelled(event) => Some((event.payment, "cancelled")),
+        Event::PaymentApplied(event) => Some((event.payment, "applied")),
+        Event::PaymentReceived(event) => Some((event.payment, "applied")),
+        Event::PaymentReturned(event) => Some((event.payment, "returned")),
+        Event::PaymentReinstated(event) => Some((event.payment, "applied")),
+        Event::AccountOpened(_)
+        | Event::FeeAssessed(_)
+        | Event::FeeWaived(_)
+        | Event::LienRecorded(_)
+        | Event::AccountPaidOff(_)
+        | Event::PayoffReversed(_)
+        | Event::LienReleased(_)
+        | Event::RateChanged(_)
+        | Event::PrincipalAdjusted(_)
+        | Event::ExtensionGranted(_)
+        | Event::DueDateChanged(_)
+        | Event::AccountChargedOff(_)
+        | Event::NonAccrualStarted(_)
+        | Event::AccrualResumed(_)
+        | Event::PayoffQuoted(_)
+        | Event::CreditRefunded(_)
+        | Event::RefundReturned(_)
+        | Event::RequestRefused(_)
+        | Event::NothingChanged(_) => None,
     }
 }
 

@@ -249,7 +249,7 @@ impl Command {
     }
 
     /// Does it hand money or work to others for good? Such commands wait while origination is on
-    /// hold: a payment that is applied goes to the bank, a refund is sent, a title leaves the house.
+    /// hold: a payment that is applied goes to the bank, a refund is sent, a title is let go.
     pub const fn originates(&self) -> bool {
         match self {
             Self::ApplyPayment { .. } | Self::RefundCredit { .. } | Self::ReleaseLien => true,

@@ -26,9 +26,9 @@ impl Inner {
         &self,
         requests: &[Request],
         works: &mut [Work],
-        told: &mut Told<T, F>,
+        told: &mut Told<'_, T, F>,
     ) where
-        F: FnMut(usize, Outcome) -> T,
+        F: FnMut(usize, &Request, Outcome) -> T,
     {
         // Held until the appends are settled: no day is closed under them.
         let held = match self.days_of_round(requests, works).await {
@@ -41,8 +41,8 @@ impl Inner {
                 return;
             }
         };
-        let mut appends = Vec::new();
-        let mut before = Vec::new();
+        let mut appends = Vec::with_capacity(works.len());
+        let mut before = Vec::with_capacity(works.len());
         for work in works.iter_mut() {
             let days = held.as_ref().map(|held| held.days);
             // From here until the appends are known, no cache is right.
@@ -76,19 +76,20 @@ impl Inner {
     }
 
     /// Decides at most [`ROUND_COMMANDS`] of the requests that wait for one account, in order. Gives
-    /// the account back if nothing is to be written; else it is one with what is, changed in place.
+    /// the account back as it was: if the store takes nothing, what was in memory stays there.
     fn decide_some<T, F>(
         &self,
         requests: &[Request],
         work: &mut Work,
         days: Option<AccountingDays>,
         appends: &mut Vec<Append>,
-        told: &mut Told<T, F>,
+        told: &mut Told<'_, T, F>,
     ) -> Option<Arc<Folded>>
     where
-        F: FnMut(usize, Outcome) -> T,
+        F: FnMut(usize, &Request, Outcome) -> T,
     {
-        let mut folded = work.lane.take()?;
+        let before = work.lane.take()?;
+        let mut folded = Arc::clone(&before);
         let some = work.waiting.len().min(ROUND_COMMANDS);
         for place in work.waiting.drain(..some) {
             let Some(request) = requests.get(place) else { continue };
@@ -117,7 +118,7 @@ impl Inner {
                 }
             }
         }
-        work.pending.is_empty().then_some(folded)
+        Some(before)
     }
 }
 
@@ -130,9 +131,9 @@ impl Work {
         requests: &[Request],
         before: Option<Arc<Folded>>,
         appended: &mut impl Iterator<Item = Result<Appended, AppendError>>,
-        told: &mut Told<T, F>,
+        told: &mut Told<'_, T, F>,
     ) where
-        F: FnMut(usize, Outcome) -> T,
+        F: FnMut(usize, &Request, Outcome) -> T,
     {
         let mut known = before;
         let mut settled = Vec::new();

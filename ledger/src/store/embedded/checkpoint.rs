@@ -14,7 +14,7 @@ use super::fault::OpenError;
 use super::file;
 
 /// A checkpoint is due once about so many bytes were committed since the last one.
-const CHECKPOINT_BYTES: usize = 4 * 1024 * 1024;
+const CHECKPOINT_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a commit writes beside its blocks' bytes, about.
 const COMMIT_OVERHEAD_BYTES: usize = 8 * 1024;

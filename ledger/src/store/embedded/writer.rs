@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use super::chain::Head;
 use super::checkpoint::Checkpoints;
 use super::group::Group;
+use super::post::{Answered, Post};
 use super::reader::Reader;
 use crate::store::{Append, AppendError, Appended};
 
@@ -51,6 +52,7 @@ pub(super) struct Writer {
     /// Gone once the writer has failed, so that waiting readers learn of it.
     head: Option<watch::Sender<Head>>,
     failure: Arc<OnceLock<WriterFailure>>,
+    post: Arc<Post>,
 }
 
 impl Writer {
@@ -60,8 +62,9 @@ impl Writer {
         reader: Arc<Reader>,
         head: watch::Sender<Head>,
         failure: Arc<OnceLock<WriterFailure>>,
+        post: Arc<Post>,
     ) -> Self {
-        Self { connection, checkpoints, reader, head: Some(head), failure }
+        Self { connection, checkpoints, reader, head: Some(head), failure, post }
     }
 
     /// Starts the thread. It ends once every sender of jobs is gone and the queue is drained.
@@ -83,11 +86,11 @@ impl Writer {
                 waiting.push(job);
             }
             let answers = self.serve(&waiting);
-            for (job, answers) in waiting.into_iter().zip(answers) {
-                // Nobody listens any more if the caller went away; the events stay.
+            let answered = waiting.into_iter().zip(answers).map(|(job, answers)| {
                 drop(job.room);
-                let _gone = job.reply.send(answers);
-            }
+                Answered { reply: job.reply, answers }
+            });
+            self.post.deliver(answered.collect());
         }
         self.finish();
     }
@@ -129,17 +132,21 @@ impl Writer {
 
     /// Returns once the group is synced to the disk.
     fn commit(&self, group: &Group<'_>) -> Result<(), Refused> {
-        let begun = self.connection.execute_batch("BEGIN IMMEDIATE");
-        begun.map_err(Refused::NotWritten)?;
+        self.run_statement("BEGIN IMMEDIATE").map_err(Refused::NotWritten)?;
         if let Err(error) = group.insert(&self.connection) {
             // Closing the connection rolls back too, should this fail.
             let _undone = self.connection.execute_batch("ROLLBACK");
             return Err(Refused::NotWritten(error));
         }
-        self.connection.execute_batch("COMMIT").map_err(|error| {
+        self.run_statement("COMMIT").map_err(|error| {
             let _undone = self.connection.execute_batch("ROLLBACK");
             Refused::Unknown(error)
         })
+    }
+
+    /// Runs a statement that is kept prepared.
+    fn run_statement(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
     /// Shows the events to readers: first where they are, then that they are there.

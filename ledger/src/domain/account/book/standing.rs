@@ -62,7 +62,9 @@ impl Book {
         let mut running = Running::new(&self.terms);
         let days = self.entries.chunk_by(|one, next| one.effective == next.effective);
         days.filter_map(move |day| {
-            day.iter().for_each(|entry| running.follow(entry));
+            for entry in day {
+                running.follow(entry);
+            }
             day.last().map(|entry| running.clone().standing(entry.effective))
         })
     }
