@@ -30,7 +30,7 @@ use stage::Stage;
 pub(crate) const EXAMPLES: &str = "Examples:
   payledger bench --quick                                  # small sizes, to try it
   payledger bench --only single,batch --output json
-  payledger bench --only open --rate 20000                 # latency at a rate, from when calls were due
+  payledger bench --only open --rate 20000   # latency at a rate, from when calls were due
   payledger bench --data-dir /mnt/disk/bench               # the whole of it, on that disk
 
 Everything runs on this machine: the client takes its share of the cores, and so it does beside the
@@ -39,8 +39,8 @@ ceiling. Leave the machine alone meanwhile.";
 /// Measures this machine: the ledger beside a server of the same shape that does nothing.
 ///
 /// Starts both as processes of their own on loopback and drives them over gRPC, with all rules of
-/// business on and every answer durable. Each figure is the median of its rounds, with the lowest and
-/// the highest. The clock of the ledger stands, so that nothing but what is asked for happens.
+/// business on and every answer durable. Each figure is the median of its rounds, with the lowest
+/// and the highest. The clock of the ledger stands, so that nothing but what is asked for happens.
 #[derive(Debug, Clone, clap::Args)]
 pub struct BenchArgs {
     /// Which sections are measured. Default: all of them.
@@ -60,14 +60,14 @@ pub struct BenchArgs {
     #[arg(long, value_name = "MILLIS", value_parser = clap::value_parser!(u64).range(10..=60_000))]
     pub round_millis: Option<u64>,
     /// How many accounts are on the books. Default: 1,000,000, or 2000 if quick.
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(16..=5_000_000))]
+    #[arg(long, value_name = "COUNT", value_parser = count().range(16..=5_000_000))]
     pub accounts: Option<u64>,
     /// How many payments the cut-off run applies. Default: 1,000,000, or 2000 if quick.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=5_000_000))]
     pub payments: Option<u64>,
     /// How many events the log holds at least when it is replayed and the read models are rebuilt.
     /// Default: 10,000,000, or 10,000 if quick.
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=50_000_000))]
+    #[arg(long, value_name = "COUNT", value_parser = count().range(1..=50_000_000))]
     pub events: Option<u64>,
     /// Calls a second of the open loop. Default: 1000, 10,000 and 20,000.
     #[arg(long, value_name = "CALLS", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
@@ -81,6 +81,11 @@ pub struct BenchArgs {
     /// Serves the echo, which is what the ceiling is measured on.
     #[arg(long, hide = true)]
     pub echo: bool,
+}
+
+/// Reads a count.
+fn count() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64)
 }
 
 /// A part of the measurement.

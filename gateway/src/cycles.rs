@@ -168,7 +168,7 @@ impl Cycles {
         }
         // A cancel received before the cut-off wins however late it commits.
         self.engine.settled_before(key.cutoff_at()).await;
-        // All that the window takes in is in the log by now; what is applied moves no payment's place.
+        // All that the window takes in is in the log by now; a payment applied keeps its place.
         self.catch_up().await?;
         let mut after = Position::START;
         let mut failed = Ok(());

@@ -65,7 +65,7 @@ fn prepare(
     generation::make_folder(folder)?;
     let anew = || in_bulk(folder, head);
     match find(folder, head, witness) {
-        Ok(Found::Live(prepared)) => Ok(prepared),
+        Ok(Found::Live(prepared)) => Ok(*prepared),
         Ok(Found::Nothing) => {
             let (number, path) = next_file(folder)?;
             let writer = Writer::create(&path)?;
@@ -93,7 +93,7 @@ fn prepare(
 enum Found {
     Nothing,
     OtherFold(i64),
-    Live(Prepared),
+    Live(Box<Prepared>),
 }
 
 fn find(
@@ -112,7 +112,7 @@ fn find(
         return Ok(Found::OtherFold(checkpoint.fold_version));
     }
     let writer = Writer::open(&path)?;
-    Ok(Found::Live(Prepared { number, path, writer, anew: false }))
+    Ok(Found::Live(Box::new(Prepared { number, path, writer, anew: false })))
 }
 
 /// An empty file that catches up in bulk before it serves.

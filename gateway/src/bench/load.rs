@@ -13,7 +13,7 @@ use super::report::per_second;
 
 /// The longest time that is told apart, in microseconds.
 const MICROS_MAX: u64 = 120_000_000;
-/// How many calls an open loop has under way at most; what is due beyond waits, and its wait counts.
+/// How many calls an open loop has under way at most; what is due beyond waits, which counts.
 const OPEN_CALLS_MAX: usize = 768;
 /// How often an open loop sends what is due.
 const TICK: Duration = Duration::from_millis(1);

@@ -32,7 +32,7 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<(), CliError> {
     runtime.block_on(serve(settings(args), out))
 }
 
-/// The runtime of a server. The log's writer, the read models and whatever reads a disk have threads
+/// The runtime of a server. The log's writer, the read models and what reads a disk have threads
 /// of their own beside it; on few cores one thread for the calls leaves these the others, and
 /// passes no call from thread to thread.
 pub(crate) fn runtime(threads: Option<usize>) -> io::Result<Runtime> {

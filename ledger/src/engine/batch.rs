@@ -20,8 +20,8 @@ use round::Pending;
 /// of the account until then.
 pub const ROUND_COMMANDS: usize = 32;
 
-/// How many accounts that are not in memory are read at one go: the store reads a block once for all
-/// of them that are in it.
+/// How many accounts that are not in memory are read at one go: the store reads a block once for
+/// all of them that are in it.
 const LOAD_ACCOUNTS: usize = 128;
 
 /// How many such reads are under way at one time.

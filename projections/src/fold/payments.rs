@@ -228,7 +228,7 @@ impl Payments {
         let row = self.touch(database, returned.payment)?;
         row.state = PaymentState::Returned;
         row.returned_nanos = Some(at.nanos);
-        row.return_code = Some(returned.return_code.to_string());
+        row.return_code = Some(returned.return_code.clone());
         row.last_position = at.position;
         Ok(())
     }

@@ -75,8 +75,8 @@ impl Inner {
         }
     }
 
-    /// Decides at most [`ROUND_COMMANDS`] of the requests that wait for one account, in order. Gives
-    /// the account back as it was: if the store takes nothing, what was in memory stays there.
+    /// Decides at most [`ROUND_COMMANDS`] of the requests that wait for one account, in order.
+    /// Gives the account back as it was: if the store takes nothing, what was in memory stays there.
     fn decide_some<T, F>(
         &self,
         requests: &[Request],

@@ -1,5 +1,5 @@
-//! How answers get from the writer's thread to the callers: those of one commit together, so that the
-//! callers' runtime is woken once and not once for each of them.
+//! How answers get from the writer's thread to the callers: those of one commit together, so that
+//! the callers' runtime is woken once and not once for each of them.
 
 use std::sync::OnceLock;
 
@@ -29,8 +29,8 @@ pub(super) struct Post {
 }
 
 impl Post {
-    /// Starts the carrier in the caller's runtime, if none was started. Outside of any runtime there
-    /// is none, and answers are delivered by the writer itself.
+    /// Starts the carrier in the caller's runtime, if none was started. Outside of any runtime
+    /// there is none, and answers are delivered by the writer itself.
     pub(super) fn open(&self) {
         if self.carrier.get().is_some() {
             return;
