@@ -18,8 +18,8 @@ const ROOTS: [&str; 9] = [
     "google/rpc/error_details.proto",
 ];
 
-/// The protocol of EventStoreDB, for those who replay the ledger with its clients. Compiled apart: it
-/// brings a `google.rpc.Status` of its own.
+/// The protocol of EventStoreDB, for those who replay the ledger with its clients. Compiled apart,
+/// since it brings a `google.rpc.Status` of its own.
 const EVENTSTORE_ROOTS: [&str; 3] = ["streams.proto", "gossip.proto", "serverfeatures.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {

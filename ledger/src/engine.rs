@@ -224,24 +224,22 @@ impl Engine {
 
 impl Inner {
     async fn current(&self, account: &AccountId) -> Result<Arc<Folded>, EngineError> {
-        let lane = self.lanes.of(account);
-        let mut cached = lane.lock().await;
+        let mut cached = self.lanes.of(account).lock_owned().await;
         self.load(account, &mut cached).await
     }
 
-    /// The folded account: cached, or folded from its stream and then cached. Where others write
-    /// to the log too, what is cached is first brought up to the tail of its stream: no refusal, no
-    /// repeat and no answer may come from what another gateway has overtaken.
+    /// The folded account: cached, and brought up to its stream's tail where others write too, or
+    /// folded from its stream and then cached.
     async fn load(
         &self,
         account: &AccountId,
         cached: &mut Option<Arc<Folded>>,
     ) -> Result<Arc<Folded>, EngineError> {
-        let (store, stream) = (self.store.as_ref(), streams::of_account(account));
+        let (store, stream) = (self.store.as_ref(), || streams::of_account(account));
         let folded = match cached {
             Some(folded) if store.shared().is_none() => return Ok(Arc::clone(folded)),
-            Some(folded) => fold_on(store, &stream, folded).await?,
-            None => Arc::new(fold_stream(store, &stream, Counted::All).await?),
+            Some(folded) => fold_on(store, &stream(), folded).await?,
+            None => Arc::new(fold_stream(store, &stream(), Counted::All).await?),
         };
         *cached = Some(Arc::clone(&folded));
         Ok(folded)
@@ -249,8 +247,7 @@ impl Inner {
 
     async fn carry_out(&self, request: &Request) -> Result<Answer, EngineError> {
         let digest = digest_of(request);
-        let lane = self.lanes.of(&request.account);
-        let mut cached = lane.lock().await;
+        let mut cached = self.lanes.of(&request.account).lock_owned().await;
         for _ in 0..ATTEMPTS_MAX {
             let folded = self.load(&request.account, &mut cached).await?;
             if let Some(outcome) = repeats(&folded, request, &digest)? {

@@ -115,7 +115,8 @@ pub const fn content(content: Content) -> ReadResp {
     ReadResp { content: Some(content) }
 }
 
-/// When the event came to be, in ticks of 100 nanoseconds since 1970: when its request was received.
+/// When the event came to be, which is when its request was received: in ticks of 100 nanoseconds
+/// since 1970.
 fn created(metadata: &[u8]) -> String {
     let metadata: Option<Metadata> = serde_json::from_slice(metadata).ok();
     let micros = metadata.map_or(0, |metadata| metadata.received_at.timestamp_micros());

@@ -180,9 +180,9 @@ impl Follower {
             reached = head.wait_for(|head| *head > after) => {
                 reached.map(|head| *head).map_err(|stopped| ReadError::Unavailable(stopped.into()))
             }
-            broken = broken.wait_for(Option::is_some) => match broken.ok().and_then(|it| it.clone()) {
-                Some(broken) => Err(broken.into()),
-                None => Err(ReadError::Unavailable("the store is closed".into())),
+            _ = broken.wait_for(Option::is_some) => {
+                let closed = || ReadError::Unavailable("the store is closed".into());
+                Err(self.failure().unwrap_or_else(closed))
             }
         }
     }
