@@ -164,8 +164,10 @@ fn wrong(current: u64, expected: ExpectedStreamRevision) -> AppendResp {
             ExpectedRevisionOption::ExpectedStreamExists(empty)
         }
     };
-    let mut answer = WrongExpectedVersion::default();
-    answer.current_revision_option = Some(current);
-    answer.expected_revision_option = Some(expected);
+    let answer = WrongExpectedVersion {
+        current_revision_option: Some(current),
+        expected_revision_option: Some(expected),
+        ..WrongExpectedVersion::default()
+    };
     AppendResp { result: Some(Outcome::WrongExpectedVersion(answer)) }
 }
