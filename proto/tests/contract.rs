@@ -14,8 +14,8 @@ use proto::payledger::v1::ErrorReason;
 const NAMED_BY_CONTENT: [&str; 3] = ["RunCutoff", "RebuildProjection", "SetClock"];
 /// Its commands have the request ids, its results say what was repeated.
 const BATCH: &str = "ExecuteBatch";
-/// They do not read the log.
-const READS_NO_LOG: [&str; 2] = ["GetClock", "QuoteSchedule"];
+/// They ask for no event of the log.
+const READS_NO_LOG: [&str; 3] = ["GetClock", "GetLogStatus", "QuoteSchedule"];
 
 struct Rpc {
     method: MethodDescriptorProto,

@@ -86,7 +86,8 @@ async fn the_same_requests_sent_to_both_have_one_outcome_each() {
     let events = one.replay().await.unwrap();
     let scheduled = events.iter().filter(|event| event.r#type == "PaymentScheduled");
     assert_eq!(scheduled.count(), 18);
-    assert!(events.iter().map(|event| event.position).eq(1..=events.len() as u64));
+    let count = u64::try_from(events.len()).unwrap();
+    assert!(events.iter().map(|event| event.position).eq(1..=count));
     assert_eq!(events, other.replay().await.unwrap(), "the same positions on both");
     agree(&one).await;
     agree(&other).await;

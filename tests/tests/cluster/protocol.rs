@@ -80,11 +80,11 @@ async fn the_whole_log_is_read_from_any_place_in_both_directions() {
     let (forwards, backwards) = (ReadDirection::Forwards, ReadDirection::Backwards);
     let (start, end) = (AllOption::Start(Empty {}), AllOption::End(Empty {}));
     for (options, expected) in [
-        (all(start.clone(), forwards, u64::MAX), (1..=head).collect::<Vec<_>>()),
-        (all(start.clone(), forwards, 2), vec![1, 2]),
+        (all(start, forwards, u64::MAX), (1..=head).collect::<Vec<_>>()),
+        (all(start, forwards, 2), vec![1, 2]),
         (all(at(3), forwards, u64::MAX), (3..=head).collect()),
         (all(at(head + 1), forwards, 9), vec![]),
-        (all(end.clone(), forwards, 9), vec![]),
+        (all(end, forwards, 9), vec![]),
         (all(end, backwards, u64::MAX), (1..=head).rev().collect()),
         (all(at(3), backwards, 9), vec![2, 1]),
         (all(start, backwards, 9), vec![]),
@@ -105,9 +105,9 @@ async fn a_stream_is_read_from_any_revision_in_both_directions() {
     let mut reversed = own.clone();
     reversed.reverse();
     for (from, way, expected) in [
-        (start.clone(), forwards, own.clone()),
+        (start, forwards, own.clone()),
         (RevisionOption::Revision(1), forwards, own[1..].to_vec()),
-        (end.clone(), forwards, vec![]),
+        (end, forwards, vec![]),
         (end, backwards, reversed),
         (RevisionOption::Revision(0), backwards, own[..1].to_vec()),
         (start, backwards, own[..1].to_vec()),
@@ -194,7 +194,11 @@ async fn a_subscription_confirms_catches_up_and_then_lives() {
                 told.push("caught up");
                 town.schedule("one more", "a-1", "1.00", "2026-03-03").await.unwrap();
             }
-            other => panic!("{other:?}"),
+            other @ (Content::StreamNotFound(_)
+            | Content::FirstStreamPosition(_)
+            | Content::LastStreamPosition(_)
+            | Content::LastAllStreamPosition(_)
+            | Content::FellBehind(_)) => panic!("{other:?}"),
         }
         if seen.len() == 3 {
             break;

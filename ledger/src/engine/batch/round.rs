@@ -76,7 +76,7 @@ impl Inner {
     }
 
     /// Decides at most [`ROUND_COMMANDS`] of the requests that wait for one account, in order.
-    /// Gives the account back as it was: if the store takes nothing, what was in memory stays there.
+    /// Gives the account back as it was: if the store takes nothing, that stays in memory.
     fn decide_some<T, F>(
         &self,
         requests: &[Request],
