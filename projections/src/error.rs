@@ -182,3 +182,16 @@ pub enum QueryError {
     #[error("the read model is shut down")]
     Ended,
 }
+
+impl QueryError {
+    /// Is it what is stored that is wrong?
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Database(error) => matches!(
+                error.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+            ),
+            Self::Stopped { .. } | Self::Ended => false,
+        }
+    }
+}

@@ -25,7 +25,7 @@ pub struct Options {
 /// The read models.
 #[derive(Debug, Clone)]
 pub struct Projections {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
@@ -129,12 +129,31 @@ impl Projections {
         let permits = Arc::clone(&self.shared.permits);
         let permit = permits.acquire_owned().await.map_err(|_closed| QueryError::Ended)?;
         let live = self.shared.live();
+        let asked = Arc::clone(&live);
         let answer = move || {
-            let answer = live.readers.read(ask);
+            let answer = asked.readers.read(ask);
             drop(permit);
             answer
         };
-        tokio::task::spawn_blocking(answer).await.map_err(|_cancelled| QueryError::Ended)?
+        let answered = tokio::task::spawn_blocking(answer).await;
+        let answer = answered.map_err(|_cancelled| QueryError::Ended)?;
+        if answer.as_ref().is_err_and(QueryError::is_damage) {
+            self.replace_damaged(&live);
+        }
+        answer
+    }
+
+    /// Builds a generation anew that a question has found damaged: all of it is in the log, and who
+    /// asks again is answered by the new one.
+    fn replace_damaged(&self, damaged: &Arc<Generation>) {
+        if !Arc::ptr_eq(damaged, &self.shared.live()) {
+            return;
+        }
+        // Others may have found it too: one rebuild is enough.
+        if self.rebuild().is_ok() {
+            let generation = damaged.number;
+            tracing::error!(generation, "the read models are damaged, and are built anew");
+        }
     }
 
     /// Where the read models stand.

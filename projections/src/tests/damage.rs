@@ -189,3 +189,28 @@ async fn a_question_whose_asker_has_left_still_counts_as_one_until_it_is_answere
     drop(releases);
     next.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn read_models_that_a_question_finds_damaged_are_built_anew() {
+    let bank = Bank::lives(46, 3, 20).await;
+    let folder = tempfile::tempdir().unwrap();
+    let open = Projections::open(folder.path(), bank.port(), Options::default());
+    let projections = open.await.unwrap();
+    projections.wait_for(bank.head().await).await.unwrap();
+    let path = generation::file(&generation::folder(folder.path()), 1);
+    let database = Connection::open(&path).unwrap();
+    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'account'";
+    let root: u32 = database.query_row(sql, [], |row| row.get(0)).unwrap();
+    let root = usize::try_from(root).unwrap();
+    drop(database);
+    overwrite(&path, (root - 1) * 4096..root * 4096);
+    let ask = || projections.read(None, |reader| reader.account(&id("a-0")));
+    let damaged = ask().await.unwrap_err();
+    assert!(matches!(damaged, QueryError::Database(_)), "{damaged}");
+    let rebuild = projections.shared.rebuild.lock().unwrap().clone().unwrap();
+    rebuild.finished().await.unwrap();
+    assert!(ask().await.unwrap().value.is_some());
+    assert_eq!(projections.status().await.unwrap().generation, 2);
+    projections.shutdown().await.unwrap();
+}

@@ -38,6 +38,9 @@ pub(super) struct Expected<'a> {
     pub(super) least: u64,
 }
 
+/// How often something is asked that is unavailable.
+const ASKED_MAX: u32 = 2000;
+
 /// Ends a process that hangs, unless told before that it has not.
 pub(super) fn watched(id: u32) -> mpsc::Sender<()> {
     let (done, waiting) = mpsc::channel();
@@ -161,7 +164,7 @@ async fn opened(
             Err(format!("it opens at {head}, in the middle of a commit"))
         };
     }
-    let found = standings(client).await.map_err(|status| format!("questions: {status:?}"))?;
+    let found = answered(client).await.map_err(|status| format!("questions: {status:?}"))?;
     let owed = |standings: &[super::base::Standing]| -> Vec<i64> {
         standings.iter().map(|standing| standing.owed).collect()
     };
@@ -175,6 +178,20 @@ async fn opened(
         return Ok(Outcome::ListsDiffer);
     }
     Err("lists are wrong, and verifying finds nothing".to_owned())
+}
+
+/// Standings, asked for again for as long as the service says that this helps: read models that a
+/// question finds damaged are built anew.
+async fn answered(client: &Client) -> Result<Vec<super::base::Standing>, tonic::Status> {
+    let mut asked = 0;
+    loop {
+        let found = standings(client).await;
+        asked += 1;
+        let again = |status: &tonic::Status| status.code() == Code::Unavailable;
+        if asked == ASKED_MAX || !found.as_ref().is_err_and(again) {
+            return found;
+        }
+    }
 }
 
 pub(super) fn text(bytes: &[u8]) -> String {
