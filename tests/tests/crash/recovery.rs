@@ -99,12 +99,12 @@ async fn a_restore_to_a_position_records_what_it_loses_and_holds_origination_unt
         &kept,
     ]);
     assert_eq!(restored["head_position"], before.kept);
-    let lost = &restored["lost"];
+    let range = &restored["lost"];
     assert_eq!(
-        (&lost["from_position"], &lost["to_position"]),
+        (&range["from_position"], &range["to_position"]),
         (&(before.kept + 1).into(), &before.head.into())
     );
-    assert_eq!((&lost["known_by"], &lost["payments"]), (&"backup".into(), &2.into()));
+    assert_eq!((&range["known_by"], &range["payments"]), (&"backup".into(), &2.into()));
     offline_finds_nothing_wrong(&["verify"], &fresh);
     // A copy of it would not know yet.
     let copy = folder.path().join("copy");
@@ -149,18 +149,23 @@ async fn a_restore_to_a_position_records_what_it_loses_and_holds_origination_unt
     approved(&client, position).await;
 
     // What was held goes on, under the same request ids too.
-    assert!(!client.release("release", "a-1").await.unwrap().replayed);
-    client
-        .until(async |client| {
-            let payment = client.payment("a-2", &before.payment).await.unwrap();
-            payment.state() == PaymentState::Applied
-        })
-        .await;
+    goes_on(&client, &before.payment).await;
     assert!(process.stop().status.success());
     offline_finds_nothing_wrong(&["verify"], &fresh);
     answered(&["backup", "--data-dir", words(&fresh), "--to", words(&copy)]);
     let verified = answered(&["verify", "--file", words(&copy)]);
     assert_eq!(verified["is_whole"], true);
+}
+
+/// The release that was refused, and the payment whose window waited.
+async fn goes_on(client: &Client, payment: &str) {
+    assert!(!client.release("release", "a-1").await.unwrap().replayed);
+    client
+        .until(async |client| {
+            let payment = client.payment("a-2", payment).await.unwrap();
+            payment.state() == PaymentState::Applied
+        })
+        .await;
 }
 
 /// Approves, by whatever is no approval first.
@@ -175,11 +180,16 @@ async fn approved(client: &Client, position: u64) {
         (approval.position, approval.note.as_str()),
         (answer.position, "compared with the bank")
     );
+    approved_once(client, position, answer.position).await;
+}
+
+/// Another approval is refused, and the same one is answered as it was.
+async fn approved_once(client: &Client, position: u64, approved_at: u64) {
     let again = approve(client, "approve", position).await.unwrap();
-    assert_eq!((again.replayed, again.position), (true, answer.position));
+    assert_eq!((again.replayed, again.position), (true, approved_at));
     let other = refused(approve(client, "approve too", position).await);
     assert_eq!(other.reason, "ORIGINATION_ALREADY_APPROVED");
-    assert_eq!(other.fact("approved_position"), answer.position.to_string());
+    assert_eq!(other.fact("approved_position"), approved_at.to_string());
     let other = refused(approve(client, "approve too", position).await);
     assert_eq!(other.fact("replayed"), "true");
     assert_eq!(reason(approve(client, "approve", position + 1).await), "REQUEST_ID_REUSED");

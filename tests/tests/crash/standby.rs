@@ -137,13 +137,13 @@ async fn a_standby_that_is_killed_at_random_goes_on_and_loses_no_more_than_it_sa
     let ended = Process::start(&to, CLOCK).unwrap_err();
     assert_eq!(ended.status.code(), Some(5), "{}", ended.said);
     assert!(ended.said.contains("payledger promote"), "{}", ended.said);
-    let lost =
+    let range =
         &answered(&["promote", "--data-dir", words(&to), "--lost-dir", words(&data_dir)])["lost"];
     assert_eq!(
-        (lost["from_position"].as_u64(), lost["to_position"].as_u64()),
+        (range["from_position"].as_u64(), range["to_position"].as_u64()),
         (Some(head + 1), Some(last))
     );
-    assert_eq!((&lost["known_by"], &lost["payments"]), (&"lost_log".into(), &10.into()));
+    assert_eq!((&range["known_by"], &range["payments"]), (&"lost_log".into(), &10.into()));
     let (code, said) = failed(&["replicate", "--from", words(&data_dir), "--to", words(&to)]);
     assert_eq!(code, 5, "{said}");
 

@@ -108,7 +108,7 @@ pub(super) static UPDATE: LazyLock<String> = LazyLock::new(|| {
     format!("UPDATE payment SET {set} WHERE payment_key = ?1")
 });
 
-/// Reads a row for [`load`]; its end says which.
+/// Reads a row for [`PaymentRow::load`]; its end says which.
 fn select(which: &str) -> String {
     format!(
         "SELECT payment_key, product, effective_day, window_minutes, {} FROM payment WHERE {which}",
