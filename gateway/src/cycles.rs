@@ -124,6 +124,8 @@ impl Cycles {
             return Ok(());
         }
         let now = self.engine.clock().now();
+        // A payment that was scheduled a moment ago may be the first of its window.
+        self.catch_up().await?;
         let windows = self.ask(move |reader| reader.unsealed_windows(now)).await?;
         for window in windows.iter().filter(|window| window.key.starts_at() <= now) {
             let name = window.key.name();
