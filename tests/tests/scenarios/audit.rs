@@ -237,12 +237,13 @@ async fn a_replay_under_way_is_cut_off_by_a_stop_and_says_where() {
     town.batch((0..8000_u32).map(open).collect()).await.unwrap();
     town.batch((8000..16_000_u32).map(open).collect()).await.unwrap();
     let head = town.head().await.unwrap();
-    let request = ReplayEventsRequest::default();
-    let mut messages = town.audit().replay_events(request).await.unwrap().into_inner();
-    let mut seen = messages.message().await.unwrap().unwrap().checkpoint_position;
     let other = town.another_client().await;
     let mut told = watch(&other, head, None).await;
     watched(&mut told, head).await;
+    // The last thing before the stop, so that most of it is still to come then.
+    let request = ReplayEventsRequest::default();
+    let mut messages = town.audit().replay_events(request).await.unwrap().into_inner();
+    let mut seen = messages.message().await.unwrap().unwrap().checkpoint_position;
     town.ask_to_stop();
     assert_eq!(Refused::read(&told.message().await.unwrap_err()).reason, "SHUTTING_DOWN");
     let last = loop {
