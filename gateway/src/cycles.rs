@@ -11,9 +11,10 @@ pub mod lease;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use ledger::cycles::cutoff::{WindowKey, WindowSealed};
 use ledger::domain::account::commands::Command;
-use ledger::domain::cutoff::eastern_date;
+use ledger::domain::cutoff::{Window, eastern_date, instant_of};
 use ledger::engine::{Engine, EngineError, Request};
 use ledger::envelope::Position;
 use ledger::ids::{AccountId, Actor, RequestId};
@@ -124,6 +125,11 @@ impl Cycles {
             return Ok(());
         }
         let now = self.engine.clock().now();
+        let today = eastern_date(now);
+        // A payment that was received before midnight, and is not in the log yet, is none of
+        // today's: what accounts owe today depends on it.
+        let yesterday = today.pred_opt().unwrap_or(NaiveDate::MIN);
+        self.engine.settled_before(instant_of(yesterday, Window::END_OF_DAY)).await;
         // A payment that was scheduled a moment ago may be the first of its window.
         self.catch_up().await?;
         let windows = self.ask(move |reader| reader.unsealed_windows(now)).await?;
@@ -142,7 +148,7 @@ impl Cycles {
         self.release_liens().await?;
         // What accounts owe is known once the payments of the day that is over are applied.
         let waits = windows.iter().any(|window| window.key.starts_at() > now);
-        if !waits && self.look_at_accounts(daily).await? {
+        if !waits && self.look_at_accounts(daily, today).await? {
             self.woken.notify_one();
         }
         Ok(())

@@ -8,12 +8,12 @@
 
 use std::time::Duration;
 
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use ledger::domain::account::commands::Command;
 use ledger::domain::account::events::Event;
 use ledger::domain::cutoff::eastern_date;
 use ledger::domain::money::Money;
-use ledger::engine::{EngineError, Request};
+use ledger::engine::{EngineError, Receipt, Request};
 use ledger::envelope::Position;
 use ledger::ids::{AccountId, Actor, RequestId};
 use projections::queries::daily::DueAccount;
@@ -83,10 +83,18 @@ impl Daily {
 }
 
 impl Cycles {
-    /// Looks at one page of accounts. Is anything left for today?
-    pub(super) async fn look_at_accounts(&self, daily: &mut Daily) -> Result<bool, Failure> {
-        let today = eastern_date(self.engine.clock().now());
+    /// Looks at one page of accounts, all windows before `today` being run. Is anything left to do?
+    pub(super) async fn look_at_accounts(
+        &self,
+        daily: &mut Daily,
+        today: NaiveDate,
+    ) -> Result<bool, Failure> {
         let Some(pass) = daily.pass(today) else { return Ok(false) };
+        let receipt = self.engine.receive()?;
+        if eastern_date(receipt.at()) != today {
+            // The day is over, and the windows that ended with it have not been looked at.
+            return Ok(true);
+        }
         self.catch_up().await?;
         let (step, since, after) = (pass.step, pass.since, pass.after);
         let least = self.engine.rules().payoff(today).refund_min;
@@ -96,7 +104,7 @@ impl Cycles {
                 Step::Refund => reader.credit_balances(least, after, PAGE_ACCOUNTS),
             })
             .await?;
-        pass.failed |= !self.work_on(step, today, &page).await?;
+        pass.failed |= !self.work_on(step, today, &page, receipt).await?;
         match (page.last(), step) {
             (Some(end), _) => pass.after = end.opened_position,
             (None, Step::Age) => (pass.step, pass.after) = (Step::Refund, Position::START),
@@ -115,12 +123,12 @@ impl Cycles {
         step: Step,
         day: NaiveDate,
         page: &[DueAccount],
+        receipt: Receipt,
     ) -> Result<bool, Failure> {
         let mut worked = true;
-        let receipt = self.engine.receive()?;
         let mut requests = Vec::new();
         for DueAccount { account, .. } in page {
-            match self.is_due(step, account).await {
+            match self.is_due(step, account, receipt.at()).await {
                 Ok(false) => {}
                 Ok(true) => requests.push(Request {
                     account: account.clone(),
@@ -153,12 +161,16 @@ impl Cycles {
         Ok(worked)
     }
 
-    /// Would the step do something to the account now?
-    async fn is_due(&self, step: Step, account: &AccountId) -> Result<bool, EngineError> {
-        let now = self.engine.clock().now();
-        match self.engine.preview(account, &step.command(), now).await {
+    /// Would the step do something to the account at an instant?
+    async fn is_due(
+        &self,
+        step: Step,
+        account: &AccountId,
+        at: DateTime<Utc>,
+    ) -> Result<bool, EngineError> {
+        match self.engine.preview(account, &step.command(), at).await {
             Ok(events) => {
-                let least = self.engine.rules().payoff(eastern_date(now)).refund_min;
+                let least = self.engine.rules().payoff(eastern_date(at)).refund_min;
                 Ok(step.is_worth(&events, least))
             }
             Err(EngineError::Refused { .. }) => Ok(false),
