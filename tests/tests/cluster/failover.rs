@@ -3,7 +3,7 @@
 
 use ledger::store::eventstore::Cluster;
 use ledger::store::{AppendError, EventStore, ReadError};
-use proto::payledger::v1::{ListPaymentsRequest, SchedulePaymentResponse};
+use proto::payledger::v1::{ListPaymentsRequest, RecordedEvent, SchedulePaymentResponse};
 use tests::client::{Answer, Client};
 use tests::cluster::{Fault, Trio};
 use tests::refusals::refused;
@@ -77,10 +77,14 @@ async fn nobody_leads(one: &Town, other: &Town, meanwhile: &Pay, scheduled: usiz
     }
 }
 
+fn is_seal(event: &RecordedEvent) -> bool {
+    event.r#type == "WindowSealed"
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_goes_away_takes_nothing_along_that_was_acknowledged() {
     let mut trio = Trio::start().await;
-    let one = Town::on_cluster(&trio.connection(), MORNING).await;
+    let one = Town::on_cluster_with_runner(&trio.connection(), MORNING).await;
     let other = Town::on_cluster(&trio.connection(), MORNING).await;
     one.open(auto_loan("a-1")).await.unwrap();
     let mut acknowledged = Vec::new();
@@ -125,6 +129,9 @@ async fn a_leader_that_goes_away_takes_nothing_along_that_was_acknowledged() {
     assert_eq!(events, other.replay().await.unwrap());
     let scheduled = events.iter().filter(|event| event.r#type == "PaymentScheduled").count();
     assert_eq!(scheduled, acknowledged.len());
+    // The runner has outlived it all as well.
+    one.clock("2026-03-03T15:00:06-05:00").await;
+    one.until(async |one| one.replay().await.unwrap().iter().any(is_seal)).await;
     agree(&one).await;
     agree(&other).await;
 }
