@@ -329,14 +329,6 @@ impl Drop for Embedded {
 }
 
 impl EventStore for Embedded {
-    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
-        let answers = self.submit(vec![append]);
-        Box::pin(async move {
-            let unanswered = || Err(AppendError::Indeterminate("no answer".into()));
-            answers.await.pop().unwrap_or_else(unanswered)
-        })
-    }
-
     fn append_many(
         &self,
         appends: Vec<Append>,

@@ -288,7 +288,7 @@ async fn a_loss_that_nothing_rules_out_holds_origination_and_one_that_is_left_li
         assert_eq!(code, 5, "{said}");
         assert!(said.contains("serve it once first"), "{said}");
     }
-    let process = Process::start(&fresh, "2026-06-15T15:00:06-04:00").unwrap();
+    let process = Process::start_without_runner(&fresh, "2026-06-15T15:00:06-04:00").unwrap();
     let client = Client::connect(process.address()).await;
     let told = recovery(&client).await;
     let [loss] = told.losses.as_slice() else { panic!("{told:?}") };

@@ -112,7 +112,8 @@ impl LossArgs {
         if known_position <= kept.position && ended_at == Some(kept.position) {
             return Ok(None);
         }
-        let widest = affected.into_iter().max_by_key(|affected| affected.through_position);
+        // Of those that go as far a log, which comes first and tells the most.
+        let widest = affected.into_iter().rev().max_by_key(|affected| affected.through_position);
         Ok(Some(CommitsLost {
             cause: recovered.cause,
             position: kept.position,
