@@ -291,7 +291,11 @@ fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
             Command::ReturnPayment { payment, return_code, preview: None }
         }
         (4, Some(payment)) => Command::ReinstatePayment { payment, preview: None },
-        (5, _) => Command::AssessFee { kind: FeeKind::Late, amount: "15.00".parse().unwrap() },
+        (5, _) => Command::AssessFee {
+            kind: FeeKind::Late,
+            amount: "15.00".parse().unwrap(),
+            effective_date: None,
+        },
         (6, _) if some_fee.is_some() => Command::WaiveFee { fee: some_fee.unwrap() },
         (7, _) if due.is_some() => Command::ApplyPayment { payment: due.unwrap().id },
         (8, _) => Command::ReleaseLien,

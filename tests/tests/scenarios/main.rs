@@ -14,6 +14,7 @@ mod damage;
 mod days;
 mod delinquency;
 mod explain;
+mod fees;
 mod lists;
 mod losses;
 mod payments;
