@@ -186,7 +186,7 @@ async fn a_returned_payment_opens_its_instalment_again_with_grace_from_that_day(
 }
 
 /// The journal of the last event of a type: `account amount` of each line, and its accounting day.
-async fn journal(town: &Client, kind: &str) -> (Vec<String>, String) {
+pub(crate) async fn journal(town: &Client, kind: &str) -> (Vec<String>, String) {
     let events = town.replay_of(ReplayEventsRequest::default()).await.unwrap();
     let event = events.iter().rfind(|event| event.r#type == kind).unwrap();
     let data: Value = serde_json::from_slice(&event.data).unwrap();

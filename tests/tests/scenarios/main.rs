@@ -28,3 +28,4 @@ mod servicing;
 mod serving;
 mod titles;
 mod windows;
+mod worked;

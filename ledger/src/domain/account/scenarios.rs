@@ -22,6 +22,7 @@ mod refusals;
 mod returns;
 mod servicing;
 mod title;
+mod vectors;
 
 use std::sync::{Arc, LazyLock};
 
