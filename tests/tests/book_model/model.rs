@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
+use crate::bills::Bill;
 use crate::days::after;
 use crate::plan::Plan;
 use crate::walk::{Done, Walk};
@@ -170,6 +171,7 @@ pub(crate) struct Deeds {
 #[derive(Debug)]
 pub(crate) struct Replay {
     pub(crate) figures: BTreeMap<NaiveDate, Figures>,
+    pub(crate) bills: BTreeMap<NaiveDate, Vec<Bill>>,
     pub(crate) deeds: Deeds,
     /// The day from which nothing is owed any more, for good as far as is known.
     pub(crate) settled_from: Option<NaiveDate>,
@@ -291,7 +293,7 @@ impl Model {
     pub(crate) fn replay(&self, days: &BTreeSet<NaiveDate>) -> Replay {
         let opened = self.contract.opened;
         let last_fact = self.last_day();
-        let mut figures = BTreeMap::new();
+        let (mut figures, mut bills) = (BTreeMap::new(), BTreeMap::new());
         let mut settled_from = None;
         let through = days.iter().next_back().copied().unwrap_or(opened);
         let deeds = self.live(through, |day, walk| {
@@ -300,13 +302,14 @@ impl Model {
             }
             if days.contains(&day) {
                 figures.insert(day, walk.figures(day));
+                bills.insert(day, walk.bills(day));
             }
         });
         // A fee that a credit balance covers is paid by the next payment all the same.
         let paying = deeds.splits.iter().filter(|(_, split)| split.sum() != split.credit);
         let last_paying = paying.map(|(number, _)| self.facts[*number].effective).max();
         let settled_from = settled_from.map(|day: NaiveDate| last_paying.unwrap_or(day).max(day));
-        Replay { figures, deeds, settled_from }
+        Replay { figures, bills, deeds, settled_from }
     }
 
     pub(crate) fn on(&self, day: NaiveDate) -> Figures {
