@@ -223,14 +223,16 @@ impl Model {
     /// A payment comes back on `today`: what it had met on some day, and nothing else meets on that
     /// day, is open again.
     pub(crate) fn comes_back(&mut self, fact: usize, today: NaiveDate, blameless: bool) {
+        let due = self.plan_on(today).due_before(after(today, 1));
         let before = self.met(today);
         self.facts[fact].gone = true;
         let after = self.met(today);
-        let grace = (!blameless).then_some(today);
         let of_days = before.iter().zip(&after);
         let open = of_days.flat_map(|(before, after)| before.difference(after));
         for number in open.collect::<BTreeSet<_>>() {
-            self.reopened.push((fact, *number, grace));
+            // What falls due later is late by itself, whoever is to blame for the return.
+            let excused = blameless && *number < due;
+            self.reopened.push((fact, *number, (!excused).then_some(today)));
         }
     }
 

@@ -230,6 +230,24 @@ async fn an_unauthorised_return_books_its_mirror_what_moved_and_the_catch_up() {
 }
 
 #[tokio::test]
+async fn a_payoff_that_nobody_authorised_excuses_what_was_due_by_its_return() {
+    let town = Town::at("2026-04-01T09:00:00-04:00").await;
+    town.open(with_late_fee("a-1")).await.unwrap();
+    let payoff = paid_by_ach(&town, "a-1", "10062.00", "2026-04-01").await;
+    town.clock("2026-05-20T08:30:00-04:00").await;
+    town.take_back("return", "a-1", &payoff, "R10").await.unwrap();
+    assert_eq!(town.balance("a-1", "2026-05-20").await.unwrap().days_past_due, 49);
+    town.clock("2026-06-11T05:00:00-04:00").await;
+    assert_eq!(town.age("april and may", "a-1").await.unwrap().fees, []);
+    town.clock("2026-06-12T05:00:00-04:00").await;
+    town.age("june", "a-1").await.unwrap();
+    assert_eq!(fees(&town, "a-1").await, ["2026-06-12 15.50 3 stands"]);
+    town.reinstate("good", "a-1", &payoff).await.unwrap();
+    assert_eq!(fees(&town, "a-1").await, ["2026-06-12 15.50 3 waived"]);
+    agree(&town).await;
+}
+
+#[tokio::test]
 async fn a_personal_loan_pays_fees_after_what_is_due_and_before_more_principal() {
     let town = Town::at("2026-04-01T12:00:00-04:00").await;
     for (account, amount, expected) in [
