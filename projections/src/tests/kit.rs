@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use ledger::codec::{Fact, encode};
+use ledger::digest::Digest;
 use ledger::domain::account::commands::{Command, Lien};
 use ledger::domain::account::events::{
     ChargeOffReason, Event, ExtensionKind, FeeKind, NothingChanged, RequestRefused,
@@ -96,7 +97,7 @@ impl Bank {
         let metadata = Metadata {
             received_at: self.now,
             request_id: request,
-            digest: "00".repeat(16),
+            digest: Digest::of(b""),
             actor: Actor::unnamed(),
             rules: self.rules.version().to_owned(),
         };
