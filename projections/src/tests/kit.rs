@@ -188,6 +188,7 @@ impl Bank {
                 .then(|| Tolerance::Share("0.9".parse().unwrap())),
             interest_carry: Carry::default(),
             governing_state: None,
+            purchase_option: None,
         };
         let lien = Lien {
             title_state: "CA".to_owned(),

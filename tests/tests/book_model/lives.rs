@@ -169,6 +169,8 @@ impl Life {
         try_out(&|life| life.contract.tolerance = Tolerance::Cents(100));
         try_out(&|life| life.contract.first_rest = life.contract.instalment);
         try_out(&|life| life.contract.tax = 0);
+        try_out(&|life| life.contract.residual = 0);
+        try_out(&|life| life.contract.sales_tax = 0);
         try_out(&|life| life.contract.returned_item_fee = None);
         try_out(&|life| life.contract.basis = Basis::Actual365);
         try_out(&|life| life.contract.paid_through = life.contract.opened);
@@ -236,6 +238,9 @@ fn contract(chance: &mut Chance) -> Contract {
     let usual = Tolerance::Cents(100);
     let tolerances =
         [usual, usual, Tolerance::Cents(0), Tolerance::Cents(most), Tolerance::Share(900_000)];
+    let some = cents(chance, 1, 2_000_000);
+    let residual = one_of(chance, &[0, 100, 900, 1_425_000, some, some]);
+    let sales_tax = one_of(chance, &[0, 80_000, 82_500, 62_501, 1_000_000]);
     Contract {
         lease,
         opened,
@@ -259,6 +264,8 @@ fn contract(chance: &mut Chance) -> Contract {
         state: one_of(chance, &[None, None, Some("NY"), Some("FL"), Some("OH"), Some("AK")]),
         late_fee: one_of(chance, &[None, late_fee, late_fee]),
         tolerance: one_of(chance, &tolerances),
+        residual: if lease { residual } else { 0 },
+        sales_tax: if lease { sales_tax } else { 0 },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use gateway::convert::answers::balance;
+use ledger::domain::account::buyout::PurchaseOption;
 use ledger::domain::account::events;
 use ledger::domain::account::state::OpenAccount;
 use ledger::domain::account::terms::{self, InstalmentPlan, LateCharge, Terms};
@@ -10,6 +11,7 @@ use ledger::domain::money::{Amount, Currency, Money, Rate};
 use ledger::domain::product::Product;
 
 use proto::google::r#type::{Date, Money as WireMoney};
+use proto::payledger::v1::Buyout as WireBuyout;
 
 use crate::balances::Balances;
 use crate::lives::Life;
@@ -102,6 +104,13 @@ pub(crate) fn terms(life: &Life) -> Result<Terms, Fault> {
         },
         interest_carry: decimal(contract.carry, 8).parse().map_err(|error| format!("{error}"))?,
         governing_state: state.map_err(|error| format!("{error}"))?,
+        purchase_option: match contract.residual {
+            0 => None,
+            residual => Some(PurchaseOption {
+                residual: amount(residual)?,
+                sales_tax_rate: rate(contract.sales_tax)?,
+            }),
+        },
     })
 }
 
@@ -113,11 +122,14 @@ pub(crate) fn split(split: &events::Split) -> Split {
         fees: cents(split.fees),
         rentals: cents(split.rentals),
         tax: cents(split.tax),
+        residual: cents(split.residual),
+        sales_tax: cents(split.sales_tax),
         recovery: cents(split.recovery),
         credit: cents(split.credit),
         written_interest: cents(written.interest),
         written_principal: cents(written.principal),
         written_fees: cents(written.fees),
+        written_residual: cents(written.residual),
     }
 }
 
@@ -133,7 +145,9 @@ pub(crate) fn figures(open: &OpenAccount, day: NaiveDate) -> Result<Figures, Fau
         charged_off: cents(standing.charged_off),
         credit: cents(standing.credit),
         billed: cents(standing.billed),
+        balance: cents(standing.balance()),
         payoff: cents(standing.payoff()),
+        buyout: wire.buyout.as_ref().map(buyout).transpose()?,
         past_due: cents(standing.past_due),
         days_past_due: standing.days_past_due(),
         oldest: standing.oldest_unpaid_due_date,
@@ -162,6 +176,11 @@ pub(crate) fn figures(open: &OpenAccount, day: NaiveDate) -> Result<Figures, Fau
         return Err(format!("the service tells other days past due: {figures:?}"));
     }
     Ok(figures)
+}
+
+fn buyout(told: &WireBuyout) -> Result<[i128; 3], Fault> {
+    let part = |money: &Option<WireMoney>| wire_cents(money.as_ref());
+    Ok([part(&told.rentals_ahead)?, part(&told.residual)?, part(&told.sales_tax)?])
 }
 
 fn wire_cents(money: Option<&WireMoney>) -> Result<i128, Fault> {

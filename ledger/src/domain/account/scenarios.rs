@@ -10,6 +10,7 @@
 )]
 
 mod allocation;
+mod buyouts;
 mod cutoffs;
 mod explained;
 mod fees;
@@ -97,6 +98,7 @@ pub(crate) fn loan() -> Terms {
         shortfall_tolerance: None,
         interest_carry: Carry::default(),
         governing_state: None,
+        purchase_option: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The account's money while the timeline is walked.
 
+mod lease;
+
 use chrono::{Datelike as _, NaiveDate};
 
 use super::{Entry, Movement, Standing};
@@ -10,6 +12,7 @@ use crate::domain::interest::Accrual;
 use crate::domain::money::{Amount, Money, Rate};
 use crate::domain::product::Product;
 use crate::domain::rulebook::{Bucket, Rulebook};
+pub(in crate::domain::account) use lease::Cut;
 
 /// A walk along the timeline.
 #[derive(Debug, Clone)]
@@ -30,6 +33,7 @@ pub(super) struct Running<'a> {
     billed: Money,
     charged_off: Money,
     credit: Money,
+    cut: Option<Cut>,
 }
 
 /// A balance that earns at one rate.
@@ -65,6 +69,7 @@ impl<'a> Running<'a> {
             billed: Money::ZERO,
             charged_off: Money::ZERO,
             credit: Money::ZERO,
+            cut: None,
         }
     }
 
@@ -120,14 +125,6 @@ impl<'a> Running<'a> {
         self.late_fees + self.returned_item_fees
     }
 
-    fn rentals_due(&self) -> Money {
-        let plan = self.instalments.plan();
-        match self.terms.product {
-            Product::Lease => (plan.total_of(plan.count) - self.billed).at_least_zero(),
-            Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => Money::ZERO,
-        }
-    }
-
     pub(super) fn to(mut self, as_of: NaiveDate) -> Self {
         self.advance(as_of);
         self
@@ -165,6 +162,8 @@ impl<'a> Running<'a> {
             interest_due,
             fees_due,
             rentals_due,
+            rentals_now: running.rentals_now(),
+            buyout: running.buyout(),
             billed: running.billed,
             charged_off: running.charged_off,
             credit: running.credit,
@@ -194,11 +193,19 @@ impl<'a> Running<'a> {
             Movement::Shift(shift) => {
                 self.instalments.shift_as_recorded(entry.order, *shift);
             }
-            Movement::ChargeOff { taken, .. } => self.charge_off(taken),
+            Movement::ChargeOff { part, taken, .. } => {
+                if part.is_none() {
+                    self.cut_off(false);
+                }
+                self.charge_off(taken);
+            }
         }
     }
 
     pub(super) fn pay(&mut self, amount: Amount, split: &Split) {
+        if split.is_purchase() {
+            self.cut_off(true);
+        }
         let forgiven = split.write_off.unwrap_or_default();
         self.interest_paid += split.interest + forgiven.interest;
         self.move_principal(-(split.principal + forgiven.principal));
@@ -253,13 +260,18 @@ impl<'a> Running<'a> {
             interest_unbooked: Money::ZERO,
             late_fees: self.late_fees,
             returned_item_fees: self.returned_item_fees,
+            ..self.rentals_taken()
         }
     }
 
     /// Fills the buckets of the product's waterfall in order, then what was charged off; what is
-    /// left is a credit balance. The small rest of a payoff is written off.
+    /// left is a credit balance. The small rest of a payoff is written off. A payment that buys a
+    /// leased vehicle pays all that at once.
     pub(super) fn allocate(&mut self, paying: Paying, rules: &Rulebook) -> Split {
         self.advance(paying.on);
+        if let Some(split) = self.purchase(paying, rules) {
+            return split;
+        }
         let mut left = paying.amount.money();
         let mut split = Split::default();
         for bucket in rules.waterfall(self.terms.product, paying.on).order() {
@@ -283,7 +295,6 @@ impl<'a> Running<'a> {
 
     /// How much `bucket` can take, after what the payment has paid so far.
     fn room(&self, bucket: Bucket, paying: Paying, so_far: &Split) -> Money {
-        let plan = self.instalments.plan();
         let due = self.due_before_fees(paying);
         let principal = self.principal - so_far.principal;
         match bucket {
@@ -294,8 +305,8 @@ impl<'a> Running<'a> {
             Bucket::Fees => self.fees_due(),
             // Nothing but fees is charged to a lease beside its rentals so far.
             Bucket::OtherCharges => Money::ZERO,
-            Bucket::DueRentals => due,
-            Bucket::FutureRentals => plan.total_of(plan.count) - self.billed - so_far.rentals,
+            Bucket::DueRentals => due.min(self.rentals_due()),
+            Bucket::FutureRentals => self.rentals_due() - so_far.rentals,
         }
     }
 
@@ -324,6 +335,7 @@ impl<'a> Running<'a> {
             interest: (self.interest_due() - split.interest).at_least_zero(),
             principal: self.principal - split.principal,
             fees: (self.fees_due() - split.fees).at_least_zero(),
+            residual: Money::ZERO,
         };
         let left = rest.interest + rest.principal + rest.fees - self.credit.at_least_zero();
         let small = left.is_positive() && left <= rules.payoff(paying.on).small_balance_max;

@@ -1,0 +1,100 @@
+//! What has been earned, or billed, and is in the general ledger or is to come there.
+
+use chrono::NaiveDate;
+
+use super::running::Cut;
+use super::{Book, Decimal};
+use crate::domain::account::instalments::Instalments;
+use crate::domain::journal::LedgerAccount;
+use crate::domain::money::Money;
+use crate::domain::product::Product;
+
+/// Rentals that are billed on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::domain::account) struct Billed {
+    pub(in crate::domain::account) on: NaiveDate,
+    pub(in crate::domain::account) base: Money,
+    pub(in crate::domain::account) tax: Money,
+}
+
+impl Book {
+    /// From when on the rentals of a lease fall due no more, if that is before the last one.
+    pub(in crate::domain::account) fn cut(&self) -> Option<Cut> {
+        self.running(NaiveDate::MAX).cut()
+    }
+
+    /// Has the lessee bought the vehicle?
+    pub fn is_bought(&self) -> bool {
+        self.cut().is_some_and(|cut| cut.bought)
+    }
+
+    /// How many rentals had fallen due when the account was opened.
+    pub(in crate::domain::account) fn opening_rentals(&self) -> u32 {
+        Instalments::new(&self.terms).due_count(self.terms.opened_date)
+    }
+
+    /// The rentals that are billed when the first `count` have fallen due, but for those that were
+    /// due at the opening. A purchase bills the rentals ahead at once, without tax; what was paid
+    /// ahead before stays a rental with its tax.
+    pub(in crate::domain::account) fn billed_of(&self, count: u32) -> Vec<Billed> {
+        let cut = self.cut();
+        let dates = cut.map_or_else(
+            || self.instalments.clone(),
+            |cut| self.instalments_as_of(cut.on),
+        );
+        let plan = dates.plan();
+        let between = |on, start: Money, end: Money| {
+            let tax = plan.tax_between(start, end);
+            Billed { on, base: end - start - tax, tax }
+        };
+        let opening = self.opening_rentals();
+        let rental = |index: u32| {
+            let (start, end) = (plan.total_of(index), plan.total_of(index.saturating_add(1)));
+            between(dates.due_date(index), start, end)
+        };
+        let mut billed: Vec<Billed> =
+            (opening..cut.map_or(count, |cut| cut.due)).map(rental).collect();
+        if let Some(cut) = cut {
+            let due = plan.total_of(cut.due);
+            let paid = due.max(cut.billed);
+            billed.push(between(cut.on, due, paid));
+            if cut.bought {
+                let ahead = between(cut.on, paid, plan.total_of(plan.count));
+                billed.push(Billed { tax: Money::ZERO, ..ahead });
+            }
+        }
+        billed
+    }
+
+    /// What was earned by `as_of` and is not in the general ledger: the receivable, the income, and
+    /// the exact difference, which is below zero where too much is booked. Nothing while no income
+    /// is booked, and once no rental falls due any more.
+    pub fn unbooked(&self, as_of: NaiveDate) -> Vec<(LedgerAccount, LedgerAccount, Decimal)> {
+        let booked = |account| self.ledger_balance(account).decimal();
+        match self.terms.product {
+            Product::Lease => {
+                if self.cut().is_some() {
+                    return Vec::new();
+                }
+                let plan = self.instalments.plan();
+                let from = self.rentals_billed;
+                let to = self.instalments.due_count(as_of).max(from);
+                let (start, end) = (plan.total_of(from), plan.total_of(to));
+                let tax = plan.tax_between(start, end);
+                let base = end - start - tax;
+                vec![
+                    (LedgerAccount::RentalsReceivable, LedgerAccount::LeaseIncome, base.decimal()),
+                    (LedgerAccount::LeaseTaxReceivable, LedgerAccount::TaxPayable, tax.decimal()),
+                ]
+            }
+            Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
+                if self.non_accrual {
+                    return Vec::new();
+                }
+                let account = LedgerAccount::AccruedInterest;
+                let missing = self.interest_due_exactly(as_of).saturating_sub(booked(account));
+                vec![(account, LedgerAccount::InterestIncome, missing)]
+            }
+        }
+    }
+}
