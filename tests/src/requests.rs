@@ -126,6 +126,23 @@ pub fn lease(account: &str) -> OpenAccountRequest {
     }
 }
 
+/// A lease of 24 rentals of 389.00, 27.00 of it tax, from 2026-03-01 on, when it is opened; then the
+/// vehicle is worth 14,250.00, and 8 % of its price are sales tax. A lien in Texas.
+pub fn lease_with_option(account: &str) -> OpenAccountRequest {
+    let mut plan = plan("389.00", 24);
+    plan.first_due_date = Some(date("2026-03-01"));
+    OpenAccountRequest {
+        terms: Some(Terms::Lease(LeaseTerms {
+            tax: Some(money("27.00")),
+            residual_value: Some(money("14250.00")),
+            sales_tax_rate: "0.08".to_owned(),
+        })),
+        instalment_plan: Some(plan),
+        lien: Some(lien("TX")),
+        ..loan(Product::Lease, account)
+    }
+}
+
 /// An auto loan of another principal, without interest: what is paid is all principal.
 pub fn interest_free(account: &str, principal: &str) -> OpenAccountRequest {
     with_loan(auto_loan(account), |loan| {

@@ -95,6 +95,28 @@ impl Walk<'_> {
         Some(split)
     }
 
+    /// A payment has gone to rentals, all of them, and fees: what is left may buy the vehicle, too.
+    pub(crate) fn buy_with_rest(&mut self, day: NaiveDate, quoted: bool, split: &mut Split) {
+        if self.rentals_left() + self.fees_due() > 0 {
+            return;
+        }
+        let Some(price) = self.price(day) else { return };
+        let missing = (price.more() - self.credit).max(0);
+        let goes_for_it = quoted || self.credit > 0;
+        if missing > 0
+            && (missing > SMALL_BALANCE || missing > price.residual || !goes_for_it)
+        {
+            return;
+        }
+        split.residual = price.residual - missing;
+        split.sales_tax = price.sales_tax;
+        split.written_residual = missing;
+        split.credit -= price.more() - missing;
+        self.credit -= price.more() - missing;
+        self.ended = Some(self.base_and_tax(0, self.plan.total_of(self.plan.len())));
+        self.bought = true;
+    }
+
     /// What everything is that is charged off of a lease, beside fees.
     pub(crate) fn give_up_rentals(&mut self, day: NaiveDate, taken: &mut Taken) {
         if !self.contract.lease || self.is_over() {

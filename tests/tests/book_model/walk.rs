@@ -203,7 +203,9 @@ impl<'a> Walk<'a> {
         self.charged_off -= split.recovery;
         self.credit += split.credit;
         self.billed += amount - split.fees - split.recovery - split.credit;
-        if closes && !self.contract.lease {
+        if self.contract.lease {
+            self.buy_with_rest(day, quoted, &mut split);
+        } else if closes {
             self.write_off(day, &mut split);
         }
         split

@@ -14,6 +14,7 @@ mod damage;
 mod days;
 mod delinquency;
 mod explain;
+mod leases;
 mod lists;
 mod losses;
 mod payments;

@@ -34,8 +34,9 @@ impl Book {
     }
 
     /// The rentals that are billed when the first `count` have fallen due, but for those that were
-    /// due at the opening. A purchase bills the rentals ahead at once, without tax; what was paid
-    /// ahead before stays a rental with its tax.
+    /// due at the opening. Where a lease ends otherwise it is what was paid, or charged off, of all
+    /// rentals: a purchase bills the rentals ahead at once, without tax, and what was paid ahead before
+    /// stays a rental with its tax.
     pub(in crate::domain::account) fn billed_of(&self, count: u32) -> Vec<Billed> {
         let cut = self.cut();
         let dates = cut.map_or_else(
@@ -55,13 +56,9 @@ impl Book {
         let mut billed: Vec<Billed> =
             (opening..cut.map_or(count, |cut| cut.due)).map(rental).collect();
         if let Some(cut) = cut {
-            let due = plan.total_of(cut.due);
-            let paid = due.max(cut.billed);
-            billed.push(between(cut.on, due, paid));
-            if cut.bought {
-                let ahead = between(cut.on, paid, plan.total_of(plan.count));
-                billed.push(Billed { tax: Money::ZERO, ..ahead });
-            }
+            let due = between(cut.on, Money::ZERO, plan.total_of(cut.due));
+            let (base, tax) = (cut.base - due.base, cut.tax - due.tax);
+            billed.push(Billed { on: cut.on, base, tax });
         }
         billed
     }

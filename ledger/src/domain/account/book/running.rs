@@ -33,6 +33,9 @@ pub(super) struct Running<'a> {
     billed: Money,
     charged_off: Money,
     credit: Money,
+    /// What was paid of a lease's rentals, and of the tax on them.
+    rentals_paid: Money,
+    rental_tax_paid: Money,
     cut: Option<Cut>,
 }
 
@@ -69,6 +72,8 @@ impl<'a> Running<'a> {
             billed: Money::ZERO,
             charged_off: Money::ZERO,
             credit: Money::ZERO,
+            rentals_paid: Money::ZERO,
+            rental_tax_paid: Money::ZERO,
             cut: None,
         }
     }
@@ -194,18 +199,15 @@ impl<'a> Running<'a> {
                 self.instalments.shift_as_recorded(entry.order, *shift);
             }
             Movement::ChargeOff { part, taken, .. } => {
-                if part.is_none() {
-                    self.cut_off(false);
-                }
                 self.charge_off(taken);
+                if part.is_none() {
+                    self.cut_off((taken.rentals, taken.rental_tax), false);
+                }
             }
         }
     }
 
     pub(super) fn pay(&mut self, amount: Amount, split: &Split) {
-        if split.is_purchase() {
-            self.cut_off(true);
-        }
         let forgiven = split.write_off.unwrap_or_default();
         self.interest_paid += split.interest + forgiven.interest;
         self.move_principal(-(split.principal + forgiven.principal));
@@ -213,6 +215,11 @@ impl<'a> Running<'a> {
         self.charged_off -= split.recovery;
         self.credit += split.credit;
         self.billed += split.billed(amount);
+        self.rentals_paid += split.rentals;
+        self.rental_tax_paid += split.tax;
+        if split.is_purchase() {
+            self.cut_off((Money::ZERO, Money::ZERO), true);
+        }
     }
 
     /// Late fees first: the order matters to a charge-off only, which reverses income by kind.
@@ -290,6 +297,7 @@ impl<'a> Running<'a> {
         split.rentals -= tax;
         split.tax = tax;
         split.write_off = self.small_rest(paying, &split, rules);
+        self.purchase_with_rest(paying, &mut split, rules);
         split
     }
 

@@ -228,6 +228,23 @@ fn less_than_a_buy_out_buys_nothing_and_is_a_credit_balance_until_the_rest_comes
 }
 
 #[test]
+fn what_is_left_when_all_rentals_are_paid_buys_the_vehicle_if_it_is_enough() {
+    // 24,380.12 would buy it at once, with sales tax on the rentals to come: 8 % of 7,964.00 are
+    // 637.12. With 594.00 of the rentals' own tax instead, 24,337.00 are enough.
+    let (march, _) = opened(lease()).paid_by_ach("389.00", "2026-03-01");
+    let moment = march.at("2026-04-10 09:00");
+    let paid = moment.when(receive(Channel::Wire, "24340.00", "2026-04-10"));
+    let after = paid.then(&["PaymentReceived", "AccountPaidOff"]);
+    let split = bought_text(&after, paid.payment());
+    assert_eq!(split, "8326.00/621.00/0.00/14250.00/1140.00/3.00");
+    assert_eq!(after.ledger(LedgerAccount::LeaseTaxReceivable), "0.00");
+    assert_eq!(after.ledger(LedgerAccount::TaxPayable), "-1761.00");
+    assert!(after.open().book.is_bought() && standing(&after, "2026-04-10").settled);
+    let less = moment.when(receive(Channel::Wire, "24320.00", "2026-04-10")).done();
+    assert_eq!(standing(&less, "2026-04-10").payoff(), money("17.00"));
+}
+
+#[test]
 fn a_lease_that_is_over_can_be_bought_by_a_debit_that_names_its_quote() {
     let history = opened_with(short_lease(), Some(lien("TX")));
     let paid = history.at("2026-05-01 09:00").when(receive(Channel::Wire, "1167.00", "2026-05-01"));

@@ -17,8 +17,10 @@ pub(in crate::domain::account) struct Cut {
     pub(in crate::domain::account) on: NaiveDate,
     /// How many rentals had fallen due.
     pub(in crate::domain::account) due: u32,
-    /// What payments had satisfied of all rentals before.
-    pub(in crate::domain::account) billed: Money,
+    /// What is billed of all rentals then, without tax: everything that was paid, or charged off.
+    pub(in crate::domain::account) base: Money,
+    /// The tax billed with it.
+    pub(in crate::domain::account) tax: Money,
     /// Was the vehicle bought?
     pub(in crate::domain::account) bought: bool,
 }
@@ -32,11 +34,13 @@ impl Running<'_> {
         self.terms.product == Product::Lease
     }
 
-    /// No rental falls due any more from today on.
-    pub(super) fn cut_off(&mut self, bought: bool) {
+    /// No rental falls due any more from today on. Of what had fallen due, nothing is receivable any
+    /// more: it was paid, or given up, base and tax.
+    pub(super) fn cut_off(&mut self, (base, tax): (Money, Money), bought: bool) {
         if self.is_lease() && self.cut.is_none() {
             let due = self.instalments.due_count(self.at);
-            self.cut = Some(Cut { on: self.at, due, billed: self.billed, bought });
+            let (base, tax) = (self.rentals_paid + base, self.rental_tax_paid + tax);
+            self.cut = Some(Cut { on: self.at, due, base, tax, bought });
         }
     }
 
@@ -69,27 +73,39 @@ impl Running<'_> {
         let tax = self.instalments.plan().tax_between(self.billed, self.billed + due);
         let amount = paying.amount.money();
         let price = due + fees + rentals_ahead + sales_tax + residual;
+        // Who pays the last rental and owes no more may leave a small residual unbought.
+        let beyond = amount + self.credit > due + fees + rentals_ahead + tax_ahead;
         let short = (price - amount - self.credit).at_least_zero();
-        if short.is_positive() {
-            // Who pays the last rental and owes no more may leave a small residual unbought.
-            let beyond = amount + self.credit > due + fees + rentals_ahead + tax_ahead;
-            let small = short <= rules.payoff(paying.on).small_balance_max && short <= residual;
-            if !small || !(paying.payoff || beyond) {
-                return None;
-            }
-        }
-        Some(Split {
+        may_be_short(short, residual, beyond, (paying, rules)).then(|| Split {
             fees,
             rentals: due - tax + rentals_ahead,
             tax,
             residual: residual - short,
             sales_tax,
             credit: amount + short - price,
-            write_off: short
-                .is_positive()
-                .then(|| WriteOff { residual: short, ..WriteOff::default() }),
+            write_off: written_off(short),
             ..Split::default()
         })
+    }
+
+    /// A payment that is too small for that pays rentals ahead, with their tax. What is left buys the
+    /// vehicle all the same if it comes to the price that is left then.
+    pub(super) fn purchase_with_rest(&self, paying: Paying, split: &mut Split, rules: &Rulebook) {
+        let paid = split.rentals + split.tax;
+        let all_paid = paid == self.rentals_due() && split.fees == self.fees_due();
+        let Some(Buyout { residual, .. }) = self.buyout().filter(|_| all_paid) else { return };
+        let plan = self.instalments.plan();
+        let option = self.terms.purchase_option;
+        let after = option.map(|option| option.buyout(plan, plan.count, self.billed + paid));
+        let sales_tax = after.map_or(Money::ZERO, |after| after.sales_tax);
+        let have = self.credit + split.credit;
+        let short = (residual + sales_tax - have).at_least_zero();
+        if may_be_short(short, residual, have.is_positive(), (paying, rules)) {
+            split.residual = residual - short;
+            split.sales_tax = sales_tax;
+            split.credit -= split.residual + sales_tax;
+            split.write_off = written_off(short);
+        }
     }
 
     /// What a charge-off takes of a lease: what has fallen due, and the rentals to come without
@@ -118,4 +134,20 @@ impl Running<'_> {
             ..ChargedOff::default()
         }
     }
+}
+
+/// May so much be missing of a vehicle's price? Nothing, or a small balance of somebody who means to
+/// buy it: the payment pays a quote, or goes beyond everything that the lease asks for.
+fn may_be_short(
+    short: Money,
+    residual: Money,
+    beyond: bool,
+    (paying, rules): (Paying, &Rulebook),
+) -> bool {
+    let small = short <= rules.payoff(paying.on).small_balance_max && short <= residual;
+    short.is_zero() || (small && (paying.payoff || beyond))
+}
+
+fn written_off(short: Money) -> Option<WriteOff> {
+    short.is_positive().then(|| WriteOff { residual: short, ..WriteOff::default() })
 }
