@@ -376,6 +376,7 @@ impl Pair {
             Sum::Interest(more) => figures.interest + more,
             Sum::Principal(more) => figures.principal + more,
             Sum::Payoff(more) => figures.payoff + more,
+            Sum::PayoffPart(hundredths) => figures.payoff * hundredths / 100,
         };
         money.clamp(1, 9_999_999_999)
     }

@@ -104,8 +104,10 @@ pub(crate) enum Sum {
     /// The accrued interest, and some cents.
     Interest(i128),
     Principal(i128),
-    /// Everything owed, and some cents.
+    /// What pays the account off, and some cents.
     Payoff(i128),
+    /// So many hundredths of that.
+    PayoffPart(i128),
 }
 
 /// From which day on the money counts.
@@ -335,6 +337,7 @@ fn sum(chance: &mut Chance) -> Sum {
         9 => Sum::PastDueAndFees(near),
         10 => Sum::Interest(near),
         11 => Sum::Payoff(near),
+        12 => Sum::PayoffPart(cents(chance, 30, 100)),
         _ => Sum::Instalments(1, 0),
     }
 }

@@ -56,8 +56,10 @@ impl Book {
         let mut billed: Vec<Billed> =
             (opening..cut.map_or(count, |cut| cut.due)).map(rental).collect();
         if let Some(cut) = cut {
-            let due = between(cut.on, Money::ZERO, plan.total_of(cut.due));
-            let (base, tax) = (cut.base - due.base, cut.tax - due.tax);
+            // An extension may have moved what was due at the opening, which is billed all the same.
+            let known = plan.total_of(cut.due.max(opening));
+            let known = between(cut.on, Money::ZERO, known);
+            let (base, tax) = (cut.base - known.base, cut.tax - known.tax);
             billed.push(Billed { on: cut.on, base, tax });
         }
         billed

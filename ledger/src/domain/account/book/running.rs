@@ -187,6 +187,8 @@ impl<'a> Running<'a> {
                 FeeKind::ReturnedItem => self.returned_item_fees += amount.money(),
             },
             Movement::Refund { amount, .. } => self.credit -= amount.money(),
+            // One that an earlier change has made the rate already changes nothing.
+            Movement::Rate(rate) if *rate == self.rate => {}
             Movement::Rate(rate) => {
                 self.settle_accrual();
                 self.rate = *rate;
