@@ -120,7 +120,10 @@ pub fn personal_loan(account: &str) -> OpenAccountRequest {
 /// A lease of 36 rentals of 389.00, 27.00 of it tax, from 2026-04-01; opened on 2026-03-01.
 pub fn lease(account: &str) -> OpenAccountRequest {
     OpenAccountRequest {
-        terms: Some(Terms::Lease(LeaseTerms { tax: Some(money("27.00")), ..LeaseTerms::default() })),
+        terms: Some(Terms::Lease(LeaseTerms {
+            tax: Some(money("27.00")),
+            ..LeaseTerms::default()
+        })),
         instalment_plan: Some(plan("389.00", 36)),
         ..loan(Product::Lease, account)
     }

@@ -103,9 +103,7 @@ impl Walk<'_> {
         let Some(price) = self.price(day) else { return };
         let missing = (price.more() - self.credit).max(0);
         let goes_for_it = quoted || self.credit > 0;
-        if missing > 0
-            && (missing > SMALL_BALANCE || missing > price.residual || !goes_for_it)
-        {
+        if missing > 0 && (missing > SMALL_BALANCE || missing > price.residual || !goes_for_it) {
             return;
         }
         split.residual = price.residual - missing;

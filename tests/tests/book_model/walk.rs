@@ -184,7 +184,8 @@ impl<'a> Walk<'a> {
         };
         let mut split = Split::default();
         if self.contract.lease {
-            let now = take(if matured { self.rentals_left() } else { due.min(self.rentals_left()) });
+            let now =
+                take(if matured { self.rentals_left() } else { due.min(self.rentals_left()) });
             split.fees = take(self.fees_due());
             let rentals = now + take(self.rentals_left() - now);
             (split.rentals, split.tax) = self.base_and_tax(self.billed, self.billed + rentals);

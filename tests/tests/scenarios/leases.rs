@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proto::payledger::v1::{
     Account, AccountState, Channel, ChargeOffRequest, CloseDayRequest, ExplainAmountRequest,
     Figure, GetLedgerFeedRequest, OpenAccountRequest, PaymentState, PayoffQuote,
-    PreviewReceiveRequest, ReceivePaymentRequest, TitleState, preview_receive_response,
+    PreviewReceiveRequest, Product, ReceivePaymentRequest, TitleState, preview_receive_response,
 };
 use rust_decimal::Decimal;
 use tests::client::{receive, schedule};
@@ -174,7 +174,7 @@ async fn a_lease_that_is_over_is_bought_by_a_debit_that_names_its_quote() {
     let debit = town.payments().schedule_payment(debit).await.unwrap().into_inner();
     let debit = debit.payment.unwrap().payment_id;
     town.clock("2026-04-13T15:00:06-04:00").await;
-    town.run("2026-04-13", "15:00").await.unwrap();
+    town.run_of(Product::Lease, "2026-04-13", "15:00").await.unwrap();
     assert_eq!(paid(&town, &debit).await, "0.00/0.00/14250.00/1140.00/0.00");
     assert_eq!(title(&town).await, TitleState::PaidOffOnHold);
     agree(&town).await;
@@ -192,21 +192,21 @@ async fn a_lease_without_a_residual_value_is_told_so_by_name() {
     assert_eq!(asked.reason, "RESIDUAL_UNKNOWN");
     assert!(account(&town).await.balance.unwrap().buyout.is_none());
     let with_lien = OpenAccountRequest { lien: Some(lien("TX")), ..lease("l-2") };
-    assert_eq!(field(town.open(with_lien).await), "lien");
+    assert_eq!(field(town.open(with_lien).await).1, "lien");
     let mut rate_alone = lease_with_option("l-3");
     if let Some(proto::payledger::v1::open_account_request::Terms::Lease(terms)) =
         &mut rate_alone.terms
     {
         terms.residual_value = None;
     }
-    assert_eq!(field(town.open(rate_alone).await), "lease.sales_tax_rate");
+    assert_eq!(field(town.open(rate_alone).await).1, "lease.sales_tax_rate");
     let mut too_much = lease_with_option("l-4");
     if let Some(proto::payledger::v1::open_account_request::Terms::Lease(terms)) =
         &mut too_much.terms
     {
         "1.01".clone_into(&mut terms.sales_tax_rate);
     }
-    assert_eq!(field(town.open(too_much).await), "lease.sales_tax_rate");
+    assert_eq!(field(town.open(too_much).await).1, "lease.sales_tax_rate");
 }
 
 #[tokio::test]
@@ -218,6 +218,7 @@ async fn a_buy_out_is_previewed_with_its_journal_and_committed_by_its_hash() {
         channel: Channel::Wire.into(),
         amount: Some(money("24380.12")),
         received_date: Some(date("2026-04-10")),
+        reference: request.reference.clone(),
         ..PreviewReceiveRequest::default()
     };
     let answer = town.payments().preview_receive(asked).await.unwrap().into_inner();
@@ -302,7 +303,7 @@ async fn every_figure_of_a_lease_is_explained_before_and_after_its_end() {
 async fn a_closed_day_before_a_buy_out_stays_and_the_feed_of_its_own_day_balances() {
     let town = Town::with_manual_books(OPENED).await;
     town.open(lease_with_option("l-1")).await.unwrap();
-    let days = ["2026-03-31", "2026-04-01", "2026-04-02", "2026-04-03"];
+    let days = ["2026-03-31", "2026-04-01", "2026-04-02", "2026-04-03", "2026-04-04"];
     for (number, day) in days.iter().enumerate() {
         town.clock(&format!("{day}T09:00:00-04:00")).await;
         let request = proto::payledger::v1::OpenDayRequest {
@@ -324,8 +325,8 @@ async fn a_closed_day_before_a_buy_out_stays_and_the_feed_of_its_own_day_balance
     }
     let rows = of_books(&town, &["11", "2140", "4040"]).await;
     agree(&town).await;
-    assert_eq!(rows, ["2140 -1804.96", "4040 -8326.00"]);
-    for day in ["2026-04-01", "2026-04-02"] {
+    assert_eq!(rows, ["2140 -1806.08", "4040 -8326.00"]);
+    for day in ["2026-04-01", "2026-04-02", "2026-04-03"] {
         let request = GetLedgerFeedRequest { gl_date: Some(date(day)), min_position: 0 };
         let feed = town.books().get_ledger_feed(request).await.unwrap().into_inner();
         assert_eq!(feed.total_debits, feed.total_credits, "{day}");

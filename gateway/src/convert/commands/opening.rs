@@ -86,10 +86,8 @@ fn purchase_option(lease: &wire::LeaseTerms) -> Field<Option<PurchaseOption>> {
         (None, Some(_)) => {
             Err(FieldError::new("lease.sales_tax_rate", "is only with lease.residual_value"))
         }
-        (residual, rate) => Ok(residual.map(|residual| PurchaseOption {
-            residual,
-            sales_tax_rate: rate.unwrap_or_default(),
-        })),
+        (residual, rate) => Ok(residual
+            .map(|residual| PurchaseOption { residual, sales_tax_rate: rate.unwrap_or_default() })),
     }
 }
 

@@ -65,7 +65,11 @@ impl From<CutoffRefusal> for Refusal {
 /// entry carries, a date that the cut-offs or the opening do not allow, or what looks like a second
 /// time.
 pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) -> Decision {
-    if order.payoff_quote.is_some() { open.check_payable()? } else { open.check_owed()? }
+    if order.payoff_quote.is_some() {
+        open.check_payable()?
+    } else {
+        open.check_owed()?
+    }
     if let Some(quote) = order.payoff_quote.filter(|quote| !open.quotes.contains_key(quote)) {
         return Err(Denial::QuoteNotFound(quote));
     }

@@ -39,10 +39,8 @@ impl Book {
     /// stays a rental with its tax.
     pub(in crate::domain::account) fn billed_of(&self, count: u32) -> Vec<Billed> {
         let cut = self.cut();
-        let dates = cut.map_or_else(
-            || self.instalments.clone(),
-            |cut| self.instalments_as_of(cut.on),
-        );
+        let dates =
+            cut.map_or_else(|| self.instalments.clone(), |cut| self.instalments_as_of(cut.on));
         let plan = dates.plan();
         let between = |on, start: Money, end: Money| {
             let tax = plan.tax_between(start, end);
@@ -66,18 +64,17 @@ impl Book {
     }
 
     /// What was earned by `as_of` and is not in the general ledger: the receivable, the income, and
-    /// the exact difference, which is below zero where too much is booked. Nothing while no income
-    /// is booked, and once no rental falls due any more.
+    /// the exact difference, which is below zero where too much is booked. No difference while no
+    /// income is booked, and once no rental falls due any more.
     pub fn unbooked(&self, as_of: NaiveDate) -> Vec<(LedgerAccount, LedgerAccount, Decimal)> {
-        let booked = |account| self.ledger_balance(account).decimal();
         match self.terms.product {
             Product::Lease => {
-                if self.cut().is_some() {
-                    return Vec::new();
-                }
                 let plan = self.instalments.plan();
                 let from = self.rentals_billed;
-                let to = self.instalments.due_count(as_of).max(from);
+                let to = match self.cut() {
+                    Some(_) => from,
+                    None => self.instalments.due_count(as_of).max(from),
+                };
                 let (start, end) = (plan.total_of(from), plan.total_of(to));
                 let tax = plan.tax_between(start, end);
                 let base = end - start - tax;
@@ -87,11 +84,13 @@ impl Book {
                 ]
             }
             Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
-                if self.non_accrual {
-                    return Vec::new();
-                }
                 let account = LedgerAccount::AccruedInterest;
-                let missing = self.interest_due_exactly(as_of).saturating_sub(booked(account));
+                let missing = if self.non_accrual {
+                    Decimal::ZERO
+                } else {
+                    let booked = self.ledger_balance(account).decimal();
+                    self.interest_due_exactly(as_of).saturating_sub(booked)
+                };
                 vec![(account, LedgerAccount::InterestIncome, missing)]
             }
         }

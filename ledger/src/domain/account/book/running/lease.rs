@@ -59,7 +59,8 @@ impl Running<'_> {
 
     /// What buying the vehicle takes today. None where there is none to be bought.
     pub(super) fn buyout(&self) -> Option<Buyout> {
-        let option = self.terms.purchase_option.filter(|_| self.is_lease() && self.cut.is_none())?;
+        let option =
+            self.terms.purchase_option.filter(|_| self.is_lease() && self.cut.is_none())?;
         let due = self.instalments.due_count(self.at);
         Some(option.buyout(self.instalments.plan(), due, self.billed))
     }
