@@ -1,6 +1,6 @@
 //! The book of an account against a model of it: naive, independent, and in agreement to the cent.
 //!
-//! The model (`model`, `walk`, `plan`, `bills`, `lateness`, `balances`, `days`, `rational`) is a
+//! The model (`model`, `walk`, `leases`, `plan`, `bills`, `lateness`, `balances`, `days`, `rational`) is a
 //! second account of the rules, written from their texts, and calls nothing of the product. It
 //! keeps a plain list of what happened to an account, and for every question replays the whole life
 //! from the opening, one day after the other: a day's interest is an exact fraction, instalments
@@ -29,6 +29,7 @@ mod compare;
 mod days;
 mod follow;
 mod lateness;
+mod leases;
 mod lives;
 mod model;
 mod pair;
@@ -131,6 +132,10 @@ fn had_everything(seen: &BTreeMap<String, u64>) {
         ("a recovery", 50),
         ("a credit balance", 500),
         ("tax of a rental", 500),
+        ("a vehicle bought", 100),
+        ("a residual written off", 10),
+        ("a credit balance spent on a vehicle", 10),
+        ("a lease charged off", 20),
     ] {
         let often = seen.get(what).copied().unwrap_or_default();
         assert!(often >= least, "{what} only {often} times: {seen:#?}");

@@ -10,6 +10,7 @@
 )]
 
 mod allocation;
+mod buyouts;
 mod cutoffs;
 mod explained;
 mod fees;
@@ -98,6 +99,7 @@ pub(crate) fn loan() -> Terms {
         shortfall_tolerance: None,
         interest_carry: Carry::default(),
         governing_state: None,
+        purchase_option: None,
     }
 }
 
