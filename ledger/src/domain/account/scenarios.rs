@@ -10,7 +10,9 @@
 )]
 
 mod allocation;
+mod consequences;
 mod cutoffs;
+mod edges;
 mod explained;
 mod fees;
 mod late_fees;
@@ -22,6 +24,7 @@ mod refusals;
 mod returns;
 mod servicing;
 mod title;
+mod writing_off;
 
 use std::sync::{Arc, LazyLock};
 
