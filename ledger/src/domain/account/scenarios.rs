@@ -11,6 +11,7 @@
 
 mod allocation;
 mod consequences;
+mod contracts;
 mod cutoffs;
 mod edges;
 mod explained;

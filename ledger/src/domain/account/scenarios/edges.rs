@@ -172,3 +172,67 @@ fn a_due_day_does_not_move_onto_the_day_from_which_it_counts() {
     assert_eq!(moment.when(change(22)).reason(), "DUE_DATE_TOO_FAR");
     moment.when(change(23)).then(&["DueDateChanged"]);
 }
+
+#[test]
+fn an_account_is_paid_off_on_the_day_on_which_the_last_of_it_went() {
+    let terms = Terms { principal: money("340.00"), annual_rate: Rate::default(), ..loan() };
+    let (april, _) = opened(terms).paid_by_ach("300.00", "2026-04-01");
+    let rest = Command::AdjustPrincipal {
+        change: money("-40.00"),
+        reason: "refund of a service contract".to_owned(),
+        effective_date: date("2026-04-11"),
+        preview: None,
+    };
+    let after = april.at("2026-04-13 09:00").when(rest);
+    let after = after.then(&["PrincipalAdjusted", "AccountPaidOff"]);
+    assert_eq!(after.open().paid_off.as_ref().unwrap().paid_off_date, date("2026-04-11"));
+}
+
+#[test]
+fn a_returned_item_fee_is_charged_once_a_payment() {
+    let pay = |history: &History, on: &str| {
+        let paid = history.at(&format!("{on} 09:00")).when(receive(Channel::Mail, "310.00", on));
+        (paid.done(), paid.payment())
+    };
+    let (april, first) = pay(&opened(loan()), "2026-04-01");
+    let (may, second) = pay(&april, "2026-05-01");
+    let back = may.at("2026-05-05 09:00").when(take_back(first, "R01"));
+    let one = back.then(&["PaymentReturned", "FeeAssessed"]);
+    let waive = Command::WaiveFee { fee: back.fee() };
+    let waived = one.at("2026-05-06 09:00").when(waive).then(&["FeeWaived"]);
+    let good = waived.at("2026-05-07 09:00").when(reinstate(first)).done();
+    // Waived because somebody asked, it is not charged for the same payment again.
+    let again = good.at("2026-05-08 09:00").when(take_back(first, "R01"));
+    let again = again.then(&["PaymentReturned"]);
+    let other = again.at("2026-05-09 09:00").when(take_back(second, "R01"));
+    other.then(&["PaymentReturned", "FeeAssessed"]);
+}
+
+#[test]
+fn a_command_names_the_preview_that_it_carries_out() {
+    let payment = PaymentId::derived(&account_id(), RequestId::derived("a", "payment"), 0);
+    let mut commands = [
+        receive(Channel::Mail, "310.00", "2026-03-03"),
+        take_back(payment, "R01"),
+        reinstate(payment),
+        change_rate(Rate::default(), date("2026-03-03")),
+        extend(1, date("2026-03-03")),
+        charge_off(None, date("2026-03-03")),
+    ];
+    for command in &mut commands {
+        assert_eq!(command.preview(), None);
+        let without = command.clone();
+        if let Command::ReceivePayment { preview, .. }
+        | Command::ReturnPayment { preview, .. }
+        | Command::ReinstatePayment { preview, .. }
+        | Command::ChangeRate { preview, .. }
+        | Command::GrantExtension { preview, .. }
+        | Command::ChargeOff { preview, .. } = command
+        {
+            *preview = Some("9f86d081".to_owned());
+        }
+        assert_eq!(command.preview(), Some("9f86d081"));
+        assert_eq!(command.without_preview(), without);
+    }
+    assert_eq!(pay("310.00", "2026-03-03").preview(), None);
+}

@@ -163,3 +163,16 @@ fn what_was_paid_of_earlier_instalments_is_not_due_again_before_a_fee() {
     // 30 days of 9,752.00 are 58.51; 251.49 are due, then the fee, then 74.50 of what is not.
     assert_eq!(may.done().split(may.payment()), "58.51/325.99/15.50/0.00");
 }
+
+#[test]
+fn interest_is_exact_less_what_was_settled_beyond_what_was_unpaid_before() {
+    let terms = Terms {
+        unpaid_interest: money("5.00"),
+        interest_carry: "0.00451".parse().unwrap(),
+        ..loan()
+    };
+    let (paid, _) = opened(terms).paid_by_ach("310.00", "2026-04-01");
+    // 67.00 of interest were paid, 5.00 of it of before; then ten days of 9,757.00.
+    let exact = paid.open().book.interest_due_exactly(date("2026-04-11"));
+    assert_eq!(exact.normalize().to_string(), "19.51851");
+}
