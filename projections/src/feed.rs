@@ -22,7 +22,7 @@ const BATCHES_AHEAD: usize = 2;
 /// How long small commits of the log are gathered into one of the read models while nobody waits
 /// for them: a transaction costs as much as folding dozens of events. What comes after a pause is
 /// folded at once.
-const GATHERING: Duration = Duration::from_millis(20);
+const GATHERING: Duration = Duration::from_millis(100);
 
 /// How long after a read that failed a log that others keep is read again.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
