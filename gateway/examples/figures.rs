@@ -166,6 +166,7 @@ fn open_account(first: NaiveDate) -> Outcome<Command> {
         shortfall_tolerance: None,
         interest_carry: Carry::default(),
         governing_state: None,
+        purchase_option: None,
     };
     Ok(Command::OpenAccount { terms, lien: None })
 }

@@ -61,6 +61,7 @@ pub fn boarding(month: &LoanMonth, origin: &Origin, position: &Position) -> Opti
         shortfall_tolerance: Rate::new(MET_SHARE).ok().map(Tolerance::Share),
         interest_carry: origin.carry,
         governing_state: None,
+        purchase_option: None,
     };
     let command = Command::OpenAccount { terms, lien: None };
     Some(Step { name: "board", on: month.period_end, command })

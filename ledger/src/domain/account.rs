@@ -5,6 +5,7 @@
 mod adjustments;
 mod aging;
 pub mod book;
+pub mod buyout;
 mod charge_off;
 pub mod commands;
 pub mod consequences;

@@ -39,6 +39,8 @@ words! {
         RentalsReceivable = "1130",
         /// Lease tax receivable. Debit balance.
         LeaseTaxReceivable = "1135",
+        /// Leased vehicles that nobody has bought, at their residual values. Debit balance.
+        LeasedVehicles = "1140",
         /// Allowance for credit losses. Credit balance.
         LossAllowance = "1190",
         /// Customer credit balances. Credit balance.
@@ -92,6 +94,7 @@ impl LedgerAccount {
             Self::FeesReceivable => "Fees receivable",
             Self::RentalsReceivable => "Lease rentals receivable",
             Self::LeaseTaxReceivable => "Lease tax receivable",
+            Self::LeasedVehicles => "Leased vehicles at residual value",
             Self::CustomerCredit => "Customer credit balances",
             Self::TaxPayable => "Tax payable",
             Self::InterestIncome => "Interest income",
@@ -283,6 +286,7 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<Vec<Line>>(&json).unwrap(), lines);
         assert!(is_balanced(&lines));
+        assert!(!is_balanced(lines.get(1..).unwrap()));
     }
 
     #[test]
@@ -298,6 +302,8 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<Line>(json).is_err(), "{json}");
         }
+        let error = serde_json::from_str::<Line>("7").unwrap_err().to_string();
+        assert!(error.contains("an account, an amount"), "{error}");
     }
 
     #[test]

@@ -118,17 +118,26 @@ impl Pair {
             quoted.interest,
             quoted.fees,
             quoted.rentals,
+            quoted.rentals_ahead,
+            quoted.residual,
+            quoted.sales_tax,
             quoted.charged_off,
             quoted.credit,
         ];
+        let [ahead, residual, sales_tax] = figures.buyout.unwrap_or_default();
         let expected = [
             figures.principal,
             figures.interest,
             figures.fees,
-            figures.rentals,
+            figures.buyout.map_or(figures.rentals, |_| figures.rentals_due),
+            ahead,
+            residual,
+            sales_tax,
             figures.charged_off,
             figures.credit,
         ];
+        let sum = expected.iter().fold(0, |sum, part| sum + part) - 2 * figures.credit;
+        same("the sum of a quote", &cents(quoted.amount), &sum)?;
         same("a payoff quote", &parts.map(cents), &expected)
     }
 
@@ -160,6 +169,8 @@ impl Pair {
 
     /// Counts the kinds of splits that the account's payments ended with.
     pub(crate) fn count_splits(&mut self) {
+        let lost = u64::from(self.model.contract.lease && self.given_up());
+        *self.seen.entry("a lease charged off".to_owned()).or_default() += lost;
         let splits = self.model.replay(&BTreeSet::new()).deeds.splits;
         for split in splits.values() {
             let kinds = [
@@ -167,6 +178,9 @@ impl Pair {
                 ("a recovery", split.recovery),
                 ("a credit balance", split.credit),
                 ("tax of a rental", split.tax),
+                ("a vehicle bought", split.residual + split.written_residual),
+                ("a residual written off", split.written_residual),
+                ("a credit balance spent on a vehicle", -split.credit),
             ];
             for (kind, amount) in kinds {
                 *self.seen.entry(kind.to_owned()).or_default() += u64::from(amount > 0);

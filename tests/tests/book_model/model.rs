@@ -60,6 +60,10 @@ pub(crate) struct Contract {
     pub(crate) state: Option<&'static str>,
     pub(crate) late_fee: Option<LateFee>,
     pub(crate) tolerance: Tolerance,
+    /// What a leased vehicle is worth in the end; zero if that is not known.
+    pub(crate) residual: i128,
+    /// Sales tax on its price, in millionths.
+    pub(crate) sales_tax: i128,
 }
 
 /// What happened, and still counts unless it is `gone`.
@@ -107,22 +111,27 @@ pub(crate) struct Split {
     pub(crate) fees: i128,
     pub(crate) rentals: i128,
     pub(crate) tax: i128,
+    pub(crate) residual: i128,
+    pub(crate) sales_tax: i128,
     pub(crate) recovery: i128,
     pub(crate) credit: i128,
     pub(crate) written_interest: i128,
     pub(crate) written_principal: i128,
     pub(crate) written_fees: i128,
+    pub(crate) written_residual: i128,
 }
 
 impl Split {
     /// The payment.
     pub(crate) const fn sum(&self) -> i128 {
         let loan = self.interest + self.principal + self.fees;
-        loan + self.rentals + self.tax + self.recovery + self.credit
+        let lease = self.rentals + self.tax + self.residual + self.sales_tax;
+        loan + lease + self.recovery + self.credit
     }
 
     pub(crate) const fn written_off(&self) -> i128 {
-        self.written_interest + self.written_principal + self.written_fees
+        let loan = self.written_interest + self.written_principal + self.written_fees;
+        loan + self.written_residual
     }
 }
 
@@ -134,6 +143,19 @@ pub(crate) struct Taken {
     pub(crate) interest_of_month: i128,
     pub(crate) late_fees: i128,
     pub(crate) returned_fees: i128,
+    /// Base rentals that were due, of them those of the month; their tax; base rentals to come.
+    pub(crate) rentals: i128,
+    pub(crate) rentals_of_month: i128,
+    pub(crate) rental_tax: i128,
+    pub(crate) rentals_ahead: i128,
+}
+
+impl Taken {
+    /// What is owed of it.
+    pub(crate) const fn sum(&self) -> i128 {
+        let loan = self.principal + self.interest + self.late_fees + self.returned_fees;
+        loan + self.rentals + self.rental_tax + self.rentals_ahead
+    }
 }
 
 /// Where an account stands at the close of a day.
@@ -146,8 +168,12 @@ pub(crate) struct Figures {
     pub(crate) charged_off: i128,
     pub(crate) credit: i128,
     pub(crate) billed: i128,
-    /// What would pay everything; below zero if there is a credit balance.
+    /// What is owed in all; below zero if there is a credit balance.
+    pub(crate) balance: i128,
+    /// What would pay the account off: of a lease, buy the vehicle.
     pub(crate) payoff: i128,
+    /// Rentals to come, residual and sales tax, where the vehicle can be bought.
+    pub(crate) buyout: Option<[i128; 3]>,
     pub(crate) past_due: i128,
     pub(crate) days_past_due: i64,
     /// The due date of the oldest instalment that is not met, past due or not.

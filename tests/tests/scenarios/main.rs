@@ -15,6 +15,7 @@ mod days;
 mod delinquency;
 mod explain;
 mod fees;
+mod leases;
 mod lists;
 mod losses;
 mod payments;

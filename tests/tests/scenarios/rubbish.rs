@@ -133,7 +133,8 @@ async fn an_account_with_terms_that_cannot_be_is_refused_by_the_path_of_the_fiel
         assert_eq!(field(town.open(loan(change)).await).1, format!("loan.{name}"));
     }
     let mut taxed = lease("a-1");
-    taxed.terms = Some(Terms::Lease(LeaseTerms { tax: Some(money("389.00")) }));
+    taxed.terms =
+        Some(Terms::Lease(LeaseTerms { tax: Some(money("389.00")), ..LeaseTerms::default() }));
     for (path, request) in [
         ("product", of(|r| r.product = 0)),
         ("product", of(|r| r.product = 99)),

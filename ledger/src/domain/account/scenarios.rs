@@ -10,7 +10,11 @@
 )]
 
 mod allocation;
+mod buyouts;
+mod consequences;
+mod contracts;
 mod cutoffs;
+mod edges;
 mod explained;
 mod fees;
 mod late_fees;
@@ -23,6 +27,7 @@ mod returns;
 mod servicing;
 mod title;
 mod vectors;
+mod writing_off;
 
 use std::sync::{Arc, LazyLock};
 
@@ -98,6 +103,7 @@ pub(crate) fn loan() -> Terms {
         shortfall_tolerance: None,
         interest_carry: Carry::default(),
         governing_state: None,
+        purchase_option: None,
     }
 }
 

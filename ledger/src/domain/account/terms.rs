@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::buyout::PurchaseOption;
 use super::events::is_default;
 use crate::domain::interest::DayCount;
 use crate::domain::money::{AMOUNT_MAX, Amount, Carry, Currency, Money, Rate};
@@ -64,6 +65,9 @@ pub struct Terms {
     /// The state whose law caps what the contract may charge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub governing_state: Option<StateCode>,
+    /// For how much the leased vehicle can be bought. Leases only; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase_option: Option<PurchaseOption>,
 }
 
 /// What a contract charges for an instalment that is not met within its grace period.
@@ -196,6 +200,10 @@ impl Terms {
         if is_lease && self.interest_carry != Carry::default() {
             return invalid("interest_carry", "a lease accrues no interest");
         }
+        match &self.purchase_option {
+            Some(_) if !is_lease => return invalid("lease.residual_value", "none but for leases"),
+            option => option.as_ref().map_or(Ok(()), PurchaseOption::check)?,
+        }
         if self.interest_paid_through > self.opened_date {
             return invalid("interest_paid_through_date", "must not be after opened_date");
         }
@@ -221,6 +229,16 @@ impl Terms {
             return invalid("instalments.first_amount_due", "at most the amount");
         }
         Ok(())
+    }
+
+    /// Can the vehicle have a title with our lien on it? A leased one is ours, and its title is
+    /// released to who buys it out.
+    pub(super) const fn has_title(&self) -> bool {
+        match self.product {
+            Product::AutoLoan => true,
+            Product::Lease => self.purchase_option.is_some(),
+            Product::PersonalLoan | Product::CreditCard => false,
+        }
     }
 
     fn check_lateness(&self) -> Result<(), TermsError> {
@@ -348,6 +366,7 @@ mod tests {
         let dates: Vec<_> = (0..4).map(|index| plan.due_date(index).to_string()).collect();
         assert_eq!(dates, ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30"]);
         assert_eq!(plan.due_date(25).to_string(), "2028-02-29");
+        assert_eq!(plan.maturity_date().to_string(), "2030-12-31");
     }
 
     #[test]
@@ -375,6 +394,10 @@ mod tests {
         assert_eq!(plan.tax_between(Money::ZERO, money("200.00")), money("13.88"));
         assert_eq!(plan.tax_between(money("200.00"), money("389.00")), money("13.12"));
         assert_eq!(plan.tax_between(Money::ZERO, money("778.00")), money("54.00"));
+        // What was paid of the first one before, 189.00, has had its share of the tax: 6.00 more
+        // bring the base from 175.88 to 181.47.
+        plan.first_amount_due = "200.00".parse().ok();
+        assert_eq!(plan.tax_between(Money::ZERO, money("6.00")), money("0.41"));
     }
 
     #[test]
