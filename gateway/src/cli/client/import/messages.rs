@@ -42,7 +42,7 @@ pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<Request, CliErro
                 json!({"channel": "bill_pay", "amount": amount, "received_date": received_date});
             in_batch("receive_payment", &request(payment))
         }
-        Command::AssessFee { kind, amount, effective_date } => {
+        Command::AssessFee { kind, amount, effective_date, .. } => {
             let (kind, amount) = (kind.as_str(), amount.to_string());
             let fee = json!({"kind": kind, "amount": amount, "effective_date": effective_date});
             in_batch("assess_fee", &request(fee))
