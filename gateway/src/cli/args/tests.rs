@@ -132,6 +132,11 @@ const VERBS: &[(&[&str], &[&str])] = &[
         &["--account", "a-1", "--annual-rate", "0.05", "--effective-date", "2026-03-03"],
     ),
     (
+        &["accounts", "preview-change", "assess-fee"],
+        &["--account", "a-1", "--kind", "late", "--amount", "15.50"],
+    ),
+    (&["accounts", "preview-change", "waive-fee"], &["--account", "a-1", "--fee", "f-1"]),
+    (
         &["operations", "run-cutoff"],
         &["--product", "auto_loan", "--date", "2026-03-03", "--window", "15:00"],
     ),

@@ -198,7 +198,7 @@ fn a_returned_item_fee_is_charged_once_a_payment() {
     let (may, second) = pay(&april, "2026-05-01");
     let back = may.at("2026-05-05 09:00").when(take_back(first, "R01"));
     let one = back.then(&["PaymentReturned", "FeeAssessed"]);
-    let waive = Command::WaiveFee { fee: back.fee() };
+    let waive = waive(back.fee());
     let waived = one.at("2026-05-06 09:00").when(waive).then(&["FeeWaived"]);
     let good = waived.at("2026-05-07 09:00").when(reinstate(first)).done();
     // Waived because somebody asked, it is not charged for the same payment again.

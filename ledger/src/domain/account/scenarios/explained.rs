@@ -131,7 +131,7 @@ fn what_was_taken_back_is_in_no_line() {
     assert_eq!(texts(&explain(&back, Figure::Principal, "2026-04-05")), ["Boarded 10000.00"]);
     assert_eq!(texts(&explain(&back, Figure::FeesDue, "2026-04-05")), ["returned_item 25.00"]);
     let fee = *back.open().fees.keys().next().unwrap();
-    let waived = back.at("2026-04-06 09:00").when(Command::WaiveFee { fee }).done();
+    let waived = back.at("2026-04-06 09:00").when(waive(fee)).done();
     assert!(explain(&waived, Figure::FeesDue, "2026-04-07").lines.is_empty());
 }
 

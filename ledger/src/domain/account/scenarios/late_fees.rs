@@ -103,8 +103,8 @@ fn money_that_was_there_in_time_takes_its_late_fee_back() {
 fn a_fee_that_somebody_waived_does_not_come_back() {
     let fee = aged(&opened(loan_with_late_fee()), "2026-04-12 00:01");
     let Some(Event::FeeAssessed(assessed)) = fee.events().first() else { panic!("no fee") };
-    let waive = Command::WaiveFee { fee: assessed.fee };
-    let waived = fee.done().at("2026-04-13 09:00").when(waive).then(&["FeeWaived"]);
+    let moment = fee.done().at("2026-04-13 09:00");
+    let waived = moment.when(waive(assessed.fee)).then(&["FeeWaived"]);
     assert_eq!(charged(&aged(&waived, "2026-04-14 00:01")), [""; 0]);
 }
 

@@ -160,7 +160,7 @@ impl Ask {
             Self::Return(which, code) => take_back(payment(which)?, code),
             Self::Reinstate(which) => reinstate(payment(which)?),
             Self::Assess(charged, ago) => assess_on(*charged, today - Duration::days(*ago)),
-            Self::Waive(which) => Command::WaiveFee { fee: nth(&open.fees, *which)? },
+            Self::Waive(which) => waive(nth(&open.fees, *which)?),
             Self::Release => Command::ReleaseLien,
             Self::Rate(annual_rate, ago) => change_rate(*annual_rate, today - Duration::days(*ago)),
             Self::Adjust(change, ago) => Command::AdjustPrincipal {
