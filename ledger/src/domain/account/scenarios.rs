@@ -13,6 +13,7 @@ mod allocation;
 mod buyouts;
 mod cutoffs;
 mod explained;
+mod extremes;
 mod fees;
 mod late_fees;
 mod leases;
