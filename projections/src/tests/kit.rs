@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use ledger::codec::{Fact, encode};
+use ledger::digest::Digest;
 use ledger::domain::account::buyout::PurchaseOption;
 use ledger::domain::account::commands::{Command, Lien};
 use ledger::domain::account::events::{
@@ -97,7 +98,7 @@ impl Bank {
         let metadata = Metadata {
             received_at: self.now,
             request_id: request,
-            digest: "00".repeat(16),
+            digest: Digest::of(b""),
             actor: Actor::unnamed(),
             rules: self.rules.version().to_owned(),
         };
@@ -297,7 +298,11 @@ fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
             Command::ReturnPayment { payment, return_code, preview: None }
         }
         (4, Some(payment)) => Command::ReinstatePayment { payment, preview: None },
-        (5, _) => Command::AssessFee { kind: FeeKind::Late, amount: "15.00".parse().unwrap() },
+        (5, _) => Command::AssessFee {
+            kind: FeeKind::Late,
+            amount: "15.00".parse().unwrap(),
+            effective_date: None,
+        },
         (6, _) if some_fee.is_some() => Command::WaiveFee { fee: some_fee.unwrap() },
         (7, _) if due.is_some() => Command::ApplyPayment { payment: due.unwrap().id },
         (8, _) => Command::ReleaseLien,

@@ -48,10 +48,13 @@ impl Pair {
             Ask::Receive { money, back, way } => Some(self.receive(money, back, way)?),
             Ask::Return { which, code } => pick(which).map(|paid| self.take_back(paid, code)),
             Ask::Reinstate { which } => pick(which).map(|paid| self.reinstate(paid)),
-            Ask::Assess { cents, late } => {
+            Ask::Assess { cents, late, back } => {
                 let kind = if late { FeeKind::Late } else { FeeKind::ReturnedItem };
-                let command = Command::AssessFee { kind, amount: amount(cents)? };
-                let charged = vec![Happening::Fee(self.today, cents, None, None)];
+                let date = self.date(back);
+                // Today need not be said.
+                let effective_date = (date != self.today).then_some(date);
+                let command = Command::AssessFee { kind, amount: amount(cents)?, effective_date };
+                let charged = vec![Happening::Fee(date, cents, None, None)];
                 Some((command, self.in_service(charged)))
             }
             Ask::Waive { which } => which.checked_rem(self.fees.len()).map(|index| {

@@ -51,6 +51,7 @@ pub(crate) enum Ask {
     Assess {
         cents: i128,
         late: bool,
+        back: Back,
     },
     Waive {
         which: usize,
@@ -294,17 +295,24 @@ fn ask(chance: &mut Chance) -> Ask {
         }
         13..=15 => Ask::Return { which: index(chance), code: one_of(chance, &CODES) },
         16 | 17 => Ask::Reinstate { which: index(chance) },
-        18 => Ask::Assess { cents: cents(chance, 1, 5_000), late: chance.below(2) == 0 },
+        18 => {
+            let (cents, late) = (cents(chance, 1, 5_000), chance.below(2) == 0);
+            Ask::Assess { cents, late, back: some_days_back(chance) }
+        }
         19 => Ask::Waive { which: index(chance) },
         20..=24 => Ask::Age,
         25.. => servicing(chance),
     }
 }
 
-fn servicing(chance: &mut Chance) -> Ask {
+fn some_days_back(chance: &mut Chance) -> Back {
     let days = number(chance, 60);
     let back = one_of(chance, &[0, 0, 1, days]);
-    let back = if chance.below(6) == 0 { Back::DayOf(index(chance)) } else { Back::Days(back) };
+    if chance.below(6) == 0 { Back::DayOf(index(chance)) } else { Back::Days(back) }
+}
+
+fn servicing(chance: &mut Chance) -> Ask {
+    let back = some_days_back(chance);
     match chance.below(17) {
         0 | 1 => Ask::Rate { millionths: one_of(chance, &[0, 60_000, 123_450, 73_000]), back },
         2 | 3 => Ask::Adjust { cents: cents(chance, -60_000, 60_000), back },

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
+use crate::bills::Bill;
 use crate::days::after;
 use crate::plan::Plan;
 use crate::walk::{Done, Walk};
@@ -196,6 +197,7 @@ pub(crate) struct Deeds {
 #[derive(Debug)]
 pub(crate) struct Replay {
     pub(crate) figures: BTreeMap<NaiveDate, Figures>,
+    pub(crate) bills: BTreeMap<NaiveDate, Vec<Bill>>,
     pub(crate) deeds: Deeds,
     /// The day from which nothing is owed any more, for good as far as is known.
     pub(crate) settled_from: Option<NaiveDate>,
@@ -247,14 +249,16 @@ impl Model {
     /// A payment comes back on `today`: what it had met on some day, and nothing else meets on that
     /// day, is open again.
     pub(crate) fn comes_back(&mut self, fact: usize, today: NaiveDate, blameless: bool) {
+        let due = self.plan_on(today).due_before(after(today, 1));
         let before = self.met(today);
         self.facts[fact].gone = true;
         let after = self.met(today);
-        let grace = (!blameless).then_some(today);
         let of_days = before.iter().zip(&after);
         let open = of_days.flat_map(|(before, after)| before.difference(after));
         for number in open.collect::<BTreeSet<_>>() {
-            self.reopened.push((fact, *number, grace));
+            // What falls due later is late by itself, whoever is to blame for the return.
+            let excused = blameless && *number < due;
+            self.reopened.push((fact, *number, (!excused).then_some(today)));
         }
     }
 
@@ -317,7 +321,7 @@ impl Model {
     pub(crate) fn replay(&self, days: &BTreeSet<NaiveDate>) -> Replay {
         let opened = self.contract.opened;
         let last_fact = self.last_day();
-        let mut figures = BTreeMap::new();
+        let (mut figures, mut bills) = (BTreeMap::new(), BTreeMap::new());
         let mut settled_from = None;
         let through = days.iter().next_back().copied().unwrap_or(opened);
         let deeds = self.live(through, |day, walk| {
@@ -326,13 +330,14 @@ impl Model {
             }
             if days.contains(&day) {
                 figures.insert(day, walk.figures(day));
+                bills.insert(day, walk.bills(day));
             }
         });
         // A fee that a credit balance covers is paid by the next payment all the same.
         let paying = deeds.splits.iter().filter(|(_, split)| split.sum() != split.credit);
         let last_paying = paying.map(|(number, _)| self.facts[*number].effective).max();
         let settled_from = settled_from.map(|day: NaiveDate| last_paying.unwrap_or(day).max(day));
-        Replay { figures, deeds, settled_from }
+        Replay { figures, bills, deeds, settled_from }
     }
 
     pub(crate) fn on(&self, day: NaiveDate) -> Figures {

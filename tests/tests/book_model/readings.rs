@@ -1,7 +1,7 @@
 //! Between the product's types and the model's: money as cents, rates as millionths, nothing else.
 
 use chrono::NaiveDate;
-use gateway::convert::answers::balance;
+use gateway::convert::answers::{balance, instalment};
 use ledger::domain::account::buyout::PurchaseOption;
 use ledger::domain::account::events;
 use ledger::domain::account::state::OpenAccount;
@@ -11,9 +11,10 @@ use ledger::domain::money::{Amount, Currency, Money, Rate};
 use ledger::domain::product::Product;
 
 use proto::google::r#type::{Date, Money as WireMoney};
-use proto::payledger::v1::Buyout as WireBuyout;
+use proto::payledger::v1::{Buyout as WireBuyout, InstalmentState};
 
 use crate::balances::Balances;
+use crate::bills::{Bill, Stands};
 use crate::lives::Life;
 use crate::model::{Basis, Figures, Split, Tolerance};
 use crate::pair::Fault;
@@ -181,6 +182,35 @@ pub(crate) fn figures(open: &OpenAccount, day: NaiveDate) -> Result<Figures, Fau
 fn buyout(told: &WireBuyout) -> Result<[i128; 3], Fault> {
     let part = |money: &Option<WireMoney>| wire_cents(money.as_ref());
     Ok([part(&told.rentals_ahead)?, part(&told.residual)?, part(&told.sales_tax)?])
+}
+
+/// Every instalment as the service lists it at the close of `day`, with the id of its late fee.
+pub(crate) fn instalments(
+    open: &OpenAccount,
+    day: NaiveDate,
+) -> Result<Vec<(Bill, String)>, Fault> {
+    let all = open.book.instalment_standings(day);
+    let told = (1..).zip(&all).map(|(number, standing)| {
+        let wire = instalment(open, standing, day);
+        if wire.number != number {
+            return Err(format!("instalment {number} is told as {}", wire.number));
+        }
+        let bill = Bill {
+            due: date(wire.due_date)?.ok_or("no due date")?,
+            amount: wire_cents(wire.amount.as_ref())?,
+            paid: wire_cents(wire.paid_amount.as_ref())?,
+            open: wire_cents(wire.open_amount.as_ref())?,
+            stands: match wire.state() {
+                InstalmentState::Open => Stands::Open,
+                InstalmentState::PastDue => Stands::PastDue,
+                InstalmentState::Met => Stands::Met,
+                InstalmentState::Unspecified => return Err("no state".to_owned()),
+            },
+            days_past_due: wire.days_past_due.into(),
+        };
+        Ok((bill, wire.late_fee_id))
+    });
+    told.collect()
 }
 
 fn wire_cents(money: Option<&WireMoney>) -> Result<i128, Fault> {

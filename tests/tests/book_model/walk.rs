@@ -278,7 +278,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What is owed and falls due by instalments.
-    fn owed(&self, day: NaiveDate) -> i128 {
+    pub(crate) fn owed(&self, day: NaiveDate) -> i128 {
         self.principal + self.interest_due(day) + self.rentals_left()
     }
 
@@ -289,7 +289,7 @@ impl<'a> Walk<'a> {
 
     /// Can nothing be past due any more? Once principal and interest, or rentals, are paid, nothing
     /// is late: an unpaid fee makes no instalment past due (16 CFR 444.4).
-    fn is_done(&self, day: NaiveDate) -> bool {
+    pub(crate) fn is_done(&self, day: NaiveDate) -> bool {
         let paid = self.owed(day) + self.charged_off == 0;
         self.is_settled(day) || paid
     }

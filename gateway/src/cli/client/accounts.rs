@@ -34,7 +34,10 @@ pub enum Verb {
     /// Shows what an account owes as of a date, knowing what the log held at a position or instant.
     #[command(after_help = BALANCE_EXAMPLE)]
     Balance(Balance),
-    /// Charges a fee that the contract allows; it is owed from today, Eastern time.
+    /// Charges a fee that the contract allows, from today or an earlier day on.
+    #[command(after_help = "Example:
+  payledger accounts assess-fee --account auto-1 --kind late --amount 15.50 \\
+    --effective-date 2026-04-12")]
     AssessFee(AssessFee),
     /// Takes a fee back as of the date on which it was charged.
     WaiveFee(WaiveFee),
@@ -279,6 +282,10 @@ pub struct AssessFee {
     /// The fee, in dollars.
     #[arg(long)]
     pub amount: String,
+    /// The day from which it is owed, YYYY-MM-DD. Default: today, Eastern time.
+    #[arg(long, value_name = "DATE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_date: Option<String>,
     /// The request's id.
     #[command(flatten)]
     #[serde(flatten)]

@@ -138,14 +138,15 @@ pub(super) fn wrongly_late(open: &OpenAccount) -> Vec<FeeId> {
     open.fees.iter().filter(|(_, fee)| in_time(fee)).map(|(id, _)| *id).collect()
 }
 
-/// The instalments that a payment's return opens again, or leaves met by later money only; after a
-/// payoff all of them, since nothing was due while nothing was owed. Their
-/// grace starts anew on `grace_from`; without it, the customer is not to blame, and they never cost
-/// a late fee.
+/// The instalments that a payment's return on `today` opens again, or leaves met by later money
+/// only; after a payoff all of them, since nothing was due while nothing was owed. Their grace
+/// starts anew on that day. If the customer is not to blame, those that were due by then never cost
+/// a late fee; one that falls due after it is late by itself if it is not paid.
 pub(super) fn reopened(
     before: &Book,
     after: &Book,
-    grace_from: Option<NaiveDate>,
+    today: NaiveDate,
+    blameless: bool,
 ) -> Vec<Reopened> {
     let (met_before, met_after) = (before.met_on(), after.met_on());
     let unpaid = before.instalments().covered_count(Money::ZERO);
@@ -155,6 +156,11 @@ pub(super) fn reopened(
     let days = met_before.keys().chain(met_after.keys());
     let open: BTreeSet<u32> =
         days.flat_map(|day| on(&met_after, day)..on(&met_before, day)).collect();
-    let reopened = |index: u32| Reopened { instalment: index.saturating_add(1), grace_from };
+    let due = after.instalments().due_count(today);
+    let reopened = |index: u32| {
+        let excused = blameless && index < due;
+        let grace_from = (!excused).then_some(today);
+        Reopened { instalment: index.saturating_add(1), grace_from }
+    };
     open.into_iter().map(reopened).collect()
 }

@@ -48,13 +48,13 @@ pub(super) fn take_back(
     let dates = (payment.effective_date, context.gl_date());
     let change = Change::without(&open.book, Subject::Out(payment.channel, paid), is_it, dates);
     let restated = restate(&open.book, change, context);
-    let grace_from = (!action.excuses_lateness()).then(|| context.today());
+    let blameless = action.excuses_lateness();
     let mut draft = Draft::new(open, context);
     draft.push(Event::PaymentReturned(PaymentReturned {
         payment: id,
         return_code: return_code.to_owned(),
         effective_date: payment.effective_date,
-        reopened: reopened(&open.book, &restated.after, grace_from),
+        reopened: reopened(&open.book, &restated.after, context.today(), blameless),
         posting: restated.posting,
     }));
     draft.settle_payoff(Some(id));

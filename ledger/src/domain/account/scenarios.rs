@@ -24,6 +24,7 @@ mod refusals;
 mod returns;
 mod servicing;
 mod title;
+mod vectors;
 
 use std::sync::{Arc, LazyLock};
 
@@ -184,7 +185,12 @@ fn reinstate(payment: PaymentId) -> Command {
 }
 
 fn assess(amount_text: &str) -> Command {
-    Command::AssessFee { kind: FeeKind::Late, amount: amount(amount_text) }
+    let amount = amount(amount_text);
+    Command::AssessFee { kind: FeeKind::Late, amount, effective_date: None }
+}
+
+fn assess_on(amount: Amount, on: NaiveDate) -> Command {
+    Command::AssessFee { kind: FeeKind::Late, amount, effective_date: Some(on) }
 }
 
 /// What has happened.

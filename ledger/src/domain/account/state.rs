@@ -30,6 +30,16 @@ pub enum Account {
     Open(Box<OpenAccount>),
 }
 
+impl Account {
+    /// The account, if it is on the books.
+    pub fn open(&self) -> Option<&OpenAccount> {
+        match self {
+            Self::Absent => None,
+            Self::Open(open) => Some(open),
+        }
+    }
+}
+
 /// An account on the books.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenAccount {

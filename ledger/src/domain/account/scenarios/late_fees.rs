@@ -192,3 +192,22 @@ fn an_unpaid_fee_alone_makes_no_instalment_late() {
     let standings = owing.open().book.instalment_standings(date("2029-12-31"));
     assert_eq!(standings.iter().filter(|it| !it.met || it.days_past_due > 0).count(), 0);
 }
+
+#[test]
+fn a_return_that_nobody_is_to_blame_for_excuses_what_was_due_by_then() {
+    let payoff = receive(Channel::Wire, "10062.00", "2026-04-01");
+    let ahead = receive(Channel::Wire, "1240.00", "2026-04-01");
+    for command in [payoff, ahead] {
+        let paid = opened(loan_with_late_fee()).at("2026-04-01 09:00").when(command);
+        for (returned, first) in [
+            ("2026-05-31 09:00", "2026-06-12 15.50 for 3"),
+            // June was due by then.
+            ("2026-06-01 09:00", "2026-07-12 15.50 for 4"),
+        ] {
+            let back = paid.done().at(returned).when(take_back(paid.payment(), "R10")).done();
+            let mut fees = charged(&aged(&back, "2026-07-12 09:00"));
+            fees.truncate(1);
+            assert_eq!(fees, [first], "{returned}");
+        }
+    }
+}
