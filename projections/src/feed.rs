@@ -24,6 +24,9 @@ const BATCHES_AHEAD: usize = 2;
 /// folded at once.
 const GATHERING: Duration = Duration::from_millis(20);
 
+/// How long after a read that failed a log that others keep is read again.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
+
 /// What a log can say about itself, so that a read model notices that it belongs to another log, or
 /// that its log was changed. The text is the log's own; the read model only keeps it.
 pub trait LogWitness: fmt::Debug + Send + Sync + 'static {
@@ -164,7 +167,7 @@ impl Reading {
     async fn follow(mut self, batches: mpsc::Sender<Read>) {
         let mut gathered = Instant::now();
         loop {
-            let batch = match self.read(gathered).await {
+            let batch = match self.read_patiently(gathered).await {
                 Err(error) => Err(FeedError::from(error)),
                 Ok(events) => {
                     gathered = Instant::now();
@@ -176,6 +179,24 @@ impl Reading {
             let failed = batch.as_ref().map_or(true, |batch| batch.poison.is_some());
             if batches.send(batch).await.is_err() || failed {
                 return;
+            }
+        }
+    }
+
+    /// The next events, read again while a log that others keep is away: a cluster between two
+    /// leaders comes back, and a disk that cannot be read does not.
+    async fn read_patiently(&mut self, last: Instant) -> Result<Vec<RecordedEvent>, ReadError> {
+        let mut told = false;
+        loop {
+            match self.read(last).await {
+                Err(ReadError::Unavailable(cause)) if self.store.shared().is_some() => {
+                    if !told {
+                        tracing::warn!(position = %self.after, %cause, "the read models wait");
+                    }
+                    told = true;
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+                read => return read,
             }
         }
     }

@@ -298,6 +298,8 @@ mod tests {
             let apart = count.by_divisor(from, to);
             let sum = apart.iter().fold(0, |sum, days| sum + days.count);
             assert_eq!(sum, count.days(from, to), "{count}");
+            assert_eq!(count.by_divisor(from, from), [], "{count}");
+            assert_eq!(count.by_divisor(to, from), [], "{count}");
         }
     }
 

@@ -286,6 +286,7 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<Vec<Line>>(&json).unwrap(), lines);
         assert!(is_balanced(&lines));
+        assert!(!is_balanced(lines.get(1..).unwrap()));
     }
 
     #[test]
@@ -301,6 +302,8 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<Line>(json).is_err(), "{json}");
         }
+        let error = serde_json::from_str::<Line>("7").unwrap_err().to_string();
+        assert!(error.contains("an account, an amount"), "{error}");
     }
 
     #[test]

@@ -339,6 +339,28 @@ mod tests {
             assert!(text.parse::<Money>().is_err(), "{text}");
         }
         assert!("-1".parse::<Amount>().is_err());
+        // What a more lenient reader would take.
+        let long = format!("{}1.00", "0".repeat(27));
+        for text in ["1_000", "+1", &long] {
+            assert!(text.parse::<Money>().is_err(), "{text}");
+        }
+        let error = serde_json::from_str::<Money>("7").unwrap_err().to_string();
+        assert!(error.contains("a decimal number as text"), "{error}");
+    }
+
+    #[test]
+    fn the_currency_is_the_dollar_and_no_other() {
+        assert_eq!("USD".parse::<Currency>().unwrap().to_string(), "USD");
+        assert_eq!(Currency::Usd.minor_digits(), 2);
+        assert!("EUR".parse::<Currency>().is_err());
+        assert!("".parse::<Currency>().is_err());
+    }
+
+    #[test]
+    fn an_amount_is_as_much_money() {
+        let amount: Amount = "310.00".parse().unwrap();
+        assert_eq!(Money::from(amount), amount.money());
+        assert_eq!(Money::from(amount).to_string(), "310.00");
     }
 
     #[test]

@@ -162,6 +162,8 @@ mod tests {
         assert_eq!(recovery.on_hold(), Some(Position(11)));
         let (loss, approved_position) = (Position(10), Position(12));
         let refusal = RecoveryRefusal::OriginationAlreadyApproved { loss, approved_position };
+        let facts = [("approved_position", "12"), ("loss", "10")];
+        assert_eq!(refusal.facts(), facts.map(|(name, at)| (name.to_owned(), at.to_owned())));
         assert_eq!(decide(&recovery, &approve(10)), Err(Denial::Refused(refusal)));
         let approved = decide(&recovery, &approve(11)).unwrap();
         recovery.follow(&approved, Position(13), at, &actor);

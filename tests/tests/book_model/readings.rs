@@ -11,7 +11,8 @@ use ledger::domain::money::{Amount, Currency, Money, Rate};
 use ledger::domain::product::Product;
 
 use proto::google::r#type::{Date, Money as WireMoney};
-use proto::payledger::v1::{Buyout as WireBuyout, InstalmentState};
+use proto::payledger::v1::Buyout as WireBuyout;
+use proto::payledger::v1::InstalmentState;
 
 use crate::balances::Balances;
 use crate::bills::{Bill, Stands};
@@ -179,11 +180,6 @@ pub(crate) fn figures(open: &OpenAccount, day: NaiveDate) -> Result<Figures, Fau
     Ok(figures)
 }
 
-fn buyout(told: &WireBuyout) -> Result<[i128; 3], Fault> {
-    let part = |money: &Option<WireMoney>| wire_cents(money.as_ref());
-    Ok([part(&told.rentals_ahead)?, part(&told.residual)?, part(&told.sales_tax)?])
-}
-
 /// Every instalment as the service lists it at the close of `day`, with the id of its late fee.
 pub(crate) fn instalments(
     open: &OpenAccount,
@@ -211,6 +207,11 @@ pub(crate) fn instalments(
         Ok((bill, wire.late_fee_id))
     });
     told.collect()
+}
+
+fn buyout(told: &WireBuyout) -> Result<[i128; 3], Fault> {
+    let part = |money: &Option<WireMoney>| wire_cents(money.as_ref());
+    Ok([part(&told.rentals_ahead)?, part(&told.residual)?, part(&told.sales_tax)?])
 }
 
 fn wire_cents(money: Option<&WireMoney>) -> Result<i128, Fault> {

@@ -11,7 +11,10 @@
 
 mod allocation;
 mod buyouts;
+mod consequences;
+mod contracts;
 mod cutoffs;
+mod edges;
 mod explained;
 mod extremes;
 mod fees;
@@ -25,6 +28,7 @@ mod returns;
 mod servicing;
 mod title;
 mod vectors;
+mod writing_off;
 
 use std::sync::{Arc, LazyLock};
 

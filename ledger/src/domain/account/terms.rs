@@ -366,6 +366,7 @@ mod tests {
         let dates: Vec<_> = (0..4).map(|index| plan.due_date(index).to_string()).collect();
         assert_eq!(dates, ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30"]);
         assert_eq!(plan.due_date(25).to_string(), "2028-02-29");
+        assert_eq!(plan.maturity_date().to_string(), "2030-12-31");
     }
 
     #[test]
@@ -393,6 +394,10 @@ mod tests {
         assert_eq!(plan.tax_between(Money::ZERO, money("200.00")), money("13.88"));
         assert_eq!(plan.tax_between(money("200.00"), money("389.00")), money("13.12"));
         assert_eq!(plan.tax_between(Money::ZERO, money("778.00")), money("54.00"));
+        // What was paid of the first one before, 189.00, has had its share of the tax: 6.00 more
+        // bring the base from 175.88 to 181.47.
+        plan.first_amount_due = "200.00".parse().ok();
+        assert_eq!(plan.tax_between(Money::ZERO, money("6.00")), money("0.41"));
     }
 
     #[test]

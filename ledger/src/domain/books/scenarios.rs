@@ -9,7 +9,9 @@ use super::month::Month;
 use super::refusal::BooksRefusal;
 use super::restatement::{Owed, restatements};
 use super::*;
-use crate::domain::account::events::{AccountOpened, Event as Account, NonAccrualStarted, Posting};
+use crate::domain::account::events::{
+    AccountOpened, Event as Account, LienReleased, NonAccrualStarted, Posting,
+};
 use crate::domain::account::terms::Terms;
 use crate::domain::cutoff::eastern_date;
 use crate::domain::journal::Journal;
@@ -153,15 +155,77 @@ fn a_month_is_closed_after_its_days() {
     town.close("2026-02-27").unwrap();
     assert_eq!(reason(town.close_month("2026-03")), "MONTH_HAS_OPEN_DAY");
     assert_eq!(town.books.next_month_to_close(), Some(month("2026-02")));
+    assert_eq!(town.books.last_closed_month(), None);
     town.close("2026-03-30").unwrap();
     town.close("2026-03-31").unwrap();
     assert_eq!(reason(town.close_month("2026-03")), "EARLIER_MONTH_OPEN");
     town.close_month("2026-02").unwrap();
     assert_eq!(town.books.next_month_to_close(), Some(month("2026-03")));
+    assert_eq!(town.books.last_closed_month(), Some(month("2026-02")));
     let Event::MonthClosed(closed) = town.close_month("2026-03").unwrap() else { panic!() };
     assert_eq!((closed.days, closed.last_gl_date), (2, date("2026-03-31")));
     assert_eq!(reason(town.close_month("2026-03")), "MONTH_ALREADY_CLOSED");
     assert_eq!(town.books.next_month_to_close(), None);
+}
+
+#[test]
+fn no_month_is_to_be_closed_while_a_day_of_it_is_open_or_it_is_the_current_one() {
+    let mut town = Town::at("2026-04-10T14:00:00Z");
+    town.open("2026-03-30").unwrap();
+    town.open("2026-03-31").unwrap();
+    // Of March, which is the current month, a day is open.
+    assert_eq!(town.books.next_month_to_close(), None);
+    town.now("2026-04-10T14:00:06Z").close("2026-03-30").unwrap();
+    assert_eq!(town.books.next_month_to_close(), None);
+    town.open("2026-04-09").unwrap();
+    // The last of March is open yet.
+    assert_eq!(town.books.next_month_to_close(), None);
+    town.now("2026-04-10T14:00:12Z").close("2026-03-31").unwrap();
+    assert_eq!(town.books.next_month_to_close(), Some(month("2026-03")));
+}
+
+#[test]
+fn the_first_day_of_the_books_takes_what_was_posted_before_there_were_any() {
+    let mut town = Town::at("2026-03-05T14:00:00Z");
+    town.open("2026-03-03").unwrap();
+    town.open("2026-03-04").unwrap();
+    town.open("2026-03-05").unwrap();
+    let scope = |day| town.books.scope(date(day), Position(99)).unwrap();
+    let (first, second) = (scope("2026-03-03"), scope("2026-03-04"));
+    assert_eq!((first.is_first, first.after), (true, Position::START));
+    assert_eq!((second.is_first, second.after), (false, Position(20)));
+    let of = |day: &str| opened("1.00", day);
+    assert!(first.takes(&of("2026-03-03")) && first.takes(&of("2026-02-01")));
+    assert!(!first.takes(&of("2026-03-04")));
+    assert!(second.takes(&of("2026-03-04")));
+    assert!(!second.takes(&of("2026-03-03")) && !second.takes(&of("2026-03-05")));
+}
+
+#[test]
+fn a_day_knows_what_is_posted_by_its_end_and_what_happened_before_the_next_one() {
+    let day = scope("2026-03-03", 90, 99);
+    let posted = |position, on: &str| day.knows(&opened("1.00", on), Position(position));
+    assert!(posted(99, "2026-03-03") && posted(99, "2026-03-02"));
+    assert!(!posted(100, "2026-03-03"));
+    assert!(!posted(1, "2026-03-04"));
+    // A release of the lien posts nothing.
+    let released = Account::LienReleased(LienReleased { released_date: date("2026-03-03") });
+    let happened = |position| day.knows(&released, Position(position));
+    assert!(happened(89));
+    assert!(!happened(90) && !happened(100));
+}
+
+#[test]
+fn the_facts_of_a_refusal_are_its_fields() {
+    let facts = |refusal: BooksRefusal| -> Vec<String> {
+        refusal.facts().into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+    };
+    let (gl_date, today) = (date("2026-03-04"), date("2026-03-03"));
+    let refusal = BooksRefusal::DayInFuture { gl_date, today };
+    assert_eq!(facts(refusal), ["gl_date=2026-03-04", "today=2026-03-03"]);
+    let (march, earlier) = (month("2026-03"), month("2026-02"));
+    let refusal = BooksRefusal::EarlierMonthOpen { month: march, earlier };
+    assert_eq!(facts(refusal), ["earlier=2026-02", "month=2026-03"]);
 }
 
 fn loan(principal: &str, on: &str) -> Terms {
@@ -292,4 +356,34 @@ fn what_is_boarded_late_is_restated_from_nothing() {
     assert_ne!(restatement::seal(&[]).root, nothing.root);
     let same_day = restatements(&account, &[past(5, opened("1.00", "2026-03-03"))], &days);
     assert!(same_day.is_empty());
+}
+
+#[test]
+fn the_seal_is_over_what_changed_and_sums_it() {
+    let account: crate::ids::AccountId = "a-1".parse().unwrap();
+    let money = |text: &str| text.parse().unwrap();
+    let owed = |principal: &str, interest: &str, days_past_due| Owed {
+        principal: money(principal),
+        interest: money(interest),
+        days_past_due,
+    };
+    let restatement = |position, before, after| restatement::Restatement {
+        account: account.clone(),
+        position: Position(position),
+        version: 2,
+        effective_date: date("2026-04-01"),
+        before,
+        after,
+    };
+    let sealed = restatement::seal(&[
+        restatement(5, owed("10000.00", "66.00", 2), owed("9752.00", "3.90", 0)),
+        restatement(7, owed("9752.00", "3.90", 0), owed("10000.00", "66.50", 3)),
+    ]);
+    assert_eq!(sealed.count, 2);
+    assert_eq!(sealed.principal_change, Money::ZERO);
+    assert_eq!(sealed.interest_change, money("0.50"));
+    let lines = "5 a-1 2026-04-01 10000.00 66.00 2 9752.00 3.90 0\n\
+                 7 a-1 2026-04-01 9752.00 3.90 0 10000.00 66.50 3\n";
+    let root = <sha2::Sha256 as sha2::Digest>::digest(lines.as_bytes());
+    assert_eq!(sealed.root, crate::hex::lower(root));
 }

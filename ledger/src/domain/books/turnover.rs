@@ -128,3 +128,38 @@ impl FromIterator<Turnover> for Turnovers {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::journal::Journal;
+
+    #[test]
+    fn debits_and_credits_are_summed_apart() {
+        let money = |text: &str| text.parse::<Money>().unwrap();
+        let on = "2026-04-01".parse().unwrap();
+        let (cash, principal) = (LedgerAccount::Cash, LedgerAccount::Principal);
+        let mut journal = Journal::new(on);
+        journal.transfer(cash, principal, money("310.00"), on);
+        journal.transfer(cash, principal, money("20.00"), on);
+        journal.transfer(principal, cash, money("5.00"), on);
+        let mut posted = Turnovers::default();
+        assert!(posted.is_empty());
+        posted.post(&journal.finish());
+        assert!(!posted.is_empty());
+        let stored = r#"[["1010","330.00","5.00"],["1100","5.00","330.00"]]"#;
+        assert_eq!(serde_json::to_string(&posted.to_vec()).unwrap(), stored);
+        let mut read: Turnovers =
+            serde_json::from_str::<Vec<Turnover>>(stored).unwrap().into_iter().collect();
+        assert_eq!(read, posted);
+        assert_eq!(read.balance(cash), money("325.00"));
+        assert_eq!(read.iter().map(|turnover| turnover.net()).max(), Some(money("325.00")));
+        assert_eq!(read.net(), Money::ZERO);
+        read.extend(posted.iter().take(1));
+        assert_eq!(read.balance(cash), money("650.00"));
+        assert_eq!(read.net(), money("325.00"), "a journal that is not whole");
+        read.extend(posted.iter().skip(1));
+        let twice = r#"[["1010","660.00","10.00"],["1100","10.00","660.00"]]"#;
+        assert_eq!(serde_json::to_string(&read.to_vec()).unwrap(), twice);
+    }
+}

@@ -96,7 +96,9 @@ mod tests {
     #[test]
     fn a_window_is_written_as_it_was_read() {
         for text in ["00:01", "09:05", "15:00", "18:00", "23:59", "24:00"] {
-            assert_eq!(text.parse::<Window>().unwrap().to_string(), text);
+            let window = text.parse::<Window>().unwrap();
+            assert_eq!(window.to_string(), text);
+            assert_eq!(serde_json::to_string(&window).unwrap(), format!("\"{text}\""));
         }
     }
 

@@ -250,3 +250,10 @@ fn rubbish_is_no_code_and_no_state() {
         assert!(text.parse::<StateCode>().is_err(), "{text:?}");
     }
 }
+
+#[test]
+fn codes_are_stored_as_they_are_written() {
+    assert_eq!(serde_json::to_string(&code("R01")).unwrap(), r#""R01""#);
+    let state: StateCode = "TX".parse().unwrap();
+    assert_eq!(serde_json::to_string(&state).unwrap(), r#""TX""#);
+}

@@ -235,6 +235,16 @@ fn what_makes_no_schedule_is_named() {
 }
 
 #[test]
+fn a_payment_may_be_as_large_as_an_entry() {
+    let day_count = DayCount::Actual365;
+    let whole = loan("99999999.99", "0", day_count, "2026-01-15", "2026-03-01", 1);
+    assert_eq!(whole.schedule().unwrap().payment, money("99999999.99"));
+    let (base, tax) = ("99999998.99".parse().unwrap(), money("1.00"));
+    let rental = Lease { base, tax, due_dates: daily().due_dates };
+    assert_eq!(rental.schedule().unwrap().payment, money("99999999.99"));
+}
+
+#[test]
 fn the_longest_the_dearest_and_the_latest_have_a_schedule() {
     for day_count in DayCount::ALL {
         let mut loan = loan("9999999.99", "9.999999", *day_count, "9899-12-31", "9949-12-31", 600);

@@ -170,3 +170,12 @@ fn what_was_unpaid_at_boarding_is_owed_and_paid_in_its_turn() {
     assert_eq!(paid.split(payment), "130.00/240.00/30.00/0.00");
     assert_eq!(paid.ledger(LedgerAccount::InterestIncome), "-62.00");
 }
+
+#[test]
+fn a_split_is_stored_without_what_is_nothing() {
+    let split = Split { interest: money("62.00"), principal: money("248.00"), ..Split::default() };
+    let stored = r#"{"interest":"62.00","principal":"248.00"}"#;
+    assert_eq!(serde_json::to_string(&split).unwrap(), stored);
+    assert_eq!(serde_json::from_str::<Split>(stored).unwrap(), split);
+    assert_eq!(serde_json::to_string(&Split::default()).unwrap(), "{}");
+}

@@ -135,6 +135,44 @@ fn what_was_taken_back_is_in_no_line() {
     assert!(explain(&waived, Figure::FeesDue, "2026-04-07").lines.is_empty());
 }
 
+#[test]
+fn what_was_written_off_refunded_or_charged_off_is_in_the_lines_of_its_figures() {
+    let small = opened(Terms {
+        principal: money("5.00"),
+        annual_rate: Rate::default(),
+        unpaid_interest: money("8.00"),
+        unpaid_fees: money("4.00"),
+        instalments: InstalmentPlan { count: 1, ..loan().instalments },
+        ..loan()
+    });
+    let due = small.at("2026-04-01 09:00");
+    let written_off = due.when(receive(Channel::Wire, "7.00", "2026-04-01")).done();
+    let over = opened(quoted_loan()).at("2026-06-30 09:00");
+    let over = over.when(receive(Channel::Wire, "12500.00", "2026-06-30")).done();
+    let refund = Command::RefundCredit { amount: Some(amount("90.00")) };
+    let refunded = over.at("2026-07-01 09:00").when(refund).done();
+    let bounced = opened(loan()).at("2026-04-01 09:00");
+    let bounced = bounced.when(receive(Channel::Mail, "310.00", "2026-04-01"));
+    let back = bounced.done().at("2026-04-05 09:00").when(take_back(bounced.payment(), "R01"));
+    let fined = back.done().at("2026-07-01 09:00").when(assess("15.50")).done();
+    let lost = fined.at("2026-07-10 09:00").when(charge_off(None, date("2026-07-10"))).done();
+    // 10,000.00, 131 days at 2.00, and fees of 25.00 and 15.50.
+    for (history, figure, shown) in [
+        (&written_off, Figure::Payoff, "0.00"),
+        (&refunded, Figure::CreditBalance, "6.40"),
+        (&lost, Figure::ChargedOff, "10302.50"),
+    ] {
+        let on = date("2026-08-01");
+        let book = &history.open().book;
+        assert_eq!(book.figure(figure, on), money(shown));
+        for figure in Figure::ALL {
+            let explained = book.explain(*figure, on);
+            assert_eq!(explained.amount, book.figure(*figure, on), "{figure}");
+            assert_eq!(sum(&explained.lines), explained.amount.decimal(), "{figure}");
+        }
+    }
+}
+
 /// What closes an explanation is no more than what it says.
 fn check_close(open: &OpenAccount, explanation: &Explanation) {
     let dust = Decimal::new(5001, 6);

@@ -211,3 +211,14 @@ fn a_return_that_nobody_is_to_blame_for_excuses_what_was_due_by_then() {
         }
     }
 }
+
+#[test]
+fn a_payment_that_comes_back_good_leaves_the_grace_that_another_return_began() {
+    let (april, first) = opened(loan_with_late_fee()).paid_by_ach("310.00", "2026-04-01");
+    let (may, second) = april.paid_by_ach("310.00", "2026-05-01");
+    let without_second = may.at("2026-05-15 09:00").when(take_back(second, "R01")).done();
+    let neither = without_second.at("2026-05-15 09:01").when(take_back(first, "R01")).done();
+    let good = neither.at("2026-05-16 09:00").when(reinstate(first)).done();
+    assert_eq!(charged(&aged(&good, "2026-05-25 23:00")), [""; 0]);
+    assert_eq!(charged(&aged(&good, "2026-05-26 00:01")), ["2026-05-26 15.50 for 2"]);
+}

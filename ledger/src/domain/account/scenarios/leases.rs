@@ -81,3 +81,15 @@ fn rentals_are_billed_by_the_due_dates_that_an_extension_leaves() {
     assert_eq!(income(&july), "-724.00");
     assert_eq!(july.ledger(LedgerAccount::RentalsReceivable), "362.00");
 }
+
+#[test]
+fn a_rental_that_no_event_has_billed_is_not_in_the_ledger_yet() {
+    let history = opened(lease());
+    let unbooked = |on: &str| -> Vec<_> {
+        let parts = history.open().book.unbooked(date(on));
+        parts.into_iter().map(|(_, income, exact)| format!("{income} {exact}")).collect()
+    };
+    // March's was billed at the opening.
+    assert_eq!(unbooked("2026-03-31"), ["4040 0.00", "2140 0.00"]);
+    assert_eq!(unbooked("2026-04-01"), ["4040 362.00", "2140 27.00"]);
+}

@@ -210,6 +210,13 @@ fn principal_that_is_added_takes_a_credit_balance_first() {
     // Without the payment, nothing of it was ever a credit balance's to pay.
     let back = owing.at("2026-04-07 09:00").when(take_back(paid.payment(), "R02")).done();
     assert_eq!(back.open().standing(date("2026-04-07")).principal, money("10130.00"));
+    for (account, balance) in [
+        (LedgerAccount::Principal, "10130.00"),
+        (LedgerAccount::OperationalLoss, "-130.00"),
+        (LedgerAccount::CustomerCredit, "0.00"),
+    ] {
+        assert_eq!(back.ledger(account), balance, "{account}");
+    }
     let good = back.at("2026-04-08 09:00").when(reinstate(paid.payment())).done();
     assert_eq!(good.standing("2026-04-08"), owing.standing("2026-04-08"));
 }

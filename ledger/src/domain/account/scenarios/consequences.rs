@@ -1,0 +1,119 @@
+//! What a change means: exactly what is another, and nothing that stayed.
+
+use super::super::consequences::Consequences;
+use super::super::events::ChargedOff;
+use super::super::state::FeeState;
+use super::*;
+
+/// What `change` means at the close of `on`.
+fn meaning(before: &History, change: &Outcome, on: &str) -> Consequences {
+    Consequences::of(before.open(), change.done().open(), change.events(), date(on))
+}
+
+/// The payments that change, as amount, what they paid, and what they pay.
+fn payments(meaning: &Consequences) -> Vec<String> {
+    let text = |split: &Option<Split>| split.as_ref().map_or_else(|| "-".to_owned(), split_text);
+    let of = |amount, before, after| format!("{amount}: {} > {}", text(before), text(after));
+    meaning.payments.iter().map(|it| of(it.amount, &it.before, &it.after)).collect()
+}
+
+/// Three payments, of which the first may come back, and a fee that stays.
+fn three_payments() -> (History, PaymentId) {
+    let fined = opened(loan()).at("2026-03-20 09:00").when(assess("15.50")).done();
+    let first = fined.at("2026-04-01 09:00").when(receive(Channel::Mail, "310.00", "2026-04-01"));
+    let early = first.done().at("2026-04-01 10:00");
+    let early = early.when(receive(Channel::Wire, "10.00", "2026-03-11")).done();
+    let last = early.at("2026-04-20 09:00").when(receive(Channel::Mail, "150.00", "2026-04-20"));
+    (last.done(), first.payment())
+}
+
+#[test]
+fn a_return_means_what_it_changes_and_nothing_else() {
+    let (history, first) = three_payments();
+    let returned = history.at("2026-04-20 10:00").when(take_back(first, "R01"));
+    let all = meaning(&history, &returned, "2026-04-20");
+    // The ten dollars of March paid interest and still do. Of April's 300.00 that were missing,
+    // 52.00 were interest, and the rest of the payment went to the fee. Of the last payment, 90.00
+    // (50 days at 2.00, less the ten) are interest now, where 37.06 were (19 days of 9,752.00).
+    assert_eq!(
+        payments(&all),
+        [
+            "310.00: 52.00/248.00/10.00/0.00 > -",
+            "150.00: 37.06/112.94/0.00/0.00 > 90.00/60.00/0.00/0.00"
+        ]
+    );
+    assert_eq!(all.charge_offs, []);
+    let changed: Vec<_> = all
+        .instalments
+        .iter()
+        .map(|it| format!("{}: {} > {}", it.after.number, it.before.paid, it.after.paid))
+        .collect();
+    assert_eq!(changed, ["1: 310.00 > 160.00", "2: 150.00 > 0.00"]);
+    // The late fee of March is not among them.
+    let fees: Vec<_> = all.fees.iter().map(|it| (&it.before, it.after.amount)).collect();
+    assert_eq!(fees, [(&None, amount("25.00"))]);
+    let journal: Vec<_> = all
+        .journal
+        .iter()
+        .map(|line| {
+            let (event, on, day) = (line.event, line.gl_date, line.effective_date);
+            format!("{event} {on} {day} {} {}", line.account, line.amount)
+        })
+        .collect();
+    assert_eq!(
+        journal,
+        [
+            "0 2026-04-20 2026-04-01 1110 52.00",
+            "0 2026-04-20 2026-04-01 1025 -310.00",
+            "0 2026-04-20 2026-04-01 1100 248.00",
+            "0 2026-04-20 2026-04-01 1120 10.00",
+            "0 2026-04-20 2026-04-20 1110 -52.94",
+            "0 2026-04-20 2026-04-20 1100 52.94",
+            "0 2026-04-20 2026-04-20 1110 0.94",
+            "0 2026-04-20 2026-04-20 4010 -0.94",
+            "1 2026-04-20 2026-04-20 1120 25.00",
+            "1 2026-04-20 2026-04-20 4030 -25.00",
+        ]
+    );
+    assert_eq!(all.before.standing.days_past_due(), 0);
+    assert_eq!(all.after.standing.days_past_due(), 19);
+}
+
+#[test]
+fn a_fee_that_is_taken_back_is_shown_as_it_was_and_as_it_is() {
+    let (history, first) = three_payments();
+    let back = history.at("2026-04-20 10:00").when(take_back(first, "R01")).done();
+    let good = back.at("2026-04-21 10:00").when(reinstate(first));
+    let all = meaning(&back, &good, "2026-04-21");
+    let states: Vec<_> = all
+        .fees
+        .iter()
+        .map(|it| (it.before.as_ref().map(|fee| fee.state), it.after.state))
+        .collect();
+    assert_eq!(states.len(), 1);
+    assert_eq!(states[0].0, Some(FeeState::Assessed));
+    assert_ne!(states[0].1, FeeState::Assessed);
+}
+
+#[test]
+fn a_charge_off_is_shown_when_it_is_new_and_when_it_takes_something_else() {
+    let (april, first) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    let part =
+        april.at("2026-05-01 09:00").when(charge_off(Some(amount("4000.00")), date("2026-05-01")));
+    let written_down = part.done();
+    let all = meaning(&april, &part, "2026-05-01");
+    let principal = |taken: &ChargedOff| taken.principal.to_string();
+    let shown = |all: &Consequences| -> Vec<_> {
+        let charge_offs = all.charge_offs.iter();
+        charge_offs.map(|it| (it.before.as_ref().map(principal), principal(&it.after))).collect()
+    };
+    assert_eq!(shown(&all), [(None, "4000.00".to_owned())]);
+    let whole = written_down.at("2026-06-10 09:00").when(charge_off(None, date("2026-06-10")));
+    let before = whole.done();
+    // The payment had paid 248.00 of principal. What was written down in May stays.
+    let back = before.at("2026-06-20 09:00").when(take_back(first, "R10"));
+    let all = meaning(&before, &back, "2026-06-20");
+    assert_eq!(shown(&all), [(Some("5752.00".to_owned()), "6000.00".to_owned())]);
+    let effective: Vec<_> = all.charge_offs.iter().map(|it| it.effective_date).collect();
+    assert_eq!(effective, [date("2026-06-10")]);
+}
