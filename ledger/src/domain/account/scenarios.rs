@@ -16,6 +16,7 @@ mod contracts;
 mod cutoffs;
 mod edges;
 mod explained;
+mod extremes;
 mod fees;
 mod late_fees;
 mod leases;
