@@ -141,20 +141,21 @@ pub(super) fn wrongly_late(open: &OpenAccount) -> Vec<FeeId> {
 /// The instalments that a payment's return opens again, or leaves met by later money only; after a
 /// payoff all of them, since nothing was due while nothing was owed. Their
 /// grace starts anew on `grace_from`; without it, the customer is not to blame, and they never cost
-/// a late fee.
+/// a late fee. What was met on days after `on`, that of the return, is not its doing.
 pub(super) fn reopened(
     before: &Book,
     after: &Book,
+    on: NaiveDate,
     grace_from: Option<NaiveDate>,
 ) -> Vec<Reopened> {
     let (met_before, met_after) = (before.met_on(), after.met_on());
     let unpaid = before.instalments().covered_count(Money::ZERO);
-    let on = |met: &BTreeMap<NaiveDate, u32>, day: &NaiveDate| {
+    let by = |met: &BTreeMap<NaiveDate, u32>, day: &NaiveDate| {
         met.range(..=*day).next_back().map_or(unpaid, |(_, count)| *count)
     };
-    let days = met_before.keys().chain(met_after.keys());
+    let days = met_before.keys().chain(met_after.keys()).filter(|day| **day <= on);
     let open: BTreeSet<u32> =
-        days.flat_map(|day| on(&met_after, day)..on(&met_before, day)).collect();
+        days.flat_map(|day| by(&met_after, day)..by(&met_before, day)).collect();
     let reopened = |index: u32| Reopened { instalment: index.saturating_add(1), grace_from };
     open.into_iter().map(reopened).collect()
 }
