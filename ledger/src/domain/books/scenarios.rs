@@ -95,6 +95,9 @@ fn the_day_before_is_open_until_it_is_closed() {
     town.now("2026-03-05T05:00:00Z").open("2026-03-05").unwrap();
     assert_eq!(town.open_days(), ("2026-03-05".to_owned(), Some("2026-03-03".to_owned())));
     assert_eq!(reason(town.close("2026-03-04")), "DAY_NOT_OPENED");
+    let days: Vec<_> = town.books.days().keys().map(ToString::to_string).collect();
+    assert_eq!(days, ["2026-03-03", "2026-03-05"]);
+    assert_eq!(Command::CloseDay { gl_date: date("2026-03-03") }.name(), "CloseDay");
     town.now("2026-03-05T05:00:06Z").close("2026-03-03").unwrap();
     assert_eq!(town.open_days(), ("2026-03-05".to_owned(), None));
 }

@@ -320,12 +320,19 @@ impl<'a> Running<'a> {
             Product::AutoLoan | Product::PersonalLoan => {}
             Product::Lease | Product::CreditCard => return None,
         }
-        let rest = WriteOff {
-            interest: (self.interest_due() - split.interest).at_least_zero(),
-            principal: self.principal - split.principal,
-            fees: (self.fees_due() - split.fees).at_least_zero(),
+        // A credit balance stands against interest and fees, and nobody is owed it besides.
+        let mut credit = self.credit.at_least_zero();
+        let mut beyond = |owed: Money| {
+            let met = owed.at_least_zero().min(credit);
+            credit -= met;
+            owed.at_least_zero() - met
         };
-        let left = rest.interest + rest.principal + rest.fees - self.credit.at_least_zero();
+        let rest = WriteOff {
+            interest: beyond(self.interest_due() - split.interest),
+            principal: self.principal - split.principal,
+            fees: beyond(self.fees_due() - split.fees),
+        };
+        let left = rest.interest + rest.principal + rest.fees;
         let small = left.is_positive() && left <= rules.payoff(paying.on).small_balance_max;
         if !small || !self.charged_off.is_zero() {
             return None;

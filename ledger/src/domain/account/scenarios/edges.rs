@@ -1,6 +1,6 @@
 //! The last value that is accepted and the first that is not; and which of two ways is taken.
 
-use super::super::events::{PayoffQuoted, RefundMethod};
+use super::super::events::{PayoffQuoted, RefundMethod, RequestRefused};
 use super::*;
 
 fn quote(good_through: &str) -> Command {
@@ -219,6 +219,24 @@ fn a_command_names_the_preview_that_it_carries_out() {
         extend(1, date("2026-03-03")),
         charge_off(None, date("2026-03-03")),
     ];
+    let names: Vec<_> = commands.iter().map(Command::name).collect();
+    assert_eq!(
+        names,
+        [
+            "ReceivePayment",
+            "ReturnPayment",
+            "ReinstatePayment",
+            "ChangeRate",
+            "GrantExtension",
+            "ChargeOff"
+        ]
+    );
+    let about: Vec<_> = commands.iter().filter_map(Command::payment).collect();
+    assert_eq!(about, [payment, payment]);
+    assert!(!commands.iter().any(Command::originates));
+    for leaves in [apply(payment), Command::ReleaseLien, Command::RefundCredit { amount: None }] {
+        assert!(leaves.originates(), "{}", leaves.name());
+    }
     for command in &mut commands {
         assert_eq!(command.preview(), None);
         let without = command.clone();
@@ -235,4 +253,18 @@ fn a_command_names_the_preview_that_it_carries_out() {
         assert_eq!(command.without_preview(), without);
     }
     assert_eq!(pay("310.00", "2026-03-03").preview(), None);
+}
+
+#[test]
+fn evidence_has_no_effect_and_every_movement_is_counted() {
+    let history = opened(loan());
+    assert_eq!(history.open().movements(), 0);
+    let (april, _) = history.paid_by_ach("310.00", "2026-04-01");
+    let fined = april.at("2026-04-20 09:00").when(assess("15.50")).done();
+    assert_eq!(fined.open().movements(), 2);
+    assert!(fined.recorded.iter().all(|(_, event)| event.has_effect()));
+    let late = fined.at("2026-04-20 09:01").when(pay("310.00", "2026-04-01"));
+    let Err(Denial::Refused(refusal)) = late.decision else { panic!("{late:?}") };
+    let command = "SchedulePayment".to_owned();
+    assert!(!Event::RequestRefused(RequestRefused { command, refusal }).has_effect());
 }

@@ -176,3 +176,33 @@ fn interest_is_exact_less_what_was_settled_beyond_what_was_unpaid_before() {
     let exact = paid.open().book.interest_due_exactly(date("2026-04-11"));
     assert_eq!(exact.normalize().to_string(), "19.51851");
 }
+
+#[test]
+fn of_what_a_credit_balance_covers_nothing_is_written_off() {
+    let terms = Terms {
+        principal: money("300.00"),
+        annual_rate: Rate::default(),
+        instalments: InstalmentPlan { count: 1, ..loan().instalments },
+        ..loan()
+    };
+    let paid = opened(terms).at("2026-04-01 09:00");
+    let paid = paid.when(receive(Channel::Wire, "305.00", "2026-04-01")).done();
+    // A cheque for an account that is paid off comes back: 25.00 are owed, and 5.00 are there.
+    let cheque = paid.at("2026-04-02 09:00").when(receive(Channel::Mail, "400.00", "2026-04-02"));
+    let back = cheque.done().at("2026-04-06 09:00").when(take_back(cheque.payment(), "R01"));
+    let owing = back.then(&["PaymentReturned", "FeeAssessed", "PayoffReversed"]);
+    assert_eq!(owing.open().payoff(date("2026-04-06")), money("20.00"));
+    let late = owing.at("2026-04-07 09:00").when(receive(Channel::Wire, "12.00", "2026-04-07"));
+    assert_eq!(late.journal(), ["1010 12.00", "1120 -20.00", "5020 8.00"]);
+    let after = late.then(&["PaymentReceived", "AccountPaidOff"]);
+    assert_eq!(
+        after.standing("2026-04-07"),
+        "principal 0.00 interest 0.00 fees 5.00 credit 5.00 dpd 0"
+    );
+    let refund = Command::RefundCredit { amount: None };
+    let refused = after.at("2026-06-01 09:00").when(refund);
+    refused.then_refused(Refusal::NoCreditBalance { credit: Money::ZERO });
+    // Ten dollars are little enough, one cent more is not.
+    assert!(pays_off(&owing, "10.00", "2026-04-07"));
+    assert!(!pays_off(&owing, "9.99", "2026-04-07"));
+}
