@@ -24,7 +24,7 @@ use ledger::domain::interest::DayCount;
 use ledger::domain::money::{Carry, Currency, Money};
 use ledger::domain::product::Product;
 use ledger::domain::rulebook::Rulebook;
-use ledger::engine::{AccountPages, BooksMode, BooksRequest, Engine, Request};
+use ledger::engine::{self, AccountPages, BooksRequest, Engine, Request};
 use ledger::envelope::Position;
 use ledger::ids::{AccountId, Actor, PaymentId, RequestId};
 use ledger::store::embedded::{Embedded, Options};
@@ -166,6 +166,7 @@ fn open_account(first: NaiveDate) -> Outcome<Command> {
         shortfall_tolerance: None,
         interest_carry: Carry::default(),
         governing_state: None,
+        purchase_option: None,
     };
     Ok(Command::OpenAccount { terms, lien: None })
 }
@@ -197,7 +198,7 @@ async fn open(data_dir: PathBuf) -> Outcome<()> {
             server: server.clone(),
             set_clock: None,
             runner: false,
-            books: BooksMode::default(),
+            engine: engine::Settings::default(),
             log: Options::default(),
             scrub_rate: None,
         };

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use ledger::clock::Clock;
 use ledger::domain::recovery::events::CommitsLost;
 use ledger::domain::rulebook::Rulebook;
-use ledger::engine::{BooksMode, Engine, EngineError};
+use ledger::engine::{self, Engine, EngineError};
 use ledger::envelope::Position;
 use ledger::store::EventStore;
 use ledger::store::embedded::{OpenError, Options, clear_pending_loss, pending_loss};
@@ -48,8 +48,8 @@ pub struct ServiceSettings {
     pub set_clock: Option<DateTime<Utc>>,
     /// Whether windows and releases are run when they are due, or only by hand.
     pub runner: bool,
-    /// Who opens and closes accounting days.
-    pub books: BooksMode,
+    /// How the engine is to be.
+    pub engine: engine::Settings,
     /// How the log is opened.
     pub log: Options,
     /// How many bytes of the log the scrub reads a second; none turns it off.
@@ -139,7 +139,7 @@ impl Service {
         let clock = Arc::new(settings.set_clock.map_or(Clock::System, Clock::set_to));
         let port = log.port();
         let rules = Rulebook::built_in();
-        let engine = Engine::start_with(Arc::clone(&port), clock, rules, settings.books).await?;
+        let engine = Engine::start_with(Arc::clone(&port), clock, rules, settings.engine).await?;
         record_loss(&engine, &data_dir).await?;
         let options = projections::Options { witness: Some(log.witness()) };
         let reads = Projections::open(&data_dir, port, options).await?;

@@ -71,6 +71,8 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::NoSuchWindow
         | ErrorReason::FundsOnHold
         | ErrorReason::NoLien
+        | ErrorReason::ResidualUnknown
+        | ErrorReason::VehicleNotBought
         | ErrorReason::LienExists
         | ErrorReason::ProductHasNoTitle
         | ErrorReason::DayNotAfterCurrent

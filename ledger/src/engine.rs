@@ -14,6 +14,7 @@ mod lanes;
 mod preview;
 mod receipts;
 mod recovery;
+mod repeat;
 mod seal;
 #[cfg(test)]
 mod tests;
@@ -38,9 +39,11 @@ pub use recovery::{FoldedRecovery, RecoveryAnswer, RecoveryRequest};
 use crate::clock::Clock;
 use crate::codec;
 use crate::cycles::cutoff::RECEIPT_AGE_MAX;
+use crate::digest::Digest;
 use crate::domain::account::commands::Command;
 use crate::domain::account::events::{Event, NothingChanged, RequestRefused};
 use crate::domain::account::refusal::Refusal;
+use crate::domain::account::state::Account;
 use crate::domain::account::{Context, Denial, decide};
 use crate::domain::books::AccountingDays;
 use crate::domain::rulebook::Rulebook;
@@ -53,7 +56,8 @@ use fold::{Counted, fold_on, fold_stream};
 use lanes::Lanes;
 use receipts::Receipts;
 use recovery::Desk as RecoveryDesk;
-use write::{content_digest, new_events};
+use repeat::{conclude, digest_of, repeats};
+use write::new_events;
 
 /// How often a command is decided again because another writer came first.
 pub const ATTEMPTS_MAX: u32 = 16;
@@ -61,8 +65,25 @@ pub const ATTEMPTS_MAX: u32 = 16;
 /// How many of the last events are asked for their receipts at the start.
 const RECEIPTS_READ: u64 = 1024;
 
-/// How many accounts are kept folded in memory: some 12 KiB each.
-pub const ACCOUNTS_CACHED_MAX: usize = 20_000;
+/// How an engine is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Who opens accounting days.
+    pub books: BooksMode,
+    /// How many accounts are kept folded in memory, about.
+    pub accounts_cached: usize,
+}
+
+impl Settings {
+    /// How many accounts are kept in memory if nothing else is said: some 6 KiB each.
+    pub const ACCOUNTS_CACHED: usize = 20_000;
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { books: BooksMode::default(), accounts_cached: Self::ACCOUNTS_CACHED }
+    }
+}
 
 /// A command on its way, with what was read at the edge.
 #[derive(Debug, Clone)]
@@ -83,7 +104,7 @@ pub struct Request {
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The account right after the command: of a repeat, as it was then.
-    pub account: Arc<Folded>,
+    pub account: Arc<Account>,
     /// The events that the command caused.
     pub events: Vec<Event>,
     /// The place of the last of them in the log.
@@ -116,15 +137,15 @@ impl Engine {
         clock: Arc<Clock>,
         rules: Arc<Rulebook>,
     ) -> Result<Self, EngineError> {
-        Self::start_with(store, clock, rules, BooksMode::default()).await
+        Self::start_with(store, clock, rules, Settings::default()).await
     }
 
-    /// The same, with the say who opens accounting days.
+    /// The same, with the say how it is to be.
     pub async fn start_with(
         store: Arc<dyn EventStore>,
         clock: Arc<Clock>,
         rules: Arc<Rulebook>,
-        mode: BooksMode,
+        settings: Settings,
     ) -> Result<Self, EngineError> {
         let head = store.head().await?;
         // Events are not recorded in the order of their receipts, but not far from it.
@@ -137,9 +158,9 @@ impl Engine {
             store,
             clock,
             rules,
-            lanes: Lanes::new(ACCOUNTS_CACHED_MAX),
+            lanes: Lanes::new(settings.accounts_cached),
             receipts: Receipts::new(last_receipt),
-            calendar: Calendar::new(mode),
+            calendar: Calendar::new(settings.books),
             recovery: RecoveryDesk::default(),
         };
         inner.refresh_recovery().await?;
@@ -250,7 +271,7 @@ impl Inner {
         let mut cached = self.lanes.of(&request.account).lock_owned().await;
         for _ in 0..ATTEMPTS_MAX {
             let folded = self.load(&request.account, &mut cached).await?;
-            if let Some(outcome) = repeats(&folded, request, &digest)? {
+            if let Some(outcome) = repeats(&folded, request, digest)? {
                 return self.first_answer(request, outcome).await;
             }
             if request.command.originates() {
@@ -259,15 +280,17 @@ impl Inner {
             // Held until the append is settled: no day is closed under it.
             let held = self.days(request.receipt.at()).await?;
             let events = self.decide_now(&folded, request, held.days)?;
-            let append = self.append_of(request, &digest, folded.version, &events)?;
+            let append = self.append_of(request, digest, folded.version, &events)?;
             // What is cached is one event behind until the append is known; a lost answer must
             // not leave it there.
             *cached = None;
             match self.store.append(append).await {
                 Ok(appended) => {
-                    let after = folded.after(&events, request, digest, appended.position);
-                    *cached = Some(Arc::clone(&after));
-                    return conclude(after, events, appended.position, false);
+                    let mut after = Arc::unwrap_or_clone(folded);
+                    after.follow_request(&events, request, digest, appended.position);
+                    let account = Arc::clone(&after.account);
+                    *cached = Some(Arc::new(after));
+                    return conclude(account, events, appended.position, false);
                 }
                 // Another gateway came first, or our own lost answer arrived after all: what the
                 // stream holds now decides.
@@ -282,22 +305,6 @@ impl Inner {
             }
         }
         Err(EngineError::Contended)
-    }
-
-    /// What came of a request if the stream has it, or else `otherwise`.
-    async fn recall(
-        &self,
-        request: &Request,
-        otherwise: EngineError,
-    ) -> Result<Answer, EngineError> {
-        let stream = streams::of_account(&request.account);
-        let Ok(folded) = fold_stream(self.store.as_ref(), &stream, Counted::All).await else {
-            return Err(otherwise);
-        };
-        match folded.requests.get(&request.request_id) {
-            Some(outcome) => self.first_answer(request, outcome).await,
-            None => Err(otherwise),
-        }
     }
 
     /// What `request`, which is no repeat, causes on an account as it is: at least one event.
@@ -345,7 +352,7 @@ impl Inner {
     fn append_of(
         &self,
         request: &Request,
-        digest: &str,
+        digest: Digest,
         version: Version,
         events: &[Event],
     ) -> Result<Append, EngineError> {
@@ -353,7 +360,7 @@ impl Inner {
         let metadata = Metadata {
             received_at: request.receipt.at(),
             request_id: request.request_id,
-            digest: digest.to_owned(),
+            digest,
             actor: request.actor.clone(),
             rules: self.rules.version().to_owned(),
         };
@@ -362,59 +369,4 @@ impl Inner {
         Append::new(stream, Expected::after(version), events)
             .map_err(|cause| EngineError::Unavailable(cause.into()))
     }
-
-    /// The answer that was given the first time, built from what was recorded then.
-    async fn first_answer(
-        &self,
-        request: &Request,
-        outcome: &Outcome,
-    ) -> Result<Answer, EngineError> {
-        if outcome.digest != digest_of(request) {
-            return Err(EngineError::RequestIdReused(request.request_id));
-        }
-        let stream = streams::of_account(&request.account);
-        let mut events = Vec::new();
-        let counted = Counted::Version(outcome.last);
-        let folded = fold::fold_with(self.store.as_ref(), &stream, counted, |seen| {
-            if seen.metadata.request_id == request.request_id {
-                events.push(seen.event.clone());
-            }
-        })
-        .await?;
-        conclude(Arc::new(folded), events, outcome.position, true)
-    }
-}
-
-/// What came of `request` before, if it is a repeat: it is decided no more, and opens no day.
-fn repeats<'a>(
-    folded: &'a Folded,
-    request: &Request,
-    digest: &str,
-) -> Result<Option<&'a Outcome>, EngineError> {
-    match folded.requests.get(&request.request_id) {
-        None => Ok(None),
-        Some(outcome) if outcome.digest == digest => Ok(Some(outcome)),
-        Some(_) => Err(EngineError::RequestIdReused(request.request_id)),
-    }
-}
-
-/// The answer that recorded events make: a refusal if that is what was recorded.
-fn conclude(
-    account: Arc<Folded>,
-    events: Vec<Event>,
-    position: Position,
-    replayed: bool,
-) -> Result<Answer, EngineError> {
-    if let [Event::RequestRefused(refused)] = events.as_slice() {
-        let refusal = refused.refusal.clone();
-        return Err(EngineError::Refused { refusal, position, replayed });
-    }
-    Ok(Answer { account, events, position, replayed })
-}
-
-/// What tells a repeat from a reuse: SHA-256 over the command, the first 16 bytes in hex.
-fn digest_of(request: &Request) -> String {
-    // A command is plain data, which always has a JSON form.
-    let content = serde_json::to_vec(&request.command).unwrap_or_default();
-    content_digest(&content)
 }

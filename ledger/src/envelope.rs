@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::ids::{Actor, EventId, RequestId};
 
 /// A place in the whole log: the first event is at 1, and there are no gaps.
@@ -155,7 +156,8 @@ pub struct Metadata {
     pub request_id: RequestId,
     /// SHA-256 of the request's content, first 16 bytes in hex: tells a repeat from a reuse.
     #[serde(rename = "dig")]
-    pub digest: String,
+    #[schemars(with = "String")]
+    pub digest: Digest,
     /// Who asked.
     #[serde(rename = "by")]
     #[schemars(with = "String")]

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod codec;
 pub mod cycles;
+pub mod digest;
 pub mod domain;
 pub mod engine;
 pub mod envelope;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use ledger::codec::{Fact, encode};
+use ledger::digest::Digest;
 use ledger::domain::account::commands::{Command, Lien};
 use ledger::domain::account::events::Event;
 use ledger::domain::account::state::Account;
@@ -61,6 +62,7 @@ fn terms() -> Terms {
         shortfall_tolerance: None,
         interest_carry: Carry::default(),
         governing_state: None,
+        purchase_option: None,
     }
 }
 
@@ -79,7 +81,7 @@ async fn carry_out(
     let metadata = Metadata {
         received_at,
         request_id: request,
-        digest: "00".repeat(16),
+        digest: Digest::of(b""),
         actor: Actor::unnamed(),
         rules: rules.version().to_owned(),
     };

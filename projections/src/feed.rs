@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use ledger::envelope::Position;
-use ledger::store::{EventStore, Subscription};
+use ledger::envelope::{Position, RecordedEvent};
+use ledger::store::{EventStore, ReadError, Subscription};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::database::{Writer, batch_events_max};
 use crate::error::{FeedError, QueryError};
@@ -16,6 +18,14 @@ use crate::fold::Batch;
 
 /// How many batches are read ahead.
 const BATCHES_AHEAD: usize = 2;
+
+/// How long small commits of the log are gathered into one of the read models while nobody waits
+/// for them: a transaction costs as much as folding dozens of events. What comes after a pause is
+/// folded at once.
+const GATHERING: Duration = Duration::from_millis(20);
+
+/// How long after a read that failed a log that others keep is read again.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// What a log can say about itself, so that a read model notices that it belongs to another log, or
 /// that its log was changed. The text is the log's own; the read model only keeps it.
@@ -42,6 +52,8 @@ type Read = Result<Batch, FeedError>;
 #[derive(Debug)]
 pub(crate) struct Feed {
     progress: watch::Receiver<Progress>,
+    /// The furthest position that somebody waited for.
+    wanted: watch::Sender<Position>,
     /// Held by the thread while it commits: who holds it keeps the position where it is.
     gate: Arc<tokio::sync::Mutex<()>>,
     /// Set before it is ended on purpose.
@@ -72,8 +84,10 @@ impl Feed {
         let thread = std::thread::Builder::new()
             .name("projections".to_owned())
             .spawn(move || worker.run(batches))?;
-        let follower = tokio::spawn(follow(store, position, bulk, sender)).abort_handle();
-        Ok(Self { progress, gate, ending, follower, thread: Mutex::new(Some(thread)) })
+        let (wanted, hurry) = watch::channel(Position::START);
+        let reading = Reading { store, after: position, bulk, hurry };
+        let follower = tokio::spawn(reading.follow(sender)).abort_handle();
+        Ok(Self { progress, wanted, gate, ending, follower, thread: Mutex::new(Some(thread)) })
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -95,6 +109,11 @@ impl Feed {
 
     /// Waits until `wanted` is folded.
     pub(crate) async fn wait_for(&self, wanted: Position) -> Result<Position, QueryError> {
+        self.wanted.send_if_modified(|furthest| {
+            let further = wanted > *furthest;
+            *furthest = wanted.max(*furthest);
+            further
+        });
         let mut progress = self.progress.clone();
         let reached = progress
             .wait_for(|progress| progress.position >= wanted || progress.failure.is_some())
@@ -133,28 +152,73 @@ impl Drop for Feed {
     }
 }
 
-/// Reads and decodes ahead until the thread is gone, or the log cannot be read.
-async fn follow(
+/// The side of a feed that reads.
+struct Reading {
     store: Arc<dyn EventStore>,
-    mut after: Position,
+    /// The last position that was read.
+    after: Position,
     bulk: Option<Position>,
-    batches: mpsc::Sender<Read>,
-) {
-    loop {
-        let limit = batch_events_max(after, bulk);
-        let batch = match Subscription::new(Arc::clone(&store), after, limit).next().await {
-            Err(error) => Err(FeedError::from(error)),
-            Ok(events) => {
-                after = events.last().map_or(after, |last| last.position);
-                let decoded = tokio::task::spawn_blocking(move || Batch::decode(events)).await;
-                // It panicked, or the runtime goes down.
-                decoded.map_err(|_ended| FeedError::Ended)
+    /// The furthest position that somebody waited for.
+    hurry: watch::Receiver<Position>,
+}
+
+impl Reading {
+    /// Reads and decodes ahead until the thread is gone, or the log cannot be read.
+    async fn follow(mut self, batches: mpsc::Sender<Read>) {
+        let mut gathered = Instant::now();
+        loop {
+            let batch = match self.read_patiently(gathered).await {
+                Err(error) => Err(FeedError::from(error)),
+                Ok(events) => {
+                    gathered = Instant::now();
+                    let decoded = tokio::task::spawn_blocking(move || Batch::decode(events)).await;
+                    // It panicked, or the runtime goes down.
+                    decoded.map_err(|_ended| FeedError::Ended)
+                }
+            };
+            let failed = batch.as_ref().map_or(true, |batch| batch.poison.is_some());
+            if batches.send(batch).await.is_err() || failed {
+                return;
             }
-        };
-        let failed = batch.as_ref().map_or(true, |batch| batch.poison.is_some());
-        if batches.send(batch).await.is_err() || failed {
-            return;
         }
+    }
+
+    /// The next events, read again while a log that others keep is away: a cluster between two
+    /// leaders comes back, and a disk that cannot be read does not.
+    async fn read_patiently(&mut self, last: Instant) -> Result<Vec<RecordedEvent>, ReadError> {
+        let mut told = false;
+        loop {
+            match self.read(last).await {
+                Err(ReadError::Unavailable(cause)) if self.store.shared().is_some() => {
+                    if !told {
+                        tracing::warn!(position = %self.after, %cause, "the read models wait");
+                    }
+                    told = true;
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+                read => return read,
+            }
+        }
+    }
+
+    /// The next events: waits for the first, and for more if the last were read a moment ago and
+    /// nobody waits.
+    async fn read(&mut self, last: Instant) -> Result<Vec<RecordedEvent>, ReadError> {
+        let limit = batch_events_max(self.after, self.bulk);
+        let mut log = Subscription::new(Arc::clone(&self.store), self.after, limit);
+        let mut events = log.next().await?;
+        if events.len() < limit && last.elapsed() < GATHERING {
+            let after = self.after;
+            tokio::select! {
+                () = tokio::time::sleep_until(last + GATHERING) => {}
+                // It fails only when the feed ends.
+                _ = self.hurry.wait_for(|wanted| *wanted > after) => {}
+            }
+            let read = events.last().map_or(after, |last| last.position);
+            events.extend(self.store.read_all(read, limit.saturating_sub(events.len())).await?);
+        }
+        self.after = events.last().map_or(self.after, |last| last.position);
+        Ok(events)
     }
 }
 

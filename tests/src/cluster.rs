@@ -1,19 +1,22 @@
-//! A node of a cluster that keeps its events in memory and speaks the protocol of EventStoreDB over
-//! a real connection. It does what the real server does and clients have to bear: commit positions
-//! with gaps, events of its own among the others, appends that are taken for repeats by their ids;
-//! and on demand it fails.
+//! Nodes of a cluster that keep their events in memory and speak the protocol of EventStoreDB over
+//! real connections, alone or three together. They do what the real server does and clients have to
+//! bear: commit positions with gaps, events of their own among the others, appends that are taken
+//! for repeats by their ids; and on demand they fail.
 
 mod appends;
 mod faults;
+mod members;
+mod trio;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use gateway::esdb;
 use gateway::esdb::reads::{Reads, Responses};
 use gateway::esdb::scale::Scale;
 use gateway::server::Shutdown;
 use ledger::store::memory::Memory;
+use proto::event_store::client::gossip::gossip_server::GossipServer;
+use proto::event_store::client::server_features::server_features_server::ServerFeaturesServer;
 use proto::event_store::client::streams::streams_server::{Streams, StreamsServer};
 use proto::event_store::client::streams::{
     AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq,
@@ -30,12 +33,17 @@ use tonic::{Request, Response, Status, Streaming};
 
 use appends::Appending;
 pub use faults::{Fault, Faults};
+use members::{Directory, Members};
+pub use trio::Trio;
 
 /// How commit positions stand: with gaps, as a real log has them.
 const SCALE: Scale = Scale { step: 137, shift: 4096 };
 
 /// The largest message that is taken: an append may bring a thousand events, one by one.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// The patience that a client is told to have.
+const PATIENCE: &str = "tls=false&discoveryInterval=1&gossipTimeout=2000&defaultDeadline=2000";
 
 /// A running node.
 #[derive(Debug)]
@@ -63,17 +71,26 @@ impl Node {
     /// A node that listens where it is told and has this log.
     pub fn start_on(listener: TcpListener, log: Arc<Memory>) -> Self {
         let address = listener.local_addr().unwrap();
+        let members = Members::of(vec![(address, log.clone())]);
+        Self::member(listener, log, members)
+    }
+
+    /// A node among others.
+    fn member(listener: TcpListener, log: Arc<Memory>, members: Members) -> Self {
+        let address = listener.local_addr().unwrap();
         let (faults, shutdown) = (Faults::default(), Shutdown::default());
         let reads = Reads::new(log.clone(), SCALE, shutdown.clone());
-        let appending = Appending::new(log.clone());
-        let turn = Arc::new(Mutex::new(appending));
-        let streams = StreamsServer::new(Writable { reads, turn, faults: faults.clone(), address });
+        let appending = Arc::new(Mutex::new(Appending::new(log.clone())));
+        let directory = Directory { members: members.clone(), address };
+        let writable = Writable { reads, appending, faults: faults.clone(), members, address };
+        let streams = StreamsServer::new(writable);
         let streams = streams
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let mut routes = RoutesBuilder::default();
         routes.add_service(streams);
-        esdb::add_directory(&mut routes, address);
+        routes.add_service(GossipServer::new(directory.clone()));
+        routes.add_service(ServerFeaturesServer::new(directory));
         let routes = routes.routes();
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let stop = shutdown.clone();
@@ -116,17 +133,16 @@ impl Node {
 
 /// How a client is told to connect to a node that listens there.
 pub fn connection(address: SocketAddr) -> String {
-    format!(
-        "esdb://{address}?tls=false&discoveryInterval=1&gossipTimeout=2000&defaultDeadline=2000"
-    )
+    format!("esdb://{address}?{PATIENCE}")
 }
 
 /// Reads as the gateway does, and takes appends, one after another.
 #[derive(Debug)]
 struct Writable {
     reads: Reads,
-    turn: Arc<Mutex<Appending>>,
+    appending: Arc<Mutex<Appending>>,
     faults: Faults,
+    members: Members,
     address: SocketAddr,
 }
 
@@ -138,6 +154,7 @@ impl Streams for Writable {
     type BatchAppendStream = Answers;
 
     async fn read(&self, request: Request<ReadReq>) -> Result<Response<Self::ReadStream>, Status> {
+        self.members.answers(self.address, request.metadata())?;
         let answers: Responses = self.reads.read(request.into_inner())?;
         match self.faults.next_read() {
             None => Ok(Response::new(Box::pin(answers))),
@@ -151,6 +168,7 @@ impl Streams for Writable {
         &self,
         request: Request<Streaming<AppendReq>>,
     ) -> Result<Response<AppendResp>, Status> {
+        self.members.only_the_leader(self.address)?;
         let asked = appends::Asked::receive(request.into_inner()).await?;
         let fault = self.faults.next_append(&asked.kinds());
         if let Some(Fault::WrongLeader | Fault::RequestLost) = fault {
@@ -160,8 +178,19 @@ impl Streams for Writable {
             self.faults.pass_the_gate().await;
         }
         // Committed in a task of its own: a caller who gives up does not undo it.
-        let turn = Arc::clone(&self.turn);
-        let commit = tokio::spawn(async move { turn.lock().await.append(asked).await });
+        let (appending, members) = (Arc::clone(&self.appending), self.members.clone());
+        let address = self.address;
+        let commit = tokio::spawn(async move {
+            let _turn = members.turn().await;
+            // It may have waited for its turn, and no longer lead.
+            members.only_the_leader(address)?;
+            if !members.has_majority() {
+                return Err(Status::unavailable("Server Is Not Ready"));
+            }
+            let answer = appending.lock().await.append(asked).await;
+            members.replicate(appending.lock().await.log()).await;
+            answer
+        });
         let answer = commit.await.map_err(|fault| Status::internal(fault.to_string()))??;
         match fault {
             Some(Fault::Hangs) => std::future::pending().await,

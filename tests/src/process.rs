@@ -79,6 +79,12 @@ impl Process {
         Self::listening(serve(Command::new(binary()), data_dir, clock, &["--no-runner"]))
     }
 
+    /// The same, without the runner, as one of several gateways on the log of a cluster.
+    pub fn start_on_cluster(store: &str, data_dir: &Path, clock: &str) -> Result<Self, Ended> {
+        let more = ["--no-runner", "--store", store];
+        Self::listening(serve(Command::new(binary()), data_dir, clock, &more))
+    }
+
     /// The same, by a command that goes before.
     pub fn start_as(command: Command, data_dir: &Path, clock: &str) -> Result<Self, Ended> {
         Self::listening(serve(command, data_dir, clock, &[]))

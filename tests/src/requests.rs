@@ -120,8 +120,28 @@ pub fn personal_loan(account: &str) -> OpenAccountRequest {
 /// A lease of 36 rentals of 389.00, 27.00 of it tax, from 2026-04-01; opened on 2026-03-01.
 pub fn lease(account: &str) -> OpenAccountRequest {
     OpenAccountRequest {
-        terms: Some(Terms::Lease(LeaseTerms { tax: Some(money("27.00")) })),
+        terms: Some(Terms::Lease(LeaseTerms {
+            tax: Some(money("27.00")),
+            ..LeaseTerms::default()
+        })),
         instalment_plan: Some(plan("389.00", 36)),
+        ..loan(Product::Lease, account)
+    }
+}
+
+/// A lease of 24 rentals of 389.00, 27.00 of it tax, from 2026-03-01 on, when it is opened; then the
+/// vehicle is worth 14,250.00, and 8 % of its price are sales tax. A lien in Texas.
+pub fn lease_with_option(account: &str) -> OpenAccountRequest {
+    let mut plan = plan("389.00", 24);
+    plan.first_due_date = Some(date("2026-03-01"));
+    OpenAccountRequest {
+        terms: Some(Terms::Lease(LeaseTerms {
+            tax: Some(money("27.00")),
+            residual_value: Some(money("14250.00")),
+            sales_tax_rate: "0.08".to_owned(),
+        })),
+        instalment_plan: Some(plan),
+        lien: Some(lien("TX")),
         ..loan(Product::Lease, account)
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use gateway::serve::{Service, ServiceError, ServiceSettings};
 use gateway::server::{Drained, Settings, Shutdown};
-use ledger::engine::BooksMode;
+use ledger::engine::{self, BooksMode};
 use ledger::store::embedded::Options;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -36,7 +36,7 @@ pub fn settings(data_dir: &Path, at: DateTime<Utc>) -> ServiceSettings {
         server: server_settings(),
         set_clock: Some(at),
         runner: false,
-        books: BooksMode::default(),
+        engine: engine::Settings::default(),
         log: Options::default(),
         scrub_rate: None,
     }
@@ -118,7 +118,8 @@ impl Town {
         runner: bool,
         books: BooksMode,
     ) -> Self {
-        let settings = ServiceSettings { runner, books, ..settings(data_dir.path(), at) };
+        let engine = engine::Settings { books, ..engine::Settings::default() };
+        let settings = ServiceSettings { runner, engine, ..settings(data_dir.path(), at) };
         Self::with(data_dir, settings).await
     }
 

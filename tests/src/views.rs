@@ -76,15 +76,18 @@ fn total<'a>(parts: impl IntoIterator<Item = &'a Option<Money>>) -> i64 {
 
 /// The parts of a payment in the one ledger: a write-off is no part of it.
 fn parts(allocation: &Allocation) -> i64 {
-    let Allocation { interest, principal, fees, rentals, tax, credit, recovery, write_off: _ } =
-        allocation;
-    total([interest, principal, fees, rentals, tax, credit, recovery])
+    let Allocation { interest, principal, fees, rentals, tax, .. } = allocation;
+    let vehicle = [&allocation.residual, &allocation.sales_tax];
+    let others = [&allocation.credit, &allocation.recovery];
+    total([interest, principal, fees, rentals, tax].into_iter().chain(vehicle).chain(others))
 }
 
 /// The parts of a payment in the other ledger, with what is in no instalment.
 fn satisfied(billing: &Billing, allocation: &Allocation) -> i64 {
     let instalments = total(billing.instalments.iter().map(|part| &part.amount));
-    let rest = [&billing.fees, &billing.ahead, &allocation.recovery, &allocation.credit];
+    let vehicle = [&allocation.residual, &allocation.sales_tax];
+    let others = [&billing.fees, &billing.ahead, &allocation.recovery, &allocation.credit];
+    let rest = vehicle.into_iter().chain(others);
     instalments.checked_add(total(rest)).unwrap()
 }
 

@@ -61,6 +61,7 @@ pub fn boarding(month: &LoanMonth, origin: &Origin, position: &Position) -> Opti
         shortfall_tolerance: Rate::new(MET_SHARE).ok().map(Tolerance::Share),
         interest_carry: origin.carry,
         governing_state: None,
+        purchase_option: None,
     };
     let command = Command::OpenAccount { terms, lien: None };
     Some(Step { name: "board", on: month.period_end, command })
@@ -89,15 +90,17 @@ pub fn reported_day(month: &LoanMonth) -> NaiveDate {
     day.filter(|day| *day <= month.period_end).unwrap_or(month.period_end)
 }
 
-/// One payment of everything that was paid on the loan itself, on the reported day: the part for
-/// fees was owed and paid elsewhere, and leaves nothing.
-pub fn net_payment(month: &LoanMonth) -> Vec<Paying> {
+/// One payment of everything that was paid, on the reported day. A part for fees that is below zero
+/// or more than was paid is no fee: then it is what was paid on the loan itself.
+pub fn one_payment(month: &LoanMonth) -> Vec<Paying> {
     let on = reported_day(month);
-    month.paid_on_loan().amount().map(|amount| Paying { on, amount }).into_iter().collect()
+    let has_fee = month.other.is_positive() && month.other <= month.paid;
+    let paid = if has_fee { month.paid } else { month.paid_on_loan() };
+    paid.amount().map(|amount| Paying { on, amount }).into_iter().collect()
 }
 
 /// What happened in `month`, given what the account's rate was before it and on which days it was
-/// paid. Payments of fees are a fee on the day and the same money, unless `paid` is net of them.
+/// paid. What was paid for fees is a fee of the day, and in the payment.
 pub fn events(month: &LoanMonth, rate_before: Option<Rate>, paid: &[Paying]) -> Vec<Step> {
     let start = month.period_start;
     let end = month.period_end;
@@ -121,7 +124,8 @@ pub fn events(month: &LoanMonth, rate_before: Option<Rate>, paid: &[Paying]) -> 
         let fee = month.other.amount().filter(|fee| index == 0 && *fee <= payment.amount);
         let fee = fee.filter(|_| total == month.paid);
         if let Some(amount) = fee {
-            let command = Command::AssessFee { kind: FeeKind::Late, amount };
+            let effective_date = Some(payment.on);
+            let command = Command::AssessFee { kind: FeeKind::Late, amount, effective_date };
             steps.push(Step { name: "fee", on: payment.on, command });
         }
         let name = if index == 0 { "payment" } else { "second-payment" };

@@ -105,7 +105,7 @@ impl Account {
         if before.is_closed() {
             return;
         }
-        for step in plan::events(month, before.rate(), &plan::net_payment(month)) {
+        for step in plan::events(month, before.rate(), &plan::one_payment(month)) {
             self.play(month, step);
         }
         let owed = self.replay.open().is_some_and(|open| open.paid_off.is_none());

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use ledger::engine::BooksMode;
+use ledger::engine::{self, BooksMode};
 use ledger::store::embedded::Options;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -90,9 +90,12 @@ fn settings(args: &ServeArgs) -> ServiceSettings {
         },
         set_clock: args.set_clock,
         runner: !args.no_runner,
-        books: match args.books {
-            Books::Automatic => BooksMode::Automatic,
-            Books::Manual => BooksMode::Manual,
+        engine: engine::Settings {
+            books: match args.books {
+                Books::Automatic => BooksMode::Automatic,
+                Books::Manual => BooksMode::Manual,
+            },
+            accounts_cached: args.accounts_cached,
         },
         log: Options::default(),
         scrub_rate: NonZeroU64::new(args.scrub_rate.saturating_mul(MIB)),

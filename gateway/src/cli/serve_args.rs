@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use ledger::engine::Settings;
 use ledger::store::eventstore::Cluster;
 
 use super::args::DataDir;
@@ -73,6 +74,9 @@ pub struct ServeArgs {
     /// How many threads answer calls. Default: one on up to two cores, else one a core.
     #[arg(long, value_name = "COUNT", value_parser = threads)]
     pub threads: Option<usize>,
+    /// How many accounts are kept in memory, about; any other is read from the log first.
+    #[arg(long, default_value_t = Settings::ACCOUNTS_CACHED, value_name = "COUNT")]
+    pub accounts_cached: usize,
     /// How many seconds calls under way may take to end when the server stops.
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     pub drain_seconds: u64,

@@ -6,12 +6,13 @@ mod servicing;
 
 use chrono::NaiveDate;
 use ledger::domain::account::book::Billing;
+use ledger::domain::account::buyout::Buyout;
 use ledger::domain::account::events::{CancelReason, FeeKind, Split, WaiveReason, WriteOff};
 use ledger::domain::account::state::{
     Fee, FeeState, OpenAccount, Payment, Progress, Title, TitleState,
 };
 use ledger::domain::account::terms::{LateCharge, LateFee, Terms, Tolerance};
-use ledger::domain::money::{Carry, Money};
+use ledger::domain::money::Carry;
 use ledger::domain::product::Product;
 use ledger::ids::{AccountId, FeeId};
 use proto::payledger::v1 as wire;
@@ -89,6 +90,8 @@ pub fn allocation(split: &Split) -> wire::Allocation {
         credit: Some(to_wire(split.credit)),
         recovery: Some(to_wire(split.recovery)),
         write_off: split.write_off.as_ref().map(write_off),
+        residual: Some(to_wire(split.residual)),
+        sales_tax: Some(to_wire(split.sales_tax)),
     }
 }
 
@@ -97,6 +100,7 @@ fn write_off(rest: &WriteOff) -> wire::WriteOff {
         interest: Some(to_wire(rest.interest)),
         principal: Some(to_wire(rest.principal)),
         fees: Some(to_wire(rest.fees)),
+        residual: Some(to_wire(rest.residual)),
     }
 }
 
@@ -129,19 +133,12 @@ pub fn balance(open: &OpenAccount, as_of: NaiveDate) -> wire::Balance {
         let future = instalments.due_count(as_of.pred_opt().unwrap_or(as_of));
         oldest.max(instalments.due_date(future.min(plan.count.saturating_sub(1))))
     });
-    let rentals_due = match open.terms().product {
-        Product::Lease => {
-            let due = plan.total_of(instalments.due_count(as_of));
-            (due - standing.billed).at_least_zero()
-        }
-        Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => Money::ZERO,
-    };
     wire::Balance {
         effective_date: Some(date_to_wire(as_of)),
         principal: Some(to_wire(standing.principal)),
         accrued_interest: Some(to_wire(standing.interest_due)),
         fees_due: Some(to_wire(standing.fees_due)),
-        rentals_due: Some(to_wire(rentals_due)),
+        rentals_due: Some(to_wire(standing.rentals_now)),
         credit_balance: Some(to_wire(standing.credit)),
         payoff_amount: Some(to_wire(standing.payoff().at_least_zero())),
         past_due_amount: Some(to_wire(standing.past_due)),
@@ -150,6 +147,15 @@ pub fn balance(open: &OpenAccount, as_of: NaiveDate) -> wire::Balance {
         days_past_due: i32::try_from(standing.days_past_due()).unwrap_or(i32::MAX),
         charged_off_amount: Some(to_wire(standing.charged_off)),
         billed_amount: Some(to_wire(standing.billed)),
+        buyout: standing.buyout.as_ref().map(buyout),
+    }
+}
+
+fn buyout(buyout: &Buyout) -> wire::Buyout {
+    wire::Buyout {
+        rentals_ahead: Some(to_wire(buyout.rentals_ahead)),
+        residual: Some(to_wire(buyout.residual)),
+        sales_tax: Some(to_wire(buyout.sales_tax)),
     }
 }
 
@@ -168,7 +174,14 @@ pub fn account(id: &AccountId, open: &OpenAccount, today: NaiveDate) -> wire::Ac
     let plan = &terms.instalments;
     let contract = match terms.product {
         Product::Lease => {
-            wire::account::Terms::Lease(wire::LeaseTerms { tax: Some(to_wire(plan.tax)) })
+            let option = terms.purchase_option.as_ref();
+            wire::account::Terms::Lease(wire::LeaseTerms {
+                tax: Some(to_wire(plan.tax)),
+                residual_value: option.map(|option| to_wire(option.residual)),
+                sales_tax_rate: option
+                    .map(|option| option.sales_tax_rate.to_string())
+                    .unwrap_or_default(),
+            })
         }
         Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
             wire::account::Terms::Loan(wire::LoanTerms {
@@ -289,6 +302,7 @@ pub fn title(id: &AccountId, open: &OpenAccount) -> Option<wire::Title> {
         Title::Released { lien, released_at, .. } => (lien, Some(*released_at)),
     };
     let paid_off = open.paid_off.as_ref();
+    let released = paid_off.filter(|paid| !paid.vehicle_kept);
     Some(wire::Title {
         account_id: id.to_string(),
         state: title_state(open.title_state()).into(),
@@ -296,8 +310,8 @@ pub fn title(id: &AccountId, open: &OpenAccount) -> Option<wire::Title> {
         vin: lien.vin.clone(),
         lienholder: lien.lienholder.clone(),
         paid_off_date: paid_off.map(|paid| date_to_wire(paid.paid_off_date)),
-        release_date: paid_off.map(|paid| date_to_wire(paid.release_date)),
-        statutory_date: paid_off.map(|paid| date_to_wire(paid.statutory_date)),
+        release_date: released.map(|paid| date_to_wire(paid.release_date)),
+        statutory_date: released.map(|paid| date_to_wire(paid.statutory_date)),
         released_time: released_at.map(instant_to_wire),
     })
 }

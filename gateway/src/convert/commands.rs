@@ -180,7 +180,9 @@ impl Mutation for wire::AssessFeeRequest {
             wire::FeeKind::ReturnedItem => FeeKind::ReturnedItem,
         };
         let amount = money::amount("amount", self.amount.as_ref())?;
-        asked(&self.account_id, &self.request_id, Command::AssessFee { kind, amount })
+        let effective_date = time::date_if_set("effective_date", self.effective_date.as_ref())?;
+        let command = Command::AssessFee { kind, amount, effective_date };
+        asked(&self.account_id, &self.request_id, command)
     }
 }
 

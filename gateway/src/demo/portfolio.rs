@@ -132,7 +132,10 @@ fn other(row: Other, boarding: NaiveDate) -> Result<Boarded, DemoError> {
     let (product, terms) = match row.product.as_str() {
         "lease" => {
             let tax = Some(dollars(&row.tax_payment)?);
-            (wire::Product::Lease, Terms::Lease(wire::LeaseTerms { tax }))
+            (
+                wire::Product::Lease,
+                Terms::Lease(wire::LeaseTerms { tax, ..wire::LeaseTerms::default() }),
+            )
         }
         "personal" => {
             let paid_through = row.interest_paid_through.map(moved).transpose()?;

@@ -311,6 +311,7 @@ mod tests {
             shortfall_tolerance: None,
             interest_carry: Carry::default(),
             governing_state: None,
+            purchase_option: None,
         }
     }
 

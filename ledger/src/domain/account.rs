@@ -5,6 +5,7 @@
 mod adjustments;
 mod aging;
 pub mod book;
+pub mod buyout;
 mod charge_off;
 pub mod commands;
 pub mod consequences;
@@ -209,7 +210,9 @@ fn decide_servicing(open: &OpenAccount, command: &Command, context: &Context<'_>
         Command::RefundCredit { amount } => payoff::refund(open, *amount, context),
         Command::ReturnRefund { refund } => payoff::take_refund_back(open, *refund, context),
         Command::AgeAccount => Ok(aging::age(open, context)),
-        Command::AssessFee { kind, amount } => fees::assess(open, *kind, *amount, context),
+        Command::AssessFee { kind, amount, effective_date } => {
+            fees::assess(open, (*kind, *amount), *effective_date, context)
+        }
         Command::WaiveFee { fee } => fees::waive(open, *fee, context),
         Command::OpenAccount { .. }
         | Command::SchedulePayment { .. }

@@ -39,6 +39,8 @@ words! {
         RentalsReceivable = "1130",
         /// Lease tax receivable. Debit balance.
         LeaseTaxReceivable = "1135",
+        /// Leased vehicles that nobody has bought, at their residual values. Debit balance.
+        LeasedVehicles = "1140",
         /// Allowance for credit losses. Credit balance.
         LossAllowance = "1190",
         /// Customer credit balances. Credit balance.
@@ -92,6 +94,7 @@ impl LedgerAccount {
             Self::FeesReceivable => "Fees receivable",
             Self::RentalsReceivable => "Lease rentals receivable",
             Self::LeaseTaxReceivable => "Lease tax receivable",
+            Self::LeasedVehicles => "Leased vehicles at residual value",
             Self::CustomerCredit => "Customer credit balances",
             Self::TaxPayable => "Tax payable",
             Self::InterestIncome => "Interest income",

@@ -18,8 +18,9 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::flights::{Flight, Flights};
-use super::{ATTEMPTS_MAX, Engine, EngineError, Inner, Outcome, content_digest, fold, new_events};
+use super::{ATTEMPTS_MAX, Engine, EngineError, Inner, Outcome, fold, new_events};
 use crate::codec::{self, Fact};
+use crate::digest::Digest;
 use crate::domain::books::events::{DayOpened, Event};
 use crate::domain::books::{AccountingDays, Books};
 use crate::domain::cutoff::eastern_date;
@@ -241,7 +242,7 @@ impl Inner {
             let metadata = Metadata {
                 received_at: receipt.at(),
                 request_id: RequestId::derived("books", &format!("open-{gl_date}")),
-                digest: content_digest(gl_date.to_string().as_bytes()),
+                digest: Digest::of(gl_date.to_string().as_bytes()),
                 actor: Actor::runner(),
                 rules: self.rules.version().to_owned(),
             };

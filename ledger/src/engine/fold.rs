@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::{EngineError, Request};
 use crate::codec::{self, Fact};
+use crate::digest::Digest;
 use crate::domain::account::events::Event;
 use crate::domain::account::evolve;
 use crate::domain::account::state::{Account, OpenAccount};
@@ -20,8 +21,8 @@ const PAGE_EVENTS: usize = 512;
 /// An account folded from its stream.
 #[derive(Debug, Clone, Default)]
 pub struct Folded {
-    /// The state.
-    pub account: Account,
+    /// The state. Whoever answers with it shares it.
+    pub account: Arc<Account>,
     /// How many events it was folded from.
     pub version: Version,
     /// The version of the last of them that had an effect.
@@ -36,42 +37,58 @@ pub struct Folded {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The digest of its content.
-    pub digest: String,
+    pub digest: Digest,
     /// The version of its last event.
     pub last: Version,
     /// The place of that event in the log.
     pub position: Position,
 }
 
+/// What an account was before requests were followed that may come to nothing.
+#[derive(Debug)]
+pub(super) struct Mark {
+    account: Arc<Account>,
+    version: Version,
+    changed: Version,
+    position: Position,
+}
+
 impl Folded {
     /// The account, if it is on the books.
     pub fn open(&self) -> Option<&OpenAccount> {
-        match &self.account {
-            Account::Absent => None,
-            Account::Open(open) => Some(open),
-        }
+        self.account.open()
     }
 
-    /// The account after the events of a request whose last one is at `position`.
-    pub(super) fn after(
-        self: Arc<Self>,
+    /// Follows the events of a request, the last of which is at `position`.
+    pub(super) fn follow_request(
+        &mut self,
         events: &[Event],
         request: &Request,
-        digest: String,
+        digest: Digest,
         position: Position,
-    ) -> Arc<Self> {
-        let mut after = Arc::unwrap_or_clone(self);
+    ) {
         for event in events {
-            after.account = evolve(std::mem::take(&mut after.account), event, request.receipt.at());
-            after.version = after.version.next();
-            if event.has_effect() {
-                after.changed = after.version;
-            }
+            let version = self.version.next();
+            self.follow_event(event, version, request.receipt.at());
         }
-        after.position = position;
-        let outcome = Outcome { digest, last: after.version, position };
-        after.requests.insert(request.request_id, outcome);
-        Arc::new(after)
+        self.position = position;
+        let outcome = Outcome { digest, last: self.version, position };
+        self.requests.insert(request.request_id, outcome);
+    }
+
+    /// What [`undo`](Self::undo) needs.
+    pub(super) fn mark(&self) -> Mark {
+        let (version, changed, position) = (self.version, self.changed, self.position);
+        Mark { account: Arc::clone(&self.account), version, changed, position }
+    }
+
+    /// Forgets `requests`, which are all that were followed since `mark`.
+    pub(super) fn undo(&mut self, mark: Mark, requests: &[RequestId]) {
+        (self.account, self.position) = (mark.account, mark.position);
+        (self.version, self.changed) = (mark.version, mark.changed);
+        for request in requests {
+            self.requests.remove(request);
+        }
     }
 
     /// Writes down where the events of a batch's requests on this account are, in order, once that
@@ -86,18 +103,23 @@ impl Folded {
     }
 
     fn follow(&mut self, recorded: &RecordedEvent, metadata: &Metadata, event: &Event) {
-        self.account = evolve(std::mem::take(&mut self.account), event, metadata.received_at);
-        self.version = recorded.version;
-        if event.has_effect() {
-            self.changed = recorded.version;
-        }
+        self.follow_event(event, recorded.version, metadata.received_at);
         self.position = recorded.position;
         let outcome = Outcome {
-            digest: metadata.digest.clone(),
+            digest: metadata.digest,
             last: recorded.version,
             position: recorded.position,
         };
         self.requests.insert(metadata.request_id, outcome);
+    }
+
+    fn follow_event(&mut self, event: &Event, version: Version, received_at: DateTime<Utc>) {
+        let account = Arc::make_mut(&mut self.account);
+        *account = evolve(std::mem::take(account), event, received_at);
+        self.version = version;
+        if event.has_effect() {
+            self.changed = version;
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::write::content_digest;
 use super::{Engine, EngineError, Folded};
 use crate::codec::{self, Fact};
+use crate::digest::Digest;
 use crate::domain::account::commands::Command;
 use crate::domain::account::consequences::Consequences;
 use crate::domain::account::events::Event;
@@ -68,7 +68,7 @@ impl Engine {
         let context = Context { account, request, received_at: at, rules: &self.0.rules, days };
         let Foreseen { hash, events } = foresee(&before, command, &context)
             .map_err(|denial| EngineError::denied(denial, account, before.position))?;
-        let mut after = before.account.clone();
+        let mut after = Account::clone(&before.account);
         for event in &events {
             after = evolve(after, event, at);
         }
@@ -115,5 +115,5 @@ fn hash_of(changed: Version, command: &Command, events: &[Event]) -> String {
         content.extend_from_slice(kind.as_bytes());
         content.extend_from_slice(&data);
     }
-    content_digest(&content)
+    Digest::of(&content).to_string()
 }

@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use tokio::sync::Mutex;
 
 use super::{ATTEMPTS_MAX, Engine, EngineError, Inner, Outcome, Receipt};
-use super::{content_digest, fold, new_events};
+use super::{fold, new_events};
 use crate::codec::{self, Fact};
 use crate::cycles::cutoff::RECEIPT_AGE_MAX;
+use crate::digest::Digest;
 use crate::domain::recovery::events::{CommitsLost, Event, RecoveryRequestRefused};
 use crate::domain::recovery::{Command, Denial, Recovery, decide};
 use crate::envelope::{Metadata, Position, RecordedEvent, Version};
@@ -91,7 +92,7 @@ impl Engine {
     pub async fn record_loss(&self, lost: CommitsLost) -> Result<Position, EngineError> {
         let receipt = self.receive()?;
         let content = serde_json::to_vec(&lost).unwrap_or_default();
-        let digest = content_digest(&content);
+        let digest = Digest::of(&content);
         let metadata = Metadata {
             received_at: receipt.at(),
             request_id: RequestId::derived("recovery", &format!("lost-{digest}")),
@@ -140,7 +141,7 @@ impl Inner {
         let metadata = Metadata {
             received_at,
             request_id: request.request_id,
-            digest: content_digest(&content),
+            digest: Digest::of(&content),
             actor: request.actor.clone(),
             rules: self.rules.version().to_owned(),
         };

@@ -1,8 +1,9 @@
 //! The seal that a window's run leaves behind.
 
-use super::{Engine, EngineError, new_events, write::content_digest};
+use super::{Engine, EngineError, new_events};
 use crate::codec::{self, Fact};
 use crate::cycles::cutoff::{RunItem, WindowKey, WindowSealed};
+use crate::digest::Digest;
 use crate::envelope::{Metadata, Position, RecordedEvent, Version};
 use crate::ids::{Actor, RequestId};
 use crate::store::{Append, AppendError, Expected};
@@ -35,7 +36,7 @@ impl Engine {
         let metadata = Metadata {
             received_at: receipt.at(),
             request_id: RequestId::derived(&cause, &format!("seal-{seals}")),
-            digest: content_digest(sealed.root.as_bytes()),
+            digest: Digest::of(sealed.root.as_bytes()),
             actor: Actor::runner(),
             rules: inner.rules.version().to_owned(),
         };

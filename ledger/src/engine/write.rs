@@ -1,11 +1,9 @@
 //! Events on their way into the store, and the first of them: the rules in force.
 
-use sha2::{Digest, Sha256};
-
 use super::{EngineError, Inner};
 use crate::codec::{self, Document, Fact, RulebookAdopted};
+use crate::digest::Digest;
 use crate::envelope::{Metadata, NewEvent, StreamName, Version};
-use crate::hex;
 use crate::ids::{Actor, EventId, RequestId};
 use crate::store::{Append, AppendError, Expected};
 use crate::streams;
@@ -25,7 +23,7 @@ impl Inner {
         }
         let version = Version(u64::try_from(recorded.len()).unwrap_or(u64::MAX));
         let receipt = self.receipts.take(self.clock.now())?;
-        let digest = content_digest(&document);
+        let digest = Digest::of(&document);
         let metadata = Metadata {
             received_at: receipt.at(),
             request_id: RequestId::derived("rulebook", &version.to_string()),
@@ -44,11 +42,6 @@ impl Inner {
             Err(AppendError::Indeterminate(cause)) => Err(EngineError::Indeterminate(cause)),
         }
     }
-}
-
-/// What tells a repeat from a reuse: SHA-256 over the content, the first 16 bytes in hex.
-pub(super) fn content_digest(content: &[u8]) -> String {
-    hex::lower(Sha256::digest(content).as_slice().get(..16).unwrap_or_default())
 }
 
 /// Events ready for the store: ids derived, metadata shared.

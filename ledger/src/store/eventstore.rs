@@ -348,18 +348,16 @@ impl Notes for Cluster {
                 metadata: Vec::new(),
             };
             let expected = Expected::after(after);
-            let cause: super::BoxError = match self.wire.append(&stream, expected, &[event]).await {
-                Ok(_) => return Ok(()),
+            match self.wire.append(&stream, expected, &[event]).await {
+                Ok(_) => Ok(()),
                 Err(Failure::Conflict(actual)) => {
                     let stream = StreamName::new(stream)
                         .map_err(|error| AppendError::Unavailable(error.into()))?;
-                    return Err(AppendError::Conflict { stream, expected, actual });
+                    Err(AppendError::Conflict { stream, expected, actual })
                 }
-                Err(Failure::Unknown(cause)) => return Err(AppendError::Indeterminate(cause)),
-                Err(Failure::NotDone(cause)) => cause,
-                Err(failure @ Failure::WrongLeader) => failure.into(),
-            };
-            Err(AppendError::Unavailable(cause))
+                Err(Failure::Unknown(cause)) => Err(AppendError::Indeterminate(cause)),
+                Err(Failure::NotDone(cause)) => Err(AppendError::Unavailable(cause)),
+            }
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Charge-offs, and what each takes.
 
-use ledger::domain::account::events::{AccountChargedOff, ChargeOffRestated, ChargedOff};
+use ledger::domain::account::events::{AccountChargedOff, ChargeOffRestated};
 use ledger::domain::money::Money;
 use rusqlite::{Connection, params};
 
@@ -14,10 +14,11 @@ pub(super) fn charged_off(
     charged_off: &AccountChargedOff,
     at: At,
 ) -> Result<(), FoldError> {
-    let [principal, interest, late_fees, returned_item_fees] = parts(&charged_off.taken);
+    let taken = &charged_off.taken;
     database
         .prepare_cached(
-            "INSERT INTO charge_off VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?1)",
+            "INSERT INTO charge_off VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, \
+             ?14, ?1)",
         )?
         .execute(params![
             at.position,
@@ -26,10 +27,13 @@ pub(super) fn charged_off(
             charged_off.reason.as_str(),
             day(charged_off.effective_date),
             cents(charged_off.part),
-            principal,
-            interest,
-            late_fees,
-            returned_item_fees,
+            taken.principal.cents(),
+            taken.interest.cents(),
+            taken.late_fees.cents(),
+            taken.returned_item_fees.cents(),
+            taken.rentals.cents(),
+            taken.rentals_ahead.cents(),
+            taken.rental_tax.cents(),
             at.nanos,
         ])?;
     Ok(())
@@ -42,19 +46,22 @@ pub(super) fn restate(
     at: At,
 ) -> Result<(), FoldError> {
     for ChargeOffRestated { charge_off, taken } in restated {
-        let [principal, interest, late_fees, returned_item_fees] = parts(taken);
         let changed = database
             .prepare_cached(
                 "UPDATE charge_off SET principal_cents = ?2, interest_cents = ?3, \
-                 late_fees_cents = ?4, returned_item_fees_cents = ?5, last_position = ?6 \
+                 late_fees_cents = ?4, returned_item_fees_cents = ?5, rentals_cents = ?6, \
+                 rentals_ahead_cents = ?7, rental_tax_cents = ?8, last_position = ?9 \
                  WHERE charge_off_id = ?1",
             )?
             .execute(params![
                 charge_off.uuid().as_bytes(),
-                principal,
-                interest,
-                late_fees,
-                returned_item_fees,
+                taken.principal.cents(),
+                taken.interest.cents(),
+                taken.late_fees.cents(),
+                taken.returned_item_fees.cents(),
+                taken.rentals.cents(),
+                taken.rentals_ahead.cents(),
+                taken.rental_tax.cents(),
                 at.position
             ])?;
         if changed != 1 {
@@ -67,10 +74,7 @@ pub(super) fn restate(
 /// What all charge-offs of an account take together.
 pub(super) fn taken(database: &Connection, account: i64) -> Result<Money, rusqlite::Error> {
     let sum = "SELECT coalesce(sum(principal_cents + interest_cents + late_fees_cents \
-               + returned_item_fees_cents), 0) FROM charge_off WHERE account_key = ?1";
+               + returned_item_fees_cents + rentals_cents + rentals_ahead_cents \
+               + rental_tax_cents), 0) FROM charge_off WHERE account_key = ?1";
     database.prepare_cached(sum)?.query_row([account], |row| row.get(0).map(Money::from_cents))
-}
-
-fn parts(taken: &ChargedOff) -> [i64; 4] {
-    [taken.principal, taken.interest, taken.late_fees, taken.returned_item_fees].map(Money::cents)
 }

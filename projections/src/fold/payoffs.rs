@@ -16,7 +16,7 @@ pub(super) fn quoted(
     database
         .prepare_cached(
             "INSERT INTO payoff_quote VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, \
-             ?13)",
+             ?13, ?14, ?15, ?16)",
         )?
         .execute(params![
             at.position,
@@ -28,6 +28,9 @@ pub(super) fn quoted(
             quoted.interest.cents(),
             quoted.fees.cents(),
             quoted.rentals.cents(),
+            quoted.rentals_ahead.cents(),
+            quoted.residual.cents(),
+            quoted.sales_tax.cents(),
             quoted.charged_off.cents(),
             quoted.credit.cents(),
             quoted.per_diem,

@@ -155,8 +155,9 @@ macro_rules! select_payments {
             "scheduled_nanos, funding_token, funding_last_four, reference, ",
             "third_party_fee_cents, payoff_quote_id, cancelled_nanos, cancel_reason, ",
             "applied_nanos, returned_nanos, return_code, reinstated_nanos, interest_cents, ",
-            "principal_cents, fees_cents, rentals_cents, tax_cents, recovery_cents, credit_cents, ",
-            "written_off_interest_cents, written_off_principal_cents, written_off_fees_cents, ",
+            "principal_cents, fees_cents, rentals_cents, tax_cents, payment.residual_cents, ",
+            "sales_tax_cents, recovery_cents, credit_cents, written_off_interest_cents, ",
+            "written_off_principal_cents, written_off_fees_cents, written_off_residual_cents, ",
             "payment.last_position ",
             "FROM payment",
             $rest
@@ -319,6 +320,7 @@ fn split(row: &Row<'_>) -> Found<Option<Split>> {
         interest: part("written_off_interest_cents")?,
         principal: part("written_off_principal_cents")?,
         fees: part("written_off_fees_cents")?,
+        residual: part("written_off_residual_cents")?,
     };
     Ok(Some(Split {
         interest,
@@ -326,6 +328,8 @@ fn split(row: &Row<'_>) -> Found<Option<Split>> {
         fees: part("fees_cents")?,
         rentals: part("rentals_cents")?,
         tax: part("tax_cents")?,
+        residual: part("residual_cents")?,
+        sales_tax: part("sales_tax_cents")?,
         recovery: part("recovery_cents")?,
         credit: part("credit_cents")?,
         write_off: (write_off != WriteOff::default()).then_some(write_off),

@@ -85,11 +85,11 @@ impl Reader<'_> {
         let mut conditions = Conditions::default();
         let term = state.map(|state| match state {
             TitleState::NoLien => "FALSE",
-            TitleState::LienHeld => "released_day IS NULL AND paid_off_day IS NULL",
-            TitleState::PaidOffOnHold => "released_day IS NULL AND paid_off_day IS NOT NULL",
-            TitleState::Released => "released_day IS NOT NULL AND paid_off_day IS NOT NULL",
+            TitleState::LienHeld => "released_day IS NULL AND release_day IS NULL",
+            TitleState::PaidOffOnHold => "released_day IS NULL AND release_day IS NOT NULL",
+            TitleState::Released => "released_day IS NOT NULL AND release_day IS NOT NULL",
             TitleState::PayoffReturnedAfterRelease => {
-                "released_day IS NOT NULL AND paid_off_day IS NULL"
+                "released_day IS NOT NULL AND release_day IS NULL"
             }
         });
         if let Some(term) = term {
@@ -126,7 +126,9 @@ impl Reader<'_> {
 fn read(row: &Row<'_>) -> Found<TitleRow> {
     let paid_off_date = maybe_date(row, "paid_off_day")?;
     let released_date = maybe_date(row, "released_day")?;
-    let state = match (released_date, paid_off_date) {
+    // No date of release where somebody owes something, or the lessor keeps the vehicle.
+    let release_date = maybe_date(row, "release_day")?;
+    let state = match (released_date, release_date) {
         (None, None) => TitleState::LienHeld,
         (None, Some(_)) => TitleState::PaidOffOnHold,
         (Some(_), Some(_)) => TitleState::Released,
@@ -139,7 +141,7 @@ fn read(row: &Row<'_>) -> Found<TitleRow> {
         vin: row.get("vin")?,
         lienholder: row.get("lienholder")?,
         paid_off_date,
-        release_date: maybe_date(row, "release_day")?,
+        release_date,
         statutory_date: maybe_date(row, "statutory_day")?,
         released_date,
         released_at: maybe_instant(row, "released_nanos")?,

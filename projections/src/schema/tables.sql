@@ -26,6 +26,8 @@ CREATE TABLE account (
     late_fee_rate TEXT,
     late_fee_maximum_cents INTEGER,
     governing_state TEXT,
+    residual_cents INTEGER,
+    sales_tax_rate TEXT,
     gl_balances_cents,
     accrued_through_day INTEGER NOT NULL,
     billed_cents INTEGER NOT NULL,
@@ -74,11 +76,14 @@ CREATE TABLE payment (
     fees_cents INTEGER,
     rentals_cents INTEGER,
     tax_cents INTEGER,
+    residual_cents INTEGER,
+    sales_tax_cents INTEGER,
     recovery_cents INTEGER,
     credit_cents INTEGER,
     written_off_interest_cents INTEGER,
     written_off_principal_cents INTEGER,
     written_off_fees_cents INTEGER,
+    written_off_residual_cents INTEGER,
     settled_position INTEGER,
     last_position INTEGER NOT NULL
 );
@@ -109,6 +114,9 @@ CREATE TABLE charge_off (
     interest_cents INTEGER NOT NULL,
     late_fees_cents INTEGER NOT NULL,
     returned_item_fees_cents INTEGER NOT NULL,
+    rentals_cents INTEGER NOT NULL,
+    rentals_ahead_cents INTEGER NOT NULL,
+    rental_tax_cents INTEGER NOT NULL,
     recorded_nanos INTEGER NOT NULL,
     last_position INTEGER NOT NULL
 );
@@ -125,6 +133,9 @@ CREATE TABLE payoff_quote (
     interest_cents INTEGER NOT NULL,
     fees_cents INTEGER NOT NULL,
     rentals_cents INTEGER NOT NULL,
+    rentals_ahead_cents INTEGER NOT NULL,
+    residual_cents INTEGER NOT NULL,
+    sales_tax_cents INTEGER NOT NULL,
     charged_off_cents INTEGER NOT NULL,
     credit_cents INTEGER NOT NULL,
     per_diem TEXT NOT NULL,

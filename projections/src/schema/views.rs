@@ -126,6 +126,8 @@ fn accounts() -> String {
         plain("late_fee_rate"),
         money("late_fee_maximum_cents", "late_fee_maximum"),
         plain("governing_state"),
+        money("residual_cents", "residual"),
+        plain("sales_tax_rate"),
         date("paid_off_day", "paid_off_date"),
         date("charged_off_day", "charged_off_date"),
         plain("account_key AS opened_position"),
@@ -148,6 +150,7 @@ fn balances() -> String {
         money(interest_paid, "interest_paid"),
         money("gl_1120_cents", "fees_due"),
         money("(gl_1130_cents + gl_1135_cents)", "rentals_receivable"),
+        money("gl_1140_cents", "leased_vehicle"),
         money("(-gl_2110_cents)", "credit_balance"),
         money(CHARGED_OFF_DUE, "charged_off"),
         money("(-gl_4060_cents)", "recovered"),
@@ -196,11 +199,14 @@ fn payments() -> String {
         money("fees_cents", "fees"),
         money("rentals_cents", "rentals"),
         money("tax_cents", "tax"),
+        money("payment.residual_cents", "residual"),
+        money("sales_tax_cents", "sales_tax"),
         money("recovery_cents", "recovery"),
         money("credit_cents", "credit"),
         money("written_off_interest_cents", "written_off_interest"),
         money("written_off_principal_cents", "written_off_principal"),
         money("written_off_fees_cents", "written_off_fees"),
+        money("written_off_residual_cents", "written_off_residual"),
         plain("payment_key AS first_position"),
         plain("payment.last_position AS last_position"),
     ];
@@ -227,9 +233,9 @@ fn pending_payments() -> String {
 
 /// The state of a title, as the account's own fold has it.
 const TITLE_STATE: &str = "CASE \
-     WHEN released_day IS NULL AND paid_off_day IS NULL THEN 'lien_held' \
+     WHEN released_day IS NULL AND release_day IS NULL THEN 'lien_held' \
      WHEN released_day IS NULL THEN 'paid_off_on_hold' \
-     WHEN paid_off_day IS NOT NULL THEN 'released' \
+     WHEN release_day IS NOT NULL THEN 'released' \
      ELSE 'payoff_returned_after_release' END";
 
 fn titles() -> String {

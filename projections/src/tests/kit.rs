@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use ledger::codec::{Fact, encode};
+use ledger::digest::Digest;
+use ledger::domain::account::buyout::PurchaseOption;
 use ledger::domain::account::commands::{Command, Lien};
 use ledger::domain::account::events::{
     ChargeOffReason, Event, ExtensionKind, FeeKind, NothingChanged, RequestRefused,
@@ -96,7 +98,7 @@ impl Bank {
         let metadata = Metadata {
             received_at: self.now,
             request_id: request,
-            digest: "00".repeat(16),
+            digest: Digest::of(b""),
             actor: Actor::unnamed(),
             rules: self.rules.version().to_owned(),
         };
@@ -175,7 +177,8 @@ impl Bank {
                 tax: if lease { money("27.00") } else { Money::ZERO },
                 first_due_date: day("2026-03-01"),
                 day_of_month: 1,
-                count: 36,
+                // A lease that may well be bought out.
+                count: if lease { 4 } else { 36 },
                 first_amount_due: "110.00".parse().ok(),
             },
             returned_item_fee: "25.00".parse().ok(),
@@ -188,13 +191,17 @@ impl Bank {
                 .then(|| Tolerance::Share("0.9".parse().unwrap())),
             interest_carry: Carry::default(),
             governing_state: None,
+            purchase_option: lease.then(|| PurchaseOption {
+                residual: "600.00".parse().unwrap(),
+                sales_tax_rate: "0.08".parse().unwrap(),
+            }),
         };
         let lien = Lien {
             title_state: "CA".to_owned(),
             vin: "1HGCM82633A004352".to_owned(),
             lienholder: "Example Auto Finance".to_owned(),
         };
-        let lien = (product == Product::AutoLoan).then_some(lien);
+        let lien = (product != Product::PersonalLoan).then_some(lien);
         self.command(account, Command::OpenAccount { terms, lien }).await;
     }
 
@@ -291,7 +298,11 @@ fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
             Command::ReturnPayment { payment, return_code, preview: None }
         }
         (4, Some(payment)) => Command::ReinstatePayment { payment, preview: None },
-        (5, _) => Command::AssessFee { kind: FeeKind::Late, amount: "15.00".parse().unwrap() },
+        (5, _) => Command::AssessFee {
+            kind: FeeKind::Late,
+            amount: "15.00".parse().unwrap(),
+            effective_date: None,
+        },
         (6, _) if some_fee.is_some() => Command::WaiveFee { fee: some_fee.unwrap() },
         (7, _) if due.is_some() => Command::ApplyPayment { payment: due.unwrap().id },
         (8, _) => Command::ReleaseLien,

@@ -107,7 +107,7 @@ async fn who_waits_for_a_position_waits_through_a_rebuild() {
     let mut bank = Bank::lives(2, 3, 40).await;
     let folder = tempfile::tempdir().unwrap();
     let projections = opened(&bank, &folder).await;
-    // An opened lease is one event.
+    // An opened personal loan is one event.
     let wanted = bank.head().await.next();
     let waiting = tokio::spawn({
         let projections = projections.clone();
@@ -115,7 +115,7 @@ async fn who_waits_for_a_position_waits_through_a_rebuild() {
     });
     tokio::task::yield_now().await;
     projections.rebuild().unwrap().finished().await.unwrap();
-    bank.open(&id("later"), Product::Lease, "0.00").await;
+    bank.open(&id("later"), Product::PersonalLoan, "900.00").await;
     assert_eq!(waiting.await.unwrap().unwrap(), wanted);
 }
 

@@ -85,11 +85,14 @@ async fn fees_quotes_and_refunds_are_those_of_the_accounts() {
                 let (on, parts) = (it.good_through_date, [it.principal, it.interest, it.fees]);
                 let [principal, interest, due] = parts;
                 let (amount, a_day) = (it.amount, &it.per_diem);
-                format!("{quote} {id} {on} {amount} {principal} {interest} {due} {a_day}")
+                let vehicle = format!("{} {} {}", it.rentals_ahead, it.residual, it.sales_tax);
+                let parts = format!("{principal} {interest} {due} {} {vehicle}", it.rentals);
+                format!("{quote} {id} {on} {amount} {parts} {a_day}")
             })
         }));
         let found = "SELECT quote_id, account_id, good_through_date, amount, principal, interest, \
-                     fees, per_diem FROM payoff_quotes";
+                     fees, rentals, rentals_ahead, residual, sales_tax, per_diem \
+                     FROM payoff_quotes";
         assert_eq!(rows(&database, found), expected, "{seed}");
         quotes += expected.len();
         let expected = sorted(open_accounts(&bank).flat_map(|(id, open)| {
@@ -120,15 +123,17 @@ async fn charge_offs_take_what_the_accounts_timelines_say() {
                 };
                 let (partial, on) = (u8::from(part.is_some()), entry.effective);
                 let ChargedOff { principal, interest, late_fees, .. } = *taken;
+                let ChargedOff { rentals, rentals_ahead, rental_tax, .. } = *taken;
                 let (amount, returned) = (taken.total(), taken.returned_item_fees);
                 Some(format!(
                     "{charge_off} {id} {partial} {on} {amount} {principal} {interest} \
-                     {late_fees} {returned}"
+                     {late_fees} {returned} {rentals} {rentals_ahead} {rental_tax}"
                 ))
             })
         }));
         let found = "SELECT charge_off_id, account_id, is_partial, effective_date, amount, \
-                     principal, interest, late_fees, returned_item_fees FROM charge_offs";
+                     principal, interest, late_fees, returned_item_fees, rentals, rentals_ahead, \
+                     rental_tax FROM charge_offs";
         assert_eq!(rows(&database, found), expected, "{seed}");
         parts += expected.iter().filter(|row| row.contains(" 1 20")).count();
         whole += expected.iter().filter(|row| row.contains(" 0 20")).count();

@@ -85,6 +85,11 @@ impl Appending {
         Self { log, taken: 0 }
     }
 
+    /// What it writes to.
+    pub(super) const fn log(&self) -> &Arc<Memory> {
+        &self.log
+    }
+
     /// Takes an append, or says what the stream holds instead.
     pub(super) async fn append(&mut self, asked: Asked) -> Result<AppendResp, Status> {
         self.event_of_its_own().await;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Semaphore, watch};
 use tonic::Status;
-use tonic::metadata::MetadataValue;
+
+use super::members::not_leader;
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +33,7 @@ impl Fault {
     /// What the caller is told.
     pub(super) fn status(self, leader: SocketAddr) -> Status {
         match self {
-            Self::WrongLeader => {
-                let mut status = Status::not_found("Leader info available");
-                let metadata = status.metadata_mut();
-                metadata.insert("exception", MetadataValue::from_static("not-leader"));
-                let (host, port) = (leader.ip().to_string(), leader.port().to_string());
-                metadata.insert("leader-endpoint-host", host.parse().unwrap());
-                metadata.insert("leader-endpoint-port", port.parse().unwrap());
-                status
-            }
+            Self::WrongLeader => not_leader(leader),
             Self::AnswerLost | Self::RequestLost | Self::Hangs | Self::Slow | Self::Ends { .. } => {
                 Status::unavailable("the connection is gone")
             }

@@ -48,10 +48,13 @@ impl Pair {
             Ask::Receive { money, back, way } => Some(self.receive(money, back, way)?),
             Ask::Return { which, code } => pick(which).map(|paid| self.take_back(paid, code)),
             Ask::Reinstate { which } => pick(which).map(|paid| self.reinstate(paid)),
-            Ask::Assess { cents, late } => {
+            Ask::Assess { cents, late, back } => {
                 let kind = if late { FeeKind::Late } else { FeeKind::ReturnedItem };
-                let command = Command::AssessFee { kind, amount: amount(cents)? };
-                let charged = vec![Happening::Fee(self.today, cents, None, None)];
+                let date = self.date(back);
+                // Today need not be said.
+                let effective_date = (date != self.today).then_some(date);
+                let command = Command::AssessFee { kind, amount: amount(cents)?, effective_date };
+                let charged = vec![Happening::Fee(date, cents, None, None)];
                 Some((command, self.in_service(charged)))
             }
             Ask::Waive { which } => which.checked_rem(self.fees.len()).map(|index| {
@@ -68,13 +71,7 @@ impl Pair {
             }
             Ask::DueDay { day, back } => Some(self.due_day(day, self.date(back))),
             Ask::ChargeOff { part, back } => Some(self.charge_off(part, self.date(back))?),
-            Ask::Quote { days } => {
-                let good_through_date = after(self.today, days);
-                let payoff = self.model.on(good_through_date).payoff;
-                let command = Command::QuotePayoff { good_through_date };
-                let told = vec![Happening::Quoted(payoff)];
-                Some((command, vec![told, refused("ACCOUNT_PAID_OFF")]))
-            }
+            Ask::Quote { days } => Some(self.quote(days)),
             Ask::Refund { part } => Some(self.refund(part)?),
             Ask::ReturnRefund { which } => which.checked_rem(self.refunds.len()).map(|index| {
                 let (refund, fact) = self.refunds[index];
@@ -334,7 +331,7 @@ impl Pair {
             effective_date,
             preview: None,
         };
-        if self.model.contract.lease {
+        if self.model.contract.lease && part.is_some() {
             return Ok((command, vec![refused("PRODUCT_HAS_NO_PRINCIPAL")]));
         }
         let principal = self.model.on(effective_date).principal;
@@ -344,9 +341,23 @@ impl Pair {
         Ok((command, self.in_service(expected)))
     }
 
+    /// What pays everything on a later day; of a lease, what buys the vehicle, if that is known.
+    fn quote(&self, days: i64) -> Asked {
+        let good_through_date = after(self.today, days);
+        let figures = self.model.on(good_through_date);
+        let told = vec![Happening::Quoted(figures.payoff)];
+        let no_vehicle = self.model.contract.lease && figures.buyout.is_none();
+        let expected = match (self.settled, no_vehicle) {
+            (true, _) if figures.buyout.is_none() => refused("ACCOUNT_PAID_OFF"),
+            (_, true) if !self.given_up() => refused("RESIDUAL_UNKNOWN"),
+            (_, _) => told,
+        };
+        (Command::QuotePayoff { good_through_date }, vec![expected])
+    }
+
     fn refund(&self, part: bool) -> Result<Asked, Fault> {
         // A credit balance stands against what came after it.
-        let credit = -self.model.on(self.today).payoff;
+        let credit = -self.model.on(self.today).balance;
         let asked = if part { (credit / 2).max(1) } else { credit };
         let command = Command::RefundCredit { amount: part.then(|| amount(asked)).transpose()? };
         let expected = if asked <= 0 || asked > credit {
@@ -368,6 +379,7 @@ impl Pair {
             Sum::Interest(more) => figures.interest + more,
             Sum::Principal(more) => figures.principal + more,
             Sum::Payoff(more) => figures.payoff + more,
+            Sum::PayoffPart(hundredths) => figures.payoff * hundredths / 100,
         };
         money.clamp(1, 9_999_999_999)
     }

@@ -18,10 +18,17 @@ impl Model {
         let mut add = |account, amount| *balances.entry(account).or_default() += amount;
         let plan = Walk::new(contract);
         let (base_before, tax_before) = plan.rentals(plan.plan.due_before(after(opened, 1)));
-        let (base, tax) = plan.rentals(self.rentals_booked);
+        let (mut base, mut tax) = plan.rentals(self.rentals_booked);
+        let mut vehicle = contract.residual;
         add("1010", -contract.principal - contract.unpaid_interest - contract.unpaid_fees);
-        add("1010", -base_before - tax_before);
+        add("1010", -base_before - tax_before - contract.residual);
         let deeds = self.live(through, |day, walk| {
+            if let Some(ended) = walk.ended {
+                (base, tax) = ended;
+            }
+            if walk.bought {
+                vehicle = 0;
+            }
             if day == opened {
                 add("1010", -walk.accrued(day));
                 add("4010", walk.accrued(day));
@@ -34,6 +41,7 @@ impl Model {
                 add("2110", -walk.credit);
             }
         });
+        add("1140", vehicle);
         add("1130", base);
         add("1135", tax);
         add("4040", base_before - base);
@@ -41,11 +49,16 @@ impl Model {
         for split in deeds.splits.values() {
             add("1130", -split.rentals);
             add("1135", -split.tax);
+            add("2140", -split.sales_tax);
             add("4060", -split.recovery);
             add("5020", split.written_off());
         }
         for taken in deeds.taken.values() {
             add("1190", taken.principal + taken.interest - taken.interest_of_month);
+            add("1190", taken.rentals - taken.rentals_of_month + taken.rental_tax);
+            add("4040", taken.rentals_of_month);
+            add("1130", -taken.rentals);
+            add("1135", -taken.rental_tax);
             add("4010", taken.interest_of_month);
             add("4020", taken.late_fees);
             add("4030", taken.returned_fees);

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
 use ledger::domain::account::events::PayoffQuoted;
 use ledger::domain::account::state::OpenAccount;
 use tests::chance::Chance;
 
+use crate::bills::Bill;
 use crate::days::{after, between};
 use crate::lives::{Ask, Step};
 use crate::model::{Replay, What};
 use crate::pair::{Fault, Pair, State};
-use crate::readings::{cents, figures, ledger, split};
+use crate::readings::{cents, figures, instalments, ledger, split};
 
 /// The accounts that interest goes through.
 const INTEREST: [&str; 2] = ["1110", "4010"];
@@ -25,8 +27,9 @@ impl Pair {
             days.insert(fact.effective);
         }
         let lived = u64::try_from(between(opened, self.today)).unwrap();
-        days.insert(after(opened, i64::try_from(chance.below(lived + 1)).unwrap()));
-        days.insert(after(self.today, i64::try_from(chance.below(70)).unwrap()));
+        let some_day = after(opened, i64::try_from(chance.below(lived + 1)).unwrap());
+        let ahead = after(self.today, i64::try_from(chance.below(70)).unwrap());
+        days.extend([some_day, ahead]);
         if chance.below(8) == 0 {
             days.insert(after(self.today, i64::try_from(chance.below(800)).unwrap()));
         }
@@ -34,6 +37,10 @@ impl Pair {
         let open = self.open_account()?;
         for (day, said) in &replay.figures {
             same(&format!("on {day}"), &figures(open, *day)?, said)?;
+        }
+        for day in BTreeSet::from([self.today, if chance.below(2) == 0 { some_day } else { ahead }])
+        {
+            self.compare_bills(open, day, &replay.bills[&day])?;
         }
         self.compare_splits(open, &replay)?;
         let paid_off = open.paid_off.as_ref().map(|paid_off| paid_off.paid_off_date);
@@ -67,6 +74,29 @@ impl Pair {
         same("the general ledger", &product, &model)
     }
 
+    /// Each instalment as the service lists it, and the late fee that stands for it.
+    fn compare_bills(
+        &self,
+        open: &OpenAccount,
+        day: NaiveDate,
+        bills: &[Bill],
+    ) -> Result<(), Fault> {
+        let listed = instalments(open, day)?;
+        same(&format!("instalments on {day}"), &listed.len(), &bills.len())?;
+        for (number, ((listed, late_fee), bill)) in listed.iter().zip(bills).enumerate() {
+            same(&format!("instalment {} on {day}", number + 1), listed, bill)?;
+            let stands = self.fees.iter().find(|fee| {
+                let fact = &self.model.facts[fee.fact];
+                let of_it =
+                    matches!(fact.what, What::Fee { instalment: Some(n), .. } if n == number);
+                of_it && !fact.gone && fact.effective <= day
+            });
+            let stands = stands.map(|fee| fee.id.to_string()).unwrap_or_default();
+            same(&format!("the late fee of {} on {day}", number + 1), late_fee, &stands)?;
+        }
+        Ok(())
+    }
+
     fn compare_splits(&self, open: &OpenAccount, replay: &Replay) -> Result<(), Fault> {
         for paid in self.payments.iter().filter(|paid| paid.state == State::Good) {
             let product = &open.payments[&paid.id];
@@ -88,17 +118,26 @@ impl Pair {
             quoted.interest,
             quoted.fees,
             quoted.rentals,
+            quoted.rentals_ahead,
+            quoted.residual,
+            quoted.sales_tax,
             quoted.charged_off,
             quoted.credit,
         ];
+        let [ahead, residual, sales_tax] = figures.buyout.unwrap_or_default();
         let expected = [
             figures.principal,
             figures.interest,
             figures.fees,
-            figures.rentals,
+            figures.buyout.map_or(figures.rentals, |_| figures.rentals_due),
+            ahead,
+            residual,
+            sales_tax,
             figures.charged_off,
             figures.credit,
         ];
+        let sum = expected.iter().fold(0, |sum, part| sum + part) - 2 * figures.credit;
+        same("the sum of a quote", &cents(quoted.amount), &sum)?;
         same("a payoff quote", &parts.map(cents), &expected)
     }
 
@@ -130,6 +169,8 @@ impl Pair {
 
     /// Counts the kinds of splits that the account's payments ended with.
     pub(crate) fn count_splits(&mut self) {
+        let lost = u64::from(self.model.contract.lease && self.given_up());
+        *self.seen.entry("a lease charged off".to_owned()).or_default() += lost;
         let splits = self.model.replay(&BTreeSet::new()).deeds.splits;
         for split in splits.values() {
             let kinds = [
@@ -137,6 +178,9 @@ impl Pair {
                 ("a recovery", split.recovery),
                 ("a credit balance", split.credit),
                 ("tax of a rental", split.tax),
+                ("a vehicle bought", split.residual + split.written_residual),
+                ("a residual written off", split.written_residual),
+                ("a credit balance spent on a vehicle", -split.credit),
             ];
             for (kind, amount) in kinds {
                 *self.seen.entry(kind.to_owned()).or_default() += u64::from(amount > 0);

@@ -51,6 +51,7 @@ pub(crate) enum Ask {
     Assess {
         cents: i128,
         late: bool,
+        back: Back,
     },
     Waive {
         which: usize,
@@ -104,8 +105,10 @@ pub(crate) enum Sum {
     /// The accrued interest, and some cents.
     Interest(i128),
     Principal(i128),
-    /// Everything owed, and some cents.
+    /// What pays the account off, and some cents.
     Payoff(i128),
+    /// So many hundredths of that.
+    PayoffPart(i128),
 }
 
 /// From which day on the money counts.
@@ -169,6 +172,8 @@ impl Life {
         try_out(&|life| life.contract.tolerance = Tolerance::Cents(100));
         try_out(&|life| life.contract.first_rest = life.contract.instalment);
         try_out(&|life| life.contract.tax = 0);
+        try_out(&|life| life.contract.residual = 0);
+        try_out(&|life| life.contract.sales_tax = 0);
         try_out(&|life| life.contract.returned_item_fee = None);
         try_out(&|life| life.contract.basis = Basis::Actual365);
         try_out(&|life| life.contract.paid_through = life.contract.opened);
@@ -236,6 +241,9 @@ fn contract(chance: &mut Chance) -> Contract {
     let usual = Tolerance::Cents(100);
     let tolerances =
         [usual, usual, Tolerance::Cents(0), Tolerance::Cents(most), Tolerance::Share(900_000)];
+    let some = cents(chance, 1, 2_000_000);
+    let residual = one_of(chance, &[0, 100, 900, 1_425_000, some, some]);
+    let sales_tax = one_of(chance, &[0, 80_000, 82_500, 62_501, 1_000_000]);
     Contract {
         lease,
         opened,
@@ -259,6 +267,8 @@ fn contract(chance: &mut Chance) -> Contract {
         state: one_of(chance, &[None, None, Some("NY"), Some("FL"), Some("OH"), Some("AK")]),
         late_fee: one_of(chance, &[None, late_fee, late_fee]),
         tolerance: one_of(chance, &tolerances),
+        residual: if lease { residual } else { 0 },
+        sales_tax: if lease { sales_tax } else { 0 },
     }
 }
 
@@ -285,17 +295,24 @@ fn ask(chance: &mut Chance) -> Ask {
         }
         13..=15 => Ask::Return { which: index(chance), code: one_of(chance, &CODES) },
         16 | 17 => Ask::Reinstate { which: index(chance) },
-        18 => Ask::Assess { cents: cents(chance, 1, 5_000), late: chance.below(2) == 0 },
+        18 => {
+            let (cents, late) = (cents(chance, 1, 5_000), chance.below(2) == 0);
+            Ask::Assess { cents, late, back: some_days_back(chance) }
+        }
         19 => Ask::Waive { which: index(chance) },
         20..=24 => Ask::Age,
         25.. => servicing(chance),
     }
 }
 
-fn servicing(chance: &mut Chance) -> Ask {
+fn some_days_back(chance: &mut Chance) -> Back {
     let days = number(chance, 60);
     let back = one_of(chance, &[0, 0, 1, days]);
-    let back = if chance.below(6) == 0 { Back::DayOf(index(chance)) } else { Back::Days(back) };
+    if chance.below(6) == 0 { Back::DayOf(index(chance)) } else { Back::Days(back) }
+}
+
+fn servicing(chance: &mut Chance) -> Ask {
+    let back = some_days_back(chance);
     match chance.below(17) {
         0 | 1 => Ask::Rate { millionths: one_of(chance, &[0, 60_000, 123_450, 73_000]), back },
         2 | 3 => Ask::Adjust { cents: cents(chance, -60_000, 60_000), back },
@@ -328,6 +345,7 @@ fn sum(chance: &mut Chance) -> Sum {
         9 => Sum::PastDueAndFees(near),
         10 => Sum::Interest(near),
         11 => Sum::Payoff(near),
+        12 => Sum::PayoffPart(cents(chance, 30, 100)),
         _ => Sum::Instalments(1, 0),
     }
 }

@@ -1,17 +1,18 @@
 //! The book of an account against a model of it: naive, independent, and in agreement to the cent.
 //!
-//! The model (`model`, `walk`, `plan`, `lateness`, `balances`, `days`, `rational`) is a second
-//! account of the rules, written from their texts, and calls nothing of the product. It keeps a
-//! plain list of what happened to an account, and for every question replays the whole life from
-//! the opening, one day after the other: a day's interest is an exact fraction, instalments are a
-//! list of dates and amounts, and payments go down the waterfall when their day comes. It is slow,
-//! and has nothing that could be stale: no running balances, no restatements, no catch-up.
+//! The model (`model`, `walk`, `leases`, `plan`, `bills`, `lateness`, `balances`, `days`,
+//! `rational`) is a second account of the rules, written from their texts, and calls nothing of the
+//! product. It keeps a plain list of what happened to an account, and for every question replays
+//! the whole life from the opening, one day after the other: a day's interest is an exact fraction,
+//! instalments are a list of dates and amounts, and payments go down the waterfall when their day
+//! comes. It is slow, and has nothing that could be stale: no running balances, no restatements, no
+//! catch-up.
 //!
 //! The driver (`lives`, `asks`, `pair`, `follow`, `compare`, `readings`) makes up lives by chance,
 //! asks the product's decider what is asked in them, tells the model what was accepted, and
-//! compares the two after every step: what happened, balances as of several dates, what every
-//! payment paid, the general ledger. In the end payments come back and are good after all, which
-//! must leave no trace.
+//! compares the two after every step: what happened, balances as of several dates and each
+//! instalment on two of them, what every payment paid, the general ledger. In the end payments come
+//! back and are good after all, which must leave no trace.
 //!
 //! A life that fails is cut down to what it needs to fail, and is told with its seed. The number of
 //! lives is `PAYLEDGER_BOOK_LIVES`; one life again is `PAYLEDGER_BOOK_SEED`.
@@ -24,10 +25,12 @@
 
 mod asks;
 mod balances;
+mod bills;
 mod compare;
 mod days;
 mod follow;
 mod lateness;
+mod leases;
 mod lives;
 mod model;
 mod pair;
@@ -130,6 +133,10 @@ fn had_everything(seen: &BTreeMap<String, u64>) {
         ("a recovery", 50),
         ("a credit balance", 500),
         ("tax of a rental", 500),
+        ("a vehicle bought", 100),
+        ("a residual written off", 10),
+        ("a credit balance spent on a vehicle", 10),
+        ("a lease charged off", 20),
     ] {
         let often = seen.get(what).copied().unwrap_or_default();
         assert!(often >= least, "{what} only {often} times: {seen:#?}");

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
+use crate::bills::Bill;
 use crate::days::after;
 use crate::plan::Plan;
 use crate::walk::{Done, Walk};
@@ -59,6 +60,10 @@ pub(crate) struct Contract {
     pub(crate) state: Option<&'static str>,
     pub(crate) late_fee: Option<LateFee>,
     pub(crate) tolerance: Tolerance,
+    /// What a leased vehicle is worth in the end; zero if that is not known.
+    pub(crate) residual: i128,
+    /// Sales tax on its price, in millionths.
+    pub(crate) sales_tax: i128,
 }
 
 /// What happened, and still counts unless it is `gone`.
@@ -106,22 +111,27 @@ pub(crate) struct Split {
     pub(crate) fees: i128,
     pub(crate) rentals: i128,
     pub(crate) tax: i128,
+    pub(crate) residual: i128,
+    pub(crate) sales_tax: i128,
     pub(crate) recovery: i128,
     pub(crate) credit: i128,
     pub(crate) written_interest: i128,
     pub(crate) written_principal: i128,
     pub(crate) written_fees: i128,
+    pub(crate) written_residual: i128,
 }
 
 impl Split {
     /// The payment.
     pub(crate) const fn sum(&self) -> i128 {
         let loan = self.interest + self.principal + self.fees;
-        loan + self.rentals + self.tax + self.recovery + self.credit
+        let lease = self.rentals + self.tax + self.residual + self.sales_tax;
+        loan + lease + self.recovery + self.credit
     }
 
     pub(crate) const fn written_off(&self) -> i128 {
-        self.written_interest + self.written_principal + self.written_fees
+        let loan = self.written_interest + self.written_principal + self.written_fees;
+        loan + self.written_residual
     }
 }
 
@@ -133,6 +143,19 @@ pub(crate) struct Taken {
     pub(crate) interest_of_month: i128,
     pub(crate) late_fees: i128,
     pub(crate) returned_fees: i128,
+    /// Base rentals that were due, of them those of the month; their tax; base rentals to come.
+    pub(crate) rentals: i128,
+    pub(crate) rentals_of_month: i128,
+    pub(crate) rental_tax: i128,
+    pub(crate) rentals_ahead: i128,
+}
+
+impl Taken {
+    /// What is owed of it.
+    pub(crate) const fn sum(&self) -> i128 {
+        let loan = self.principal + self.interest + self.late_fees + self.returned_fees;
+        loan + self.rentals + self.rental_tax + self.rentals_ahead
+    }
 }
 
 /// Where an account stands at the close of a day.
@@ -145,8 +168,12 @@ pub(crate) struct Figures {
     pub(crate) charged_off: i128,
     pub(crate) credit: i128,
     pub(crate) billed: i128,
-    /// What would pay everything; below zero if there is a credit balance.
+    /// What is owed in all; below zero if there is a credit balance.
+    pub(crate) balance: i128,
+    /// What would pay the account off: of a lease, buy the vehicle.
     pub(crate) payoff: i128,
+    /// Rentals to come, residual and sales tax, where the vehicle can be bought.
+    pub(crate) buyout: Option<[i128; 3]>,
     pub(crate) past_due: i128,
     pub(crate) days_past_due: i64,
     /// The due date of the oldest instalment that is not met, past due or not.
@@ -170,6 +197,7 @@ pub(crate) struct Deeds {
 #[derive(Debug)]
 pub(crate) struct Replay {
     pub(crate) figures: BTreeMap<NaiveDate, Figures>,
+    pub(crate) bills: BTreeMap<NaiveDate, Vec<Bill>>,
     pub(crate) deeds: Deeds,
     /// The day from which nothing is owed any more, for good as far as is known.
     pub(crate) settled_from: Option<NaiveDate>,
@@ -223,14 +251,16 @@ impl Model {
     /// A payment comes back on `today`: what it had met on some day, and nothing else meets on that
     /// day, is open again.
     pub(crate) fn comes_back(&mut self, fact: usize, today: NaiveDate, blameless: bool) {
+        let due = self.plan_on(today).due_before(after(today, 1));
         let before = self.met(today);
         self.facts[fact].gone = true;
         let after = self.met(today);
-        let grace = (!blameless).then_some(today);
         let of_days = before.iter().zip(&after);
         let open = of_days.flat_map(|(before, after)| before.difference(after));
         for number in open.collect::<BTreeSet<_>>() {
-            self.reopened.push((fact, *number, grace));
+            // What falls due later is late by itself, whoever is to blame for the return.
+            let excused = blameless && *number < due;
+            self.reopened.push((fact, *number, (!excused).then_some(today)));
         }
         self.gone.push((fact, today, blameless));
     }
@@ -309,7 +339,7 @@ impl Model {
     pub(crate) fn replay(&self, days: &BTreeSet<NaiveDate>) -> Replay {
         let opened = self.contract.opened;
         let last_fact = self.last_day();
-        let mut figures = BTreeMap::new();
+        let (mut figures, mut bills) = (BTreeMap::new(), BTreeMap::new());
         let mut settled_from = None;
         let through = days.iter().next_back().copied().unwrap_or(opened);
         let deeds = self.live(through, |day, walk| {
@@ -318,13 +348,14 @@ impl Model {
             }
             if days.contains(&day) {
                 figures.insert(day, walk.figures(day));
+                bills.insert(day, walk.bills(day));
             }
         });
         // A fee that a credit balance covers is paid by the next payment all the same.
         let paying = deeds.splits.iter().filter(|(_, split)| split.sum() != split.credit);
         let last_paying = paying.map(|(number, _)| self.facts[*number].effective).max();
         let settled_from = settled_from.map(|day: NaiveDate| last_paying.unwrap_or(day).max(day));
-        Replay { figures, deeds, settled_from }
+        Replay { figures, bills, deeds, settled_from }
     }
 
     pub(crate) fn on(&self, day: NaiveDate) -> Figures {

@@ -52,6 +52,11 @@ impl Plan {
         self.list[number].anchor
     }
 
+    /// What is to be paid of it.
+    pub(crate) fn amount(&self, number: usize) -> i128 {
+        self.list[number].amount
+    }
+
     pub(crate) fn maturity(&self) -> NaiveDate {
         self.list[self.list.len() - 1].due
     }

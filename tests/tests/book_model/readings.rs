@@ -1,7 +1,8 @@
 //! Between the product's types and the model's: money as cents, rates as millionths, nothing else.
 
 use chrono::NaiveDate;
-use gateway::convert::answers::balance;
+use gateway::convert::answers::{balance, instalment};
+use ledger::domain::account::buyout::PurchaseOption;
 use ledger::domain::account::events;
 use ledger::domain::account::state::OpenAccount;
 use ledger::domain::account::terms::{self, InstalmentPlan, LateCharge, Terms};
@@ -10,8 +11,11 @@ use ledger::domain::money::{Amount, Currency, Money, Rate};
 use ledger::domain::product::Product;
 
 use proto::google::r#type::{Date, Money as WireMoney};
+use proto::payledger::v1::Buyout as WireBuyout;
+use proto::payledger::v1::InstalmentState;
 
 use crate::balances::Balances;
+use crate::bills::{Bill, Stands};
 use crate::lives::Life;
 use crate::model::{Basis, Figures, Split, Tolerance};
 use crate::pair::Fault;
@@ -102,6 +106,13 @@ pub(crate) fn terms(life: &Life) -> Result<Terms, Fault> {
         },
         interest_carry: decimal(contract.carry, 8).parse().map_err(|error| format!("{error}"))?,
         governing_state: state.map_err(|error| format!("{error}"))?,
+        purchase_option: match contract.residual {
+            0 => None,
+            residual => Some(PurchaseOption {
+                residual: amount(residual)?,
+                sales_tax_rate: rate(contract.sales_tax)?,
+            }),
+        },
     })
 }
 
@@ -113,11 +124,14 @@ pub(crate) fn split(split: &events::Split) -> Split {
         fees: cents(split.fees),
         rentals: cents(split.rentals),
         tax: cents(split.tax),
+        residual: cents(split.residual),
+        sales_tax: cents(split.sales_tax),
         recovery: cents(split.recovery),
         credit: cents(split.credit),
         written_interest: cents(written.interest),
         written_principal: cents(written.principal),
         written_fees: cents(written.fees),
+        written_residual: cents(written.residual),
     }
 }
 
@@ -133,7 +147,9 @@ pub(crate) fn figures(open: &OpenAccount, day: NaiveDate) -> Result<Figures, Fau
         charged_off: cents(standing.charged_off),
         credit: cents(standing.credit),
         billed: cents(standing.billed),
+        balance: cents(standing.balance()),
         payoff: cents(standing.payoff()),
+        buyout: wire.buyout.as_ref().map(buyout).transpose()?,
         past_due: cents(standing.past_due),
         days_past_due: standing.days_past_due(),
         oldest: standing.oldest_unpaid_due_date,
@@ -162,6 +178,40 @@ pub(crate) fn figures(open: &OpenAccount, day: NaiveDate) -> Result<Figures, Fau
         return Err(format!("the service tells other days past due: {figures:?}"));
     }
     Ok(figures)
+}
+
+/// Every instalment as the service lists it at the close of `day`, with the id of its late fee.
+pub(crate) fn instalments(
+    open: &OpenAccount,
+    day: NaiveDate,
+) -> Result<Vec<(Bill, String)>, Fault> {
+    let all = open.book.instalment_standings(day);
+    let told = (1..).zip(&all).map(|(number, standing)| {
+        let wire = instalment(open, standing, day);
+        if wire.number != number {
+            return Err(format!("instalment {number} is told as {}", wire.number));
+        }
+        let bill = Bill {
+            due: date(wire.due_date)?.ok_or("no due date")?,
+            amount: wire_cents(wire.amount.as_ref())?,
+            paid: wire_cents(wire.paid_amount.as_ref())?,
+            open: wire_cents(wire.open_amount.as_ref())?,
+            stands: match wire.state() {
+                InstalmentState::Open => Stands::Open,
+                InstalmentState::PastDue => Stands::PastDue,
+                InstalmentState::Met => Stands::Met,
+                InstalmentState::Unspecified => return Err("no state".to_owned()),
+            },
+            days_past_due: wire.days_past_due.into(),
+        };
+        Ok((bill, wire.late_fee_id))
+    });
+    told.collect()
+}
+
+fn buyout(told: &WireBuyout) -> Result<[i128; 3], Fault> {
+    let part = |money: &Option<WireMoney>| wire_cents(money.as_ref());
+    Ok([part(&told.rentals_ahead)?, part(&told.residual)?, part(&told.sales_tax)?])
 }
 
 fn wire_cents(money: Option<&WireMoney>) -> Result<i128, Fault> {

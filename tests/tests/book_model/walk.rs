@@ -8,12 +8,12 @@ use crate::plan::Plan;
 use crate::rational::Fraction;
 
 /// What a payoff may leave unpaid and still close the account, in cents.
-const SMALL_BALANCE: i128 = 1_000;
+pub(crate) const SMALL_BALANCE: i128 = 1_000;
 
 /// The account at some moment of its life.
 #[derive(Debug, Clone)]
 pub(crate) struct Walk<'a> {
-    contract: &'a Contract,
+    pub(crate) contract: &'a Contract,
     pub(crate) plan: Plan,
     pub(crate) principal: i128,
     pub(crate) rate: i128,
@@ -32,6 +32,9 @@ pub(crate) struct Walk<'a> {
     pub(crate) credit: i128,
     /// Set once everything was charged off.
     pub(crate) given_up: bool,
+    /// Base and tax of all rentals that were ever billed, once none falls due any more.
+    pub(crate) ended: Option<(i128, i128)>,
+    pub(crate) bought: bool,
 }
 
 /// What a fact turned out to do.
@@ -62,6 +65,8 @@ impl<'a> Walk<'a> {
             charged_off: 0,
             credit: 0,
             given_up: false,
+            ended: None,
+            bought: false,
         }
     }
 
@@ -115,17 +120,13 @@ impl<'a> Walk<'a> {
         self.fees.iter().fold(0, |total, (_, amount)| total + amount)
     }
 
-    pub(crate) fn rentals_left(&self) -> i128 {
-        if self.contract.lease { self.plan.total_of(self.plan.len()) - self.billed } else { 0 }
-    }
-
     /// Base and tax of the first `count` rentals; leases only.
     pub(crate) fn rentals(&self, count: usize) -> (i128, i128) {
         if self.contract.lease { self.base_and_tax(0, self.plan.total_of(count)) } else { (0, 0) }
     }
 
     /// Base and tax of the rentals between two totals: each rental has its tax in proportion.
-    fn base_and_tax(&self, from: i128, to: i128) -> (i128, i128) {
+    pub(crate) fn base_and_tax(&self, from: i128, to: i128) -> (i128, i128) {
         let contract = self.contract;
         let paid_before = contract.instalment - contract.first_rest;
         let base_until = |total: i128| {
@@ -168,6 +169,9 @@ impl<'a> Walk<'a> {
 
     /// A payment of `amount` on `day`, down the waterfall.
     fn pay(&mut self, day: NaiveDate, amount: i128, quoted: bool) -> Split {
+        if let Some(split) = self.buy(day, amount, quoted) {
+            return split;
+        }
         let matured = self.plan.maturity() <= day;
         let fallen_due = self.plan.total_of(self.plan.due_before(after(day, 1))) - self.billed;
         let closes = quoted || matured || amount > fallen_due.max(0) + self.fees_due();
@@ -180,7 +184,8 @@ impl<'a> Walk<'a> {
         };
         let mut split = Split::default();
         if self.contract.lease {
-            let now = take(if matured { self.rentals_left() } else { due });
+            let now =
+                take(if matured { self.rentals_left() } else { due.min(self.rentals_left()) });
             split.fees = take(self.fees_due());
             let rentals = now + take(self.rentals_left() - now);
             (split.rentals, split.tax) = self.base_and_tax(self.billed, self.billed + rentals);
@@ -199,7 +204,9 @@ impl<'a> Walk<'a> {
         self.charged_off -= split.recovery;
         self.credit += split.credit;
         self.billed += amount - split.fees - split.recovery - split.credit;
-        if closes && !self.contract.lease {
+        if self.contract.lease {
+            self.buy_with_rest(day, quoted, &mut split);
+        } else if closes {
             self.write_off(day, &mut split);
         }
         split
@@ -222,7 +229,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Late fees are paid before those for returned items, older ones before newer ones.
-    fn pay_fees(&mut self, money: i128) {
+    pub(crate) fn pay_fees(&mut self, money: i128) {
         let mut rest = money;
         self.fees.sort_by_key(|(income, _)| *income);
         for (_, unpaid) in &mut self.fees {
@@ -248,11 +255,11 @@ impl<'a> Walk<'a> {
                 *unpaid = 0;
             }
             self.interest_paid += taken.interest;
+            self.give_up_rentals(day, &mut taken);
             self.given_up = true;
         }
         self.turn(day, self.principal - taken.principal, self.rate);
-        self.charged_off +=
-            taken.principal + taken.interest + taken.late_fees + taken.returned_fees;
+        self.charged_off += taken.sum();
         taken
     }
 
@@ -274,7 +281,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What is owed and falls due by instalments.
-    fn owed(&self, day: NaiveDate) -> i128 {
+    pub(crate) fn owed(&self, day: NaiveDate) -> i128 {
         self.principal + self.interest_due(day) + self.rentals_left()
     }
 
@@ -285,7 +292,7 @@ impl<'a> Walk<'a> {
 
     /// Can nothing be past due any more? Once principal and interest, or rentals, are paid, nothing
     /// is late: an unpaid fee makes no instalment past due (16 CFR 444.4).
-    fn is_done(&self, day: NaiveDate) -> bool {
+    pub(crate) fn is_done(&self, day: NaiveDate) -> bool {
         let paid = self.owed(day) + self.charged_off == 0;
         self.is_settled(day) || paid
     }
@@ -308,11 +315,11 @@ impl<'a> Walk<'a> {
         let oldest = open.first().map(|n| self.plan.due(*n));
         let next = open.iter().map(|n| self.plan.due(*n)).find(|due| *due >= day);
         let last = open.last().map(|n| self.plan.due(*n));
-        let fallen_due = self.plan.total_of(self.plan.due_before(after(day, 1)));
-        let rentals_due = if self.contract.lease { fallen_due - self.billed } else { 0 };
         let oldest_past_due = oldest.filter(|due| *due < day);
         let unpaid = (self.plan.total_of(before) - self.billed).max(0);
         let most = owed + self.charged_off;
+        let balance = most + fees - self.credit;
+        let price = self.price(day);
         let past_due = if self.plan.maturity() < day { most } else { unpaid.min(most) };
         Figures {
             principal: self.principal,
@@ -322,12 +329,14 @@ impl<'a> Walk<'a> {
             charged_off: self.charged_off,
             credit: self.credit,
             billed: self.billed,
-            payoff: owed + fees + self.charged_off - self.credit,
+            balance,
+            payoff: balance + price.map_or(0, |price| price.more()),
             past_due: if oldest_past_due.is_some() { past_due } else { 0 },
             days_past_due: oldest_past_due.map_or(0, |due| between(due, day)),
             oldest,
             next: next.or(last),
-            rentals_due: rentals_due.max(0),
+            rentals_due: self.rentals_due(day),
+            buyout: price.map(|price| [price.ahead, price.residual, price.sales_tax]),
             settled: self.is_settled(day),
         }
     }

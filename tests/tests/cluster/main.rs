@@ -9,8 +9,10 @@
 
 mod adapter;
 mod copies;
+mod failover;
 mod gateways;
 mod kit;
 mod official;
 mod protocol;
 mod runners;
+mod three_gateways;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ledger::digest::Digest;
 use ledger::envelope::{Metadata, NewEvent, Position, RecordedEvent, StreamName, Version};
 use ledger::ids::{Actor, EventId, RequestId};
 use ledger::store::embedded::{Embedded, OpenError, Options};
@@ -154,7 +155,7 @@ fn metadata() -> Vec<u8> {
     let metadata = Metadata {
         received_at: "2026-03-03T19:59:59Z".parse().unwrap(),
         request_id: RequestId::derived("conformance", "1"),
-        digest: "00112233445566778899aabbccddeeff".to_owned(),
+        digest: Digest::of(b"a test"),
         actor: Actor::runner(),
         rules: "2026-01-01".to_owned(),
     };

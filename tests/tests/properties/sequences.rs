@@ -7,7 +7,7 @@ use tests::chance::Chance;
 use tests::client::{Answer, Client};
 use tests::process::offline_finds_nothing_wrong;
 use tests::refusals::refused;
-use tests::requests::{auto_loan, cents, lease, lien, personal_loan};
+use tests::requests::{auto_loan, cents, lease_with_option, lien, personal_loan};
 use tests::server::Town;
 use tests::views::{agree, all_accounts, all_payments};
 
@@ -32,10 +32,10 @@ impl Party {
     }
 
     async fn open(&mut self) {
-        let opened = [auto_loan, personal_loan, lease].into_iter().zip(0..);
+        let opened = [auto_loan, personal_loan, lease_with_option].into_iter().zip(0..);
         for (open, n) in opened {
             let mut request = open(&format!("c{}-{n}", self.number));
-            request.lien = (n == 0).then(|| lien("TX"));
+            request.lien = (n != 1).then(|| lien("TX"));
             self.client.open(request).await.unwrap();
         }
     }
@@ -59,6 +59,8 @@ impl Party {
         self.count += 1;
         let amount = match number % 50 {
             0 => "15000.00".to_owned(),
+            // Enough to buy a leased vehicle.
+            1 => "26000.00".to_owned(),
             some => format!("{}.{:02}", some * 13, number % 100),
         };
         let answer = self.send(kind, number, &name, &account, &amount, today).await;

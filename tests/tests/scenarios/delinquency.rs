@@ -186,7 +186,7 @@ async fn a_returned_payment_opens_its_instalment_again_with_grace_from_that_day(
 }
 
 /// The journal of the last event of a type: `account amount` of each line, and its accounting day.
-async fn journal(town: &Client, kind: &str) -> (Vec<String>, String) {
+pub(crate) async fn journal(town: &Client, kind: &str) -> (Vec<String>, String) {
     let events = town.replay_of(ReplayEventsRequest::default()).await.unwrap();
     let event = events.iter().rfind(|event| event.r#type == kind).unwrap();
     let data: Value = serde_json::from_slice(&event.data).unwrap();
@@ -226,6 +226,24 @@ async fn an_unauthorised_return_books_its_mirror_what_moved_and_the_catch_up() {
     town.clock("2026-06-30T05:00:00-04:00").await;
     town.age("june", "a-1").await.unwrap();
     assert_eq!(fees(&town, "a-1").await, ["2026-06-12 15.50 3 stands"]);
+    agree(&town).await;
+}
+
+#[tokio::test]
+async fn a_payoff_that_nobody_authorised_excuses_what_was_due_by_its_return() {
+    let town = Town::at("2026-04-01T09:00:00-04:00").await;
+    town.open(with_late_fee("a-1")).await.unwrap();
+    let payoff = paid_by_ach(&town, "a-1", "10062.00", "2026-04-01").await;
+    town.clock("2026-05-20T08:30:00-04:00").await;
+    town.take_back("return", "a-1", &payoff, "R10").await.unwrap();
+    assert_eq!(town.balance("a-1", "2026-05-20").await.unwrap().days_past_due, 49);
+    town.clock("2026-06-11T05:00:00-04:00").await;
+    assert_eq!(town.age("april and may", "a-1").await.unwrap().fees, []);
+    town.clock("2026-06-12T05:00:00-04:00").await;
+    town.age("june", "a-1").await.unwrap();
+    assert_eq!(fees(&town, "a-1").await, ["2026-06-12 15.50 3 stands"]);
+    town.reinstate("good", "a-1", &payoff).await.unwrap();
+    assert_eq!(fees(&town, "a-1").await, ["2026-06-12 15.50 3 waived"]);
     agree(&town).await;
 }
 

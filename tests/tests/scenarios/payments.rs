@@ -240,6 +240,7 @@ async fn a_fee_is_charged_and_waived_and_what_had_paid_it_pays_something_else() 
         account_id: "a-1".to_owned(),
         kind: FeeKind::Late.into(),
         amount: Some(money("15.50")),
+        effective_date: None,
     };
     let charged = town.accounts().assess_fee(request).await.unwrap().into_inner().fee.unwrap();
     assert_eq!((charged.kind(), charged.state()), (FeeKind::Late, FeeState::Assessed));

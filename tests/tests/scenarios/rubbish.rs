@@ -133,7 +133,8 @@ async fn an_account_with_terms_that_cannot_be_is_refused_by_the_path_of_the_fiel
         assert_eq!(field(town.open(loan(change)).await).1, format!("loan.{name}"));
     }
     let mut taxed = lease("a-1");
-    taxed.terms = Some(Terms::Lease(LeaseTerms { tax: Some(money("389.00")) }));
+    taxed.terms =
+        Some(Terms::Lease(LeaseTerms { tax: Some(money("389.00")), ..LeaseTerms::default() }));
     for (path, request) in [
         ("product", of(|r| r.product = 0)),
         ("product", of(|r| r.product = 99)),
@@ -202,8 +203,12 @@ async fn the_other_requests_are_as_strict() {
         account_id: "a-1".to_owned(),
         kind: FeeKind::Unspecified.into(),
         amount: Some(money("1.00")),
+        effective_date: None,
     };
-    assert_eq!(field(town.accounts().assess_fee(fee).await).1, "kind");
+    assert_eq!(field(town.accounts().assess_fee(fee.clone()).await).1, "kind");
+    let mut dated = AssessFeeRequest { kind: FeeKind::Late.into(), ..fee };
+    dated.effective_date = Some(Date { year: 2026, month: 2, day: 30 });
+    assert_eq!(field(town.accounts().assess_fee(dated).await).1, "effective_date");
     let preview = PreviewPaymentRequest {
         payment_date: Some(date("2026-03-03")),
         ..PreviewPaymentRequest::default()

@@ -2,8 +2,8 @@
 //! instalments as they fall due after it.
 
 use proto::payledger::v1::{
-    Balance, Channel, ErrorReason, GetBalanceRequest, GrantExtensionRequest, Instalment,
-    InstalmentState, ListInstalmentsRequest, Payment,
+    AccountState, Balance, Channel, ErrorReason, GetBalanceRequest, GrantExtensionRequest,
+    Instalment, InstalmentState, ListInstalmentsRequest, Payment,
 };
 use tests::client::Client;
 use tests::refusals::{field, reason, refused};
@@ -21,7 +21,7 @@ fn line(instalment: &Instalment) -> String {
 }
 
 /// What a payment satisfies: `number due_date amount` of each instalment, fees, ahead.
-fn billing(payment: &Payment) -> String {
+pub(crate) fn billing(payment: &Payment) -> String {
     let billing = payment.billing.as_ref().unwrap();
     let met = billing.instalments.iter().map(|met| {
         let due = date_text(met.due_date.as_ref());
@@ -131,6 +131,85 @@ async fn principal_is_corrected_at_the_servicers_cost() {
     town.adjust(adjustment("back", "a-1", "500.00", "2026-03-01")).await.unwrap();
     let after = "principal 10000.00 interest 62.00 fees 0.00 credit 0.00 dpd 0";
     assert_eq!(standing(&town, "a-1", "2026-04-01").await, after);
+    agree(&town).await;
+}
+
+#[tokio::test]
+async fn a_due_day_is_changed_before_no_other() {
+    let town = Town::at("2026-05-11T09:00:00-04:00").await;
+    town.open(auto_loan("a-1")).await.unwrap();
+    town.change_due_date(due_day("tenth", "a-1", 10, "2026-03-05")).await.unwrap();
+    let head = town.head().await.unwrap();
+    let earlier = due_day("earlier", "a-1", 20, "2026-03-04");
+    let refusal = refused(town.change_due_date(earlier.clone()).await);
+    assert_eq!(refusal.reason, "DUE_DAY_CHANGED_LATER");
+    assert_eq!(
+        (refusal.fact("effective_date"), refusal.fact("changed_date")),
+        ("2026-03-04", "2026-03-05")
+    );
+    // A refusal is on record, and is the answer for ever.
+    let again = refused(town.change_due_date(earlier).await);
+    assert_eq!(again.fact("replayed"), "true");
+    assert_eq!(town.head().await.unwrap(), head + 1);
+    let dues = town.instalments("a-1", "2026-05-11").await.unwrap();
+    assert_eq!(date_text(dues[0].due_date.as_ref()), "2026-04-10");
+    let same_day = due_day("the same day", "a-1", 15, "2026-03-05");
+    let account = town.change_due_date(same_day).await.unwrap().account.unwrap();
+    assert_eq!(account.due_day, 15);
+    agree(&town).await;
+}
+
+/// What of the last correction went to the credit balance, as it is recorded; none if nothing did.
+async fn credited(town: &Client) -> Option<String> {
+    let events = town.replay().await.unwrap();
+    let last = events.iter().rfind(|event| event.r#type == "PrincipalAdjusted").unwrap();
+    let data: serde_json::Value = serde_json::from_slice(&last.data).unwrap();
+    data["credited"].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn principal_that_is_added_takes_a_credit_balance_first() {
+    let town = Town::at("2026-04-01T09:00:00-04:00").await;
+    town.open(auto_loan("a-1")).await.unwrap();
+    let wire = town.receive("wire", "a-1", Channel::Wire, "10112.00", "2026-04-01").await.unwrap();
+    let wire = wire.payment.unwrap().payment_id;
+    let paid = "principal 0.00 interest 0.00 fees 0.00 credit 50.00 dpd 0";
+    assert_eq!(standing(&town, "a-1", "2026-04-01").await, paid);
+    town.adjust(adjustment("some", "a-1", "30.00", "2026-04-01")).await.unwrap();
+    assert_eq!(credited(&town).await.as_deref(), Some("-30.00"));
+    let lines = books(&town).await;
+    assert!(lines.contains(&"2110 -20.00".to_owned()), "{lines:?}");
+    let more = town.adjust(adjustment("more", "a-1", "100.00", "2026-04-01")).await.unwrap();
+    assert_eq!(credited(&town).await.as_deref(), Some("-20.00"));
+    assert_eq!(more.account.unwrap().state(), AccountState::Open);
+    let owing = "principal 80.00 interest 0.00 fees 0.00 credit 0.00 dpd 0";
+    assert_eq!(standing(&town, "a-1", "2026-04-01").await, owing);
+    agree(&town).await;
+    // Without the payment there was never a credit balance to take.
+    town.take_back("back", "a-1", &wire, "R02").await.unwrap();
+    let without = "principal 10130.00 interest 62.00 fees 0.00 credit 0.00 dpd 0";
+    assert_eq!(standing(&town, "a-1", "2026-04-01").await, without);
+    agree(&town).await;
+    town.reinstate("good", "a-1", &wire).await.unwrap();
+    assert_eq!(standing(&town, "a-1", "2026-04-01").await, owing);
+    agree(&town).await;
+}
+
+#[tokio::test]
+async fn principal_that_was_paid_before_it_was_taken_off_is_the_customers() {
+    let town = Town::at("2026-04-20T09:00:00-04:00").await;
+    town.open(auto_loan("a-1")).await.unwrap();
+    town.adjust(adjustment("off", "a-1", "-1000.00", "2026-04-11")).await.unwrap();
+    assert_eq!(credited(&town).await, None);
+    let wire = town.receive("wire", "a-1", Channel::Wire, "10062.00", "2026-04-01").await.unwrap();
+    let paid = "principal 0.00 interest 0.00 fees 0.00 credit 1000.00 dpd 0";
+    assert_eq!(standing(&town, "a-1", "2026-04-20").await, paid);
+    assert!(books(&town).await.contains(&"2110 -1000.00".to_owned()));
+    agree(&town).await;
+    let wire = wire.payment.unwrap().payment_id;
+    town.take_back("back", "a-1", &wire, "R02").await.unwrap();
+    let owing = "principal 9000.00 interest 98.20 fees 0.00 credit 0.00 dpd 19";
+    assert_eq!(standing(&town, "a-1", "2026-04-20").await, owing);
     agree(&town).await;
 }
 

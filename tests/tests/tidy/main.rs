@@ -10,6 +10,7 @@ mod markdown;
 mod modules;
 mod text;
 mod tokens;
+mod vectors;
 
 use house::{Fault, House};
 
@@ -50,6 +51,7 @@ rules! {
     no_path_of_somebodys_machine_is_written_down => text::machine_paths,
     documents_have_one_title_and_short_lines => markdown::shape,
     documents_link_to_files_that_exist => markdown::links,
+    every_worked_figure_has_its_tests => vectors::tests_exist,
 }
 
 #[test]

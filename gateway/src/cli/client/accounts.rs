@@ -34,7 +34,10 @@ pub enum Verb {
     /// Shows what an account owes as of a date, knowing what the log held at a position or instant.
     #[command(after_help = BALANCE_EXAMPLE)]
     Balance(Balance),
-    /// Charges a fee that the contract allows; it is owed from today, Eastern time.
+    /// Charges a fee that the contract allows, from today or an earlier day on.
+    #[command(after_help = "Example:
+  payledger accounts assess-fee --account auto-1 --kind late --amount 15.50 \\
+    --effective-date 2026-04-12")]
     AssessFee(AssessFee),
     /// Takes a fee back as of the date on which it was charged.
     WaiveFee(WaiveFee),
@@ -177,6 +180,13 @@ pub struct LeaseFlags {
     /// The tax within each rental, in dollars. Leases only. Default: none.
     #[arg(long, value_name = "AMOUNT")]
     pub rental_tax: Option<String>,
+    /// What the vehicle is worth when the last rental has fallen due, in dollars: its price then.
+    /// Leases only. Default: not known, so that no buy-out can be quoted.
+    #[arg(long, value_name = "AMOUNT")]
+    pub residual_value: Option<String>,
+    /// The sales tax on the vehicle's price as a decimal fraction: 0.0825 is 8.25 %. Default: none.
+    #[arg(long, value_name = "FRACTION", requires = "residual_value")]
+    pub sales_tax_rate: Option<String>,
 }
 
 /// When which instalments fall due.
@@ -272,6 +282,10 @@ pub struct AssessFee {
     /// The fee, in dollars.
     #[arg(long)]
     pub amount: String,
+    /// The day from which it is owed, YYYY-MM-DD. Default: today, Eastern time.
+    #[arg(long, value_name = "DATE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_date: Option<String>,
     /// The request's id.
     #[command(flatten)]
     #[serde(flatten)]
@@ -304,6 +318,8 @@ struct OpenRequest<'a> {
 #[derive(Debug, Serialize)]
 struct LeaseTerms<'a> {
     tax: &'a Option<String>,
+    residual_value: &'a Option<String>,
+    sales_tax_rate: &'a Option<String>,
 }
 
 impl Verb {
@@ -312,8 +328,13 @@ impl Verb {
         match self {
             Self::Open(open) => {
                 let is_lease = open.product == "lease";
-                let tax = &open.lease.rental_tax;
-                let lease = (is_lease || tax.is_some()).then_some(LeaseTerms { tax });
+                let LeaseFlags { rental_tax: tax, residual_value, sales_tax_rate } = &open.lease;
+                let said = tax.is_some() || residual_value.is_some();
+                let lease = (is_lease || said).then_some(LeaseTerms {
+                    tax,
+                    residual_value,
+                    sales_tax_rate,
+                });
                 Call::new("AccountService.OpenAccount", &OpenRequest { open, lease })
             }
             Self::Get(get) => Call::new("AccountService.GetAccount", get),

@@ -32,11 +32,13 @@ pub enum Verb {
     /// Boards real auto loans from the SEC's asset-level data and plays their later months.
     ///
     /// Each loan is boarded as of one month, its asset number without blanks for an account id;
-    /// every month after it is played as the ordinary commands: payments of what was paid on the
-    /// loan, extensions, rate changes, adjustments, charge-offs, recoveries. Requests are named
-    /// after asset, month and step, so that a second import of the same files repeats the first and
-    /// changes nothing, and later months can be added by importing them with the earlier ones. The
-    /// totals of old and new are compared; if they differ, the exit code is 3.
+    /// every month after it is played as the ordinary commands: fees and payments, extensions, rate
+    /// changes, adjustments, charge-offs, recoveries. What was paid for fees is charged on the day
+    /// of the payment and is part of it; what a payment pays first, the server's rules say.
+    /// Requests are named after asset, month and step, so that a second import of the same files
+    /// repeats the first and changes nothing, and later months can be added by importing them with
+    /// the earlier ones. The totals of old and new are compared; if they differ, the exit code is
+    /// 3.
     #[command(after_help = format!("{FILES}\n\n{EXAMPLES}"))]
     AbsEe(AbsEe),
 }

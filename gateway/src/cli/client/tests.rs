@@ -5,7 +5,7 @@ mod servicing;
 use std::time::Duration;
 
 use clap::Parser as _;
-use ledger::engine::BooksMode;
+use ledger::engine;
 use ledger::store::embedded::Options;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -42,7 +42,7 @@ impl Running {
             },
             set_clock: Some("2026-03-03T14:00:00Z".parse().unwrap()),
             runner: false,
-            books: BooksMode::default(),
+            engine: engine::Settings::default(),
             log: Options::default(),
             scrub_rate: None,
         };

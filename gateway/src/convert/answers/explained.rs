@@ -86,6 +86,9 @@ pub fn line(explained: &ExplainedLine) -> wire::ExplainedLine {
         What::NotOwed => ExplainedBy::NotOwed,
         What::Matured => ExplainedBy::Matured,
         What::LeftOver => ExplainedBy::LeftOver,
+        What::Residual => ExplainedBy::Residual,
+        What::SalesTax => ExplainedBy::SalesTax,
+        What::TaxNotDue => ExplainedBy::TaxNotDue,
     };
     wire.set_explained_by(by);
     wire

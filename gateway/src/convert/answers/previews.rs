@@ -50,6 +50,7 @@ impl Whole<'_> {
     fn standing(&self, open: &OpenAccount, figures: &Figures) -> wire::AccountStanding {
         let today = self.preview.today;
         let paid_off = figures.paid_off.as_ref();
+        let released = paid_off.filter(|it| !it.vehicle_kept);
         wire::AccountStanding {
             state: account_state(open).into(),
             balance: Some(balance(open, today)),
@@ -59,8 +60,8 @@ impl Whole<'_> {
             charged_off_date: figures.charged_off.map(date_to_wire),
             title_state: title_state(figures.title).into(),
             paid_off_date: paid_off.map(|it| date_to_wire(it.paid_off_date)),
-            release_date: paid_off.map(|it| date_to_wire(it.release_date)),
-            statutory_date: paid_off.map(|it| date_to_wire(it.statutory_date)),
+            release_date: released.map(|it| date_to_wire(it.release_date)),
+            statutory_date: released.map(|it| date_to_wire(it.statutory_date)),
         }
     }
 
@@ -114,6 +115,8 @@ fn taken(taken: &ChargedOff) -> wire::ChargedOffParts {
         principal: Some(to_wire(taken.principal)),
         interest: Some(to_wire(taken.interest)),
         fees: Some(to_wire(taken.late_fees + taken.returned_item_fees)),
+        rentals: Some(to_wire(taken.rentals + taken.rental_tax)),
+        rentals_ahead: Some(to_wire(taken.rentals_ahead)),
     }
 }
 

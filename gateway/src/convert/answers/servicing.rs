@@ -61,6 +61,9 @@ pub fn quote(account: &AccountId, open: &OpenAccount, id: QuoteId) -> Option<wir
         interest: Some(to_wire(quoted.interest)),
         fees: Some(to_wire(quoted.fees)),
         rentals: Some(to_wire(quoted.rentals)),
+        rentals_ahead: Some(to_wire(quoted.rentals_ahead)),
+        residual: Some(to_wire(quoted.residual)),
+        sales_tax: Some(to_wire(quoted.sales_tax)),
         charged_off_amount: Some(to_wire(quoted.charged_off)),
         credit_balance: Some(to_wire(quoted.credit)),
         per_diem: quoted.per_diem.clone(),
@@ -108,5 +111,7 @@ pub fn charge_off(account: &AccountId, recorded: &AccountChargedOff) -> wire::Ch
         principal: Some(to_wire(taken.principal)),
         interest: Some(to_wire(taken.interest)),
         fees: Some(to_wire(taken.late_fees + taken.returned_item_fees)),
+        rentals: Some(to_wire(taken.rentals + taken.rental_tax)),
+        rentals_ahead: Some(to_wire(taken.rentals_ahead)),
     }
 }

@@ -1,5 +1,6 @@
 //! The opening of an account: the terms of its contract.
 
+use ledger::domain::account::buyout::PurchaseOption;
 use ledger::domain::account::commands::Command;
 use ledger::domain::account::terms::{InstalmentPlan, LateCharge, LateFee, Terms, Tolerance};
 use ledger::domain::interest::DayCount;
@@ -34,6 +35,7 @@ impl Mutation for wire::OpenAccountRequest {
             late_fee: self.late_fee.as_ref().map(late_fee).transpose()?,
             shortfall_tolerance: self.shortfall_tolerance.as_ref().map(tolerance).transpose()?,
             interest_carry: Carry::default(),
+            purchase_option: None,
             governing_state: match self.governing_state.as_str() {
                 "" => None,
                 state => Some(state_code("governing_state", state)?),
@@ -45,6 +47,7 @@ impl Mutation for wire::OpenAccountRequest {
             }
             (Some(WireTerms::Lease(lease)), Product::Lease) => {
                 terms.instalments.tax = money::money_or_zero("lease.tax", lease.tax.as_ref())?;
+                terms.purchase_option = purchase_option(lease)?;
             }
             (_, Product::CreditCard) => {}
             (_, Product::AutoLoan | Product::PersonalLoan) => {
@@ -71,6 +74,21 @@ fn loan_terms(terms: &mut Terms, loan: &wire::LoanTerms) -> Field<()> {
     terms.day_count = enums::day_count("loan.day_count_basis", loan.day_count_basis)?;
     terms.interest_carry = carry("loan.interest_carry", &loan.interest_carry)?;
     Ok(())
+}
+
+fn purchase_option(lease: &wire::LeaseTerms) -> Field<Option<PurchaseOption>> {
+    let rate = match lease.sales_tax_rate.as_str() {
+        "" => None,
+        rate => Some(money::rate("lease.sales_tax_rate", rate)?),
+    };
+    let residual = money::amount_if_set("lease.residual_value", lease.residual_value.as_ref())?;
+    match (residual, rate) {
+        (None, Some(_)) => {
+            Err(FieldError::new("lease.sales_tax_rate", "is only with lease.residual_value"))
+        }
+        (residual, rate) => Ok(residual
+            .map(|residual| PurchaseOption { residual, sales_tax_rate: rate.unwrap_or_default() })),
+    }
 }
 
 fn instalments(plan: &wire::InstalmentPlan) -> Field<InstalmentPlan> {

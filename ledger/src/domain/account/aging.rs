@@ -138,24 +138,30 @@ pub(super) fn wrongly_late(open: &OpenAccount) -> Vec<FeeId> {
     open.fees.iter().filter(|(_, fee)| in_time(fee)).map(|(id, _)| *id).collect()
 }
 
-/// The instalments that a payment's return opens again, or leaves met by later money only; after a
-/// payoff all of them, since nothing was due while nothing was owed. Their
-/// grace starts anew on `grace_from`; without it, the customer is not to blame, and they never cost
-/// a late fee. What was met on days after `on`, that of the return, is not its doing.
+/// The instalments that a payment's return on `today` opens again, or leaves met by later money
+/// only; after a payoff all of them, since nothing was due while nothing was owed. Their grace
+/// starts anew on that day. If the customer is not to blame, those that were due by then never cost
+/// a late fee; one that falls due after it is late by itself if it is not paid. What was met after
+/// that day is not the return's doing.
 pub(super) fn reopened(
     before: &Book,
     after: &Book,
-    on: NaiveDate,
-    grace_from: Option<NaiveDate>,
+    today: NaiveDate,
+    blameless: bool,
 ) -> Vec<Reopened> {
     let (met_before, met_after) = (before.met_on(), after.met_on());
     let unpaid = before.instalments().covered_count(Money::ZERO);
     let by = |met: &BTreeMap<NaiveDate, u32>, day: &NaiveDate| {
         met.range(..=*day).next_back().map_or(unpaid, |(_, count)| *count)
     };
-    let days = met_before.keys().chain(met_after.keys()).filter(|day| **day <= on);
+    let days = met_before.keys().chain(met_after.keys()).filter(|day| **day <= today);
     let open: BTreeSet<u32> =
         days.flat_map(|day| by(&met_after, day)..by(&met_before, day)).collect();
-    let reopened = |index: u32| Reopened { instalment: index.saturating_add(1), grace_from };
+    let due = after.instalments().due_count(today);
+    let reopened = |index: u32| {
+        let excused = blameless && index < due;
+        let grace_from = (!excused).then_some(today);
+        Reopened { instalment: index.saturating_add(1), grace_from }
+    };
     open.into_iter().map(reopened).collect()
 }

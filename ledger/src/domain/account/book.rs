@@ -6,6 +6,7 @@
 
 mod billing;
 pub mod explain;
+mod rentals;
 mod running;
 mod standing;
 
@@ -14,15 +15,17 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::buyout::Buyout;
 use super::events::{ChargedOff, FeeKind, Posting, Split};
 use super::instalments::{Instalments, Shift};
 use super::terms::Terms;
 use crate::domain::journal::LedgerAccount;
 use crate::domain::money::{Amount, Money, Rate};
-use crate::domain::product::{Channel, Product};
+use crate::domain::product::Channel;
 use crate::domain::rulebook::Rulebook;
 use crate::ids::{AdjustmentId, ChargeOffId, FeeId, PaymentId, RefundId};
 pub use billing::{Billing, Satisfied};
+pub(super) use rentals::Billed;
 use running::{Paying, Running, month_of};
 pub use standing::InstalmentStanding;
 
@@ -120,6 +123,10 @@ pub struct Standing {
     pub fees_due: Money,
     /// Lease rentals that remain, due or not.
     pub rentals_due: Money,
+    /// Of them, those that have fallen due.
+    pub rentals_now: Money,
+    /// What it takes to buy the leased vehicle. None if there is none to be bought.
+    pub buyout: Option<Buyout>,
     /// What payments have satisfied of the instalments.
     pub billed: Money,
     /// What was charged off and not recovered: owed all the same.
@@ -226,35 +233,6 @@ impl Book {
     pub fn interest_due_exactly(&self, as_of: NaiveDate) -> Decimal {
         let running = self.running(as_of).to(as_of);
         running.accrued_exactly().saturating_sub(running.interest_settled().decimal())
-    }
-
-    /// What was earned by `as_of` and is not in the general ledger: the receivable, the income, and
-    /// the exact difference, which is below zero where too much is booked. Nothing while no income
-    /// is booked.
-    pub fn unbooked(&self, as_of: NaiveDate) -> Vec<(LedgerAccount, LedgerAccount, Decimal)> {
-        let booked = |account| self.ledger_balance(account).decimal();
-        match self.terms.product {
-            Product::Lease => {
-                let plan = self.instalments.plan();
-                let from = self.rentals_billed;
-                let to = self.instalments.due_count(as_of).max(from);
-                let (start, end) = (plan.total_of(from), plan.total_of(to));
-                let tax = plan.tax_between(start, end);
-                let base = end - start - tax;
-                vec![
-                    (LedgerAccount::RentalsReceivable, LedgerAccount::LeaseIncome, base.decimal()),
-                    (LedgerAccount::LeaseTaxReceivable, LedgerAccount::TaxPayable, tax.decimal()),
-                ]
-            }
-            Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
-                if self.non_accrual {
-                    return Vec::new();
-                }
-                let account = LedgerAccount::AccruedInterest;
-                let missing = self.interest_due_exactly(as_of).saturating_sub(booked(account));
-                vec![(account, LedgerAccount::InterestIncome, missing)]
-            }
-        }
     }
 
     /// The standing after everything on the timeline: the latest entry's day, or the opening.

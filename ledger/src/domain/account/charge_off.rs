@@ -12,7 +12,7 @@ use super::{Context, Decision, check_effective};
 use crate::domain::money::Amount;
 use crate::ids::ChargeOffId;
 
-/// Charges off everything owed, or a part of the principal, from `effective_date` on. Payments
+/// Charges off everything owed, or of a loan a part of the principal, from `effective_date` on. Payments
 /// after it are recoveries.
 pub(super) fn take(
     open: &OpenAccount,
@@ -21,7 +21,9 @@ pub(super) fn take(
     effective_date: NaiveDate,
     context: &Context<'_>,
 ) -> Decision {
-    open.check_has_principal()?;
+    if part.is_some() {
+        open.check_has_principal()?;
+    }
     open.check_in_service()?;
     check_effective(open, effective_date, context)?;
     let principal = open.standing(effective_date).principal;

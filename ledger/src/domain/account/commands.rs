@@ -87,12 +87,15 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         preview: Option<String>,
     },
-    /// Charges a fee, today.
+    /// Charges a fee.
     AssessFee {
         /// What for.
         kind: FeeKind,
         /// How much.
         amount: Amount,
+        /// The day from which it is owed; none for today.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        effective_date: Option<NaiveDate>,
     },
     /// Takes a fee back.
     WaiveFee {

@@ -103,10 +103,16 @@ pub struct Split {
     /// The tax on them.
     #[serde(skip_serializing_if = "is_default")]
     pub tax: Money,
+    /// The leased vehicle, at its residual value.
+    #[serde(skip_serializing_if = "is_default")]
+    pub residual: Money,
+    /// The sales tax on its price.
+    #[serde(skip_serializing_if = "is_default")]
+    pub sales_tax: Money,
     /// What was charged off before.
     #[serde(skip_serializing_if = "is_default")]
     pub recovery: Money,
-    /// Above everything owed: a credit balance.
+    /// Above everything owed: a credit balance. Below zero what a credit balance paid of a vehicle.
     #[serde(skip_serializing_if = "is_default")]
     pub credit: Money,
     /// The small balance that was written off since this paid all but it: no part of the payment.
@@ -115,10 +121,17 @@ pub struct Split {
 }
 
 impl Split {
-    /// How much of a payment of `amount` satisfies instalments: not fees, not what was charged off
-    /// before, and not what is a credit balance.
+    /// How much of a payment of `amount` satisfies instalments: not fees, not the vehicle, not what
+    /// was charged off before, and not what is a credit balance.
     pub fn billed(&self, amount: Amount) -> Money {
-        amount.money() - self.fees - self.recovery - self.credit
+        let vehicle = self.residual + self.sales_tax;
+        amount.money() - self.fees - vehicle - self.recovery - self.credit
+    }
+
+    /// Does it buy the leased vehicle?
+    pub fn is_purchase(&self) -> bool {
+        let forgiven = self.write_off.map_or(Money::ZERO, |rest| rest.residual);
+        (self.residual + forgiven).is_positive()
     }
 }
 
@@ -135,6 +148,9 @@ pub struct WriteOff {
     /// Fees.
     #[serde(skip_serializing_if = "is_default")]
     pub fees: Money,
+    /// What is missing of a leased vehicle's residual value.
+    #[serde(skip_serializing_if = "is_default")]
+    pub residual: Money,
 }
 
 /// What a charge-off takes off the books.
@@ -160,12 +176,31 @@ pub struct ChargedOff {
     /// Returned-item fees.
     #[serde(skip_serializing_if = "is_default")]
     pub returned_item_fees: Money,
+    /// Lease rentals that had fallen due, without tax.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rentals: Money,
+    /// Of these, what was billed in the month of the charge-off: its income is reversed, and the
+    /// rest goes to the allowance.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rentals_of_month: Money,
+    /// The tax on the rentals that had fallen due.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rental_tax: Money,
+    /// Lease rentals to come, without tax: never booked, and owed all the same.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rentals_ahead: Money,
 }
 
 impl ChargedOff {
     /// What the customer still owes of it, before recoveries.
     pub fn total(&self) -> Money {
-        self.principal + self.interest + self.late_fees + self.returned_item_fees
+        let fees = self.late_fees + self.returned_item_fees;
+        self.principal + self.interest + fees + self.rentals_in_all()
+    }
+
+    /// The rentals in it, with the tax on those that had fallen due.
+    pub fn rentals_in_all(&self) -> Money {
+        self.rentals + self.rental_tax + self.rentals_ahead
     }
 }
 
@@ -241,6 +276,9 @@ pub struct AccountPaidOff {
     pub release_date: NaiveDate,
     /// The day by which the law wants the lien released.
     pub statutory_date: NaiveDate,
+    /// The lease is over and nobody bought the vehicle: its title is not released.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub vehicle_kept: bool,
 }
 
 /// Something is owed again: the payoff came back.

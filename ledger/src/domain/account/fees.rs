@@ -1,4 +1,4 @@
-//! Fees: charged today, or on the day on which they fell due, and taken back from that day.
+//! Fees: charged as of a day, and taken back from that day.
 
 use chrono::NaiveDate;
 
@@ -8,22 +8,23 @@ use super::events::{Event, FeeAssessed, FeeKind, FeeWaived, WaiveReason};
 use super::payments::check_amount;
 use super::posting::{Change, Subject, restate};
 use super::state::{Fee, FeeState, OpenAccount};
-use super::{Context, Decision, Denial, check_on_books};
+use super::{Context, Decision, Denial, check_effective};
 use crate::domain::money::Amount;
 use crate::ids::{FeeId, PaymentId};
 
-/// Charges a fee, effective today.
+/// Charges a fee, owed from `effective_date` on, or from today: what came after it pays it where
+/// its turn is.
 pub(super) fn assess(
     open: &OpenAccount,
-    kind: FeeKind,
-    amount: Amount,
+    (kind, amount): (FeeKind, Amount),
+    effective_date: Option<NaiveDate>,
     context: &Context<'_>,
 ) -> Decision {
     open.check_in_service()?;
     check_amount(amount, context)?;
-    check_on_books(open, context.today())?;
+    let on = effective_date.unwrap_or_else(|| context.today());
+    check_effective(open, on, context)?;
     let fee = FeeId::derived(context.account, context.request);
-    let on = context.today();
     let owed = Charge { fee, kind, amount, on, payment: None, instalment: None };
     let mut draft = Draft::new(open, context);
     draft.push(charge(open, owed, context));

@@ -6,11 +6,12 @@ use super::events::{AccountOpened, Event, LienRecorded, Posting};
 use super::terms::{Terms, TermsError, Tolerance};
 use super::{Context, Decision};
 use crate::domain::journal::{Journal, LedgerAccount};
+use crate::domain::money::Money;
 use crate::domain::product::Product;
 
 /// The account takes over what is owed on its opening date: principal, interest accrued to that
-/// date, unpaid fees; for a lease the rentals due and unpaid. All of it against cash, whether the
-/// loan was made or bought.
+/// date, unpaid fees; for a lease the rentals due and unpaid, and the vehicle at its residual value
+/// where that is known. All of it against cash, whether the loan was made or bought.
 pub(super) fn open(terms: &Terms, lien: Option<&Lien>, context: &Context<'_>) -> Decision {
     terms.check()?;
     let mut terms = terms.clone();
@@ -20,7 +21,7 @@ pub(super) fn open(terms: &Terms, lien: Option<&Lien>, context: &Context<'_>) ->
         let problem = format!("must not be after today, {}", context.today());
         return Err(TermsError::Invalid { field: "opened_date", problem }.into());
     }
-    if lien.is_some() && terms.product != Product::AutoLoan {
+    if lien.is_some() && !terms.has_title() {
         let problem = format!("accounts of product {} have no title", terms.product);
         return Err(TermsError::Invalid { field: "lien", problem }.into());
     }
@@ -36,9 +37,11 @@ pub(super) fn open(terms: &Terms, lien: Option<&Lien>, context: &Context<'_>) ->
         Product::Lease => {
             let plan = &terms.instalments;
             let due = plan.total_of(plan.due_count(on));
-            let tax = plan.tax_between(crate::domain::money::Money::ZERO, due);
+            let tax = plan.tax_between(Money::ZERO, due);
             journal.transfer(LedgerAccount::RentalsReceivable, cash, due - tax, on);
             journal.transfer(LedgerAccount::LeaseTaxReceivable, cash, tax, on);
+            let residual = terms.purchase_option.map_or(Money::ZERO, |it| it.residual.money());
+            journal.transfer(LedgerAccount::LeasedVehicles, cash, residual, on);
         }
         Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {}
     }

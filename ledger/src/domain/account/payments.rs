@@ -60,11 +60,16 @@ impl From<CutoffRefusal> for Refusal {
     }
 }
 
-/// Places the instruction in a window. Refused for an account that is paid off, an amount that no
+/// Places the instruction in a window. Refused for an account that is paid off, unless it is to pay
+/// the quote of a vehicle that can still be bought; for an amount that no
 /// entry carries, a date that the cut-offs or the opening do not allow, or what looks like a second
 /// time.
 pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) -> Decision {
-    open.check_owed()?;
+    if order.payoff_quote.is_some() {
+        open.check_payable()?
+    } else {
+        open.check_owed()?
+    }
     if let Some(quote) = order.payoff_quote.filter(|quote| !open.quotes.contains_key(quote)) {
         return Err(Denial::QuoteNotFound(quote));
     }
@@ -134,7 +139,8 @@ pub(super) fn apply(open: &OpenAccount, id: PaymentId, context: &Context<'_>) ->
         let cutoff_at = schedule.cutoff_at;
         return Err(Refusal::WindowNotClosed { payment: id, cutoff_at }.into());
     }
-    if open.paid_off.is_some() {
+    let buys = payment.payoff_quote.is_some() && open.can_be_bought();
+    if open.paid_off.is_some() && !buys {
         let reason = CancelReason::AccountPaidOff;
         return Ok(vec![Event::PaymentCancelled(PaymentCancelled { payment: id, reason })]);
     }

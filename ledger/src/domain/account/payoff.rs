@@ -3,7 +3,7 @@
 use chrono::{Datelike as _, NaiveDate};
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::book::{Entry, Movement};
+use super::book::{Entry, Movement, Standing};
 use super::draft::Draft;
 use super::events::{
     AccountPaidOff, CreditRefunded, Event, PayoffQuoted, PayoffReversed, RefundMethod,
@@ -14,8 +14,8 @@ use super::refusal::Refusal;
 use super::state::{OpenAccount, Progress, Refund, Title};
 use super::{Context, Decision, Denial};
 use crate::domain::interest::DayCount;
-use crate::domain::money::Amount;
-use crate::domain::product::Channel;
+use crate::domain::money::{Amount, Money};
+use crate::domain::product::{Channel, Product};
 use crate::domain::rulebook::{PayoffFacts, ReleasePlan};
 use crate::ids::{PaymentId, QuoteId, RefundId};
 
@@ -26,7 +26,7 @@ pub(super) fn quote(
     good_through: NaiveDate,
     context: &Context<'_>,
 ) -> Decision {
-    open.check_owed()?;
+    open.check_payable()?;
     let today = context.today();
     if good_through < today {
         let (requested, earliest_date) = (good_through, today);
@@ -40,6 +40,8 @@ pub(super) fn quote(
         return Err(Refusal::DateTooFar { requested, earliest_date, latest_date }.into());
     }
     let standing = open.standing(good_through);
+    let rentals = quoted_rentals(open, &standing)?;
+    let buyout = standing.buyout.as_ref();
     let pending = open.payments.values().filter(|payment| payment.progress == Progress::Scheduled);
     let uncleared = funds(open, context).filter(|(_, plan)| plan.hold_until > today);
     Ok(vec![Event::PayoffQuoted(PayoffQuoted {
@@ -49,13 +51,28 @@ pub(super) fn quote(
         principal: standing.principal,
         interest: standing.interest_due,
         fees: standing.fees_due,
-        rentals: standing.rentals_due,
+        rentals,
+        rentals_ahead: buyout.map_or(Money::ZERO, |it| it.rentals_ahead),
+        residual: buyout.map_or(Money::ZERO, |it| it.residual),
+        sales_tax: buyout.map_or(Money::ZERO, |it| it.sales_tax),
         charged_off: standing.charged_off,
         credit: standing.credit,
         per_diem: per_diem(open, good_through),
         pending: pending.map(|payment| payment.id).collect(),
         uncleared: uncleared.map(|(entry, _)| entry).collect(),
     })])
+}
+
+/// The rentals of a quote. A lease is paid off by buying the vehicle, unless everything was charged
+/// off: what a lease without a residual value would take is not known.
+fn quoted_rentals(open: &OpenAccount, standing: &Standing) -> Result<Money, Refusal> {
+    match open.terms().product {
+        Product::Lease if standing.buyout.is_some() => Ok(standing.rentals_now),
+        Product::Lease if open.charged_off.is_none() => Err(Refusal::ResidualUnknown),
+        Product::Lease | Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
+            Ok(standing.rentals_due)
+        }
+    }
 }
 
 /// What `date` earns, exact to five decimals.
@@ -100,7 +117,7 @@ pub(super) fn refund(
     context: &Context<'_>,
 ) -> Decision {
     let today = context.today();
-    let credit = (-open.standing(today).payoff()).at_least_zero();
+    let credit = (-open.standing(today).balance()).at_least_zero();
     let Some(amount) = amount.or_else(|| credit.amount()) else {
         return Err(Refusal::NoCreditBalance { credit }.into());
     };
@@ -220,9 +237,10 @@ fn paid_off(open: &OpenAccount, context: &Context<'_>) -> AccountPaidOff {
     // The last payment that paid anything, or what came after it and settled the rest.
     let last_paid = paying.last().map(|(_, effective)| *effective);
     let paid_off_date = open.book.settled_since().max(last_paid).unwrap_or_else(|| context.today());
+    let vehicle_kept = open.terms().purchase_option.is_some() && !open.book.is_bought();
     let Some(payoff) = plans.last() else {
         let (release_date, statutory_date) = (paid_off_date, paid_off_date);
-        return AccountPaidOff { paid_off_date, release_date, statutory_date };
+        return AccountPaidOff { paid_off_date, release_date, statutory_date, vehicle_kept };
     };
     let holds = plans.iter().map(|plan| plan.hold_until).max().unwrap_or(payoff.hold_until);
     let in_time = context.rules.calendar().previous_banking_day(payoff.deadline);
@@ -230,5 +248,6 @@ fn paid_off(open: &OpenAccount, context: &Context<'_>) -> AccountPaidOff {
         paid_off_date,
         release_date: payoff.release_by.max(holds.min(in_time)),
         statutory_date: payoff.deadline,
+        vehicle_kept,
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::Context;
-use super::book::{Book, Entry, Movement, Reallocated};
+use super::book::{Billed, Book, Entry, Movement, Reallocated};
 use super::events::{
     AdjustmentRestated, ChargeOffRestated, ChargedOff, FeeKind, Posting, Reallocation, Split,
     WriteOff,
@@ -263,21 +263,24 @@ const fn fee_income(kind: FeeKind) -> LedgerAccount {
 type Pair = (LedgerAccount, LedgerAccount, Money);
 
 /// The debit, credit and amount of each part of a split.
-fn parts(channel: Channel, split: &Split) -> [Pair; 10] {
+fn parts(channel: Channel, split: &Split) -> [Pair; 13] {
     let clearing = LedgerAccount::clearing(channel);
     let loss = LedgerAccount::SmallBalanceWriteOff;
-    let WriteOff { interest, principal, fees } = split.write_off.unwrap_or_default();
+    let WriteOff { interest, principal, fees, residual } = split.write_off.unwrap_or_default();
     [
         (clearing, LedgerAccount::AccruedInterest, split.interest),
         (clearing, LedgerAccount::Principal, split.principal),
         (clearing, LedgerAccount::FeesReceivable, split.fees),
         (clearing, LedgerAccount::RentalsReceivable, split.rentals),
         (clearing, LedgerAccount::LeaseTaxReceivable, split.tax),
+        (clearing, LedgerAccount::LeasedVehicles, split.residual),
+        (clearing, LedgerAccount::TaxPayable, split.sales_tax),
         (clearing, LedgerAccount::Recoveries, split.recovery),
         (clearing, LedgerAccount::CustomerCredit, split.credit),
         (loss, LedgerAccount::AccruedInterest, interest),
         (loss, LedgerAccount::Principal, principal),
         (loss, LedgerAccount::FeesReceivable, fees),
+        (loss, LedgerAccount::LeasedVehicles, residual),
     ]
 }
 
@@ -299,9 +302,9 @@ enum Direction {
     Undone,
 }
 
-/// Principal and interest of earlier months go to the allowance; the income of this month's
-/// interest and of fees is reversed. Interest that was never booked is not written off the books
-/// either.
+/// Principal, interest and rentals of earlier months go to the allowance; the income of this month's
+/// interest and rentals, and of fees, is reversed. What was never booked is not written off the
+/// books either. The tax on rentals is owed to the state all the same.
 fn charge_off_lines(
     journal: &mut Journal,
     taken: &ChargedOff,
@@ -311,6 +314,7 @@ fn charge_off_lines(
     let booked = taken.interest - taken.interest_unbooked;
     let of_month = taken.interest_of_month.min(booked);
     let (interest, fees) = (LedgerAccount::AccruedInterest, LedgerAccount::FeesReceivable);
+    let rentals = LedgerAccount::RentalsReceivable;
     let allowance = LedgerAccount::LossAllowance;
     for (debit, credit, amount) in [
         (allowance, LedgerAccount::Principal, taken.principal),
@@ -318,6 +322,9 @@ fn charge_off_lines(
         (LedgerAccount::InterestIncome, interest, of_month),
         (LedgerAccount::LateFeeIncome, fees, taken.late_fees),
         (LedgerAccount::ReturnedItemFeeIncome, fees, taken.returned_item_fees),
+        (allowance, rentals, taken.rentals - taken.rentals_of_month),
+        (LedgerAccount::LeaseIncome, rentals, taken.rentals_of_month),
+        (allowance, LedgerAccount::LeaseTaxReceivable, taken.rental_tax),
     ] {
         match direction {
             Direction::Done => journal.transfer(debit, credit, amount, on),
@@ -331,7 +338,7 @@ fn charge_off_lines(
 /// no more is booked than was collected.
 fn catch_up(before: &Book, after: &Book, mut journal: Journal, through: NaiveDate) -> Vec<Line> {
     match after.terms.product {
-        Product::Lease => bill_rentals(&mut journal, after, before.rentals_billed(), through),
+        Product::Lease => bill_rentals(&mut journal, before, after, through),
         Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
             let account = LedgerAccount::AccruedInterest;
             let due = after.standing(through).interest_due;
@@ -343,18 +350,30 @@ fn catch_up(before: &Book, after: &Book, mut journal: Journal, through: NaiveDat
     journal.finish()
 }
 
-/// Bills the rentals after the first `from` that fall due on or before `to`.
-fn bill_rentals(journal: &mut Journal, book: &Book, from: u32, to: NaiveDate) {
-    let instalments = book.instalments();
-    let plan = instalments.plan();
-    for index in from..instalments.due_count(to) {
-        let due = instalments.due_date(index);
-        let (start, end) = (plan.total_of(index), plan.total_of(index.saturating_add(1)));
-        let tax = plan.tax_between(start, end);
-        let base = end - start - tax;
-        let (rentals, lease_tax) =
-            (LedgerAccount::RentalsReceivable, LedgerAccount::LeaseTaxReceivable);
-        journal.transfer(rentals, LedgerAccount::LeaseIncome, base, due);
-        journal.transfer(lease_tax, LedgerAccount::TaxPayable, tax, due);
+/// Bills the rentals that fall due on or before `to` and are not billed yet. Where a lease ends
+/// otherwise than it did before the change, what was billed is undone and billed anew.
+fn bill_rentals(journal: &mut Journal, before: &Book, after: &Book, to: NaiveDate) {
+    let from = before.rentals_billed();
+    let count = after.instalments().due_count(to).max(from);
+    let (was, is) = (before.cut(), after.cut());
+    if was != is {
+        journal.folded(|journal| {
+            for Billed { on, base, tax } in before.billed_of(from) {
+                bill(journal, Billed { on, base: -base, tax: -tax });
+            }
+            for billed in after.billed_of(count) {
+                bill(journal, billed);
+            }
+        });
+    } else if is.is_none() {
+        let known = after.opening_rentals();
+        let new = after.billed_of(count).into_iter().zip(known..).filter(|(_, it)| *it >= from);
+        new.for_each(|(billed, _)| bill(journal, billed));
     }
+}
+
+fn bill(journal: &mut Journal, billed: Billed) {
+    use LedgerAccount::{LeaseIncome, LeaseTaxReceivable, RentalsReceivable, TaxPayable};
+    journal.transfer(RentalsReceivable, LeaseIncome, billed.base, billed.on);
+    journal.transfer(LeaseTaxReceivable, TaxPayable, billed.tax, billed.on);
 }

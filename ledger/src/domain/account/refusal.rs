@@ -160,6 +160,9 @@ pub enum Refusal {
     /// No instalment is left whose due date could be moved.
     #[error("no instalment is left to move")]
     NoInstalmentLeft,
+    /// The contract, as it was boarded, does not say for how much the vehicle can be bought.
+    #[error("the lease has no residual value: its buy-out cannot be quoted")]
+    ResidualUnknown,
     /// Nothing to send back.
     #[error("the account has a credit balance of {credit}")]
     NoCreditBalance {
@@ -235,6 +238,12 @@ pub enum Refusal {
         /// What is owed today.
         balance: Money,
     },
+    /// The lease is over, and the vehicle is the lessor's.
+    #[error("the vehicle was not bought; that takes {buyout}")]
+    VehicleNotBought {
+        /// What the buy-out takes today; zero if it cannot be bought any more.
+        buyout: Money,
+    },
     /// The money may still come back.
     #[error("the payoff's funds are on hold; the lien can be released from {release_date}")]
     FundsOnHold {
@@ -266,6 +275,7 @@ impl Refusal {
             Self::DueDayChangedLater { .. } => "DUE_DAY_CHANGED_LATER",
             Self::DueDateTooFar { .. } => "DUE_DATE_TOO_FAR",
             Self::NoInstalmentLeft => "NO_INSTALMENT_LEFT",
+            Self::ResidualUnknown => "RESIDUAL_UNKNOWN",
             Self::NoCreditBalance { .. } => "NO_CREDIT_BALANCE",
             Self::RefundAlreadyReturned { .. } => "REFUND_ALREADY_RETURNED",
             Self::PreviewOutdated { .. } => "PREVIEW_OUTDATED",
@@ -278,6 +288,7 @@ impl Refusal {
             Self::LienExists { .. } => "LIEN_EXISTS",
             Self::NoLien => "NO_LIEN",
             Self::BalanceRemaining { .. } => "BALANCE_REMAINING",
+            Self::VehicleNotBought { .. } => "VEHICLE_NOT_BOUGHT",
             Self::FundsOnHold { .. } => "FUNDS_ON_HOLD",
         }
     }

@@ -51,13 +51,13 @@ pub(super) fn take_back(
     let dates = (payment.effective_date, context.gl_date());
     let change = Change::without(&open.book, Subject::Out(payment.channel, paid), is_it, dates);
     let restated = restate(&open.book, change, context);
-    let grace_from = (!action.excuses_lateness()).then_some(today);
+    let blameless = action.excuses_lateness();
     let mut draft = Draft::new(open, context);
     draft.push(Event::PaymentReturned(PaymentReturned {
         payment: id,
         return_code: return_code.to_owned(),
         effective_date: payment.effective_date,
-        reopened: reopened(&open.book, &restated.after, today, grace_from),
+        reopened: reopened(&open.book, &restated.after, today, blameless),
         posting: restated.posting,
     }));
     draft.settle_payoff(Some(id));
@@ -164,8 +164,8 @@ fn left_open(
         let mut with = without.with_entries(entries);
         with.reallocate(other.effective_date, context.rules);
         let on = eastern_date(at);
-        let excused = action_of(&return_code, on, context).excuses_lateness();
-        let opened = reopened(&with, &without, on, (!excused).then_some(on));
+        let blameless = action_of(&return_code, on, context).excuses_lateness();
+        let opened = reopened(&with, &without, on, blameless);
         let named = |it: Reopened| LeftOpen {
             payment: other.id,
             instalment: it.instalment,

@@ -10,6 +10,7 @@
 )]
 
 mod allocation;
+mod buyouts;
 mod consequences;
 mod contracts;
 mod cutoffs;
@@ -25,6 +26,7 @@ mod refusals;
 mod returns;
 mod servicing;
 mod title;
+mod vectors;
 mod writing_off;
 
 use std::sync::{Arc, LazyLock};
@@ -101,6 +103,7 @@ pub(crate) fn loan() -> Terms {
         shortfall_tolerance: None,
         interest_carry: Carry::default(),
         governing_state: None,
+        purchase_option: None,
     }
 }
 
@@ -185,7 +188,12 @@ fn reinstate(payment: PaymentId) -> Command {
 }
 
 fn assess(amount_text: &str) -> Command {
-    Command::AssessFee { kind: FeeKind::Late, amount: amount(amount_text) }
+    let amount = amount(amount_text);
+    Command::AssessFee { kind: FeeKind::Late, amount, effective_date: None }
+}
+
+fn assess_on(amount: Amount, on: NaiveDate) -> Command {
+    Command::AssessFee { kind: FeeKind::Late, amount, effective_date: Some(on) }
 }
 
 /// What has happened.

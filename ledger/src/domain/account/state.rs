@@ -30,6 +30,16 @@ pub enum Account {
     Open(Box<OpenAccount>),
 }
 
+impl Account {
+    /// The account, if it is on the books.
+    pub fn open(&self) -> Option<&OpenAccount> {
+        match self {
+            Self::Absent => None,
+            Self::Open(open) => Some(open),
+        }
+    }
+}
+
 /// An account on the books.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenAccount {
@@ -212,7 +222,7 @@ words! {
     TitleState {
         /// No lien was recorded.
         NoLien = "no_lien",
-        /// The lien is held and something is owed.
+        /// The lien is held and something is owed, or the leased vehicle was not bought.
         LienHeld = "lien_held",
         /// Nothing is owed; the payoff's funds are on hold.
         PaidOffOnHold = "paid_off_on_hold",
@@ -266,6 +276,17 @@ impl OpenAccount {
             .map_or(Ok(()), |it| Err(Refusal::AccountPaidOff { paid_off_date: it.paid_off_date }))
     }
 
+    /// Can the leased vehicle still be bought, although nothing is owed any more?
+    pub(super) fn can_be_bought(&self) -> bool {
+        let over = self.paid_off.as_ref().is_some_and(|it| it.vehicle_kept);
+        over && self.book.cut().is_none()
+    }
+
+    /// Refuses what makes no sense once nothing is owed and no vehicle is left to buy.
+    pub(super) fn check_payable(&self) -> Result<(), Refusal> {
+        if self.can_be_bought() { Ok(()) } else { self.check_owed() }
+    }
+
     /// Refuses what makes no sense once nothing is owed, or nothing expected.
     pub(super) fn check_in_service(&self) -> Result<(), Refusal> {
         self.check_owed()?;
@@ -285,12 +306,16 @@ impl OpenAccount {
 
     /// What the tracker shows.
     pub const fn title_state(&self) -> TitleState {
-        match (&self.title, &self.paid_off) {
+        let paid_off = match &self.paid_off {
+            Some(paid_off) => !paid_off.vehicle_kept,
+            None => false,
+        };
+        match (&self.title, paid_off) {
             (Title::NoLien, _) => TitleState::NoLien,
-            (Title::Held(_), None) => TitleState::LienHeld,
-            (Title::Held(_), Some(_)) => TitleState::PaidOffOnHold,
-            (Title::Released { .. }, Some(_)) => TitleState::Released,
-            (Title::Released { .. }, None) => TitleState::PayoffReturnedAfterRelease,
+            (Title::Held(_), false) => TitleState::LienHeld,
+            (Title::Held(_), true) => TitleState::PaidOffOnHold,
+            (Title::Released { .. }, true) => TitleState::Released,
+            (Title::Released { .. }, false) => TitleState::PayoffReturnedAfterRelease,
         }
     }
 
@@ -305,7 +330,7 @@ impl OpenAccount {
         self.standing(as_of).days_past_due()
     }
 
-    /// What is owed in all at the close of `as_of`.
+    /// What pays the account off at the close of `as_of`: of a lease, what buys the vehicle.
     pub fn payoff(&self, as_of: NaiveDate) -> Money {
         self.standing(as_of).payoff()
     }

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::buyout::PurchaseOption;
 use super::events::is_default;
 use crate::domain::interest::DayCount;
 use crate::domain::money::{AMOUNT_MAX, Amount, Carry, Currency, Money, Rate};
@@ -64,6 +65,9 @@ pub struct Terms {
     /// The state whose law caps what the contract may charge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub governing_state: Option<StateCode>,
+    /// For how much the leased vehicle can be bought. Leases only; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase_option: Option<PurchaseOption>,
 }
 
 /// What a contract charges for an instalment that is not met within its grace period.
@@ -196,6 +200,10 @@ impl Terms {
         if is_lease && self.interest_carry != Carry::default() {
             return invalid("interest_carry", "a lease accrues no interest");
         }
+        match &self.purchase_option {
+            Some(_) if !is_lease => return invalid("lease.residual_value", "none but for leases"),
+            option => option.as_ref().map_or(Ok(()), PurchaseOption::check)?,
+        }
         if self.interest_paid_through > self.opened_date {
             return invalid("interest_paid_through_date", "must not be after opened_date");
         }
@@ -221,6 +229,16 @@ impl Terms {
             return invalid("instalments.first_amount_due", "at most the amount");
         }
         Ok(())
+    }
+
+    /// Can the vehicle have a title with our lien on it? A leased one is ours, and its title is
+    /// released to who buys it out.
+    pub(super) const fn has_title(&self) -> bool {
+        match self.product {
+            Product::AutoLoan => true,
+            Product::Lease => self.purchase_option.is_some(),
+            Product::PersonalLoan | Product::CreditCard => false,
+        }
     }
 
     fn check_lateness(&self) -> Result<(), TermsError> {

@@ -7,17 +7,13 @@ use super::opening::recorded;
 use super::refusal::Refusal;
 use super::state::{OpenAccount, Title};
 use super::{Context, Decision};
-use crate::domain::product::Product;
 
 /// Puts a lien on record; nothing to do if the same one is. On an account that is paid off, the law
 /// of the title's state sets new dates.
 pub(super) fn record(open: &OpenAccount, lien: &Lien, context: &Context<'_>) -> Decision {
-    match open.terms().product {
-        Product::AutoLoan => {}
-        product @ (Product::Lease | Product::PersonalLoan | Product::CreditCard) => {
-            let product = product.as_str().to_owned();
-            return Err(Refusal::ProductHasNoTitle { product }.into());
-        }
+    if !open.terms().has_title() {
+        let product = open.terms().product.as_str().to_owned();
+        return Err(Refusal::ProductHasNoTitle { product }.into());
     }
     let lien = recorded(lien);
     match &open.title {
@@ -34,7 +30,8 @@ pub(super) fn record(open: &OpenAccount, lien: &Lien, context: &Context<'_>) -> 
     }
 }
 
-/// Releases the lien of a paid-off account once its funds are good; nothing to do if it was.
+/// Releases the lien of a paid-off account once its funds are good; nothing to do if it was. A lease
+/// that is over gives no title to anybody who has not bought the vehicle.
 pub(super) fn release(open: &OpenAccount, context: &Context<'_>) -> Decision {
     match &open.title {
         Title::NoLien => return Err(Refusal::NoLien.into()),
@@ -45,6 +42,9 @@ pub(super) fn release(open: &OpenAccount, context: &Context<'_>) -> Decision {
     let Some(paid_off) = &open.paid_off else {
         return Err(Refusal::BalanceRemaining { balance: open.payoff(today) }.into());
     };
+    if paid_off.vehicle_kept {
+        return Err(Refusal::VehicleNotBought { buyout: open.payoff(today) }.into());
+    }
     if today < paid_off.release_date {
         return Err(Refusal::FundsOnHold { release_date: paid_off.release_date }.into());
     }

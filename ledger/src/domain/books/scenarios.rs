@@ -9,7 +9,9 @@ use super::month::Month;
 use super::refusal::BooksRefusal;
 use super::restatement::{Owed, restatements};
 use super::*;
-use crate::domain::account::events::{AccountOpened, Event as Account, LienReleased, Posting};
+use crate::domain::account::events::{
+    AccountOpened, Event as Account, LienReleased, NonAccrualStarted, Posting,
+};
 use crate::domain::account::terms::Terms;
 use crate::domain::cutoff::eastern_date;
 use crate::domain::journal::Journal;
@@ -299,6 +301,22 @@ fn a_close_books_what_was_earned_since_the_one_before() {
     assert_eq!(interest.unwrap().debits, "18.00".parse().unwrap());
     books.follow(&Event::DayClosed(second.clone()), Position(110), instant("2026-03-07T05:00:06Z"));
     assert_eq!(accrual(&closed(&books, "2026-03-06", &accounts)), "[]");
+}
+
+#[test]
+fn what_closes_hold_goes_back_when_the_only_account_stops_earning() {
+    let account = opened("10000.00", "2026-03-01");
+    let mut books = Books::default();
+    let first = closed(&books, "2026-03-03", std::slice::from_ref(&account));
+    assert_eq!(accrual(&first), r#"[["1110","4.00"],["4010","-4.00"]]"#);
+    books.follow(&Event::DayClosed(first), Position(100), instant("2026-03-04T05:00:06Z"));
+    let stopped = NonAccrualStarted { as_of: date("2026-03-05"), days_past_due: 120 };
+    let stream = [past(1, account), past(2, Account::NonAccrualStarted(stopped))];
+    let scope = scope("2026-03-06", 90, 99);
+    let mut gathered = DayGathered::default();
+    add_earnings(&stream, &[scope], std::slice::from_mut(&mut gathered.earnings));
+    let id = EventId::derived("books", RequestId::derived("close", "again"), 0);
+    assert_eq!(accrual(&books.close(scope, gathered, id)), r#"[["1110","-4.00"],["4010","4.00"]]"#);
 }
 
 #[test]

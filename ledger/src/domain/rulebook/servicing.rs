@@ -75,6 +75,27 @@ impl FeeCap {
 mod tests {
     use crate::domain::rulebook::Rulebook;
 
+    /// The caps that are the same for any payment.
+    const LEVEL: [(&str, &str); 17] = [
+        ("AZ", "25.00"),
+        ("CA", "25.00"),
+        ("CO", "20.00"),
+        ("CT", "20.00"),
+        ("IL", "25.00"),
+        ("IN", "20.00"),
+        ("MI", "25.00"),
+        ("MN", "30.00"),
+        ("MO", "25.00"),
+        ("NC", "25.00"),
+        ("NJ", "30.00"),
+        ("NY", "20.00"),
+        ("PA", "30.00"),
+        ("TX", "30.00"),
+        ("VA", "50.00"),
+        ("WA", "30.00"),
+        ("WI", "25.00"),
+    ];
+
     #[test]
     fn a_states_cap_is_fixed_stepped_or_a_share() {
         let rules = Rulebook::built_in();
@@ -89,7 +110,10 @@ mod tests {
             ("GA", "600.20", Some("30.01")),
             ("OH", "310.00", Some("31.00")),
             ("AK", "310.00", None),
-        ] {
+        ]
+        .into_iter()
+        .chain(LEVEL.map(|(state, cap)| (state, "310.00", Some(cap))))
+        {
             let found =
                 rules.returned_item_fee_cap(state.parse().unwrap(), payment.parse().unwrap(), on);
             assert_eq!(found.map(|cap| cap.to_string()).as_deref(), cap, "{state} {payment}");

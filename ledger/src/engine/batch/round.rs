@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use super::{Behind, Outcome, ROUND_COMMANDS, Told, Work};
 use crate::domain::account::events::Event;
+use crate::domain::account::state::Account;
 use crate::domain::books::AccountingDays;
 use crate::engine::books::DaysHeld;
+use crate::engine::fold::Mark;
 use crate::engine::{EngineError, Folded, Inner, Request, conclude, digest_of, repeats};
-use crate::envelope::Version;
+use crate::envelope::{Position, Version};
+use crate::ids::RequestId;
 use crate::store::{Append, AppendError, Appended};
 
 /// A command that was decided and is to be written.
@@ -17,7 +20,14 @@ pub(super) struct Pending {
     expected: Version,
     events: Vec<Event>,
     /// The account after it.
-    after: Arc<Folded>,
+    after: Arc<Account>,
+}
+
+/// An account that is ahead of its appends.
+struct Ahead {
+    folded: Folded,
+    /// What it was before them.
+    mark: Mark,
 }
 
 impl Inner {
@@ -42,17 +52,17 @@ impl Inner {
             }
         };
         let mut appends = Vec::with_capacity(works.len());
-        let mut before = Vec::with_capacity(works.len());
+        let mut ahead = Vec::with_capacity(works.len());
         for work in works.iter_mut() {
             let days = held.as_ref().map(|held| held.days);
             // From here until the appends are known, no cache is right.
-            before.push(self.decide_some(requests, work, days, &mut appends, told));
+            ahead.push(self.decide_some(requests, work, days, &mut appends, told));
         }
         let appended =
             if appends.is_empty() { Vec::new() } else { self.store.append_many(appends).await };
         let mut appended = appended.into_iter();
-        for (work, before) in works.iter_mut().zip(before) {
-            work.conclude_round(requests, before, &mut appended, told);
+        for (work, ahead) in works.iter_mut().zip(ahead) {
+            work.conclude_round(requests, ahead, &mut appended, told);
         }
     }
 
@@ -76,7 +86,7 @@ impl Inner {
     }
 
     /// Decides at most [`ROUND_COMMANDS`] of the requests that wait for one account, in order.
-    /// Gives the account back as it was: if the store takes nothing, that stays in memory.
+    /// The account as it is if all that they cause is written.
     fn decide_some<T, F>(
         &self,
         requests: &[Request],
@@ -84,18 +94,18 @@ impl Inner {
         days: Option<AccountingDays>,
         appends: &mut Vec<Append>,
         told: &mut Told<'_, T, F>,
-    ) -> Option<Arc<Folded>>
+    ) -> Option<Ahead>
     where
         F: FnMut(usize, &Request, Outcome) -> T,
     {
-        let before = work.lane.take()?;
-        let mut folded = Arc::clone(&before);
+        let mut folded = Arc::unwrap_or_clone(work.lane.take()?);
+        let mark = folded.mark();
         let some = work.waiting.len().min(ROUND_COMMANDS);
         for place in work.waiting.drain(..some) {
             let Some(request) = requests.get(place) else { continue };
             let digest = digest_of(request);
             // The earlier request may be one of this round, and come to nothing.
-            let (Ok(None), Some(days)) = (repeats(&folded, request, &digest), days) else {
+            let (Ok(None), Some(days)) = (repeats(&folded, request, digest), days) else {
                 work.behind.push(Behind::Repeat(place));
                 continue;
             };
@@ -107,72 +117,90 @@ impl Inner {
                 }
             };
             let expected = folded.version;
-            match self.append_of(request, &digest, expected, &events) {
+            match self.append_of(request, digest, expected, &events) {
                 Err(error) => told.tell(place, Err(error)),
                 Ok(append) => {
                     let position = folded.position;
-                    folded = folded.after(&events, request, digest, position);
+                    folded.follow_request(&events, request, digest, position);
                     appends.push(append);
-                    let after = Arc::clone(&folded);
+                    let after = Arc::clone(&folded.account);
                     work.pending.push(Pending { place, expected, events, after });
                 }
             }
         }
-        Some(before)
+        Some(Ahead { folded, mark })
+    }
+}
+
+impl Ahead {
+    /// The account once it is known which of its requests were written, and where. None if some
+    /// were and some were not.
+    fn settle(self, settled: &[(RequestId, Position)], unwritten: &[RequestId]) -> Option<Folded> {
+        let Self { mut folded, mark } = self;
+        if unwritten.is_empty() {
+            folded.settle_positions(settled);
+        } else if settled.is_empty() {
+            folded.undo(mark, unwritten);
+        } else {
+            return None;
+        }
+        Some(folded)
     }
 }
 
 impl Work {
-    /// Tells what came of the round's appends, and keeps the account as it is then if that is
-    /// known. Commands stay in order: what follows one that was not written is not written before
+    /// Tells what came of the round's appends, and keeps the account in memory if all of them were
+    /// written or none. Commands stay in order: what follows one that was not written is not written before
     /// it.
     fn conclude_round<T, F>(
         &mut self,
         requests: &[Request],
-        before: Option<Arc<Folded>>,
+        ahead: Option<Ahead>,
         appended: &mut impl Iterator<Item = Result<Appended, AppendError>>,
         told: &mut Told<'_, T, F>,
     ) where
         F: FnMut(usize, &Request, Outcome) -> T,
     {
-        let mut known = before;
         let mut settled = Vec::new();
+        let mut unwritten = Vec::new();
+        let mut unknown = false;
         let mut refusal: Option<EngineError> = None;
-        for Pending { place, expected, events, mut after } in std::mem::take(&mut self.pending) {
+        for Pending { place, expected, events, after } in std::mem::take(&mut self.pending) {
             let Some(request) = requests.get(place) else { continue };
             let unanswered = || Err(AppendError::Indeterminate("no answer".into()));
             let follows = refusal.as_ref().and_then(EngineError::of_the_store);
             match (appended.next().unwrap_or_else(unanswered), follows) {
                 (Ok(appended), _) => {
                     settled.push((request.request_id, appended.position));
-                    Arc::make_mut(&mut after).settle_positions(&settled);
-                    known = Some(Arc::clone(&after));
                     told.tell(place, conclude(after, events, appended.position, false));
                 }
                 // It follows one that was refused.
                 (Err(AppendError::Conflict { .. }), Some(error)) => {
+                    unwritten.push(request.request_id);
                     told.tell(place, Err(error));
                 }
                 (Err(AppendError::Conflict { .. }), None) => {
-                    known = None;
+                    unknown = true;
                     self.behind.push(Behind::Alone(place));
                 }
                 (Err(AppendError::Unavailable(cause)), _) => {
+                    unwritten.push(request.request_id);
                     let error = EngineError::not_written(cause);
                     refusal = error.of_the_store();
                     told.tell(place, Err(error));
                 }
                 (Err(AppendError::Indeterminate(cause)), _) => {
-                    known = None;
+                    unknown = true;
                     self.behind.push(Behind::Lost(place, expected, cause));
                 }
             }
         }
+        let known = ahead.filter(|_| !unknown).and_then(|ahead| ahead.settle(&settled, &unwritten));
         if known.is_none() {
             let waiting = std::mem::take(&mut self.waiting);
             self.behind.extend(waiting.into_iter().map(Behind::Alone));
         }
-        *self.lane = known;
+        *self.lane = known.map(Arc::new);
         if let Some(error) = refusal {
             self.stop(error, told);
         }

@@ -7,12 +7,11 @@ use chrono::NaiveDate;
 use super::gather::gather;
 use super::{FoldedBooks, event_of};
 use crate::cycles::cutoff::{RECEIPT_AGE_MAX, WindowKey};
+use crate::digest::Digest;
 use crate::domain::books::events::{BooksRequestRefused, Event};
 use crate::domain::books::{Command, Context, Decision, decide};
 use crate::domain::cutoff::eastern_date;
-use crate::engine::{
-    ATTEMPTS_MAX, AccountPages, Engine, EngineError, Inner, Outcome, Receipt, content_digest,
-};
+use crate::engine::{ATTEMPTS_MAX, AccountPages, Engine, EngineError, Inner, Outcome, Receipt};
 use crate::envelope::{Metadata, Position};
 use crate::ids::{Actor, EventId, RequestId};
 use crate::streams;
@@ -79,7 +78,7 @@ impl Inner {
         let metadata = Metadata {
             received_at: request.receipt.at(),
             request_id: request.request_id,
-            digest: content_digest(&content),
+            digest: Digest::of(&content),
             actor: request.actor.clone(),
             rules: self.rules.version().to_owned(),
         };

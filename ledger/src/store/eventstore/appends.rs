@@ -14,11 +14,6 @@ use super::wire::{Failure, Wire};
 use crate::envelope::{StreamName, Version};
 use crate::store::{Append, AppendError, Appended, Failed};
 
-/// How often an append is sent again because another node leads.
-const LEADERS_MAX: u32 = 8;
-/// How long between two such attempts: an election takes its time.
-const LEADER_PAUSE: Duration = Duration::from_millis(250);
-
 /// How long an append that the cluster took may wait for its position.
 const NUMBERING_MAX: Duration = Duration::from_secs(10);
 /// How long between two looks for it.
@@ -115,16 +110,12 @@ impl Appender {
     async fn send(&self, append: &Append) -> Result<Taken, AppendError> {
         let wait = self.follower.wait_for(append);
         let (stream, expected) = (append.stream().as_str(), append.expected());
-        for _ in 0..LEADERS_MAX {
-            match self.wire.append(stream, expected, append.events()).await {
-                Ok(commit) => return Ok(Taken { wait, commit }),
-                Err(Failure::Conflict(actual)) => return Err(conflict(append, actual)),
-                Err(Failure::NotDone(cause)) => return Err(AppendError::Unavailable(cause)),
-                Err(Failure::Unknown(cause)) => return Err(AppendError::Indeterminate(cause)),
-                Err(Failure::WrongLeader) => tokio::time::sleep(LEADER_PAUSE).await,
-            }
+        match self.wire.append(stream, expected, append.events()).await {
+            Ok(commit) => Ok(Taken { wait, commit }),
+            Err(Failure::Conflict(actual)) => Err(conflict(append, actual)),
+            Err(Failure::NotDone(cause)) => Err(AppendError::Unavailable(cause)),
+            Err(Failure::Unknown(cause)) => Err(AppendError::Indeterminate(cause)),
         }
-        Err(AppendError::Unavailable(Failure::WrongLeader.into()))
     }
 
     /// Waits for the events of an append that the server took to be numbered.

@@ -324,7 +324,7 @@ pub(super) const fn place_of(found: &Found) -> Place {
 pub(super) fn unavailable(failure: Failure) -> ReadError {
     let cause: BoxError = match failure {
         Failure::NotDone(cause) | Failure::Unknown(cause) => cause,
-        failure @ (Failure::Conflict(_) | Failure::WrongLeader) => failure.into(),
+        failure @ Failure::Conflict(_) => failure.into(),
     };
     ReadError::Unavailable(cause)
 }

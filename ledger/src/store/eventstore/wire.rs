@@ -12,9 +12,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ::eventstore::{
-    AppendToStreamOptions, Client, ClientSettings, CurrentRevision, Error, EventData, Position,
-    ReadAllOptions, ReadStream, ReadStreamOptions, RecordedEvent, StreamPosition, StreamState,
-    SubscriptionFilter,
+    AppendToStreamOptions, Client, ClientSettings, CurrentRevision, Error, EventData,
+    NodePreference, Position, ReadAllOptions, ReadStream, ReadStreamOptions, RecordedEvent,
+    StreamPosition, StreamState, SubscriptionFilter,
 };
 use serde_json::value::RawValue;
 
@@ -24,6 +24,11 @@ use crate::store::{BoxError, Expected};
 
 /// How long a call may take before it is given up: longer than the client's own deadline, 10 s.
 const CALL_MAX: Duration = Duration::from_secs(15);
+
+/// How often a call is made again because another node leads.
+const LEADERS_MAX: u32 = 8;
+/// How long between two such calls: an election takes its time.
+const LEADER_PAUSE: Duration = Duration::from_millis(250);
 
 /// The largest revision that the server knows.
 const REVISION_MAX: u64 = i64::MAX.unsigned_abs();
@@ -50,9 +55,6 @@ pub(super) enum Failure {
     /// The stream holds another number of events.
     #[error("the stream holds {0} events")]
     Conflict(Version),
-    /// Another node leads. Nothing was written, and the client turns to that one.
-    #[error("another node of the cluster leads")]
-    WrongLeader,
     /// Nothing was written.
     #[error("the cluster did not take the call")]
     NotDone(#[source] BoxError),
@@ -61,10 +63,19 @@ pub(super) enum Failure {
     Unknown(#[source] BoxError),
 }
 
-/// A connection string that says nothing.
+/// Why a connection string is not taken.
 #[derive(Debug, thiserror::Error)]
-#[error("not a connection string such as esdb://user:password@host:2113?tls=true: {0}")]
-pub struct ConnectionStringError(String);
+pub enum ConnectionStringError {
+    /// It says nothing.
+    #[error("not a connection string such as esdb://user:password@host:2113?tls=true: {0}")]
+    Malformed(String),
+    /// It asks for a node that may not have got yet what was acknowledged.
+    #[error(
+        "nodePreference must be leader, which it is if it is left out: another node may lack what \
+         was acknowledged"
+    )]
+    NotTheLeader,
+}
 
 /// Calls the cluster.
 pub(super) struct Wire {
@@ -98,7 +109,10 @@ impl Wire {
         let settings = connection
             .parse::<ClientSettings>()
             // What the library says may repeat the password.
-            .map_err(|_| ConnectionStringError(without_credentials(connection)))?;
+            .map_err(|_| ConnectionStringError::Malformed(without_credentials(connection)))?;
+        if settings.node_preference() != NodePreference::Leader {
+            return Err(ConnectionStringError::NotTheLeader);
+        }
         Ok(Self { settings, live: Mutex::default() })
     }
 
@@ -120,11 +134,11 @@ impl Wire {
         let options = AppendToStreamOptions::default().stream_state(state);
         let events = events.iter().map(event_data).collect::<Vec<_>>();
         let stream = stream.to_owned();
-        let written =
-            self.call(move |client| async move {
-                client.append_to_stream(stream, &options, events).await
-            })
-            .await?;
+        let append = move |client: Client| {
+            let (stream, options, events) = (stream.clone(), options.clone(), events.clone());
+            async move { client.append_to_stream(stream, &options, events).await }
+        };
+        let written = self.call(append).await?;
         Ok(written.position.commit)
     }
 
@@ -161,10 +175,13 @@ impl Wire {
         options: ReadStreamOptions,
     ) -> Result<Vec<Found>, Failure> {
         let stream = stream.to_owned();
-        let read = move |client: Client| async move {
-            match client.read_stream(stream, &options).await {
-                Ok(events) => absent_is_empty(collect(events).await),
-                Err(error) => absent_is_empty(Err(error)),
+        let read = move |client: Client| {
+            let (stream, options) = (stream.clone(), options.clone());
+            async move {
+                match client.read_stream(stream, &options).await {
+                    Ok(events) => absent_is_empty(collect(events).await),
+                    Err(error) => absent_is_empty(Err(error)),
+                }
             }
         };
         found(self.call(read).await?)
@@ -183,38 +200,50 @@ impl Wire {
         let filter = SubscriptionFilter::on_stream_name().regex(OURS);
         let options =
             ReadAllOptions::default().forwards().position(from).filter(filter).max_count(limit);
-        let read = |client: Client| async move { collect(client.read_all(&options).await?).await };
+        let read = move |client: Client| {
+            let options = options.clone();
+            async move { collect(client.read_all(&options).await?).await }
+        };
         found(self.call(read).await?)
     }
 
-    /// Makes one call, in a task that can be given up. A client that failed is thrown away.
+    /// Makes a call, in a task that can be given up. While another node leads, which the client
+    /// then turns to, nothing was done, and it is made again. A client that failed is thrown away.
     async fn call<T, F, W>(&self, work: F) -> Result<T, Failure>
     where
         T: Send + 'static,
-        F: FnOnce(Client) -> W + Send + 'static,
+        F: Fn(Client) -> W,
         W: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let (client, built) = self.client()?;
-        let mut task = tokio::spawn(async move {
-            // Costs nothing once connected, and tells before anything is sent that it is not.
-            client.server_info().await.map_err(Stage::NotSent)?;
-            work(client).await.map_err(Stage::Sent)
-        });
-        let failure = match tokio::time::timeout(CALL_MAX, &mut task).await {
-            Ok(Ok(Ok(answer))) => return Ok(answer),
-            Ok(Ok(Err(Stage::NotSent(error)))) => Failure::NotDone(error.into()),
-            Ok(Ok(Err(Stage::Sent(error)))) => failure_of(error),
-            Ok(Err(fault)) => Failure::Unknown(fault.into()),
-            Err(elapsed) => {
-                task.abort();
-                Failure::Unknown(elapsed.into())
+        let mut moves = 0_u32;
+        loop {
+            let (client, built) = self.client()?;
+            let doing = work(client.clone());
+            let mut task = tokio::spawn(async move {
+                // Costs nothing once connected, and tells before anything is sent that it is not.
+                client.server_info().await.map_err(Stage::NotSent)?;
+                doing.await.map_err(Stage::Sent)
+            });
+            let failure = match tokio::time::timeout(CALL_MAX, &mut task).await {
+                Ok(Ok(Ok(answer))) => return Ok(answer),
+                Ok(Ok(Err(Stage::Sent(Error::NotLeaderException(_))))) if moves < LEADERS_MAX => {
+                    moves = moves.saturating_add(1);
+                    tokio::time::sleep(LEADER_PAUSE).await;
+                    continue;
+                }
+                Ok(Ok(Err(Stage::NotSent(error)))) => Failure::NotDone(error.into()),
+                Ok(Ok(Err(Stage::Sent(error)))) => failure_of(error),
+                Ok(Err(fault)) => Failure::Unknown(fault.into()),
+                Err(elapsed) => {
+                    task.abort();
+                    Failure::Unknown(elapsed.into())
+                }
+            };
+            if !matches!(failure, Failure::Conflict(_)) {
+                self.retire(built);
             }
-        };
-        match failure {
-            Failure::Conflict(_) | Failure::WrongLeader => {}
-            Failure::NotDone(_) | Failure::Unknown(_) => self.retire(built),
+            return Err(failure);
         }
-        Err(failure)
     }
 
     fn client(&self) -> Result<(Client, u64), Failure> {
@@ -245,8 +274,8 @@ fn failure_of(error: Error) -> Failure {
         Error::WrongExpectedVersion { current: CurrentRevision::NoStream, .. } => {
             Failure::Conflict(Version::EMPTY)
         }
-        Error::NotLeaderException(_) => Failure::WrongLeader,
-        error @ (Error::AccessDenied
+        error @ (Error::NotLeaderException(_)
+        | Error::AccessDenied
         | Error::UnsupportedFeature
         | Error::ResourceDeleted
         | Error::ResourceNotFound

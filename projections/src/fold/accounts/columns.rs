@@ -37,7 +37,7 @@ const CHANGING: [&str; 16] = [
 ];
 
 /// The columns that are written once.
-const FIXED: [&str; 23] = [
+const FIXED: [&str; 25] = [
     "account_key",
     "account_id",
     "product",
@@ -61,6 +61,8 @@ const FIXED: [&str; 23] = [
     "late_fee_rate",
     "late_fee_maximum_cents",
     "governing_state",
+    "residual_cents",
+    "sales_tax_rate",
 ];
 
 fn changing_columns() -> Vec<String> {
@@ -96,6 +98,8 @@ pub(super) static SELECT: LazyLock<String> = LazyLock::new(|| {
 pub(super) fn changing(row: &AccountRow) -> Vec<Value> {
     let (oldest, next) = row.due_dates();
     let paid_off = row.paid_off.as_ref();
+    // No date of release where the vehicle stays the lessor's.
+    let released = paid_off.filter(|paid_off| !paid_off.vehicle_kept);
     let ledger = row.ledger.iter().map(|balance| Value::from(balance.cents()));
     let others: [Value; 16] = [
         day(row.accrued_through).into(),
@@ -111,8 +115,8 @@ pub(super) fn changing(row: &AccountRow) -> Vec<Value> {
         row.non_accrual.map(day).into(),
         row.late_after_all.map(day).into(),
         paid_off.map(|paid_off| day(paid_off.paid_off_date)).into(),
-        paid_off.map(|paid_off| day(paid_off.release_date)).into(),
-        paid_off.map(|paid_off| day(paid_off.statutory_date)).into(),
+        released.map(|paid_off| day(paid_off.release_date)).into(),
+        released.map(|paid_off| day(paid_off.statutory_date)).into(),
         row.last_position.into(),
     ];
     let mut values = Vec::with_capacity(LedgerAccount::ALL.len().saturating_add(FIXED.len()));
@@ -121,9 +125,10 @@ pub(super) fn changing(row: &AccountRow) -> Vec<Value> {
 }
 
 /// In the order of [`FIXED`].
-pub(super) fn fixed(key: i64, id: &AccountId, terms: &Terms, row: &AccountRow) -> [Value; 23] {
+pub(super) fn fixed(key: i64, id: &AccountId, terms: &Terms, row: &AccountRow) -> [Value; 25] {
     let plan = &terms.instalments;
     let late_fee = terms.late_fee;
+    let option = terms.purchase_option;
     let (late_amount, late_rate) = match late_fee.map(|fee| fee.charge) {
         None => (None, None),
         Some(LateCharge::Amount(amount)) => (Some(amount), None),
@@ -153,6 +158,8 @@ pub(super) fn fixed(key: i64, id: &AccountId, terms: &Terms, row: &AccountRow) -
         late_rate.into(),
         cents(late_fee.and_then(|fee| fee.maximum)).into(),
         terms.governing_state.map(|state| state.to_string()).into(),
+        cents(option.map(|option| option.residual)).into(),
+        option.map(|option| option.sales_tax_rate.to_string()).into(),
     ]
 }
 
@@ -198,11 +205,15 @@ pub(super) fn load(row: &Row<'_>) -> Result<AccountRow, rusqlite::Error> {
     let ledger = ledger.map(|column| row.get(column).map(Money::from_cents));
     let paid_off = match maybe_day("paid_off_day")? {
         None => None,
-        Some(paid_off_date) => Some(AccountPaidOff {
-            paid_off_date,
-            release_date: date(row.get("release_day")?),
-            statutory_date: date(row.get("statutory_day")?),
-        }),
+        Some(paid_off_date) => {
+            let release_date = maybe_day("release_day")?;
+            Some(AccountPaidOff {
+                paid_off_date,
+                release_date: release_date.unwrap_or(paid_off_date),
+                statutory_date: maybe_day("statutory_day")?.unwrap_or(paid_off_date),
+                vehicle_kept: release_date.is_none(),
+            })
+        }
     };
     Ok(AccountRow {
         key: row.get("account_key")?,
@@ -210,6 +221,7 @@ pub(super) fn load(row: &Row<'_>) -> Result<AccountRow, rusqlite::Error> {
         instalments: Instalments::shifted(plan, tolerance, shifts_from(row.get("shifts")?)?),
         grace_days: row.get("late_fee_grace_days")?,
         terms: None,
+        has_residual: row.get("residual_cents").map(|cents: Option<i64>| cents.is_some())?,
         ledger: ledger.collect::<Result<_, _>>()?,
         accrued_through: date(row.get("accrued_through_day")?),
         billed: money("billed_cents")?,

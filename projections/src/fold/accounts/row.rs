@@ -20,6 +20,8 @@ pub(crate) struct AccountRow {
     pub(super) instalments: Instalments,
     /// Of its late fee, if the contract has one.
     pub(super) grace_days: Option<u16>,
+    /// Is it a lease whose vehicle can be bought, or was?
+    pub(super) has_residual: bool,
     /// Set until the row is in the table.
     pub(super) terms: Option<Box<Terms>>,
     /// In the order of the chart.
@@ -48,6 +50,7 @@ impl AccountRow {
             product: terms.product,
             instalments: Instalments::new(terms),
             grace_days: terms.late_fee.map(|fee| fee.grace_days),
+            has_residual: terms.purchase_option.is_some(),
             terms: Some(Box::new(terms.clone())),
             ledger: vec![Money::ZERO; LedgerAccount::ALL.len()],
             accrued_through: terms.opened_date,
@@ -92,7 +95,11 @@ impl AccountRow {
             at.and_then(|at| self.ledger.get(at)).copied().unwrap_or_default()
         };
         let plan = self.instalments.plan();
-        let rentals = self.product == Product::Lease && self.billed < plan.total_of(plan.count);
+        let bought = self.has_residual && balance(LedgerAccount::LeasedVehicles).is_zero();
+        let rentals = self.product == Product::Lease
+            && self.billed < plan.total_of(plan.count)
+            && self.charged_off.is_none()
+            && !bought;
         let charged_off = self.charged_off_total + balance(LedgerAccount::Recoveries);
         rentals
             || self.non_accrual.is_some()

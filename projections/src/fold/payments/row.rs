@@ -30,7 +30,7 @@ pub(super) struct PaymentRow {
     pub(super) return_code: Option<String>,
     pub(super) reinstated_nanos: Option<i64>,
     /// The split's parts, in the order of their columns.
-    pub(super) parts: Option<[i64; 10]>,
+    pub(super) parts: Option<[i64; 13]>,
     pub(super) settled_position: Option<i64>,
     pub(super) last_position: i64,
 }
@@ -52,7 +52,7 @@ pub(super) struct Made {
 }
 
 /// The columns that change over time, behind the key. They are bound in this order.
-const CHANGING: [&str; 20] = [
+const CHANGING: [&str; 23] = [
     "state",
     "payoff_quote_id",
     "cancelled_nanos",
@@ -66,11 +66,14 @@ const CHANGING: [&str; 20] = [
     "fees_cents",
     "rentals_cents",
     "tax_cents",
+    "residual_cents",
+    "sales_tax_cents",
     "recovery_cents",
     "credit_cents",
     "written_off_interest_cents",
     "written_off_principal_cents",
     "written_off_fees_cents",
+    "written_off_residual_cents",
     "settled_position",
     "last_position",
 ];
@@ -154,7 +157,7 @@ impl PaymentRow {
         let parts = match row.get("interest_cents")? {
             None => None,
             Some(interest) => {
-                let mut parts = [interest; 10];
+                let mut parts = [interest; 13];
                 for (part, column) in parts.iter_mut().zip(CHANGING.iter().skip(PARTS_BEHIND)) {
                     *part = row.get(*column)?;
                 }
@@ -204,7 +207,7 @@ impl PaymentRow {
         bind(&self.returned_nanos)?;
         bind(&self.return_code)?;
         bind(&self.reinstated_nanos)?;
-        for part in 0..10 {
+        for part in 0..13 {
             bind(&self.parts.and_then(|parts| parts.get(part).copied()))?;
         }
         bind(&self.settled_position)?;
@@ -253,20 +256,22 @@ pub(super) fn quote(quote: Option<QuoteId>) -> Option<[u8; 16]> {
 }
 
 /// A split's parts in the order of their columns.
-fn parts(split: &Split) -> [i64; 10] {
-    let Split { interest, principal, fees, rentals, tax, recovery, credit, write_off } = *split;
-    let lost = write_off.unwrap_or_default();
+fn parts(split: &Split) -> [i64; 13] {
+    let lost = split.write_off.unwrap_or_default();
     [
-        interest,
-        principal,
-        fees,
-        rentals,
-        tax,
-        recovery,
-        credit,
+        split.interest,
+        split.principal,
+        split.fees,
+        split.rentals,
+        split.tax,
+        split.residual,
+        split.sales_tax,
+        split.recovery,
+        split.credit,
         lost.interest,
         lost.principal,
         lost.fees,
+        lost.residual,
     ]
     .map(Money::cents)
 }

@@ -24,7 +24,8 @@ pub(super) fn fees() -> String {
 }
 
 pub(super) fn charge_offs() -> String {
-    let total = "(principal_cents + interest_cents + late_fees_cents + returned_item_fees_cents)";
+    let total = "(principal_cents + interest_cents + late_fees_cents + returned_item_fees_cents \
+         + rentals_cents + rentals_ahead_cents + rental_tax_cents)";
     let columns = [
         uuid("charge_off_id", "charge_off_id"),
         plain("account_id"),
@@ -37,6 +38,9 @@ pub(super) fn charge_offs() -> String {
         money("interest_cents", "interest"),
         money("late_fees_cents", "late_fees"),
         money("returned_item_fees_cents", "returned_item_fees"),
+        money("rentals_cents", "rentals"),
+        money("rentals_ahead_cents", "rentals_ahead"),
+        money("rental_tax_cents", "rental_tax"),
         instant("recorded_nanos", "recorded_at"),
         plain("charge_off_key AS first_position"),
         plain("charge_off.last_position AS last_position"),
@@ -55,6 +59,9 @@ pub(super) fn payoff_quotes() -> String {
         money("interest_cents", "interest"),
         money("fees_cents", "fees"),
         money("rentals_cents", "rentals"),
+        money("rentals_ahead_cents", "rentals_ahead"),
+        money("payoff_quote.residual_cents", "residual"),
+        money("sales_tax_cents", "sales_tax"),
         money("payoff_quote.charged_off_cents", "charged_off"),
         money("credit_cents", "credit"),
         plain("per_diem"),

@@ -44,6 +44,14 @@ pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<Request, CliErro
                 "received_date": received_date,
             })),
         ),
+        Command::AssessFee { kind, amount, effective_date } => in_batch(
+            "assess_fee",
+            &request(json!({
+                "kind": kind.as_str(),
+                "amount": amount.to_string(),
+                "effective_date": effective_date,
+            })),
+        ),
         Command::ChangeRate { annual_rate, effective_date, .. } => alone(
             "AccountService.ChangeRate",
             json!({"annual_rate": annual_rate.to_string(), "effective_date": effective_date}),
@@ -78,7 +86,6 @@ pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<Request, CliErro
         | Command::ApplyPayment { .. }
         | Command::ReturnPayment { .. }
         | Command::ReinstatePayment { .. }
-        | Command::AssessFee { .. }
         | Command::WaiveFee { .. }
         | Command::ChangeDueDate { .. }
         | Command::QuotePayoff { .. }

@@ -21,13 +21,21 @@ fn a_portfolio_is_boarded_once_and_its_months_are_played() {
     let commands = first["carried_out"].as_u64().unwrap();
     assert!(commands > 100, "{first}");
 
-    let balance = |date: &str| {
-        let account = "0001694010-000088";
+    let balance = |account: &str, date: &str| {
         let words = ["accounts", "balance", "--account", account, "--effective-date", date];
         service.json(&words)["balance"].take()
     };
-    assert_eq!(balance("2017-12-31")["principal"], "2155.31");
-    assert_eq!(balance("2018-01-31")["principal"], "0.00");
+    assert_eq!(balance("0001694010-000088", "2017-12-31")["principal"], "2155.31");
+    assert_eq!(balance("0001694010-000088", "2018-01-31")["principal"], "0.00");
+
+    // 51.71 came in for fees, of which 22.96 go to interest first: so much of the fee is left.
+    let late = "0001784564-010326";
+    assert_eq!(balance(late, "2019-10-02")["fees_due"], "0.00");
+    assert_eq!(balance(late, "2019-10-03")["fees_due"], "22.96");
+    let payments = service.json(&["payments", "list", "--account", late]);
+    let dates = payments["payments"].as_array().unwrap().iter();
+    let paid: Vec<_> = dates.filter(|paid| paid["effective_date"] == "2019-10-03").collect();
+    assert_eq!((paid.len(), &paid[0]["amount"]), (1, &json!("51.71")), "{payments}");
 
     let again = import(&service, "amcar.csv");
     assert_eq!((&again["carried_out"], &again["replayed"]), (&json!(0), &json!(commands)));

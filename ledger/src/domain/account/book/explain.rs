@@ -12,7 +12,6 @@ use super::{Book, Standing};
 use crate::domain::account::events::FeeKind;
 use crate::domain::interest::Days;
 use crate::domain::money::{Money, Rate};
-use crate::domain::product::Product;
 use crate::domain::words::words;
 use crate::ids::{AdjustmentId, ChargeOffId, FeeId, PaymentId, RefundId};
 
@@ -88,6 +87,12 @@ pub enum What {
     Rounding,
     /// What is missing of instalments that count as met.
     Tolerance,
+    /// The leased vehicle, at its residual value.
+    Residual,
+    /// The sales tax on the vehicle's price: the rentals to come and the residual value.
+    SalesTax,
+    /// The tax on rentals that do not fall due when the vehicle is bought or the lease charged off.
+    TaxNotDue,
     /// What was paid beyond the instalments that are due.
     PaidAhead,
     /// Instalments beyond what is owed at all.
@@ -137,23 +142,12 @@ impl Book {
             Figure::Principal => standing.principal,
             Figure::AccruedInterest => standing.interest_due,
             Figure::FeesDue => standing.fees_due,
-            Figure::RentalsDue => self.rentals_due(standing),
+            Figure::RentalsDue => standing.rentals_now,
             Figure::RentalsRemaining => standing.rentals_due,
             Figure::PastDue => standing.past_due,
             Figure::ChargedOff => standing.charged_off,
             Figure::CreditBalance => standing.credit,
             Figure::Payoff => standing.payoff().at_least_zero(),
-        }
-    }
-
-    fn rentals_due(&self, standing: &Standing) -> Money {
-        match self.terms.product {
-            Product::Lease => {
-                let instalments = self.instalments_as_of(standing.as_of);
-                let due = instalments.due_count(standing.as_of);
-                (instalments.plan().total_of(due) - standing.billed).at_least_zero()
-            }
-            Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => Money::ZERO,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The account's money while the timeline is walked.
 
+mod lease;
+
 use chrono::{Datelike as _, NaiveDate};
 
 use super::{Entry, Movement, Standing};
@@ -10,6 +12,7 @@ use crate::domain::interest::Accrual;
 use crate::domain::money::{Amount, Money, Rate};
 use crate::domain::product::Product;
 use crate::domain::rulebook::{Bucket, Rulebook};
+pub(in crate::domain::account) use lease::Cut;
 
 /// A walk along the timeline.
 #[derive(Debug, Clone)]
@@ -30,6 +33,10 @@ pub(super) struct Running<'a> {
     billed: Money,
     charged_off: Money,
     credit: Money,
+    /// What was paid of a lease's rentals, and of the tax on them.
+    rentals_paid: Money,
+    rental_tax_paid: Money,
+    cut: Option<Cut>,
 }
 
 /// A balance that earns at one rate.
@@ -65,6 +72,9 @@ impl<'a> Running<'a> {
             billed: Money::ZERO,
             charged_off: Money::ZERO,
             credit: Money::ZERO,
+            rentals_paid: Money::ZERO,
+            rental_tax_paid: Money::ZERO,
+            cut: None,
         }
     }
 
@@ -120,14 +130,6 @@ impl<'a> Running<'a> {
         self.late_fees + self.returned_item_fees
     }
 
-    fn rentals_due(&self) -> Money {
-        let plan = self.instalments.plan();
-        match self.terms.product {
-            Product::Lease => (plan.total_of(plan.count) - self.billed).at_least_zero(),
-            Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => Money::ZERO,
-        }
-    }
-
     pub(super) fn to(mut self, as_of: NaiveDate) -> Self {
         self.advance(as_of);
         self
@@ -165,6 +167,8 @@ impl<'a> Running<'a> {
             interest_due,
             fees_due,
             rentals_due,
+            rentals_now: running.rentals_now(),
+            buyout: running.buyout(),
             billed: running.billed,
             charged_off: running.charged_off,
             credit: running.credit,
@@ -183,6 +187,8 @@ impl<'a> Running<'a> {
                 FeeKind::ReturnedItem => self.returned_item_fees += amount.money(),
             },
             Movement::Refund { amount, .. } => self.credit -= amount.money(),
+            // One that an earlier change has made the rate already changes nothing.
+            Movement::Rate(rate) if *rate == self.rate => {}
             Movement::Rate(rate) => {
                 self.settle_accrual();
                 self.rate = *rate;
@@ -194,7 +200,12 @@ impl<'a> Running<'a> {
             Movement::Shift(shift) => {
                 self.instalments.shift_as_recorded(entry.order, *shift);
             }
-            Movement::ChargeOff { taken, .. } => self.charge_off(taken),
+            Movement::ChargeOff { part, taken, .. } => {
+                self.charge_off(taken);
+                if part.is_none() {
+                    self.cut_off((taken.rentals, taken.rental_tax), false);
+                }
+            }
         }
     }
 
@@ -206,6 +217,11 @@ impl<'a> Running<'a> {
         self.charged_off -= split.recovery;
         self.credit += split.credit;
         self.billed += split.billed(amount);
+        self.rentals_paid += split.rentals;
+        self.rental_tax_paid += split.tax;
+        if split.is_purchase() {
+            self.cut_off((Money::ZERO, Money::ZERO), true);
+        }
     }
 
     /// Late fees first: the order matters to a charge-off only, which reverses income by kind.
@@ -253,13 +269,18 @@ impl<'a> Running<'a> {
             interest_unbooked: Money::ZERO,
             late_fees: self.late_fees,
             returned_item_fees: self.returned_item_fees,
+            ..self.rentals_taken()
         }
     }
 
     /// Fills the buckets of the product's waterfall in order, then what was charged off; what is
-    /// left is a credit balance. The small rest of a payoff is written off.
+    /// left is a credit balance. The small rest of a payoff is written off. A payment that buys a
+    /// leased vehicle pays all that at once.
     pub(super) fn allocate(&mut self, paying: Paying, rules: &Rulebook) -> Split {
         self.advance(paying.on);
+        if let Some(split) = self.purchase(paying, rules) {
+            return split;
+        }
         let mut left = paying.amount.money();
         let mut split = Split::default();
         for bucket in rules.waterfall(self.terms.product, paying.on).order() {
@@ -278,12 +299,12 @@ impl<'a> Running<'a> {
         split.rentals -= tax;
         split.tax = tax;
         split.write_off = self.small_rest(paying, &split, rules);
+        self.purchase_with_rest(paying, &mut split, rules);
         split
     }
 
     /// How much `bucket` can take, after what the payment has paid so far.
     fn room(&self, bucket: Bucket, paying: Paying, so_far: &Split) -> Money {
-        let plan = self.instalments.plan();
         let due = self.due_before_fees(paying);
         let principal = self.principal - so_far.principal;
         match bucket {
@@ -294,8 +315,8 @@ impl<'a> Running<'a> {
             Bucket::Fees => self.fees_due(),
             // Nothing but fees is charged to a lease beside its rentals so far.
             Bucket::OtherCharges => Money::ZERO,
-            Bucket::DueRentals => due,
-            Bucket::FutureRentals => plan.total_of(plan.count) - self.billed - so_far.rentals,
+            Bucket::DueRentals => due.min(self.rentals_due()),
+            Bucket::FutureRentals => self.rentals_due() - so_far.rentals,
         }
     }
 
@@ -331,6 +352,7 @@ impl<'a> Running<'a> {
             interest: beyond(self.interest_due() - split.interest),
             principal: self.principal - split.principal,
             fees: beyond(self.fees_due() - split.fees),
+            residual: Money::ZERO,
         };
         let left = rest.interest + rest.principal + rest.fees;
         let small = left.is_positive() && left <= rules.payoff(paying.on).small_balance_max;

@@ -29,9 +29,16 @@ pub struct InstalmentStanding {
 }
 
 impl Standing {
-    /// What pays everything on this day: principal, interest, fees, for a lease the rentals that
-    /// remain, and what was charged off, less the credit balance.
+    /// What pays the account off on this day, less the credit balance: everything that is owed, and
+    /// for a lease whose vehicle can be bought what the buy-out takes beyond that.
     pub fn payoff(&self) -> Money {
+        let vehicle = self.buyout.map_or(Money::ZERO, |buyout| buyout.beyond_rentals());
+        self.balance() + vehicle
+    }
+
+    /// Everything that is owed: principal, interest, fees, for a lease the rentals that remain, and
+    /// what was charged off, less the credit balance.
+    pub fn balance(&self) -> Money {
         self.owed() + self.fees_due - self.credit
     }
 

@@ -140,8 +140,8 @@ pub struct PaymentReturned {
 pub struct Reopened {
     /// The instalment, from 1.
     pub instalment: u32,
-    /// Its grace starts anew on this day; none if it never costs a late fee, since the customer is
-    /// not to blame.
+    /// Its grace starts anew on this day; none if it never costs a late fee, since it was due by
+    /// then and the customer is not to blame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_from: Option<NaiveDate>,
 }

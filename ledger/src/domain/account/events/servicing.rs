@@ -216,9 +216,18 @@ pub struct PayoffQuoted {
     /// Of it, fees.
     #[serde(default, skip_serializing_if = "is_default")]
     pub fees: Money,
-    /// Of it, lease rentals that remain.
+    /// Of it, lease rentals: of a buy-out those that have fallen due by that day, with their tax.
     #[serde(default, skip_serializing_if = "is_default")]
     pub rentals: Money,
+    /// Of it, the rentals of a lease that are to come after that day, without tax.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rentals_ahead: Money,
+    /// Of it, the leased vehicle at its residual value.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub residual: Money,
+    /// Of it, the sales tax on the vehicle's price: the rentals to come and the residual value.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sales_tax: Money,
     /// Of it, what was charged off and not recovered.
     #[serde(default, skip_serializing_if = "is_default")]
     pub charged_off: Money,

@@ -36,6 +36,9 @@ fn texts(explanation: &Explanation) -> Vec<String> {
         | What::Rounding
         | What::Tolerance
         | What::PaidAhead
+        | What::Residual
+        | What::SalesTax
+        | What::TaxNotDue
         | What::NotOwed
         | What::Matured
         | What::LeftOver => format!("{:?} {}", line.what, line.amount),
@@ -197,8 +200,11 @@ fn check_close(open: &OpenAccount, explanation: &Explanation) {
             What::Matured => {
                 assert_eq!(explanation.amount, owed(explanation.as_of).at_least_zero());
             }
+            What::TaxNotDue => assert!(amount < Decimal::ZERO),
             What::Boarded
             | What::Carry
+            | What::Residual
+            | What::SalesTax
             | What::Accrued { .. }
             | What::Payment(_)
             | What::WriteOff(_)
@@ -243,6 +249,7 @@ proptest! {
                     Figure::Principal => standing.principal,
                     Figure::AccruedInterest => standing.interest_due,
                     Figure::FeesDue => standing.fees_due,
+                    Figure::RentalsDue if is_lease && standing.rentals_due.is_zero() => Money::ZERO,
                     Figure::RentalsDue if is_lease => {
                         let dates = open.book.instalments_as_of(on);
                         let due = dates.plan().total_of(dates.due_count(on));

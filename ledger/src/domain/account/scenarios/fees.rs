@@ -1,4 +1,4 @@
-//! Fees: charged on the day, taken back from it.
+//! Fees: charged as of a day, taken back from it.
 
 use super::*;
 
@@ -57,4 +57,57 @@ fn a_waiver_of_the_last_that_is_owed_pays_the_account_off() {
     let waived = paid.at("2026-03-02 09:00").when(Command::WaiveFee { fee });
     let after = waived.then(&["FeeWaived", "AccountPaidOff"]);
     assert_eq!(after.open().payoff(date("2026-03-02")), money("-4.50"));
+}
+
+/// A wire of 400.00 on 15 April, and a fee from 12 April on that is charged at `local`.
+fn charged_at(local: &str) -> Outcome {
+    let wire = |history: &History| {
+        let wire = receive(Channel::Wire, "400.00", "2026-04-15");
+        history.at("2026-04-15 10:00").when(wire).done()
+    };
+    let history = opened(loan());
+    let before = local < "2026-04-15";
+    let history = if before { history } else { wire(&history) };
+    let charged = history.at(local).when(assess_on(amount("15.50"), date("2026-04-12")));
+    if before { Outcome { after: wire(&charged.after), ..charged } } else { charged }
+}
+
+#[test]
+fn a_fee_of_an_earlier_day_is_paid_by_what_came_after_it() {
+    let late = charged_at("2026-05-20 09:00");
+    let history = late.then(&["FeeAssessed"]);
+    let payment = *history.open().payments.keys().next().unwrap();
+    assert_eq!(history.split(payment), "90.00/294.50/15.50/0.00");
+    // 15.50 of principal more earns for 35 days.
+    assert_eq!(
+        late.journal(),
+        [
+            "1120 15.50",
+            "4020 -15.50",
+            "1100 15.50 2026-04-15",
+            "1120 -15.50 2026-04-15",
+            "1110 67.94 2026-05-20",
+            "4010 -67.94 2026-05-20",
+        ]
+    );
+    let in_time = charged_at("2026-04-12 09:00").after;
+    for day in ["2026-04-11", "2026-04-12", "2026-04-15", "2026-05-20", "2026-08-01"] {
+        assert_eq!(history.standing(day), in_time.standing(day), "{day}");
+    }
+    for account in [LedgerAccount::FeesReceivable, LedgerAccount::Principal] {
+        assert_eq!(history.ledger(account), in_time.ledger(account));
+    }
+}
+
+#[test]
+fn a_waiver_undoes_a_fee_of_an_earlier_day_from_that_day() {
+    let charged = charged_at("2026-05-20 09:00");
+    let fee = FeeId::derived(&account_id(), charged.request);
+    let waived = charged.done().at("2026-05-21 09:00").when(Command::WaiveFee { fee });
+    let after = waived.then(&["FeeWaived"]);
+    let wire = receive(Channel::Wire, "400.00", "2026-04-15");
+    let never = opened(loan()).at("2026-04-15 10:00").when(wire).done();
+    for day in ["2026-04-12", "2026-04-15", "2026-05-21"] {
+        assert_eq!(after.standing(day), never.standing(day), "{day}");
+    }
 }

@@ -194,6 +194,25 @@ fn an_unpaid_fee_alone_makes_no_instalment_late() {
 }
 
 #[test]
+fn a_return_that_nobody_is_to_blame_for_excuses_what_was_due_by_then() {
+    let payoff = receive(Channel::Wire, "10062.00", "2026-04-01");
+    let ahead = receive(Channel::Wire, "1240.00", "2026-04-01");
+    for command in [payoff, ahead] {
+        let paid = opened(loan_with_late_fee()).at("2026-04-01 09:00").when(command);
+        for (returned, first) in [
+            ("2026-05-31 09:00", "2026-06-12 15.50 for 3"),
+            // June was due by then.
+            ("2026-06-01 09:00", "2026-07-12 15.50 for 4"),
+        ] {
+            let back = paid.done().at(returned).when(take_back(paid.payment(), "R10")).done();
+            let mut fees = charged(&aged(&back, "2026-07-12 09:00"));
+            fees.truncate(1);
+            assert_eq!(fees, [first], "{returned}");
+        }
+    }
+}
+
+#[test]
 fn a_payment_that_comes_back_good_leaves_the_grace_that_another_return_began() {
     let (april, first) = opened(loan_with_late_fee()).paid_by_ach("310.00", "2026-04-01");
     let (may, second) = april.paid_by_ach("310.00", "2026-05-01");

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::super::book::{Movement, Standing};
+use super::super::buyout::PurchaseOption;
 use super::super::state::{FeeState, Progress};
 use super::*;
 use crate::domain::money::total;
@@ -23,9 +24,10 @@ enum Ask {
     Cancel(Index),
     Run(Index),
     Receive(Channel, Amount, i64),
+    PayOff(Channel, i64, i64),
     Return(Index, &'static str),
     Reinstate(Index),
-    Assess(Amount),
+    Assess(Amount, i64),
     Waive(Index),
     Release,
     Rate(Rate, i64),
@@ -67,6 +69,7 @@ fn servicing() -> impl Strategy<Value = Ask> {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let channel = prop::sample::select(Channel::ALL.to_vec());
+    let pay_off_by = channel.clone();
     let code = prop::sample::select(vec!["R01", "R02", "R10", "R99", "NSF"]);
     let ask = prop_oneof![
         4 => (amounts(), 0_i64..40).prop_map(|(paid, days)| Ask::Schedule(paid, days)),
@@ -74,9 +77,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => any::<Index>().prop_map(Ask::Run),
         3 => (channel, amounts(), 0_i64..60)
             .prop_map(|(by, paid, ago)| Ask::Receive(by, paid, ago)),
+        2 => (pay_off_by, -1_100_i64..1_100, 0_i64..30)
+            .prop_map(|(by, cents, ago)| Ask::PayOff(by, cents, ago)),
         3 => (any::<Index>(), code).prop_map(|(which, code)| Ask::Return(which, code)),
         2 => any::<Index>().prop_map(Ask::Reinstate),
-        1 => amounts().prop_map(Ask::Assess),
+        1 => (amounts(), 0_i64..60).prop_map(|(charged, ago)| Ask::Assess(charged, ago)),
         1 => any::<Index>().prop_map(Ask::Waive),
         1 => Just(Ask::Release),
         3 => servicing(),
@@ -86,7 +91,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..24)
 }
 
-/// Loans, one of them with arrears and one that is soon paid off, and a lease.
+/// Loans, one of them with arrears and one that is soon paid off, and leases: one whose residual is
+/// not known, one whose vehicle can be bought, one that ends soon with a residual of a dollar.
 fn accounts() -> impl Strategy<Value = Terms> {
     let boarded = Terms {
         interest_paid_through: date("2026-01-20"),
@@ -115,7 +121,15 @@ fn accounts() -> impl Strategy<Value = Terms> {
         ..loan()
     };
     let small = Terms { principal: money("500.00"), ..loan() };
-    prop::sample::select(vec![loan(), quoted_loan(), small, boarded, lease])
+    let option = |residual, rate: &str| {
+        let sales_tax_rate = rate.parse().unwrap();
+        Some(PurchaseOption { residual: amount(residual), sales_tax_rate })
+    };
+    let bought = Terms { purchase_option: option("14250.00", "0.0825"), ..lease.clone() };
+    let instalments = InstalmentPlan { count: 3, ..lease.instalments.clone() };
+    let dollar = Terms { purchase_option: option("1.00", "0.06"), instalments, ..lease.clone() };
+    let leases = [lease, bought.clone(), bought, dollar];
+    prop::sample::select([&[loan(), quoted_loan(), small, boarded][..], &leases].concat())
 }
 
 fn nth<K: Copy, V>(of: &std::collections::BTreeMap<K, V>, which: Index) -> Option<K> {
@@ -138,9 +152,14 @@ impl Ask {
             Self::Receive(by, paid, ago) => {
                 receive(*by, &paid.to_string(), &(today - Duration::days(*ago)).to_string())
             }
+            Self::PayOff(by, beyond, ago) => {
+                let on = today - Duration::days(*ago);
+                let paid = (open.payoff(on) + Money::from_cents(*beyond)).amount()?;
+                receive(*by, &paid.to_string(), &on.to_string())
+            }
             Self::Return(which, code) => take_back(payment(which)?, code),
             Self::Reinstate(which) => reinstate(payment(which)?),
-            Self::Assess(charged) => Command::AssessFee { kind: FeeKind::Late, amount: *charged },
+            Self::Assess(charged, ago) => assess_on(*charged, today - Duration::days(*ago)),
             Self::Waive(which) => Command::WaiveFee { fee: nth(&open.fees, *which)? },
             Self::Release => Command::ReleaseLien,
             Self::Rate(annual_rate, ago) => change_rate(*annual_rate, today - Duration::days(*ago)),
@@ -214,6 +233,8 @@ fn audit_ledger(open: &OpenAccount, standing: &Standing) {
     assert!(owed.iter().all(|part| !part.is_negative()), "{standing:?}");
     let dates = book.instalments();
     let rentals = match open.terms().product {
+        // Once no rental falls due any more nothing is receivable.
+        Product::Lease if book.cut().is_some() => Money::ZERO,
         Product::Lease => {
             let in_ledger = book.rentals_billed().max(dates.due_count(as_of));
             dates.plan().total_of(in_ledger) - billed
@@ -232,6 +253,9 @@ fn audit_ledger(open: &OpenAccount, standing: &Standing) {
     assert_eq!(balance(LedgerAccount::FeesReceivable), fees_due);
     assert_eq!(balance(LedgerAccount::CustomerCredit), -credit);
     assert_eq!(receivable, rentals);
+    let option = open.terms().purchase_option.filter(|_| !book.is_bought());
+    let vehicle = option.map_or(Money::ZERO, |option| option.residual.money());
+    assert_eq!(balance(LedgerAccount::LeasedVehicles), vehicle);
     assert!(total(book.ledger().values().copied()).is_zero());
 }
 
@@ -243,7 +267,10 @@ fn audit_splits(open: &OpenAccount, standing: &Standing) {
         let split = payment.split.unwrap();
         let parts = [split.interest, split.principal, split.fees, split.rentals, split.tax];
         assert!(parts.iter().all(|part| !part.is_negative()), "{split:?}");
-        assert_eq!(total(parts) + split.recovery + split.credit, payment.amount.money());
+        let vehicle = split.residual + split.sales_tax;
+        let rest = vehicle + split.recovery + split.credit;
+        assert_eq!(total(parts) + rest, payment.amount.money());
+        assert!(!split.residual.is_negative() && !split.sales_tax.is_negative(), "{split:?}");
         paid_interest += split.interest + split.write_off.unwrap_or_default().interest;
     }
     for entry in open.book.entries() {
@@ -271,7 +298,7 @@ pub(crate) fn lives() -> impl Strategy<Value = Vec<Event>> {
 /// The account after all steps, each of them audited.
 fn life(terms: Terms, steps: &[Step]) -> (History, DateTime<Utc>) {
     let mut at = eastern(&format!("{} 10:00", terms.opened_date));
-    let with_title = terms.product == Product::AutoLoan;
+    let with_title = terms.has_title();
     let mut history = opened_with(terms, with_title.then(|| lien("TX")));
     for step in steps {
         at += Duration::minutes(step.minutes_later);

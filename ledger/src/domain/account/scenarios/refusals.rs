@@ -42,7 +42,13 @@ fn a_payment_in_the_future_of_the_calendar_or_before_the_opening_is_refused() {
     let early = history.at("2026-02-28 09:00");
     early.when(pay("310.00", "2026-02-28")).then_refused(before.clone());
     early.when(pay("310.00", "2026-03-01")).then(&["PaymentScheduled"]);
-    early.when(assess("15.50")).then_refused(before);
+    early.when(assess("15.50")).then_refused(before.clone());
+    let fee = |on: &str| assess_on(amount("15.50"), date(on));
+    let at = history.at("2026-03-03 09:00");
+    at.when(fee("2026-02-28")).then_refused(before);
+    at.when(fee("2026-03-01")).then(&["FeeAssessed"]);
+    let effective_date = date("2026-03-04");
+    at.when(fee("2026-03-04")).then_refused(Refusal::EffectiveInFuture { effective_date, today });
 }
 
 #[test]

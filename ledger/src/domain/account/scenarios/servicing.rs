@@ -144,7 +144,7 @@ fn a_lease_has_no_rate_and_no_principal_to_change() {
     for command in [
         change_rate("0.06".parse().unwrap(), on),
         adjust("1.00", "2026-03-10"),
-        charge_off(None, on),
+        charge_off(Some(amount("1.00")), on),
     ] {
         assert_eq!(moment.when(command).reason(), "PRODUCT_HAS_NO_PRINCIPAL");
     }

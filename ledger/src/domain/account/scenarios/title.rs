@@ -44,6 +44,7 @@ fn the_law_cuts_the_hold_short() {
             paid_off_date: date("2026-02-27"),
             release_date: date(release_date),
             statutory_date: date(statutory_date),
+            vehicle_kept: false,
         };
         assert_eq!(history.open().paid_off, Some(expected), "{state}");
     }

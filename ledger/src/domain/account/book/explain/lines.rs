@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::{Figure, Line, Origin, What};
-use crate::domain::account::book::running::{Earning, Running};
+use crate::domain::account::book::running::{Cut, Earning, Running};
 use crate::domain::account::book::{Book, Entry, Movement, Standing};
 use crate::domain::money::Money;
 use crate::domain::product::Product;
@@ -51,10 +51,12 @@ impl Lines<'_> {
                 let plan = self.book.instalments().plan();
                 self.boarded(figure, plan.total_of(plan.count));
                 self.movements(figure);
-                self.close(figure, What::PaidAhead, shown);
+                let cut = self.cut().is_some();
+                self.close(figure, if cut { What::TaxNotDue } else { What::PaidAhead }, shown);
             }
             Figure::RentalsDue if is_lease => {
-                self.instalments(figure, self.as_of);
+                let through = self.cut().map_or(self.as_of, |cut| cut.on);
+                self.instalments(figure, through);
                 self.movements(figure);
                 self.close(figure, What::PaidAhead, shown);
             }
@@ -74,6 +76,12 @@ impl Lines<'_> {
             Figure::ChargedOff,
         ] {
             self.explain(part, standing);
+        }
+        if let Some(buyout) = standing.buyout {
+            let tax_ahead = -buyout.tax_ahead;
+            self.opening(Figure::Payoff, What::TaxNotDue, tax_ahead.decimal());
+            self.opening(Figure::Payoff, What::Residual, buyout.residual.decimal());
+            self.opening(Figure::Payoff, What::SalesTax, buyout.sales_tax.decimal());
         }
         let owed = self.written.len();
         self.explain(Figure::CreditBalance, standing);
@@ -112,6 +120,11 @@ impl Lines<'_> {
 
     fn boarded(&mut self, part: Figure, amount: Money) {
         self.opening(part, What::Boarded, amount.decimal());
+    }
+
+    /// Where the rentals of a lease end before the last one, as of the day that is explained.
+    fn cut(&self) -> Option<Cut> {
+        self.book.running(self.as_of).cut()
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {
@@ -266,11 +279,9 @@ fn effects(part: Figure, movement: &Movement) -> Vec<(What, Money)> {
                 Figure::AccruedInterest => -taken.interest,
                 Figure::FeesDue => -(taken.late_fees + taken.returned_item_fees),
                 Figure::ChargedOff => taken.total(),
-                Figure::RentalsDue
-                | Figure::RentalsRemaining
-                | Figure::PastDue
-                | Figure::CreditBalance
-                | Figure::Payoff => Money::ZERO,
+                Figure::RentalsDue => -(taken.rentals + taken.rental_tax),
+                Figure::RentalsRemaining => -taken.rentals_in_all(),
+                Figure::PastDue | Figure::CreditBalance | Figure::Payoff => Money::ZERO,
             };
             vec![(What::ChargeOff(*id), change)]
         }

@@ -1,0 +1,77 @@
+//! What tells a repeated request from one whose id was used again for something else.
+
+use std::fmt;
+
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+
+use crate::hex;
+
+/// How many bytes of the hash are kept.
+const LENGTH: usize = 16;
+
+/// SHA-256 of a content, its first 16 bytes. Written as 32 lower-case hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; LENGTH]);
+
+impl Digest {
+    /// The digest of `content`.
+    pub fn of(content: &[u8]) -> Self {
+        let hash = Sha256::digest(content);
+        let mut kept = [0; LENGTH];
+        for (to, from) in kept.iter_mut().zip(hash) {
+            *to = from;
+        }
+        Self(kept)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::lower(self.0))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text)
+    }
+}
+
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Digest;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a digest: 32 lower-case hexadecimal digits")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Digest, E> {
+        let bytes = hex::bytes(text);
+        bytes.map(Digest).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_read_as_it_was_written_and_nothing_else_is_one() {
+        // The first half of SHA-256 over nothing, FIPS 180-4.
+        let written = "\"e3b0c44298fc1c149afbf4c8996fb924\"";
+        assert_eq!(serde_json::to_string(&Digest::of(b"")).unwrap(), written);
+        assert_eq!(serde_json::from_str::<Digest>(written).unwrap(), Digest::of(b""));
+        for wrong in ["\"\"", "\"e3b0\"", "\"E3B0C44298FC1C149AFBF4C8996FB924\"", "7"] {
+            assert!(serde_json::from_str::<Digest>(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The rentals of a lease while the timeline is walked, and where they end before the last one.
+
+use chrono::NaiveDate;
+
+use super::{Paying, Running, month_of};
+use crate::domain::account::buyout::Buyout;
+use crate::domain::account::events::{ChargedOff, Split, WriteOff};
+use crate::domain::account::instalments::Instalments;
+use crate::domain::money::Money;
+use crate::domain::product::Product;
+use crate::domain::rulebook::Rulebook;
+
+/// The day from which the rentals of a lease fall due no more: the vehicle was bought, or everything
+/// was charged off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::domain::account) struct Cut {
+    pub(in crate::domain::account) on: NaiveDate,
+    /// How many rentals had fallen due.
+    pub(in crate::domain::account) due: u32,
+    /// What is billed of all rentals then, without tax: everything that was paid, or charged off.
+    pub(in crate::domain::account) base: Money,
+    /// The tax billed with it.
+    pub(in crate::domain::account) tax: Money,
+    /// Was the vehicle bought?
+    pub(in crate::domain::account) bought: bool,
+}
+
+impl Running<'_> {
+    pub(in crate::domain::account::book) const fn cut(&self) -> Option<Cut> {
+        self.cut
+    }
+
+    fn is_lease(&self) -> bool {
+        self.terms.product == Product::Lease
+    }
+
+    /// No rental falls due any more from today on. Of what had fallen due, nothing is receivable any
+    /// more: it was paid, or given up, base and tax.
+    pub(super) fn cut_off(&mut self, (base, tax): (Money, Money), bought: bool) {
+        if self.is_lease() && self.cut.is_none() {
+            let due = self.instalments.due_count(self.at);
+            let (base, tax) = (self.rentals_paid + base, self.rental_tax_paid + tax);
+            self.cut = Some(Cut { on: self.at, due, base, tax, bought });
+        }
+    }
+
+    /// Rentals that remain with their tax, due or not.
+    pub(super) fn rentals_due(&self) -> Money {
+        let plan = self.instalments.plan();
+        let remain = self.is_lease() && self.cut.is_none();
+        if remain { (plan.total_of(plan.count) - self.billed).at_least_zero() } else { Money::ZERO }
+    }
+
+    /// Rentals that have fallen due, with their tax, and are not paid.
+    pub(super) fn rentals_now(&self) -> Money {
+        let due = self.instalments.plan().total_of(self.instalments.due_count(self.at));
+        (due - self.billed).at_least_zero().min(self.rentals_due())
+    }
+
+    /// What buying the vehicle takes today. None where there is none to be bought.
+    pub(super) fn buyout(&self) -> Option<Buyout> {
+        let option =
+            self.terms.purchase_option.filter(|_| self.is_lease() && self.cut.is_none())?;
+        let due = self.instalments.due_count(self.at);
+        Some(option.buyout(self.instalments.plan(), due, self.billed))
+    }
+
+    /// What a payment pays that buys the vehicle, if it does: with a credit balance that there is it
+    /// comes to everything the buy-out takes, or is short of it by a small balance only. Less buys
+    /// nothing, since nobody owns a part of a vehicle.
+    pub(super) fn purchase(&self, paying: Paying, rules: &Rulebook) -> Option<Split> {
+        let Buyout { rentals_ahead, tax_ahead, residual, sales_tax } = self.buyout()?;
+        let (due, fees) = (self.rentals_now(), self.fees_due());
+        let tax = self.instalments.plan().tax_between(self.billed, self.billed + due);
+        let amount = paying.amount.money();
+        let price = due + fees + rentals_ahead + sales_tax + residual;
+        // Who pays the last rental and owes no more may leave a small residual unbought.
+        let beyond = amount + self.credit > due + fees + rentals_ahead + tax_ahead;
+        let short = (price - amount - self.credit).at_least_zero();
+        may_be_short(short, residual, beyond, (paying, rules)).then(|| Split {
+            fees,
+            rentals: due - tax + rentals_ahead,
+            tax,
+            residual: residual - short,
+            sales_tax,
+            credit: amount + short - price,
+            write_off: written_off(short),
+            ..Split::default()
+        })
+    }
+
+    /// A payment that is too small for that pays rentals ahead, with their tax. What is left buys the
+    /// vehicle all the same if it comes to the price that is left then.
+    pub(super) fn purchase_with_rest(&self, paying: Paying, split: &mut Split, rules: &Rulebook) {
+        let paid = split.rentals + split.tax;
+        let all_paid = paid == self.rentals_due() && split.fees == self.fees_due();
+        let Some(Buyout { residual, .. }) = self.buyout().filter(|_| all_paid) else { return };
+        let plan = self.instalments.plan();
+        let option = self.terms.purchase_option;
+        let after = option.map(|option| option.buyout(plan, plan.count, self.billed + paid));
+        let sales_tax = after.map_or(Money::ZERO, |after| after.sales_tax);
+        let have = self.credit + split.credit;
+        let short = (residual + sales_tax - have).at_least_zero();
+        if may_be_short(short, residual, have.is_positive(), (paying, rules)) {
+            split.residual = residual - short;
+            split.sales_tax = sales_tax;
+            split.credit -= split.residual + sales_tax;
+            split.write_off = written_off(short);
+        }
+    }
+
+    /// What a charge-off takes of a lease: what has fallen due, and the rentals to come without
+    /// their tax. The vehicle stays the lessor's.
+    pub(super) fn rentals_taken(&self) -> ChargedOff {
+        if !self.is_lease() || self.cut.is_some() {
+            return ChargedOff::default();
+        }
+        let (plan, due) = (self.instalments.plan(), self.rentals_now());
+        let count = self.instalments.due_count(self.at);
+        let rental_tax = plan.tax_between(self.billed, self.billed + due);
+        let rentals = due - rental_tax;
+        let all = plan.total_of(plan.count);
+        let from = plan.total_of(count).max(self.billed);
+        // What was due at the opening is no income of ours.
+        let eve = month_of(self.at).pred_opt().unwrap_or(self.at);
+        let opening = Instalments::new(self.terms).due_count(self.terms.opened_date);
+        let earlier = self.instalments.due_count(eve).max(opening).min(count);
+        let (start, end) = (plan.total_of(earlier), plan.total_of(count));
+        let of_month = end - start - plan.tax_between(start, end);
+        ChargedOff {
+            rentals,
+            rentals_of_month: rentals.min(of_month),
+            rental_tax,
+            rentals_ahead: all - from - plan.tax_between(from, all),
+            ..ChargedOff::default()
+        }
+    }
+}
+
+/// May so much be missing of a vehicle's price? Nothing, or a small balance of somebody who means to
+/// buy it: the payment pays a quote, or goes beyond everything that the lease asks for.
+fn may_be_short(
+    short: Money,
+    residual: Money,
+    beyond: bool,
+    (paying, rules): (Paying, &Rulebook),
+) -> bool {
+    let small = short <= rules.payoff(paying.on).small_balance_max && short <= residual;
+    short.is_zero() || (small && (paying.payoff || beyond))
+}
+
+fn written_off(short: Money) -> Option<WriteOff> {
+    short.is_positive().then(|| WriteOff { residual: short, ..WriteOff::default() })
+}
