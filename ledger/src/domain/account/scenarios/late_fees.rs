@@ -238,6 +238,9 @@ fn it_makes_no_difference_which_of_two_returns_came_first_once_one_is_overturned
         let one = may.at("2026-05-13 09:00").when(take_back(first, of_first)).done();
         let neither = one.at("2026-05-15 09:00").when(take_back(second, of_second)).done();
         let good = neither.at("2026-05-16 09:00").when(reinstate(first)).done();
+        // What the returns had named while both payments were gone is named no more.
+        let named = good.open().reopened.iter().map(|(payment, it)| (*payment, it.instalment));
+        assert_eq!(named.collect::<Vec<_>>(), [(second, 2)]);
         assert_eq!(charged(&aged(&good, "2026-05-25 23:00")), [""; 0], "{of_first} {of_second}");
         assert_eq!(charged(&aged(&good, "2026-05-26 00:01")), fees, "{of_first} {of_second}");
         // What is returned again says so itself.
