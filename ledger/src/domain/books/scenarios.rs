@@ -290,6 +290,9 @@ fn a_close_books_what_was_earned_since_the_one_before() {
     let first = closed(&books, "2026-03-03", &accounts);
     assert_eq!(accrual(&first), r#"[["1110","6.00"],["4010","-6.00"]]"#);
     assert_eq!(first.products.first().unwrap().accounts, 2);
+    // A product whose accounts earn nothing is in the close, too.
+    let idle = closed(&Books::default(), "2026-03-01", &[opened("10000.00", "2026-03-01")]);
+    assert_eq!(idle.products.iter().map(|of| of.accounts).collect::<Vec<_>>(), [1]);
     let journal = first.journals.first().unwrap();
     assert_eq!((journal.kind.as_str(), journal.events), ("Accrual", 1));
     books.follow(&Event::DayClosed(first), Position(100), instant("2026-03-04T05:00:06Z"));

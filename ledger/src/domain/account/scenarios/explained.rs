@@ -177,6 +177,35 @@ fn what_was_written_off_refunded_or_charged_off_is_in_the_lines_of_its_figures()
     }
 }
 
+#[test]
+fn what_was_charged_off_of_rentals_is_in_their_lines() {
+    let lease = Terms {
+        product: Product::Lease,
+        principal: Money::ZERO,
+        annual_rate: Rate::default(),
+        instalments: InstalmentPlan {
+            amount: amount("389.00"),
+            tax: money("27.00"),
+            first_due_date: date("2026-03-01"),
+            day_of_month: 1,
+            count: 3,
+            first_amount_due: None,
+        },
+        ..loan()
+    };
+    let lost = opened(lease).at("2026-04-10 09:00").when(charge_off(None, date("2026-04-10")));
+    let lost = lost.done();
+    let lines = |figure| {
+        let amounts = explain(&lost, figure, "2026-06-01").lines.into_iter();
+        amounts.map(|line| line.amount.normalize().to_string()).collect::<Vec<_>>()
+    };
+    // Two rentals had fallen due, and 362.00 were to come, which are owed without their tax.
+    assert_eq!(lines(Figure::RentalsDue), ["389", "389", "-778"]);
+    // The tax of the third falls away.
+    assert_eq!(lines(Figure::RentalsRemaining), ["1167", "-1140", "-27"]);
+    assert_eq!(lines(Figure::ChargedOff), ["1140"]);
+}
+
 /// What closes an explanation is no more than what it says.
 fn check_close(open: &OpenAccount, explanation: &Explanation) {
     let dust = Decimal::new(5001, 6);
