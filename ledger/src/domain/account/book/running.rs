@@ -266,7 +266,6 @@ impl<'a> Running<'a> {
             principal: self.principal,
             interest,
             interest_of_month: interest.min(of_month),
-            interest_unbooked: Money::ZERO,
             late_fees: self.late_fees,
             returned_item_fees: self.returned_item_fees,
             ..self.rentals_taken()
