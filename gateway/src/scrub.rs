@@ -1,5 +1,6 @@
 //! The scrub of the log in the background: at a bounded rate, pass after pass, and told to all.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +21,9 @@ const STEPS_A_SECOND: u64 = 4;
 /// How long after one pass the next one begins.
 const PASS_EVERY: Duration = Duration::from_secs(60 * 60);
 
+/// How many places of damage are listed; more are only counted.
+pub const DAMAGES_MAX: usize = 100;
+
 /// The log, and what its scrub has found. Clones are the same one.
 #[derive(Debug, Clone)]
 pub struct LogWatch {
@@ -36,15 +40,16 @@ pub struct Findings {
     pub under_way: Option<(Position, Position)>,
     /// The last pass that found everything whole: how far it went, and when it ended.
     pub whole: Option<(Position, DateTime<Utc>)>,
-    /// What the last pass found wrong.
-    pub damage: Option<Damage>,
+    /// What is wrong, by its position: what the last pass found that came to its end, and what the
+    /// one under way has found. The first [`DAMAGES_MAX`] of each.
+    pub damages: BTreeMap<Position, Damage>,
+    /// How many places of damage the last pass has found.
+    pub damage_count: u64,
 }
 
 /// Something in the log that is not as it was written.
 #[derive(Debug, Clone)]
 pub struct Damage {
-    /// The first event that cannot be trusted.
-    pub position: Position,
     /// What does not fit.
     pub cause: String,
     /// When it was found.
@@ -91,6 +96,8 @@ impl LogWatch {
         let mut steps = tokio::time::interval(pause.unwrap_or(second));
         steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut pass = log.scrub();
+        let mut damages = BTreeMap::new();
+        let mut count = 0_u64;
         loop {
             steps.tick().await;
             self.note(|found| found.under_way = Some((pass.position(), pass.through())));
@@ -109,9 +116,16 @@ impl LogWatch {
                     self.found_whole(through);
                     break;
                 }
-                Err(ReadError::Damaged { position, cause }) => {
-                    self.found_damage(position, cause);
+                Ok(ScrubStep::Damaged) => {
+                    self.note(|found| (found.damages, found.damage_count) = (damages, count));
                     break;
+                }
+                Err(ReadError::Damaged { position, cause }) => {
+                    count = count.saturating_add(1);
+                    let damage = self.found_damage(position, cause, count);
+                    if damages.len() < DAMAGES_MAX {
+                        damages.insert(position, damage);
+                    }
                 }
                 Err(error @ ReadError::Unavailable(_)) => {
                     tracing::warn!(error = chain(&error), "the log's scrub could not read on");
@@ -125,17 +139,28 @@ impl LogWatch {
     fn found_whole(&self, through: Position) {
         tracing::info!(position = through.0, "the log was looked through and is whole");
         let now = self.clock.now();
-        self.note(|found| (found.whole, found.damage) = (Some((through, now)), None));
+        self.note(|found| {
+            found.whole = Some((through, now));
+            found.damages.clear();
+            found.damage_count = 0;
+        });
     }
 
-    fn found_damage(&self, position: Position, cause: String) {
+    /// Tells of damage at once: the pass may take hours.
+    fn found_damage(&self, position: Position, cause: String, count: u64) -> Damage {
         tracing::error!(
             position = position.0,
             cause,
             "THE LOG IS DAMAGED: what needs this event cannot be answered; restore from a backup"
         );
-        let damage = Damage { position, cause, found_at: self.clock.now() };
-        self.note(|found| found.damage = Some(damage));
+        let damage = Damage { cause, found_at: self.clock.now() };
+        self.note(|found| {
+            found.damage_count = found.damage_count.max(count);
+            if found.damages.len() < DAMAGES_MAX {
+                found.damages.insert(position, damage.clone());
+            }
+        });
+        damage
     }
 
     fn note(&self, change: impl FnOnce(&mut Findings)) {

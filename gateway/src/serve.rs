@@ -283,7 +283,7 @@ async fn record_loss(engine: &Engine, data_dir: &Path) -> Result<(), ServiceErro
         let (kept, known) = (lost.position.0, lost.known_position.0);
         let position = engine.record_loss(lost).await?.0;
         clear_pending_loss(data_dir).map_err(broken)?;
-        tracing::warn!(kept, known, position, "the log has lost commits, which is recorded");
+        tracing::warn!(kept, known, position, "the log has or may have lost commits: recorded");
     }
     if let Some(loss) = engine.origination_on_hold().await? {
         tracing::warn!(loss = loss.0, "origination is on hold until somebody approves it");

@@ -212,7 +212,13 @@ pub enum ReadError {
 pub trait EventStore: Send + Sync + std::fmt::Debug + 'static {
     /// Adds events to one stream. Acknowledged means durable. The append goes on if the caller
     /// drops the future.
-    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>>;
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
+        let appending = self.append_many(vec![append]);
+        Box::pin(async move {
+            let unanswered = || Err(AppendError::Indeterminate("no answer".into()));
+            appending.await.pop().unwrap_or_else(unanswered)
+        })
+    }
 
     /// Adds to several streams, each append for itself, in order; they may share one durable
     /// commit. A later append to the same stream expects what the earlier one leaves behind, and

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
 use crate::database::{Writer, batch_events_max, checkpoint, open_reader};
-use crate::error::ProjectionError;
+use crate::error::{FeedError, ProjectionError};
 use crate::fold::Batch;
 use crate::generation;
 use crate::opening::check;
@@ -85,12 +85,22 @@ pub async fn verify(store: Arc<dyn EventStore>, data: &Path) -> Result<Report, P
     generation::remove(&scratch.0);
     // Never looked up by anything but keys, so that it needs no indexes.
     let bulk = Position(u64::MAX);
-    let mut writer = Writer::create_in_bulk(&scratch.0, bulk)?;
+    // What fails there says nothing about what is compared.
+    let no_place = |error: rusqlite::Error| {
+        let (path, source) = (scratch.0.clone(), std::io::Error::other(error));
+        ProjectionError::File { path, source }
+    };
+    let mut writer = Writer::create_in_bulk(&scratch.0, bulk).map_err(no_place)?;
     while writer.position() < at.position {
         let limit = batch_events_max(writer.position(), Some(bulk));
         let mut events = store.read_all(writer.position(), limit).await?;
         events.retain(|event| event.position <= at.position);
-        writer.apply(Batch::decode(events), |_| None)?;
+        writer.apply(Batch::decode(events), |_| None).map_err(|error| match error {
+            FeedError::Database(error) => no_place(error),
+            error @ (FeedError::Poisoned { .. } | FeedError::Log(_) | FeedError::Ended) => {
+                error.into()
+            }
+        })?;
     }
     let rebuilt = open_reader(&scratch.0)?;
     let tables = TABLES.iter().map(|table| compare(*table, &live, &rebuilt));

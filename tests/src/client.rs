@@ -46,6 +46,13 @@ impl Client {
         Self { channel: endpoint.connect().await.unwrap(), address }
     }
 
+    /// Connects with room for so many bytes of a stream that are sent and not read yet.
+    pub async fn connect_narrow(address: SocketAddr, room: u32) -> Self {
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let endpoint = endpoint.initial_stream_window_size(room);
+        Self { channel: endpoint.connect().await.unwrap(), address }
+    }
+
     /// The service's address.
     pub const fn address(&self) -> SocketAddr {
         self.address

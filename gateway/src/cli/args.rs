@@ -99,8 +99,8 @@ pub enum Command {
     Backup(backup::BackupArgs),
     /// Puts a backup into an empty data directory, all of it or up to a position, and checks both.
     ///
-    /// If commits are known that it does not bring back, the first start records the loss and holds
-    /// origination until `payledger operations approve-origination`.
+    /// Unless --lost-dir shows that nothing is lost, the first start records what is or may be, and
+    /// holds origination until `payledger operations approve-origination`.
     #[command(after_help = "Example:
   payledger restore --from /backups/events-1174.db --data-dir ./restored
   payledger restore --from /backups/events-1174.db --data-dir ./restored --to-position 1100
@@ -115,6 +115,10 @@ pub enum Command {
   payledger replicate --from ./data --to /standby --follow   until it is told to stop")]
     Replicate(replicate::ReplicateArgs),
     /// Makes a standby a data directory that can be served, and states what may be lost.
+    ///
+    /// Unless --lost-dir shows that nothing is lost, the first start records what is or may be, and
+    /// holds origination until `payledger operations approve-origination`. A source that is still
+    /// served is refused.
     #[command(after_help = "Examples:
   payledger promote --data-dir /standby
   payledger promote --data-dir /standby --lost-dir ./data

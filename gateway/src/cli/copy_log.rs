@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ledger::envelope::{NewEvent, Position, RecordedEvent, Version};
-use ledger::store::embedded::{Embedded, Options};
+use ledger::store::embedded::{Embedded, Options, refuse_to_copy};
 use ledger::store::eventstore::Cluster;
 use ledger::store::{Append, AppendError, EventStore, Expected};
 use sha2::{Digest as _, Sha256};
@@ -80,6 +80,7 @@ impl Side {
             return Ok(Self { name, store: Arc::new(cluster), _positions: Some(positions) });
         }
         let path = Path::new(target);
+        refuse_to_copy(path)?;
         let log = if writes {
             Embedded::open(path, Options::default())?
         } else {

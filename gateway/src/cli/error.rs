@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ledger::store::embedded::{BackupError, OpenError, ReplicaError, RestoreError};
+use ledger::store::embedded::{BackupError, LOG_FILE, OpenError, ReplicaError, RestoreError};
 use projections::error::ProjectionError;
 
 use super::client::failure::CallFailure;
@@ -154,7 +154,7 @@ impl CliError {
                  PAYLEDGER_SERVER"
                     .to_owned(),
             ),
-            Self::Log(OpenError::Missing { .. }) => Some(
+            Self::Log(OpenError::Missing { path }) if path.ends_with(LOG_FILE) => Some(
                 "--data-dir or PAYLEDGER_DATA_DIR names the directory that `payledger serve` \
                  writes to"
                     .to_owned(),
@@ -281,7 +281,7 @@ const fn exit_code_of_restore(error: &RestoreError) -> u8 {
     match error {
         RestoreError::Open(error) => exit_code_of(error),
         RestoreError::BeyondHead { .. } => 4,
-        RestoreError::InsideRequest { .. } => 5,
+        RestoreError::InsideRequest { .. } | RestoreError::NotABackup { .. } => 5,
         RestoreError::Loss(_) => 1,
     }
 }
@@ -303,9 +303,9 @@ impl From<RestoreError> for CliError {
             RestoreError::Loss(cause) => cause
                 .downcast::<Self>()
                 .map_or_else(|cause| Self::Restore(RestoreError::Loss(cause)), |error| *error),
-            error @ (RestoreError::BeyondHead { .. } | RestoreError::InsideRequest { .. }) => {
-                Self::Restore(error)
-            }
+            error @ (RestoreError::BeyondHead { .. }
+            | RestoreError::InsideRequest { .. }
+            | RestoreError::NotABackup { .. }) => Self::Restore(error),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Losses and their approvals, as the wire carries them.
 
 use ledger::domain::recovery::events::{
-    Affected, AffectedPayment, AffectedRefund, KnownBy, LossCause,
+    Affected, AffectedLienRelease, AffectedPayment, AffectedRefund, KnownBy, LossCause,
 };
 use ledger::domain::recovery::{Approval, Command, Loss, NOTE_CHARS_MAX};
 use ledger::envelope::Position;
@@ -71,12 +71,18 @@ fn affected(affected: &Affected) -> wire::LossAffected {
         returned: refund.returned,
         position: refund.position.0,
     };
+    let released = |released: &AffectedLienRelease| wire::AffectedLienRelease {
+        account_id: released.account.to_string(),
+        position: released.position.0,
+    };
     wire::LossAffected {
         through_position: affected.through_position.0,
         payment_count: affected.payments_count,
         payments: affected.payments.iter().map(payment).collect(),
         refund_count: affected.refunds_count,
         refunds: affected.refunds.iter().map(refund).collect(),
+        lien_release_count: affected.lien_releases_count,
+        lien_releases: affected.lien_releases.iter().map(released).collect(),
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn keep_readiness(
             last_said = ready;
         }
         health.set(ready).await;
-        health.set_log(log.findings().damage.is_none()).await;
+        health.set_log(log.findings().damages.is_empty()).await;
     }
 }
 

@@ -84,20 +84,21 @@ impl OperationsService for Gateway {
     ) -> Result<Response<wire::GetLogStatusResponse>, Status> {
         let (witness, found) = (self.log.head(), self.log.findings());
         let head = self.engine.store().head().await.map_err(Failure::from)?;
-        let state = match (&found.damage, &found.whole) {
-            (Some(_), _) => wire::LogState::Damaged,
-            (None, Some(_)) => wire::LogState::Whole,
-            (None, None) => wire::LogState::Unchecked,
+        let state = match (found.damages.is_empty(), &found.whole) {
+            (false, _) => wire::LogState::Damaged,
+            (true, Some(_)) => wire::LogState::Whole,
+            (true, None) => wire::LogState::Unchecked,
         };
         let scrub = found.under_way.map(|(position, target)| wire::ScrubProgress {
             position: position.0,
             target_position: target.0,
         });
-        let damage = found.damage.map(|damage| wire::LogDamage {
-            position: damage.position.0,
+        let damages = found.damages.into_iter().map(|(position, damage)| wire::LogDamage {
+            position: position.0,
             message: damage.cause,
             found_time: Some(instant_to_wire(damage.found_at)),
         });
+        let damages: Vec<_> = damages.collect();
         Ok(Response::new(wire::GetLogStatusResponse {
             state: state.into(),
             log_id: witness.as_ref().map_or_else(String::new, |head| head.log_id.to_string()),
@@ -106,7 +107,9 @@ impl OperationsService for Gateway {
             scrub,
             whole_position: found.whole.map_or(0, |(position, _)| position.0),
             whole_time: found.whole.map(|(_, ended)| instant_to_wire(ended)),
-            damage,
+            damage: damages.first().cloned(),
+            damages,
+            damage_count: found.damage_count,
             read_time: Some(self.read_time()),
         }))
     }

@@ -41,13 +41,16 @@ pub use chain::{ChainHash, ChainHashError};
 pub use fault::OpenError;
 pub use file::{FORMAT, LOG_FILE};
 pub use head_file::read as remembered_head;
-pub use notes::{clear_pending_loss, pending_loss};
+pub use lock::refuse_in_use;
+pub use notes::{clear_pending_loss, pending_loss, refuse_pending_loss, refuse_to_copy};
 pub use reader::READERS_MAX;
 pub use replicate::{Replica, ReplicaError, Round};
 pub use restore::{RestoreError, Restored, restore};
 pub use scrub::{Scrub, ScrubStep};
 pub use standby::{Extent, Promoted, SourceHead, Standby, extent, promote, standby};
-pub use verify::{Report, verify, verify_file, verify_file_with, verify_with};
+pub use verify::{
+    IndexState, Report, verify, verify_file, verify_file_with, verify_with, verify_with_index,
+};
 pub use witness::{Witness, WitnessError};
 pub use writer::{COMMIT_EVENTS_FULL, QUEUE_BYTES_MAX, WriterFailure};
 
@@ -326,14 +329,6 @@ impl Drop for Embedded {
 }
 
 impl EventStore for Embedded {
-    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
-        let answers = self.submit(vec![append]);
-        Box::pin(async move {
-            let unanswered = || Err(AppendError::Indeterminate("no answer".into()));
-            answers.await.pop().unwrap_or_else(unanswered)
-        })
-    }
-
     fn append_many(
         &self,
         appends: Vec<Append>,

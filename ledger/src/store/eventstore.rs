@@ -266,14 +266,6 @@ fn recorded(found: Found, position: Position) -> Result<RecordedEvent, ReadError
 }
 
 impl EventStore for Cluster {
-    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
-        let appending = self.append_all(vec![append]);
-        Box::pin(async move {
-            let unanswered = || Err(AppendError::Indeterminate("no answer".into()));
-            appending.await.pop().unwrap_or_else(unanswered)
-        })
-    }
-
     fn append_many(
         &self,
         appends: Vec<Append>,

@@ -99,14 +99,6 @@ impl Log {
 }
 
 impl EventStore for Memory {
-    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
-        let mut log = self.log();
-        let answer = log.append(&append, false);
-        self.head.send_replace(log.head());
-        drop(log);
-        Box::pin(async { answer })
-    }
-
     fn append_many(
         &self,
         appends: Vec<Append>,

@@ -4,7 +4,7 @@
 use std::fs;
 
 use ledger::envelope::{Position, RecordedEvent, Version};
-use ledger::store::embedded::{Embedded, OpenError, Options};
+use ledger::store::embedded::{Embedded, IndexState, OpenError, Options, verify_with_index};
 use ledger::store::{EventStore, ReadError};
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -195,4 +195,32 @@ fn a_short_log_needs_no_index() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(append(&directory.open(), 0, 40));
     assert!(!directory.file("events.index").exists());
+}
+
+#[tokio::test]
+async fn a_check_of_the_log_looks_at_the_index_too() {
+    let checked = |directory: &Directory| {
+        let (report, index) = verify_with_index(directory.path(), |_| Ok(())).unwrap();
+        (report.events, index)
+    };
+    let directory = indexed(30).await;
+    assert_eq!(checked(&directory), (30, IndexState::Fits(Position(30))));
+    // Beside a server that has gone on since it was written down.
+    let store = directory.open_with_tail(TAIL);
+    append(&store, 30, 33).await;
+    assert_eq!(checked(&directory), (33, IndexState::Fits(Position(30))));
+    drop(store);
+    let fits = fs::read(directory.file("events.index")).unwrap();
+    directory.forge_link(10, 6);
+    assert_eq!(checked(&directory), (33, IndexState::Differs(Position(10))));
+    fs::write(directory.file("events.index"), &fits[..fits.len() - 1]).unwrap();
+    assert!(matches!(checked(&directory).1, IndexState::LeftAside(_)));
+    fs::remove_file(directory.file("events.index")).unwrap();
+    assert_eq!(checked(&directory), (33, IndexState::Absent));
+    // Of a log that went further.
+    fs::write(directory.file("events.index"), &fits).unwrap();
+    let log = Connection::open(directory.log()).unwrap();
+    log.execute("DELETE FROM blocks WHERE first_position > 29", []).unwrap();
+    fs::remove_file(directory.file("HEAD")).unwrap();
+    assert!(matches!(checked(&directory).1, IndexState::LeftAside(_)));
 }

@@ -200,21 +200,26 @@ async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
     let folder = tempfile::tempdir().unwrap();
     let [data_dir, backup] = ["data", "backup"].map(|name| folder.path().join(name));
     let before = lived(&data_dir, &backup).await;
-    let process = Process::start_without_runner(&data_dir, CLOCK).unwrap();
-    let client = Client::connect(process.address()).await;
-    let wire = client.receive("wire", "a-2", Channel::Wire, "5.00", TODAY).await.unwrap();
-    client.until(async |client| client.payments_of("a-2").await.unwrap().len() == 3).await;
-    assert!(process.stop().status.success());
     let restore = |fresh: &str, more: &[&str]| {
         let fresh = folder.path().join(fresh);
         let mut all = vec!["restore", "--from", words(&backup), "--data-dir", words(&fresh)];
         all.extend(more);
         answered(&all)
     };
-    let nothing = restore("nothing", &[]);
-    assert_eq!(nothing["lost"], "nothing that is known of");
+    // Only the log itself, whole, can tell that there was no more.
+    let whole = restore("ends here", &["--lost-dir", words(&data_dir)]);
+    assert_eq!(whole["lost"], "nothing: the lost log is whole and ends here");
+    assert!(!folder.path().join("ends here/LOSS").exists());
+    let process = Process::start_without_runner(&data_dir, CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    let wire = client.receive("wire", "a-2", Channel::Wire, "5.00", TODAY).await.unwrap();
+    client.until(async |client| client.payments_of("a-2").await.unwrap().len() == 3).await;
+    assert!(process.stop().status.success());
+    let unknown = restore("unknown", &[])["lost"].clone();
+    assert_eq!(unknown["from_position"], before.head + 1);
+    assert_eq!(unknown["to_position"], "unknown: nothing tells whether there was more");
     let head = before.head.to_string();
-    assert_eq!(restore("known", &["--known-head", &head])["lost"], nothing["lost"]);
+    assert_eq!(restore("known", &["--known-head", &head])["lost"], unknown);
     let further = restore("further", &["--known-head", "1000"]);
     assert_eq!(
         (&further["lost"]["known_by"], &further["lost"]["payments"]),
@@ -239,6 +244,16 @@ async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
         (&models["lost"]["to_position"], &models["lost"]["payments"]),
         (&wire.position.into(), &1.into())
     );
+    // A directory that tells nothing is a mistake, not a proof.
+    let empty = folder.path().join("empty");
+    let fresh = folder.path().join("mistaken");
+    for missing in [&empty, folder.path()] {
+        let from = ["--from", words(&backup), "--lost-dir", words(missing)];
+        let all = [&["restore", "--data-dir", words(&fresh)][..], &from].concat();
+        let (code, said) = failed(&all);
+        assert_eq!(code, 4, "{said}");
+        assert!(said.contains("holds no log, and no read models"), "{said}");
+    }
     // Somebody who knows something else is not believed.
     let chain = format!("{}:{}", before.head, "0".repeat(64));
     let fresh = folder.path().join("wrong");
@@ -253,6 +268,68 @@ async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
     ]);
     assert_eq!(code, 3, "{said}");
     assert!(!fresh.join("events.db").exists());
+}
+
+#[tokio::test]
+async fn a_loss_that_nothing_rules_out_holds_origination_and_one_that_is_left_lists_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, backup, fresh, again] =
+        ["data", "backup", "fresh", "again"].map(|name| folder.path().join(name));
+    let before = lived(&data_dir, &backup).await;
+    let restore = ["restore", "--from", words(&backup), "--data-dir"];
+    answered(&[&restore[..], &[words(&fresh)]].concat());
+    // A copy of the events alone would not know.
+    let copy = folder.path().join("copy");
+    for sides in [
+        ["--from", words(&fresh), "--to", words(&copy)],
+        ["--from", words(&data_dir), "--to", words(&fresh)],
+    ] {
+        let (code, said) = failed(&[&["copy-log"][..], &sides].concat());
+        assert_eq!(code, 5, "{said}");
+        assert!(said.contains("serve it once first"), "{said}");
+    }
+    let process = Process::start_without_runner(&fresh, "2026-06-15T15:00:06-04:00").unwrap();
+    let client = Client::connect(process.address()).await;
+    let told = recovery(&client).await;
+    let [loss] = told.losses.as_slice() else { panic!("{told:?}") };
+    assert_eq!((loss.kept_position, loss.known_position), (before.head, before.head));
+    assert_eq!((loss.cause(), loss.affected.as_ref()), (LossCause::Restore, None));
+    nothing_goes_out(&client, loss.position, "1.00").await;
+    approved(&client, loss.position).await;
+    // The release that is lost next is in no other log.
+    let released = client.release("release", "a-1").await.unwrap().position;
+    let served = [&restore[..], &[words(&again), "--lost-dir", words(&fresh)]].concat();
+    let (code, said) = failed(&served);
+    assert_eq!(code, 7, "{said}");
+    process.kill();
+    let lost = &answered(&served)["lost"];
+    assert_eq!(lost["lien_releases"], "1", "{lost}");
+    let process = Process::start(&again, CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    let told = recovery(&client).await;
+    let affected = told.losses[0].affected.as_ref().unwrap();
+    assert_eq!(affected.lien_release_count, Some(1));
+    let [release] = affected.lien_releases.as_slice() else { panic!("{affected:?}") };
+    assert_eq!((release.account_id.as_str(), release.position), ("a-1", released));
+    process.kill();
+}
+
+#[test]
+fn what_is_no_backup_is_called_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, fresh, none] = ["data", "fresh", "none"].map(|name| folder.path().join(name));
+    Process::start_without_runner(&data_dir, CLOCK).unwrap().kill();
+    let log = data_dir.join("events.db");
+    let (code, said) = failed(&["restore", "--from", words(&log), "--data-dir", words(&fresh)]);
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains("payledger backup"), "{said}");
+    assert!(!fresh.exists());
+    let (code, said) = failed(&["verify", "--file", words(&data_dir)]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("it is a directory"), "{said}");
+    let (code, said) = failed(&["verify", "--file", words(&none)]);
+    assert_eq!(code, 4, "{said}");
+    assert!(!said.contains("--data-dir"), "{said}");
 }
 
 #[tokio::test]

@@ -165,15 +165,20 @@ async fn a_standby_that_is_killed_at_random_goes_on_and_loses_no_more_than_it_sa
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standby_that_has_everything_takes_over_and_nothing_is_held() {
+async fn a_standby_that_has_everything_takes_over_and_is_held_unless_that_is_known() {
     let folder = tempfile::tempdir().unwrap();
-    let [data_dir, to] = ["data", "standby"].map(|name| folder.path().join(name));
+    let [data_dir, to, other] = ["data", "standby", "other"].map(|name| folder.path().join(name));
     let process = Process::start(&data_dir, CLOCK).unwrap();
     let client = Client::connect(process.address()).await;
     let (mut number, mut sent) = (0, Vec::new());
     write(&client, &mut number, 20, &mut sent).await;
+    replicate(&data_dir, &to);
+    let (code, said) = failed(&["promote", "--data-dir", words(&to)]);
+    assert_eq!(code, 7, "two would go on from here: {said}");
+    assert!(said.contains("is in use by process"), "{said}");
     assert!(process.stop().status.success());
     let round = replicate(&data_dir, &to);
+    replicate(&data_dir, &other);
     let ours = answered(&["verify", "--data-dir", words(&data_dir)]);
     let theirs = answered(&["verify", "--data-dir", words(&to)]);
     for name in ["log_id", "head_position", "chain", "blocks"] {
@@ -181,9 +186,21 @@ async fn a_standby_that_has_everything_takes_over_and_nothing_is_held() {
     }
     assert_eq!(theirs["standby"]["lag_events"], 0);
     let head = round["head_position"].as_u64().unwrap();
+    let (code, said) = failed(&["copy-log", "--from", words(&to), "--to", words(&data_dir)]);
+    assert_eq!(code, 5, "{said}");
+    // What the standby saw last need not be the last that was acknowledged.
     let known = format!("{head}:{}", round["chain"].as_str().unwrap());
-    let promoted = answered(&["promote", "--data-dir", words(&to), "--known-head", &known]);
-    assert_eq!(promoted["lost"], "nothing that is known of");
+    let promoted = answered(&["promote", "--data-dir", words(&other), "--known-head", &known]);
+    assert_eq!(promoted["lag_events"], 0);
+    assert_eq!(promoted["lost"]["origination"], "on hold until it is approved");
+    let process = Process::start(&other, CLOCK).unwrap();
+    let request = GetRecoveryRequest { min_position: 0 };
+    let held = Client::connect(process.address()).await.operations().get_recovery(request).await;
+    let held = held.unwrap().into_inner();
+    assert!(held.origination_on_hold && held.losses[0].known_position == head, "{held:?}");
+    process.kill();
+    let promoted = answered(&["promote", "--data-dir", words(&to), "--lost-dir", words(&data_dir)]);
+    assert_eq!(promoted["lost"], "nothing: the lost log is whole and ends here");
     let process = Process::start(&to, CLOCK).unwrap();
     let client = Client::connect(process.address()).await;
     let request = GetRecoveryRequest { min_position: 0 };

@@ -240,9 +240,13 @@ async fn a_replay_under_way_is_cut_off_by_a_stop_and_says_where() {
     let other = town.another_client().await;
     let mut told = watch(&other, head, None).await;
     watched(&mut told, head).await;
-    // The last thing before the stop, so that most of it is still to come then.
+    // Much more than can be on its way to a reader who does not read: four messages that wait, one
+    // that is made and one that is sent, of a MiB each, and what the connection has room for.
+    let events = town.replay().await.unwrap();
+    assert!(events.iter().map(|event| event.data.len()).sum::<usize>() > 8 << 20);
+    let narrow = Client::connect_narrow(town.address(), 1 << 16).await;
     let request = ReplayEventsRequest::default();
-    let mut messages = town.audit().replay_events(request).await.unwrap().into_inner();
+    let mut messages = narrow.audit().replay_events(request).await.unwrap().into_inner();
     let mut seen = messages.message().await.unwrap().unwrap().checkpoint_position;
     town.ask_to_stop();
     assert_eq!(Refused::read(&told.message().await.unwrap_err()).reason, "SHUTTING_DOWN");
@@ -255,7 +259,7 @@ async fn a_replay_under_way_is_cut_off_by_a_stop_and_says_where() {
     assert_eq!(last.reason, "SHUTTING_DOWN");
     assert_eq!(last.fact("position"), seen.to_string());
     assert!(seen < head, "{seen}");
-    drop((messages, told, other));
+    drop((messages, told, other, narrow));
     town.stop().await;
 }
 

@@ -71,14 +71,21 @@ async fn a_log_that_is_whole_is_found_so() {
 async fn old_damage_is_found_and_told_and_other_accounts_go_on() {
     let (data_dir, opened) = two_accounts().await;
     let log = Connection::open(data_dir.path().join("events.db")).unwrap();
+    // Where that is, and further on.
     let spoil = "UPDATE blocks SET payload = zeroblob(40) WHERE first_position <= ?1
-         AND first_position + events > ?1";
-    assert_eq!(log.execute(spoil, [i64::try_from(opened).unwrap()]).unwrap(), 1);
+         AND first_position + events > ?1 RETURNING first_position";
+    let spoil = |position: u64| -> i64 {
+        log.query_row(spoil, [i64::try_from(position).unwrap()], |row| row.get(0)).unwrap()
+    };
+    let spoilt = [spoil(opened), spoil(opened + 300)];
     drop(log);
     let town = town_on(data_dir).await;
 
-    let status = checked(&town).await;
+    town.until(async |town| log_status(town).await.damage_count == 2).await;
+    let status = log_status(&town).await;
     assert_eq!(status.state(), LogState::Damaged);
+    let found = status.damages.iter().map(|damage| damage.position.cast_signed());
+    assert_eq!(found.collect::<Vec<_>>(), spoilt);
     let damage = status.damage.unwrap();
     assert_eq!(damage.position, opened);
     assert!(damage.message.contains("checksum"), "{}", damage.message);

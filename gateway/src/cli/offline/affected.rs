@@ -1,11 +1,13 @@
-//! The payments and refunds in a lost range, from whatever is left that tells.
+//! The payments, refunds and lien releases in a lost range, from whatever is left that tells.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use ledger::codec::{self, Fact};
 use ledger::domain::account::events::Event;
-use ledger::domain::recovery::events::{Affected, AffectedPayment, AffectedRefund};
+use ledger::domain::recovery::events::{
+    Affected, AffectedLienRelease, AffectedPayment, AffectedRefund,
+};
 use ledger::envelope::{Position, RecordedEvent};
 use ledger::ids::{AccountId, PaymentId, RefundId};
 use ledger::store::embedded::{self, OpenError, Witness};
@@ -15,7 +17,7 @@ use projections::lost::{ChangedAfter, changed_after};
 use crate::cli::CliError;
 use crate::status::chain;
 
-/// How many payments, and how many refunds, a recorded loss lists; more are only counted.
+/// How many of each kind a recorded loss lists; more are only counted.
 pub(super) const LISTED_MAX: usize = 1000;
 
 /// What a log tells of its end.
@@ -56,6 +58,8 @@ pub(super) fn of_log(log: &Path, after: Position) -> Told {
 struct Range {
     payments: BTreeMap<PaymentId, AffectedPayment>,
     refunds: BTreeMap<RefundId, AffectedRefund>,
+    lien_releases: Vec<AffectedLienRelease>,
+    lien_releases_count: u64,
 }
 
 impl Range {
@@ -70,6 +74,12 @@ impl Range {
         }
         if let Event::RefundReturned(back) = &event {
             self.refund(&account, back.refund, None, true, position);
+        }
+        if let Event::LienReleased(_) = &event {
+            self.lien_releases_count = self.lien_releases_count.saturating_add(1);
+            if self.lien_releases.len() < LISTED_MAX {
+                self.lien_releases.push(AffectedLienRelease { account: account.clone(), position });
+            }
         }
         let reallocated = event.posting().into_iter().flat_map(|posting| &posting.reallocated);
         let reallocated = reallocated.map(|other| (other.payment, "applied"));
@@ -102,7 +112,15 @@ impl Range {
         let mut refunds: Vec<_> = self.refunds.into_values().collect();
         refunds.sort_by_key(|refund| refund.position);
         refunds.truncate(LISTED_MAX);
-        Affected { through_position, payments_count, payments, refunds_count, refunds }
+        Affected {
+            through_position,
+            payments_count,
+            payments,
+            refunds_count,
+            refunds,
+            lien_releases_count: Some(self.lien_releases_count),
+            lien_releases: self.lien_releases,
+        }
     }
 }
 
@@ -178,6 +196,8 @@ pub(super) fn of_read_models(
         payments: payments.collect(),
         refunds_count,
         refunds: refunds.collect(),
+        lien_releases_count: None,
+        lien_releases: Vec::new(),
     };
     Ok(Some((witness, affected)))
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 
-use ledger::store::embedded::{self, BackupProgress, Embedded, OpenError};
+use ledger::store::embedded::{self, BackupProgress, Embedded};
 
 use super::report_fields;
 use crate::cli::CliError;
@@ -26,9 +26,7 @@ pub struct BackupArgs {
 /// Backs up, and tells what the copy holds.
 pub fn run(args: &BackupArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
     let log = Embedded::open_read_only(&args.data.path)?;
-    if embedded::pending_loss(&args.data.path)?.is_some() {
-        return Err(OpenError::LossPending { directory: args.data.path.clone() }.into());
-    }
+    embedded::refuse_pending_loss(&args.data.path)?;
     let target = if args.to.is_dir() {
         // The copy is made of what is there then, so that its name may tell a little less.
         let head = log.head_witness();

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use ledger::domain::recovery::events::{Affected, CommitsLost, KnownBy, LossCause};
 use ledger::envelope::Position;
 use ledger::store::embedded::{
-    ChainHash, ChainHashError, Embedded, LOG_FILE, Witness, WitnessError, remembered_head,
+    ChainHash, ChainHashError, Embedded, LOG_FILE, Witness, WitnessError, refuse_in_use,
+    remembered_head,
 };
 use uuid::Uuid;
 
@@ -22,10 +23,14 @@ pub struct LossArgs {
     #[arg(long, value_name = "POSITION[:CHAIN]")]
     pub known_head: Option<KnownHead>,
     /// The directory of the log that is lost, or what is left of it: its log and its read models
-    /// tell how far it had come, and which payments are affected.
+    /// tell how far it had come, and which payments are affected. A log that is whole, and that
+    /// nobody serves, tells that nothing is lost if it ends where this one does.
     #[arg(long, value_name = "DIRECTORY")]
     pub lost_dir: Option<PathBuf>,
 }
+
+/// The last position that a log can have.
+const POSITION_MAX: u64 = i64::MAX.unsigned_abs();
 
 /// A position that somebody knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +47,8 @@ impl FromStr for KnownHead {
             Some((position, chain)) => (position, Some(chain)),
             None => (text, None),
         };
-        let position = position.parse().map_err(|_| "a position is a whole number".to_owned())?;
+        let position = position.parse().ok().filter(|position| *position <= POSITION_MAX);
+        let position = position.ok_or("a position is a whole number, at most 2^63 - 1")?;
         let chain = chain.map(str::parse).transpose();
         let chain = chain.map_err(|error: ChainHashError| error.to_string())?;
         Ok(Self { position: Position(position), chain })
@@ -74,7 +80,7 @@ pub(super) struct Recovered<'a> {
 type Candidate = (Position, Option<ChainHash>, KnownBy);
 
 impl LossArgs {
-    /// What is lost. None if nothing is known beyond what is kept.
+    /// What is lost. None if it is known that nothing is: where nothing is known, something may be.
     pub(super) fn work_out(
         &self,
         recovered: &Recovered<'_>,
@@ -93,8 +99,9 @@ impl LossArgs {
             }
             candidates.push((position, chain, KnownBy::Operator));
         }
+        let mut ended_at = None;
         if let Some(lost_dir) = &self.lost_dir {
-            look_at(lost_dir, &reference, kept, &mut candidates, &mut affected)?;
+            ended_at = look_at(lost_dir, &reference, kept, &mut candidates, &mut affected)?;
         }
         // Of those who know as far, the first one who knows the chain.
         let furthest = candidates
@@ -102,10 +109,11 @@ impl LossArgs {
             .rev()
             .max_by_key(|(position, chain, _)| (*position, chain.is_some()));
         let Some((known_position, known_chain, known_by)) = furthest else { return Ok(None) };
-        if known_position <= kept.position {
+        if known_position <= kept.position && ended_at == Some(kept.position) {
             return Ok(None);
         }
-        let widest = affected.into_iter().max_by_key(|affected| affected.through_position);
+        // Of those that go as far a log, which comes first and tells the most.
+        let widest = affected.into_iter().rev().max_by_key(|affected| affected.through_position);
         Ok(Some(CommitsLost {
             cause: recovered.cause,
             position: kept.position,
@@ -120,13 +128,16 @@ impl LossArgs {
 }
 
 /// What is left of the lost log: its own blocks as far as they can be read, and its read models.
+/// Gives where it ended, if it is whole.
 fn look_at(
     lost_dir: &Path,
     reference: &Embedded,
     kept: Witness,
     candidates: &mut Vec<Candidate>,
     affected: &mut Vec<Affected>,
-) -> Result<(), CliError> {
+) -> Result<Option<Position>, CliError> {
+    // What goes on is not lost, and ends nowhere.
+    refuse_in_use(lost_dir)?;
     let told = of_log(&lost_dir.join(LOG_FILE), kept.position);
     let Told { head, through, .. } = told;
     if let Some(head) = head {
@@ -142,12 +153,20 @@ fn look_at(
         candidates.push((through, None, KnownBy::LostLog));
     }
     affected.extend(told.affected);
-    if let Some(head) = remembered_head(lost_dir)? {
+    let ended_at = head.map(|head| head.position);
+    let remembered = remembered_head(lost_dir)?;
+    if let Some(head) = remembered {
         same_log(head.log_id, kept.log_id, lost_dir)?;
         compare(reference, head.position, head.chain, "--lost-dir")?;
         candidates.push((head.position, Some(head.chain), KnownBy::LostLog));
     }
-    let Some((witness, told)) = of_read_models(lost_dir, kept.position)? else { return Ok(()) };
+    let models = of_read_models(lost_dir, kept.position)?;
+    if remembered.is_none() && models.is_none() && head.is_none() && through == Position::START {
+        let lost_dir = lost_dir.display();
+        let message = format!("--lost-dir: {lost_dir} holds no log, and no read models");
+        return Err(CliError::NotFound(message));
+    }
+    let Some((witness, told)) = models else { return Ok(ended_at) };
     let through = told.through_position;
     if let Some(witness) = witness {
         same_log(witness.log_id, kept.log_id, lost_dir)?;
@@ -158,7 +177,7 @@ fn look_at(
         candidates.push((through, None, KnownBy::LostReadModels));
     }
     affected.push(told);
-    Ok(())
+    Ok(ended_at)
 }
 
 fn same_log(found: Uuid, wanted: Uuid, lost_dir: &Path) -> Result<(), CliError> {
@@ -198,20 +217,27 @@ const fn known_by(known_by: KnownBy) -> &'static str {
 /// What is lost, as restore and promotion tell it.
 pub(super) fn loss_field(lost: Option<&CommitsLost>) -> (String, Document) {
     let Some(lost) = lost else {
-        return Document::field("lost", "nothing that is known of");
+        return Document::field("lost", "nothing: the lost log is whole and ends here");
     };
-    let mut fields = vec![
-        Document::field("from_position", lost.position.next().0),
-        Document::field("to_position", lost.known_position.0),
-        Document::field("events", lost.known_position.0.saturating_sub(lost.position.0)),
-        Document::field("known_by", known_by(lost.known_by)),
-    ];
+    let mut fields = vec![Document::field("from_position", lost.position.next().0)];
+    if lost.known_position > lost.position {
+        fields.push(Document::field("to_position", lost.known_position.0));
+        let events = lost.known_position.0.saturating_sub(lost.position.0);
+        fields.push(Document::field("events", events));
+        fields.push(Document::field("known_by", known_by(lost.known_by)));
+    } else {
+        let unknown = "unknown: nothing tells whether there was more";
+        fields.push(Document::field("to_position", unknown));
+    }
     match &lost.affected {
         None => fields.push(Document::field("payments", "unknown")),
         Some(affected) => {
             fields.push(Document::field("looked_at_through", affected.through_position.0));
             fields.push(Document::field("payments", affected.payments_count));
             fields.push(Document::field("refunds", affected.refunds_count));
+            let releases = affected.lien_releases_count;
+            let releases = releases.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
+            fields.push(Document::field("lien_releases", releases));
         }
     }
     fields.push(Document::field("origination", "on hold until it is approved"));

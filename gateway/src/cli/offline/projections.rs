@@ -49,6 +49,9 @@ pub(super) fn compare(data_dir: &Path) -> Result<Report, CliError> {
         ProjectionError::Missing(folder) => {
             CliError::NotFound(format!("there are no read models in {}", folder.display()))
         }
+        ProjectionError::File { path, source } => {
+            CliError::Io { subject: path.display().to_string(), error: source }
+        }
         error @ (ProjectionError::AheadOfLog { .. }
         | ProjectionError::LogGone(_)
         | ProjectionError::OtherLog { .. }
@@ -58,7 +61,6 @@ pub(super) fn compare(data_dir: &Path) -> Result<Report, CliError> {
         | ProjectionError::Cancelled
         | ProjectionError::Feed(_)
         | ProjectionError::Log(_)
-        | ProjectionError::File { .. }
         | ProjectionError::Database(_)
         | ProjectionError::Thread(_)) => CliError::Integrity(crate::status::chain(&error)),
     })

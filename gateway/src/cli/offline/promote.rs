@@ -30,6 +30,8 @@ pub fn run(args: &PromoteArgs, form: Output, out: &mut impl Write) -> Result<(),
     let log = directory.join(embedded::LOG_FILE);
     let mut lost = None;
     let promoted = embedded::promote(directory, |promoted| {
+        // Two that go on from here would both give out the next positions.
+        embedded::refuse_in_use(promoted.standby.source.as_ref()).map_err(CliError::from)?;
         let seen = promoted.standby.seen;
         let log_id = promoted.report.head.log_id;
         let recovered = Recovered {

@@ -10,7 +10,7 @@ use ledger::domain::journal::{LedgerAccount, Line};
 use ledger::domain::money::Money;
 use ledger::engine::audit_books;
 use ledger::envelope::RecordedEvent;
-use ledger::store::embedded::{self, Embedded, LOG_FILE, OpenError, Report, standby};
+use ledger::store::embedded::{self, Embedded, IndexState, LOG_FILE, OpenError, Report, standby};
 use ledger::streams::Stream;
 
 use super::promote::standby_fields;
@@ -63,25 +63,27 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
         Ok(())
     };
     let scanned = match args.directory() {
-        Some(directory) => embedded::verify_with(directory, &mut see),
-        None => embedded::verify_file_with(&args.log(), &mut see),
+        Some(directory) => embedded::verify_with_index(directory, &mut see)
+            .map(|(report, index)| (report, Some(index))),
+        None => embedded::verify_file_with(&args.log(), &mut see).map(|report| (report, None)),
     };
-    let report = match scanned {
-        Ok(report) => Some(report),
+    let (report, index) = match scanned {
+        Ok((report, index)) => (Some(report), index),
         Err(OpenError::Damaged { position, cause }) => {
             checks.violated(position.0, cause);
-            None
+            (None, None)
         }
         Err(error) => return Err(error.into()),
     };
+    let index = index.map(|index| index_field(&index, &mut checks));
     let unbalanced = checks.debits + checks.credits;
     if !unbalanced.is_zero() {
         let cause = format!("all journals together come to {unbalanced}, not to zero");
         checks.violated(checks.position, cause);
     }
     let books = books(args, &mut checks);
-    let models = read_models(args, &mut checks);
-    let mut document = checks.document(report.as_ref(), books, models);
+    let models = read_models(args, &mut checks)?;
+    let mut document = checks.document(report.as_ref(), index, books, models);
     if let (Some(directory), Document::Object(fields)) = (args.directory(), &mut document)
         && let Some(standby) = standby(directory)?
     {
@@ -98,6 +100,22 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
             let message =
                 format!("{count} {violations}; the first at position {position}: {cause}");
             Err(CliError::Integrity(message))
+        }
+    }
+}
+
+/// What `events.index` is. One that would be believed and leads elsewhere is a violation; any other
+/// that does not fit is made anew at the next start.
+fn index_field(index: &IndexState, checks: &mut Checks) -> String {
+    match index {
+        IndexState::Absent => "none".to_owned(),
+        IndexState::Fits(position) => format!("fits, up to position {position}"),
+        IndexState::LeftAside(problem) => format!("not used: {problem}"),
+        IndexState::Differs(position) => {
+            let cause = "events.index does not lead to this event, and the log is whole: stop the \
+                         server, remove events.index, and start again";
+            checks.violated(position.0, cause.to_owned());
+            format!("differs from the log at position {position}")
         }
     }
 }
@@ -132,23 +150,23 @@ fn books(args: &VerifyArgs, checks: &mut Checks) -> Option<Document> {
 }
 
 /// Compares the read models, if there are any, with a log that is whole.
-fn read_models(args: &VerifyArgs, checks: &mut Checks) -> Option<Document> {
-    if checks.count > 0 {
-        return None;
-    }
-    match projections::compare(args.directory()?) {
+fn read_models(args: &VerifyArgs, checks: &mut Checks) -> Result<Option<Document>, CliError> {
+    let Some(directory) = args.directory().filter(|_| checks.count == 0) else { return Ok(None) };
+    match projections::compare(directory) {
         Ok(report) => {
             if let Some(difference) = projections::difference(&report) {
                 checks.violated(report.position.0, difference);
             }
-            Some(projections::document(&report))
+            Ok(Some(projections::document(&report)))
         }
         // A log that was restored, and not served yet, has none.
-        Err(CliError::NotFound(_)) => None,
-        Err(error) => {
-            checks.violated(checks.position, error.to_string());
-            None
+        Err(CliError::NotFound(_)) => Ok(None),
+        Err(CliError::Integrity(cause)) => {
+            checks.violated(checks.position, cause);
+            Ok(None)
         }
+        // They were not compared, which says nothing about them.
+        Err(error) => Err(error),
     }
 }
 
@@ -249,11 +267,13 @@ impl Checks {
     fn document(
         &self,
         report: Option<&Report>,
+        index: Option<String>,
         books: Option<Document>,
         read_models: Option<Document>,
     ) -> Document {
         let mut fields = vec![Document::field("is_whole", self.count == 0)];
         fields.extend(report.map(report_fields).unwrap_or_default());
+        fields.extend(index.map(|index| Document::field("index", index)));
         fields.push(Document::field("total_debits", self.debits.to_string()));
         fields.push(Document::field("total_credits", (Money::ZERO - self.credits).to_string()));
         let balances = self.balances.iter();

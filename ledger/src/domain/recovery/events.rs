@@ -11,7 +11,7 @@ use crate::ids::{AccountId, PaymentId, RefundId};
 /// An event of the stream `recovery`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The log has lost its end.
+    /// The log has lost its end, or may have.
     CommitsLost(CommitsLost),
     /// Origination goes on in spite of a loss.
     OriginationApproved(OriginationApproved),
@@ -19,8 +19,9 @@ pub enum Event {
     RecoveryRequestRefused(RecoveryRequestRefused),
 }
 
-/// The log has lost its end: a restore or a promotion has not brought back all that was known to
-/// have been recorded. The positions after `position` are given anew.
+/// The log has lost its end, or may have: a restore or a promotion has not brought back all that
+/// was known to have been recorded, or nothing tells whether it has. The positions after `position`
+/// are given anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CommitsLost {
     /// What has lost it.
@@ -29,7 +30,8 @@ pub struct CommitsLost {
     pub position: Position,
     /// The chain's value there, in hex.
     pub chain: String,
-    /// The last position that is known to have been in the log. There may have been more.
+    /// The last position that is known to have been in the log. There may have been more; if it is
+    /// `position`, that is all that is known.
     pub known_position: Position,
     /// The chain's value at that one, in hex, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,6 +88,12 @@ pub struct Affected {
     /// The refunds, the first ones if there are many.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refunds: Vec<AffectedRefund>,
+    /// How many liens were released. None if nothing is left that tells: read models do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lien_releases_count: Option<u64>,
+    /// The releases, the first ones if there are many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lien_releases: Vec<AffectedLienRelease>,
 }
 
 /// A payment that was scheduled or changed in the lost range.
@@ -116,6 +124,17 @@ pub struct AffectedRefund {
     /// Had it come back?
     pub returned: bool,
     /// Where its last change was recorded.
+    pub position: Position,
+}
+
+/// A lien that was released in the lost range: the title may be with its owner, and the account
+/// looks as if it were not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AffectedLienRelease {
+    /// The account.
+    #[schemars(with = "String")]
+    pub account: AccountId,
+    /// Where the release was recorded.
     pub position: Position,
 }
 

@@ -146,6 +146,10 @@ pub(super) fn open_to_inspect(path: &Path) -> Result<(Connection, Access, Uuid),
     if !path.try_exists().map_err(OpenError::io(path))? {
         return Err(OpenError::Missing { path: path.to_owned() });
     }
+    if path.is_dir() {
+        let cause = "it is a directory".to_owned();
+        return Err(OpenError::NotALog { path: path.to_owned(), cause });
+    }
     let tried = open_reader(path, Access::Shared).map_err(OpenError::sqlite(path));
     let tried = tried.and_then(|connection| Ok((log_id(&connection, path)?, connection)));
     match tried {
@@ -162,7 +166,8 @@ pub(super) fn open_to_inspect(path: &Path) -> Result<(Connection, Access, Uuid),
     }
 }
 
-fn no_wal(path: &Path) -> bool {
+/// Is everything in the file itself?
+pub(super) fn no_wal(path: &Path) -> bool {
     fs::metadata(beside(path, "-wal")).map_or(true, |wal| wal.len() == 0)
 }
 

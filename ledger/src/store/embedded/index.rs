@@ -81,6 +81,24 @@ impl Rows {
         })
     }
 
+    /// The first position at which the two lead elsewhere. None if they are the same.
+    pub(super) fn difference(&self, other: &Self) -> Option<Position> {
+        let (ours, theirs) = (self.links.pieces().flatten(), other.links.pieces().flatten());
+        if let Some(at) = ours.zip(theirs).position(|(ours, theirs)| ours != theirs) {
+            return Some(Position(u64::try_from(at).unwrap_or(u64::MAX)).next());
+        }
+        let (ours, theirs) = (self.streams.pieces().flatten(), other.streams.pieces().flatten());
+        let same = |ours: &Stream, theirs: &Stream| {
+            (ours.last, ours.events) == (theirs.last, theirs.events)
+                && self.name(ours) == other.name(theirs)
+        };
+        let differs = ours.zip(theirs).find(|(ours, theirs)| !same(ours, theirs));
+        let length = (self.links.len(), self.streams.len());
+        let shorter = self.position().min(other.position()).next();
+        let longer = (length != (other.links.len(), other.streams.len())).then_some(shorter);
+        differs.map(|(ours, _)| Position(ours.last)).or(longer)
+    }
+
     fn add_name(&mut self, name: &str) -> Result<u64, String> {
         let length = u8::try_from(name.len()).map_err(|_| "a stream's name is too long")?;
         let needed = name.len().saturating_add(1);

@@ -10,6 +10,29 @@ use super::fault::OpenError;
 /// The name of the lock's file.
 pub(super) const LOCK_FILE: &str = "LOCK";
 
+/// Refuses a directory that a process serves. Writes nothing; a directory that is not there is not
+/// in use.
+pub fn refuse_in_use(directory: &Path) -> Result<(), OpenError> {
+    let path = directory.join(LOCK_FILE);
+    let Ok(file) = File::open(&path) else { return Ok(()) };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            let directory = directory.to_owned();
+            Err(OpenError::DirectoryInUse { directory, holder: holder(file) })
+        }
+        Err(TryLockError::Error(source)) => Err(OpenError::io(&path)(source)),
+    }
+}
+
+/// Who holds the lock, as the file says.
+fn holder(file: File) -> String {
+    let mut holder = String::new();
+    let read = file.take(64).read_to_string(&mut holder);
+    let named = read.is_ok_and(|_| !holder.trim().is_empty());
+    if named { holder.trim().to_owned() } else { "a process that gave no name".to_owned() }
+}
+
 /// Held for as long as the directory is open for writing.
 #[derive(Debug)]
 pub(in crate::store) struct DirectoryLock {
@@ -27,12 +50,8 @@ impl DirectoryLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let read = file.take(64).read_to_string(&mut holder);
-                let named = read.is_ok_and(|_| !holder.trim().is_empty());
-                let holder = if named { holder.trim() } else { "a process that gave no name" };
-                let (directory, holder) = (directory.to_owned(), holder.to_owned());
-                return Err(OpenError::DirectoryInUse { directory, holder });
+                let directory = directory.to_owned();
+                return Err(OpenError::DirectoryInUse { directory, holder: holder(file) });
             }
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }

@@ -57,6 +57,21 @@ pub fn clear_pending_loss(directory: &Path) -> Result<(), OpenError> {
     remove(directory, LOSS_FILE)
 }
 
+/// Refuses a directory whose log has not recorded yet what it has lost: a copy would not know.
+pub fn refuse_pending_loss(directory: &Path) -> Result<(), OpenError> {
+    match pending_loss(directory)? {
+        Some(_) => Err(OpenError::LossPending { directory: directory.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to copy events from or to a directory whose log lacks what its files know: a standby, or
+/// a log that has not recorded yet what it has lost.
+pub fn refuse_to_copy(directory: &Path) -> Result<(), OpenError> {
+    refuse_pending_loss(directory)?;
+    refuse_unready(directory)
+}
+
 /// Refuses a directory that is not to be written to: a standby, or what a restore that did not come
 /// to its end has left.
 pub(super) fn refuse_unready(directory: &Path) -> Result<(), OpenError> {

@@ -15,7 +15,7 @@ use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, scan};
 use super::fault::{Fault, OpenError};
 use super::file::{self, LOG_FILE, open_to_inspect};
 use super::lock::{DirectoryLock, LOCK_FILE};
-use super::notes::{self, LOSS_FILE};
+use super::notes;
 use super::standby::{Extent, SourceHead, Standby, end_at, extent_beyond, standby};
 use super::witness::Witness;
 use crate::envelope::Position;
@@ -101,14 +101,14 @@ impl Replica {
     pub fn open(from: &Path, directory: &Path, now: DateTime<Utc>) -> Result<Self, ReplicaError> {
         let path = from.join(LOG_FILE);
         let (source, _, log_id) = open_to_inspect(&path).map_err(ReplicaError::Source)?;
-        refuse_pending(from).map_err(ReplicaError::Source)?;
+        notes::refuse_pending_loss(from).map_err(ReplicaError::Source)?;
         fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
         let begun = standby(directory)?;
         if begun.is_none() && !is_empty(directory)? {
             return Err(ReplicaError::NotAStandby { directory: directory.to_owned() });
         }
         let lock = DirectoryLock::take(directory)?;
-        refuse_pending(directory)?;
+        notes::refuse_pending_loss(directory)?;
         let standby = match begun {
             Some(standby) if standby.log_id == log_id => standby,
             Some(Standby { log_id: expected, .. }) => {
@@ -259,13 +259,6 @@ fn is_empty(directory: &Path) -> Result<bool, OpenError> {
         }
     }
     Ok(true)
-}
-
-fn refuse_pending(directory: &Path) -> Result<(), OpenError> {
-    match notes::read(directory, LOSS_FILE)? {
-        Some(_) => Err(OpenError::LossPending { directory: directory.to_owned() }),
-        None => Ok(()),
-    }
 }
 
 /// Makes the directory a standby that holds nothing yet.

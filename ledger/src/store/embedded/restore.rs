@@ -1,7 +1,7 @@
 //! Restore of a backup into an empty directory: all of it, or up to a position.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
@@ -26,6 +26,16 @@ pub enum RestoreError {
     /// The backup or the directory cannot be used.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// It is a log in use, or one that was: a copy of the file alone would lack its end.
+    #[error(
+        "{} has a write-ahead log beside it, as the log of a data directory has: \
+         make a backup of it with `payledger backup`, and restore that",
+        path.display()
+    )]
+    NotABackup {
+        /// The file.
+        path: PathBuf,
+    },
     /// The backup ends before the position.
     #[error("the backup ends at position {head}, before {position}")]
     BeyondHead {
@@ -73,6 +83,9 @@ pub fn restore(
     to: Option<Position>,
     loss: impl FnOnce(&Restored) -> Result<Option<Vec<u8>>, BoxError>,
 ) -> Result<Restored, RestoreError> {
+    if !file::no_wal(from) {
+        return Err(RestoreError::NotABackup { path: from.to_owned() });
+    }
     let expected = look_for_end(from, to)?;
     fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
     refuse_unless_empty(directory)?;

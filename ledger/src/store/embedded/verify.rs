@@ -7,10 +7,11 @@ use super::chain::scan;
 use super::fault::OpenError;
 use super::file::{LOG_FILE, open_to_inspect};
 use super::head_file;
-use super::index::Index;
+use super::index::{Index, Rows};
+use super::index_file::{self, Unusable};
 use super::recovery::block_end;
 use super::witness::Witness;
-use crate::envelope::{Metadata, RecordedEvent};
+use crate::envelope::{Metadata, Position, RecordedEvent};
 
 /// What a log holds that was found whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,19 @@ pub struct Report {
     pub head: Witness,
 }
 
+/// What the index beside a log is, which an opening believes if it fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexState {
+    /// There is none: the next opening reads the whole log.
+    Absent,
+    /// It cannot be used, for this reason, and the next opening makes another one.
+    LeftAside(String),
+    /// It leads to the events of the log up to this position.
+    Fits(Position),
+    /// It would be believed, and leads elsewhere than to the event at this position.
+    Differs(Position),
+}
+
 /// Checks the log in a data directory: the checksum and the chain of every block, positions and
 /// versions without gaps, and metadata that can be read. Writes nothing, and takes no lock: a
 /// process may serve the directory meanwhile. A log that `HEAD` knows more of, or otherwise, is
@@ -32,7 +46,7 @@ pub struct Report {
 ///
 /// The first damage is the answer, since nothing after it can be trusted.
 pub fn verify(directory: &Path) -> Result<Report, OpenError> {
-    in_directory(directory, |_| Ok(()))
+    Ok(in_directory(directory, None, |_| Ok(()))?.0)
 }
 
 /// Checks a log that lies elsewhere, such as a backup, as [`verify`] does.
@@ -46,7 +60,7 @@ pub fn verify_with(
     directory: &Path,
     check: impl FnMut(RecordedEvent) -> Result<(), String>,
 ) -> Result<Report, OpenError> {
-    in_directory(directory, recorded(check))
+    Ok(in_directory(directory, None, recorded(check))?.0)
 }
 
 /// Checks a log that lies elsewhere, such as a backup, as [`verify_with`] does.
@@ -57,20 +71,57 @@ pub fn verify_file_with(
     self::check(path, recorded(check))
 }
 
+/// Checks the log in a data directory as [`verify_with`] does, and the index beside it.
+pub fn verify_with_index(
+    directory: &Path,
+    check: impl FnMut(RecordedEvent) -> Result<(), String>,
+) -> Result<(Report, IndexState), OpenError> {
+    let path = directory.join(LOG_FILE);
+    let (connection, _, log_id) = open_to_inspect(&path)?;
+    // Read before the log, which may go on, and may have another index by then.
+    let stored = match index_file::read(directory, log_id) {
+        Ok(stored) => Ok(stored),
+        Err(Unusable::Missing) => Err(IndexState::Absent),
+        Err(problem) => Err(IndexState::LeftAside(problem.to_string())),
+    };
+    let up_to = stored.as_ref().ok().map(|(_, end)| end.position);
+    let (report, rows) = in_directory(directory, up_to, recorded(check))?;
+    let state = match (stored, rows) {
+        (Err(state), _) => state,
+        (Ok((index, end)), Some(rows)) => {
+            let found = block_end(&connection, log_id, end.position);
+            if found.map_err(|fault| fault.into_open(&path))? == end {
+                let differs = index.rows().difference(&rows);
+                differs.map_or(IndexState::Fits(end.position), IndexState::Differs)
+            } else {
+                let position = end.position;
+                IndexState::LeftAside(format!("the log has no such block at position {position}"))
+            }
+        }
+        (Ok((_, end)), None) => {
+            let (known, head) = (end.position, report.head.position);
+            IndexState::LeftAside(format!("it goes to position {known}, and the log to {head}"))
+        }
+    };
+    Ok((report, state))
+}
+
 fn recorded(
     mut check: impl FnMut(RecordedEvent) -> Result<(), String>,
 ) -> impl FnMut(EventView<'_>) -> Result<(), String> {
     move |event| event.to_recorded().map_err(|error| error.to_string()).and_then(&mut check)
 }
 
+/// Checks the log in a data directory. With the report, what its index holds up to a position.
 fn in_directory(
     directory: &Path,
+    up_to: Option<Position>,
     see: impl FnMut(EventView<'_>) -> Result<(), String>,
-) -> Result<Report, OpenError> {
+) -> Result<(Report, Option<Rows>), OpenError> {
     // Read first: what is appended meanwhile is not looked for.
     let known = head_file::read(directory)?;
     let path = directory.join(LOG_FILE);
-    let report = check(&path, see)?;
+    let (report, rows) = indexed(&path, up_to, see)?;
     if let Some(known) = known {
         head_file::check(directory, &known, &report.head, |at| {
             let (connection, _, log_id) = open_to_inspect(&path)?;
@@ -78,23 +129,39 @@ fn in_directory(
             Ok(end.map_err(|fault| fault.into_open(&path))?.witness(log_id))
         })?;
     }
-    Ok(report)
+    Ok((report, rows))
 }
 
 /// Checks the log at `path`, and hands every event to `check`.
 pub(super) fn check(
     path: &Path,
-    mut check: impl FnMut(EventView<'_>) -> Result<(), String>,
+    check: impl FnMut(EventView<'_>) -> Result<(), String>,
 ) -> Result<Report, OpenError> {
+    Ok(indexed(path, None, check)?.0)
+}
+
+/// The same; gives what an index of the log holds up to a position as well, if it goes so far.
+fn indexed(
+    path: &Path,
+    up_to: Option<Position>,
+    mut check: impl FnMut(EventView<'_>) -> Result<(), String>,
+) -> Result<(Report, Option<Rows>), OpenError> {
     let (connection, _, log_id) = open_to_inspect(path)?;
-    let mut index = Index::default();
+    let (mut index, mut rows) = (Index::default(), None);
     let scanned = scan(&connection, log_id, |event| {
+        if up_to == Some(index.position()) {
+            rows = Some(index.rows());
+        }
         index.add(event.stream, event.version, event.position)?;
         let metadata = serde_json::from_slice::<Metadata>(event.metadata);
         metadata.map_err(|error| format!("the metadata cannot be read: {error}"))?;
         check(event)
     });
     let (head, blocks) = scanned.map_err(|fault| fault.into_open(path))?;
+    if up_to == Some(index.position()) {
+        rows = Some(index.rows());
+    }
     let streams = index.streams();
-    Ok(Report { events: head.position.0, blocks, streams, head: head.witness(log_id) })
+    let report = Report { events: head.position.0, blocks, streams, head: head.witness(log_id) };
+    Ok((report, rows))
 }
