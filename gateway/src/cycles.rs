@@ -178,14 +178,16 @@ impl Cycles {
         self.engine.settled_before(key.cutoff_at()).await;
         // All that the window takes in is in the log by now; a payment applied keeps its place.
         self.catch_up().await?;
-        let mut after = Position::START;
+        let page = async |after| {
+            self.ask(move |reader| reader.due_payments(&key, after, RUN_PAYMENTS)).await
+        };
         let mut failed = Ok(());
-        loop {
-            let due =
-                self.ask(move |reader| reader.due_payments(&key, after, RUN_PAYMENTS)).await?;
-            let Some(last) = due.last() else { break };
-            after = last.first_position;
-            failed = failed.and(self.apply(key, due).await);
+        let mut due = page(Position::START).await?;
+        while let Some(last) = due.last() {
+            let after = last.first_position;
+            let (applied, next) = tokio::join!(self.apply(key, due), page(after));
+            failed = failed.and(applied);
+            due = next?;
         }
         // A payment that could not be applied leaves the window unsealed, and only itself behind.
         failed?;

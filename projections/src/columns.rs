@@ -3,6 +3,8 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use ledger::domain::money::{Amount, Money};
 use ledger::envelope::Position;
+use rusqlite::Row;
+use rusqlite::types::{FromSql, FromSqlError};
 
 /// The day that is stored as 0.
 const EPOCH: NaiveDate = match NaiveDate::from_ymd_opt(1970, 1, 1) {
@@ -48,4 +50,40 @@ pub(crate) fn cents(amount: Option<Amount>) -> Option<i64> {
 /// Cents as an amount; none if they are not above zero.
 pub(crate) fn amount(cents: Option<i64>) -> Option<Amount> {
     cents.and_then(|cents| Money::from_cents(cents).amount())
+}
+
+/// A row's columns, one after the other: looking each up by its name costs more than reading it.
+pub(crate) struct InOrder<'a> {
+    row: &'a Row<'a>,
+    next: usize,
+}
+
+impl<'a> InOrder<'a> {
+    pub(crate) const fn of(row: &'a Row<'a>) -> Self {
+        Self { row, next: 0 }
+    }
+
+    /// The next column.
+    pub(crate) fn next<T: FromSql>(&mut self) -> Result<T, rusqlite::Error> {
+        let value = self.row.get(self.next);
+        self.next = self.next.saturating_add(1);
+        value
+    }
+
+    /// The next column, which is a text.
+    pub(crate) fn text(&mut self) -> Result<&'a str, rusqlite::Error> {
+        let text = self.row.get_ref(self.next)?.as_str()?;
+        self.next = self.next.saturating_add(1);
+        Ok(text)
+    }
+
+    /// The next column, which is a word of a vocabulary.
+    pub(crate) fn word<T>(&mut self) -> Result<T, rusqlite::Error>
+    where
+        T: std::str::FromStr,
+        T::Err: std::error::Error + Send + Sync + 'static,
+    {
+        let word = self.text()?.parse();
+        Ok(word.map_err(|error| FromSqlError::Other(Box::new(error)))?)
+    }
 }

@@ -56,7 +56,7 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
 /// How a file is written that others read. NORMAL is enough for what can be rebuilt: a power cut
 /// may take the last transactions, but always rows and checkpoint together.
 const LIVE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
-                    PRAGMA wal_autocheckpoint = 4000;";
+                    PRAGMA wal_autocheckpoint = 16000;";
 
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let database = Connection::open(path)?;

@@ -22,7 +22,7 @@ const BATCHES_AHEAD: usize = 2;
 /// How long small commits of the log are gathered into one of the read models while nobody waits
 /// for them: a transaction costs as much as folding dozens of events. What comes after a pause is
 /// folded at once.
-const GATHERING: Duration = Duration::from_millis(20);
+const GATHERING: Duration = Duration::from_millis(100);
 
 /// How long after a read that failed a log that others keep is read again.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
@@ -204,20 +204,18 @@ impl Reading {
     /// The next events: waits for the first, and for more if the last were read a moment ago and
     /// nobody waits.
     async fn read(&mut self, last: Instant) -> Result<Vec<RecordedEvent>, ReadError> {
-        let limit = batch_events_max(self.after, self.bulk);
-        let mut log = Subscription::new(Arc::clone(&self.store), self.after, limit);
-        let mut events = log.next().await?;
-        if events.len() < limit && last.elapsed() < GATHERING {
-            let after = self.after;
+        let (after, limit) = (self.after, batch_events_max(self.after, self.bulk));
+        let head = self.store.wait_past(after).await?;
+        let is_full = usize::try_from(head.0.saturating_sub(after.0)).is_ok_and(|it| it >= limit);
+        if !is_full && last.elapsed() < GATHERING {
             tokio::select! {
                 () = tokio::time::sleep_until(last + GATHERING) => {}
                 // It fails only when the feed ends.
                 _ = self.hurry.wait_for(|wanted| *wanted > after) => {}
             }
-            let read = events.last().map_or(after, |last| last.position);
-            events.extend(self.store.read_all(read, limit.saturating_sub(events.len())).await?);
         }
-        self.after = events.last().map_or(self.after, |last| last.position);
+        let events = Subscription::new(Arc::clone(&self.store), after, limit).next().await?;
+        self.after = events.last().map_or(after, |last| last.position);
         Ok(events)
     }
 }

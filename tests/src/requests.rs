@@ -129,8 +129,8 @@ pub fn lease(account: &str) -> OpenAccountRequest {
     }
 }
 
-/// A lease of 24 rentals of 389.00, 27.00 of it tax, from 2026-03-01 on, when it is opened; then the
-/// vehicle is worth 14,250.00, and 8 % of its price are sales tax. A lien in Texas.
+/// A lease of 24 rentals of 389.00, 27.00 of it tax, from 2026-03-01 on, when it is opened; then
+/// the vehicle is worth 14,250.00, and 8 % of its price are sales tax. A lien in Texas.
 pub fn lease_with_option(account: &str) -> OpenAccountRequest {
     let mut plan = plan("389.00", 24);
     plan.first_due_date = Some(date("2026-03-01"));

@@ -125,7 +125,8 @@ pub fn events(month: &LoanMonth, rate_before: Option<Rate>, paid: &[Paying]) -> 
         let fee = fee.filter(|_| total == month.paid);
         if let Some(amount) = fee {
             let effective_date = Some(payment.on);
-            let command = Command::AssessFee { kind: FeeKind::Late, amount, effective_date };
+            let kind = FeeKind::Late;
+            let command = Command::AssessFee { kind, amount, effective_date, preview: None };
             steps.push(Step { name: "fee", on: payment.on, command });
         }
         let name = if index == 0 { "payment" } else { "second-payment" };

@@ -181,7 +181,8 @@ impl Mutation for wire::AssessFeeRequest {
         };
         let amount = money::amount("amount", self.amount.as_ref())?;
         let effective_date = time::date_if_set("effective_date", self.effective_date.as_ref())?;
-        let command = Command::AssessFee { kind, amount, effective_date };
+        let preview = preview_if_set(&self.preview_hash)?;
+        let command = Command::AssessFee { kind, amount, effective_date, preview };
         asked(&self.account_id, &self.request_id, command)
     }
 }
@@ -189,7 +190,8 @@ impl Mutation for wire::AssessFeeRequest {
 impl Mutation for wire::WaiveFeeRequest {
     fn asked(&self) -> Field<Asked> {
         let fee = FeeId::from_uuid(ids::uuid("fee_id", &self.fee_id)?);
-        asked(&self.account_id, &self.request_id, Command::WaiveFee { fee })
+        let preview = preview_if_set(&self.preview_hash)?;
+        asked(&self.account_id, &self.request_id, Command::WaiveFee { fee, preview })
     }
 }
 

@@ -86,6 +86,8 @@ changes! {
     GrantExtension = "grant_extension",
     ChangeDueDate = "change_due_date",
     ChargeOff = "charge_off",
+    AssessFee = "assess_fee",
+    WaiveFee = "waive_fee",
 }
 
 /// The same fault, of a request that is a field of another.

@@ -50,7 +50,7 @@ fn charged(answer: &Answer) -> impl Iterator<Item = FeeId> {
 }
 
 fn fee(asked: &Request, answer: &Answer) -> Option<wire::Fee> {
-    let id = if let Command::WaiveFee { fee } = &asked.command {
+    let id = if let Command::WaiveFee { fee, .. } = &asked.command {
         *fee
     } else {
         charged(answer).next()?

@@ -210,10 +210,10 @@ fn decide_servicing(open: &OpenAccount, command: &Command, context: &Context<'_>
         Command::RefundCredit { amount } => payoff::refund(open, *amount, context),
         Command::ReturnRefund { refund } => payoff::take_refund_back(open, *refund, context),
         Command::AgeAccount => Ok(aging::age(open, context)),
-        Command::AssessFee { kind, amount, effective_date } => {
+        Command::AssessFee { kind, amount, effective_date, .. } => {
             fees::assess(open, (*kind, *amount), *effective_date, context)
         }
-        Command::WaiveFee { fee } => fees::waive(open, *fee, context),
+        Command::WaiveFee { fee, .. } => fees::waive(open, *fee, context),
         Command::OpenAccount { .. }
         | Command::SchedulePayment { .. }
         | Command::CancelPayment { .. }

@@ -290,6 +290,14 @@ mod tests {
     }
 
     #[test]
+    fn every_account_has_a_title_of_its_own() {
+        assert_eq!(LedgerAccount::AccruedInterest.title(), "Accrued interest receivable");
+        let titles = LedgerAccount::ALL.iter().map(|account| account.title());
+        let titles: std::collections::BTreeSet<_> = titles.collect();
+        assert_eq!(titles.len(), LedgerAccount::ALL.len());
+    }
+
+    #[test]
     fn a_line_of_another_shape_is_no_line() {
         for json in [
             "[]",

@@ -162,6 +162,10 @@ mod tests {
         assert_eq!(recovery.on_hold(), Some(Position(11)));
         let (loss, approved_position) = (Position(10), Position(12));
         let refusal = RecoveryRefusal::OriginationAlreadyApproved { loss, approved_position };
+        assert_eq!(refusal.reason(), "ORIGINATION_ALREADY_APPROVED");
+        assert_eq!(approve(10).name(), "ApproveOrigination");
+        let losses: Vec<_> = recovery.losses().keys().copied().collect();
+        assert_eq!(losses, [Position(10), Position(11)]);
         let facts = [("approved_position", "12"), ("loss", "10")];
         assert_eq!(refusal.facts(), facts.map(|(name, at)| (name.to_owned(), at.to_owned())));
         assert_eq!(decide(&recovery, &approve(10)), Err(Denial::Refused(refusal)));

@@ -44,10 +44,9 @@ impl PaymentState {
         }
     }
 
-    /// Reads the column `state`.
-    pub(crate) fn read(row: &Row<'_>) -> Found<Self> {
+    /// The state of a stored name.
+    pub(crate) fn stored(name: &str) -> Found<Self> {
         let all = [Self::Scheduled, Self::Cancelled, Self::Applied, Self::Returned];
-        let name = row.get_ref("state")?.as_str()?;
         let state = all.into_iter().find(|state| state.as_str() == name);
         Ok(state.ok_or(FromSqlError::InvalidType)?)
     }
@@ -289,7 +288,7 @@ fn read(row: &Row<'_>) -> Found<PaymentRow> {
         account: word(row, "account_id")?,
         product: word(row, "product")?,
         channel: word(row, "channel")?,
-        state: PaymentState::read(row)?,
+        state: PaymentState::stored(row.get_ref("state")?.as_str()?)?,
         amount: amount(row, "amount_cents")?,
         effective_date: date(row, "effective_day")?,
         window: maybe_window(row, "window_minutes")?,

@@ -125,10 +125,10 @@ impl Reader<'_> {
 
 fn read(row: &Row<'_>) -> Found<TitleRow> {
     let paid_off_date = maybe_date(row, "paid_off_day")?;
-    let released_date = maybe_date(row, "released_day")?;
+    let released = maybe_date(row, "released_day")?;
     // No date of release where somebody owes something, or the lessor keeps the vehicle.
-    let release_date = maybe_date(row, "release_day")?;
-    let state = match (released_date, release_date) {
+    let due = maybe_date(row, "release_day")?;
+    let state = match (released, due) {
         (None, None) => TitleState::LienHeld,
         (None, Some(_)) => TitleState::PaidOffOnHold,
         (Some(_), Some(_)) => TitleState::Released,
@@ -141,9 +141,9 @@ fn read(row: &Row<'_>) -> Found<TitleRow> {
         vin: row.get("vin")?,
         lienholder: row.get("lienholder")?,
         paid_off_date,
-        release_date,
+        release_date: due,
         statutory_date: maybe_date(row, "statutory_day")?,
-        released_date,
+        released_date: released,
         released_at: maybe_instant(row, "released_nanos")?,
         lien_position: position(row.get("lien_position")?),
     })

@@ -302,8 +302,9 @@ fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
             kind: FeeKind::Late,
             amount: "15.00".parse().unwrap(),
             effective_date: None,
+            preview: None,
         },
-        (6, _) if some_fee.is_some() => Command::WaiveFee { fee: some_fee.unwrap() },
+        (6, _) if some_fee.is_some() => Command::WaiveFee { fee: some_fee.unwrap(), preview: None },
         (7, _) if due.is_some() => Command::ApplyPayment { payment: due.unwrap().id },
         (8, _) => Command::ReleaseLien,
         _ => Command::ReceivePayment {

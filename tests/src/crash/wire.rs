@@ -67,7 +67,7 @@ pub(super) fn command(request: &str, account: &str, ask: &Ask) -> Command {
             account_id,
             kind: FeeKind::Late.into(),
             amount: Some(money(&dollars(*amount))),
-            effective_date: None,
+            ..AssessFeeRequest::default()
         }),
         Ask::Balance { .. } | Ask::Payments { .. } => unreachable!("a question is no command"),
     }

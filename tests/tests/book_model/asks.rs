@@ -53,7 +53,8 @@ impl Pair {
                 let date = self.date(back);
                 // Today need not be said.
                 let effective_date = (date != self.today).then_some(date);
-                let command = Command::AssessFee { kind, amount: amount(cents)?, effective_date };
+                let amount = amount(cents)?;
+                let command = Command::AssessFee { kind, amount, effective_date, preview: None };
                 let charged = vec![Happening::Fee(date, cents, None, None)];
                 Some((command, self.in_service(charged)))
             }
@@ -61,7 +62,7 @@ impl Pair {
                 let fee = &self.fees[index];
                 let gone = self.model.facts[fee.fact].gone;
                 let expected = if gone { vec![] } else { vec![Happening::FeeWaived(fee.id)] };
-                (Command::WaiveFee { fee: fee.id }, vec![expected])
+                (Command::WaiveFee { fee: fee.id, preview: None }, vec![expected])
             }),
             Ask::Age => Some((Command::AgeAccount, vec![self.ages()])),
             Ask::Rate { millionths, back } => Some(self.change_rate(millionths, self.date(back))?),

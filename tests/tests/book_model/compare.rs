@@ -136,7 +136,10 @@ impl Pair {
             figures.charged_off,
             figures.credit,
         ];
-        let sum = expected.iter().fold(0, |sum, part| sum + part) - 2 * figures.credit;
+        let mut sum = -2 * figures.credit;
+        for part in expected {
+            sum += part;
+        }
         same("the sum of a quote", &cents(quoted.amount), &sum)?;
         same("a payoff quote", &parts.map(cents), &expected)
     }

@@ -216,14 +216,16 @@ pub(crate) struct Model {
     /// Instalments that are open since a payment came back: the fact, the instalment, the day from
     /// which its grace counts anew; none if it never costs a fee. The last word counts.
     pub(crate) reopened: Vec<(usize, usize, Option<NaiveDate>)>,
+    /// Payments that came back and are gone yet, in order: the fact, the day, and whether nobody is
+    /// to blame.
+    gone: Vec<(usize, NaiveDate, bool)>,
 }
 
 impl Model {
     pub(crate) fn new(contract: Contract) -> Self {
         let booked_through = contract.opened;
-        let reopened = Vec::new();
-        let mut model =
-            Self { contract, facts: Vec::new(), booked_through, rentals_booked: 0, reopened };
+        let (facts, reopened, gone) = (Vec::new(), Vec::new(), Vec::new());
+        let mut model = Self { contract, facts, booked_through, rentals_booked: 0, reopened, gone };
         model.book_rentals();
         model
     }
@@ -260,19 +262,35 @@ impl Model {
             let excused = blameless && *number < due;
             self.reopened.push((fact, *number, (!excused).then_some(today)));
         }
+        self.gone.push((fact, today, blameless));
     }
 
-    /// A payment is good after all, and nothing has come back.
+    /// A payment is good after all, as if it had never been gone: what came back since then comes
+    /// back once more, from an account that has it.
     pub(crate) fn is_good(&mut self, fact: usize) {
         self.facts[fact].gone = false;
         self.reopened.retain(|(payment, _, _)| *payment != fact);
+        let place = self.gone.iter().position(|(payment, _, _)| *payment == fact).unwrap();
+        let since = self.gone.split_off(place).split_off(1);
+        for (payment, _, _) in &since {
+            self.facts[*payment].gone = false;
+        }
+        let said = std::mem::take(&mut self.reopened);
+        for (payment, day, blameless) in since {
+            self.comes_back(payment, day, blameless);
+        }
+        let anew = std::mem::replace(&mut self.reopened, said);
+        self.reopened.retain(|(payment, _, _)| anew.iter().all(|(other, _, _)| other != payment));
+        self.reopened.extend(anew);
     }
 
     /// The instalments that are met at the close of every day up to `today`.
     fn met(&self, today: NaiveDate) -> Vec<BTreeSet<usize>> {
         let mut met = Vec::new();
         self.live(today, |day, walk| {
-            met.push((0..walk.plan.len()).filter(|n| walk.is_in_time(*n, day)).collect());
+            if day <= today {
+                met.push((0..walk.plan.len()).filter(|n| walk.is_in_time(*n, day)).collect());
+            }
         });
         met
     }

@@ -214,8 +214,11 @@ impl<'a> Walk<'a> {
 
     /// A small balance that a payoff leaves goes with it.
     fn write_off(&mut self, day: NaiveDate, split: &mut Split) {
-        let (interest, fees) = (self.interest_due(day), self.fees_due());
-        let rest = self.principal + interest + fees - self.credit.max(0);
+        // What a credit balance covers, interest first, is no rest.
+        let interest = (self.interest_due(day) - self.credit.max(0)).max(0);
+        let over = (self.credit.max(0) - self.interest_due(day)).max(0);
+        let fees = (self.fees_due() - over).max(0);
+        let rest = self.principal + interest + fees;
         if self.charged_off == 0 && rest > 0 && rest <= SMALL_BALANCE {
             (split.written_interest, split.written_fees) = (interest, fees);
             split.written_principal = self.principal;

@@ -312,6 +312,7 @@ async fn terms_of_late_fees_are_checked_and_shown() {
         request_id: request_id("waive"),
         account_id: "a-1".to_owned(),
         fee_id: request_id("no fee"),
+        preview_hash: String::new(),
     };
     assert_eq!(reason(town.accounts().waive_fee(waive).await), "FEE_NOT_FOUND");
 }

@@ -2,11 +2,14 @@
 
 use proto::payledger::v1::batch_command::Command;
 use proto::payledger::v1::batch_result::Outcome;
+use proto::payledger::v1::preview_change_request::Change;
+use proto::payledger::v1::preview_change_response::Outcome as Preview;
 use proto::payledger::v1::{
-    AssessFeeRequest, Channel, ExplainAmountRequest, Fee, FeeKind, Figure, WaiveFeeRequest,
+    AssessFeeRequest, ChangePreview, Channel, ExplainAmountRequest, Fee, FeeKind, Figure,
+    PreviewChangeRequest, WaiveFeeRequest,
 };
 use tests::client::Client;
-use tests::refusals::reason;
+use tests::refusals::{reason, refused};
 use tests::requests::{auto_loan, date, date_text, money, request_id, text};
 use tests::server::Town;
 use tests::views::{agree, books, split, standing};
@@ -19,6 +22,7 @@ fn fee(name: &str, account: &str, day: &str) -> AssessFeeRequest {
         kind: FeeKind::Late.into(),
         amount: Some(money("15.50")),
         effective_date: Some(date(day)),
+        preview_hash: String::new(),
     }
 }
 
@@ -88,11 +92,68 @@ async fn a_fee_of_an_earlier_day_stands_as_if_it_had_been_charged_then() {
         request_id: request_id("waive"),
         account_id: "late".to_owned(),
         fee_id: late.fee_id,
+        preview_hash: String::new(),
     };
     town.accounts().waive_fee(waive).await.unwrap();
     let waived = town.payment("late", &paid[0].payment_id).await.unwrap();
     assert_eq!(split(&waived), "90.00/310.00/0.00/0.00");
     assert!(books(&town).await.contains(&"4020 -15.50".to_owned()), "one fee stands");
+    agree(&town).await;
+}
+
+/// What a change would mean.
+async fn shown(town: &Client, change: Change) -> ChangePreview {
+    let request = PreviewChangeRequest { change: Some(change), min_position: 0 };
+    let answer = town.accounts().preview_change(request).await.unwrap().into_inner();
+    let accepted = match answer.outcome {
+        Some(Preview::Accepted(shown)) => Some(*shown),
+        Some(Preview::Refused(_)) | None => None,
+    };
+    accepted.unwrap()
+}
+
+/// What a preview says of the fees that one payment pays.
+fn fees_paid(shown: &ChangePreview) -> [String; 2] {
+    assert_eq!(shown.payments.len(), 1, "{shown:?}");
+    let change = &shown.payments[0];
+    [&change.before, &change.after].map(|it| text(it.as_ref().unwrap().fees.as_ref()))
+}
+
+#[tokio::test]
+async fn a_fee_of_an_earlier_day_is_shown_before_it_is_charged_and_before_it_is_waived() {
+    let town = Town::at("2026-04-20T09:00:00-04:00").await;
+    town.open(auto_loan("a-1")).await.unwrap();
+    town.receive("wire", "a-1", Channel::Wire, "400.00", "2026-04-15").await.unwrap();
+    let head = town.head().await.unwrap();
+    let asked = fee("fee", "a-1", "2026-04-12");
+    let seen = shown(&town, Change::AssessFee(asked.clone())).await;
+    assert_eq!(fees_paid(&seen), ["0.00", "15.50"]);
+    assert_eq!((seen.fees.len(), town.head().await.unwrap()), (1, head));
+
+    // Another payment comes in between: what was shown is not what would happen.
+    town.receive("more", "a-1", Channel::Wire, "1.00", "2026-04-16").await.unwrap();
+    let stale = AssessFeeRequest { preview_hash: seen.hash, ..asked.clone() };
+    let outdated = refused(town.accounts().assess_fee(stale).await);
+    assert_eq!(outdated.reason, "PREVIEW_OUTDATED");
+    let fresh = shown(&town, Change::AssessFee(asked.clone())).await;
+    assert_eq!(outdated.fact("current"), fresh.hash);
+    let request_id = request_id("as shown");
+    let asked = AssessFeeRequest { preview_hash: fresh.hash, request_id, ..asked };
+    let charged = charged(&town, asked).await;
+
+    let waive = WaiveFeeRequest {
+        request_id: tests::requests::request_id("waive"),
+        account_id: "a-1".to_owned(),
+        fee_id: charged.fee_id,
+        preview_hash: String::new(),
+    };
+    let seen = shown(&town, Change::WaiveFee(waive.clone())).await;
+    assert_eq!(fees_paid(&seen), ["15.50", "0.00"]);
+    let waive = WaiveFeeRequest { preview_hash: seen.hash, ..waive };
+    town.accounts().waive_fee(waive.clone()).await.unwrap();
+    let unknown = Change::WaiveFee(WaiveFeeRequest { fee_id: waive.request_id.clone(), ..waive });
+    let request = PreviewChangeRequest { change: Some(unknown), min_position: 0 };
+    assert_eq!(reason(town.accounts().preview_change(request).await), "FEE_NOT_FOUND");
     agree(&town).await;
 }
 

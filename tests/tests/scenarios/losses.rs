@@ -108,7 +108,7 @@ async fn nothing_is_charged_or_changed_after_a_charge_off() {
         account_id: "a-1".to_owned(),
         kind: FeeKind::Late.into(),
         amount: Some(money("15.00")),
-        effective_date: None,
+        ..AssessFeeRequest::default()
     };
     assert_eq!(reason(town.accounts().assess_fee(fee).await), "ACCOUNT_CHARGED_OFF");
     let changed = town.change_rate(rate("rate", "a-1", "0.05", "2026-08-31")).await;

@@ -240,7 +240,7 @@ async fn a_fee_is_charged_and_waived_and_what_had_paid_it_pays_something_else() 
         account_id: "a-1".to_owned(),
         kind: FeeKind::Late.into(),
         amount: Some(money("15.50")),
-        effective_date: None,
+        ..AssessFeeRequest::default()
     };
     let charged = town.accounts().assess_fee(request).await.unwrap().into_inner().fee.unwrap();
     assert_eq!((charged.kind(), charged.state()), (FeeKind::Late, FeeState::Assessed));
@@ -252,6 +252,7 @@ async fn a_fee_is_charged_and_waived_and_what_had_paid_it_pays_something_else() 
         request_id: request_id(name),
         account_id: "a-1".to_owned(),
         fee_id: fee.to_owned(),
+        preview_hash: String::new(),
     };
     let waived = town.accounts().waive_fee(waive("waive", &charged.fee_id)).await.unwrap();
     assert_eq!(waived.into_inner().fee.unwrap().state(), FeeState::Waived);

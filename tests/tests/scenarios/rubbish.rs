@@ -203,7 +203,7 @@ async fn the_other_requests_are_as_strict() {
         account_id: "a-1".to_owned(),
         kind: FeeKind::Unspecified.into(),
         amount: Some(money("1.00")),
-        effective_date: None,
+        ..AssessFeeRequest::default()
     };
     assert_eq!(field(town.accounts().assess_fee(fee.clone()).await).1, "kind");
     let mut dated = AssessFeeRequest { kind: FeeKind::Late.into(), ..fee };

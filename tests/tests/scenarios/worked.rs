@@ -252,7 +252,7 @@ async fn accrued(town: &Client, amount: &str) {
         account_id: "a-1".to_owned(),
         kind: FeeKind::Late.into(),
         amount: Some(money(amount)),
-        effective_date: None,
+        ..AssessFeeRequest::default()
     };
     town.accounts().assess_fee(request).await.unwrap();
 }

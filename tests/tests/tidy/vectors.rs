@@ -46,13 +46,13 @@ fn is_test(house: &House, place: &str, name: &str) -> bool {
     let files = house.rust().filter(|file| file.path.starts_with(place));
     let mut files = files.filter(|file| ends.iter().any(|end| file.path.ends_with(end)));
     files.any(|file| {
-        let words: Vec<_> = tokens(&file.text).into_iter().map(|token| token.text).collect();
-        let declared = |at: usize| words.get(at..at.saturating_add(2));
-        let mut functions = (0..words.len())
-            .filter(|at| declared(*at).is_some_and(|pair| pair[0] == "fn" && pair[1] == function));
-        functions.any(|at| {
-            let before = words.get(at.saturating_sub(7)..at).unwrap_or_default();
-            before.iter().any(|word| word == "test" || word == "tokio::test")
+        let tokens = tokens(&file.text);
+        let words: Vec<&str> = tokens.iter().map(|token| token.text.as_str()).collect();
+        let mut pairs = words.windows(2).enumerate();
+        pairs.any(|(at, pair)| {
+            let before = words.get(..at).unwrap_or_default();
+            let attribute: [&[&str]; 2] = [&["test", "]"], &["tokio::test", "]", "async"]];
+            pair == ["fn", function] && attribute.iter().any(|it| before.ends_with(it))
         })
     })
 }

@@ -132,6 +132,11 @@ const VERBS: &[(&[&str], &[&str])] = &[
         &["--account", "a-1", "--annual-rate", "0.05", "--effective-date", "2026-03-03"],
     ),
     (
+        &["accounts", "preview-change", "assess-fee"],
+        &["--account", "a-1", "--kind", "late", "--amount", "15.50"],
+    ),
+    (&["accounts", "preview-change", "waive-fee"], &["--account", "a-1", "--fee", "f-1"]),
+    (
         &["operations", "run-cutoff"],
         &["--product", "auto_loan", "--date", "2026-03-03", "--window", "15:00"],
     ),
@@ -259,9 +264,15 @@ fn what_is_said_of_a_contract_is_what_is_asked() {
             "36",
             "--rental-tax",
             "27.00",
+            "--residual-value",
+            "14250.00",
+            "--sales-tax-rate",
+            "0.0825",
         ],
     );
     assert_eq!(lease["lease"]["tax"], "27.00");
+    assert_eq!(lease["lease"]["residual_value"], "14250.00");
+    assert_eq!(lease["lease"]["sales_tax_rate"], "0.0825");
     assert!(lease.get("loan").is_none());
     assert!(lease.get("lien").is_none());
 }

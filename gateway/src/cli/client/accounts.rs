@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::call::Call;
 use super::previews;
 use super::servicing;
-use super::words::{self, KnownTime, MinPosition, Page, RequestId};
+use super::words::{self, KnownTime, MinPosition, Page, PreviewHash, RequestId};
 use crate::cli::CliError;
 
 /// What a table of accounts shows.
@@ -286,6 +286,10 @@ pub struct AssessFee {
     #[arg(long, value_name = "DATE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_date: Option<String>,
+    /// The preview that it carries out.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub preview: PreviewHash,
     /// The request's id.
     #[command(flatten)]
     #[serde(flatten)]
@@ -301,6 +305,10 @@ pub struct WaiveFee {
     /// The fee's id, as `payledger accounts get` shows it.
     #[arg(long = "fee", value_name = "ID")]
     pub fee_id: String,
+    /// The preview that it carries out.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub preview: PreviewHash,
     /// The request's id.
     #[command(flatten)]
     #[serde(flatten)]

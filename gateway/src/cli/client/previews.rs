@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::accounts::{AssessFee, WaiveFee};
 use super::call::Call;
 use super::servicing::{AdjustPrincipal, ChangeDueDate, ChangeRate, ChargeOff, GrantExtension};
 use super::words::{self, MinPosition};
@@ -132,6 +133,10 @@ pub enum Change {
     ChangeDueDate(ChangeDueDate),
     /// A charge-off of everything owed, or of a part of the principal.
     ChargeOff(ChargeOff),
+    /// A fee, from today or an earlier day on.
+    AssessFee(AssessFee),
+    /// A fee that is taken back.
+    WaiveFee(WaiveFee),
 }
 
 impl PaymentVerb {

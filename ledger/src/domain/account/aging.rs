@@ -141,7 +141,8 @@ pub(super) fn wrongly_late(open: &OpenAccount) -> Vec<FeeId> {
 /// The instalments that a payment's return on `today` opens again, or leaves met by later money
 /// only; after a payoff all of them, since nothing was due while nothing was owed. Their grace
 /// starts anew on that day. If the customer is not to blame, those that were due by then never cost
-/// a late fee; one that falls due after it is late by itself if it is not paid.
+/// a late fee; one that falls due after it is late by itself if it is not paid. What was met after
+/// that day is not the return's doing.
 pub(super) fn reopened(
     before: &Book,
     after: &Book,
@@ -150,12 +151,12 @@ pub(super) fn reopened(
 ) -> Vec<Reopened> {
     let (met_before, met_after) = (before.met_on(), after.met_on());
     let unpaid = before.instalments().covered_count(Money::ZERO);
-    let on = |met: &BTreeMap<NaiveDate, u32>, day: &NaiveDate| {
+    let by = |met: &BTreeMap<NaiveDate, u32>, day: &NaiveDate| {
         met.range(..=*day).next_back().map_or(unpaid, |(_, count)| *count)
     };
-    let days = met_before.keys().chain(met_after.keys());
+    let days = met_before.keys().chain(met_after.keys()).filter(|day| **day <= today);
     let open: BTreeSet<u32> =
-        days.flat_map(|day| on(&met_after, day)..on(&met_before, day)).collect();
+        days.flat_map(|day| by(&met_after, day)..by(&met_before, day)).collect();
     let due = after.instalments().due_count(today);
     let reopened = |index: u32| {
         let excused = blameless && index < due;

@@ -12,8 +12,8 @@ use super::{Context, Decision, check_effective};
 use crate::domain::money::Amount;
 use crate::ids::ChargeOffId;
 
-/// Charges off everything owed, or of a loan a part of the principal, from `effective_date` on. Payments
-/// after it are recoveries.
+/// Charges off everything owed, or of a loan a part of the principal, from `effective_date` on.
+/// Payments after it are recoveries.
 pub(super) fn take(
     open: &OpenAccount,
     part: Option<Amount>,

@@ -96,11 +96,17 @@ pub enum Command {
         /// The day from which it is owed; none for today.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         effective_date: Option<NaiveDate>,
+        /// The hash of the preview that this carries out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preview: Option<String>,
     },
     /// Takes a fee back.
     WaiveFee {
         /// The fee.
         fee: FeeId,
+        /// The hash of the preview that this carries out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preview: Option<String>,
     },
     /// Sets another yearly rate, from a date on.
     ChangeRate {
@@ -282,6 +288,8 @@ impl Command {
             Self::ReceivePayment { preview, .. }
             | Self::ReturnPayment { preview, .. }
             | Self::ReinstatePayment { preview, .. }
+            | Self::AssessFee { preview, .. }
+            | Self::WaiveFee { preview, .. }
             | Self::ChangeRate { preview, .. }
             | Self::AdjustPrincipal { preview, .. }
             | Self::GrantExtension { preview, .. }
@@ -291,8 +299,6 @@ impl Command {
             | Self::SchedulePayment { .. }
             | Self::CancelPayment { .. }
             | Self::ApplyPayment { .. }
-            | Self::AssessFee { .. }
-            | Self::WaiveFee { .. }
             | Self::QuotePayoff { .. }
             | Self::RefundCredit { .. }
             | Self::ReturnRefund { .. }
@@ -310,6 +316,8 @@ impl Command {
             Self::ReceivePayment { preview, .. }
             | Self::ReturnPayment { preview, .. }
             | Self::ReinstatePayment { preview, .. }
+            | Self::AssessFee { preview, .. }
+            | Self::WaiveFee { preview, .. }
             | Self::ChangeRate { preview, .. }
             | Self::AdjustPrincipal { preview, .. }
             | Self::GrantExtension { preview, .. }
@@ -319,8 +327,6 @@ impl Command {
             | Self::SchedulePayment { .. }
             | Self::CancelPayment { .. }
             | Self::ApplyPayment { .. }
-            | Self::AssessFee { .. }
-            | Self::WaiveFee { .. }
             | Self::QuotePayoff { .. }
             | Self::RefundCredit { .. }
             | Self::ReturnRefund { .. }

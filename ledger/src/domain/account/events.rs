@@ -15,8 +15,8 @@ use crate::domain::journal::Line;
 use crate::domain::money::{Amount, Money};
 use crate::ids::{AdjustmentId, ChargeOffId, PaymentId};
 pub use payments::{
-    AccountOpened, CancelReason, Funding, PaymentApplied, PaymentCancelled, PaymentReceived,
-    PaymentReinstated, PaymentReturned, PaymentScheduled, Reopened,
+    AccountOpened, CancelReason, Funding, LeftOpen, PaymentApplied, PaymentCancelled,
+    PaymentReceived, PaymentReinstated, PaymentReturned, PaymentScheduled, Reopened,
 };
 pub use servicing::{
     AccountChargedOff, AccrualResumed, ChargeOffReason, CreditRefunded, DueDateChanged,

@@ -154,6 +154,18 @@ mod tests {
     }
 
     #[test]
+    fn the_tolerance_is_an_amount_or_what_a_share_leaves() {
+        let amount = "310.00".parse().unwrap();
+        let of = |tolerance: Tolerance| tolerance.of(amount).to_string();
+        assert_eq!(of(Tolerance::Amount("1.00".parse().unwrap())), "1.00");
+        assert_eq!(of(Tolerance::Share("0.9".parse().unwrap())), "31.00");
+        let terms = crate::domain::account::scenarios::loan();
+        let tolerance = Some(Tolerance::Share("0.9".parse().unwrap()));
+        let terms = Terms { shortfall_tolerance: tolerance, ..terms };
+        assert_eq!(Instalments::new(&terms).tolerance().to_string(), "31.00");
+    }
+
+    #[test]
     fn an_extension_moves_what_is_left_and_keeps_the_anchor_day() {
         let mut dates = instalments(Tolerance::default());
         dates.shift(Shift { from: 2, months: 2, day_of_month: None });

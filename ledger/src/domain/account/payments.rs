@@ -66,9 +66,9 @@ impl From<CutoffRefusal> for Refusal {
 /// time.
 pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) -> Decision {
     if order.payoff_quote.is_some() {
-        open.check_payable()?
+        open.check_payable()?;
     } else {
-        open.check_owed()?
+        open.check_owed()?;
     }
     if let Some(quote) = order.payoff_quote.filter(|quote| !open.quotes.contains_key(quote)) {
         return Err(Denial::QuoteNotFound(quote));

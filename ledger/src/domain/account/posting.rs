@@ -302,9 +302,9 @@ enum Direction {
     Undone,
 }
 
-/// Principal, interest and rentals of earlier months go to the allowance; the income of this month's
-/// interest and rentals, and of fees, is reversed. What was never booked is not written off the
-/// books either. The tax on rentals is owed to the state all the same.
+/// Principal, interest and rentals of earlier months go to the allowance; the income of this
+/// month's interest and rentals, and of fees, is reversed. What was never booked is not written off
+/// the books either. The tax on rentals is owed to the state all the same.
 fn charge_off_lines(
     journal: &mut Journal,
     taken: &ChargedOff,

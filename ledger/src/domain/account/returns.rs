@@ -1,14 +1,19 @@
 //! Payments that come back, and come back good: undone or restored from their own effective date.
 
+use chrono::NaiveDate;
+
 use super::aging::reopened;
-use super::book::Movement;
+use super::book::{Book, Movement};
 use super::draft::Draft;
-use super::events::{Event, FeeKind, PaymentReinstated, PaymentReturned, Split, WaiveReason};
+use super::events::{
+    Event, FeeKind, LeftOpen, PaymentReinstated, PaymentReturned, Reopened, Split, WaiveReason,
+};
 use super::fees::{self, Charge};
 use super::posting::{Change, Subject, restate};
 use super::refusal::Refusal;
 use super::state::{FeeState, OpenAccount, Payment, Progress};
 use super::{Context, Decision, Denial};
+use crate::domain::cutoff::eastern_date;
 use crate::domain::money::Amount;
 use crate::domain::rulebook::{ReturnAction, ReturnCode};
 use crate::ids::{FeeId, PaymentId};
@@ -34,10 +39,8 @@ pub(super) fn take_back(
             return Err(Refusal::NotApplied { payment: id, state }.into());
         }
     }
-    // A code of no known form is no reason to keep the money, nor to charge for it.
-    let action = return_code.parse::<ReturnCode>().map_or(ReturnAction::Exception, |code| {
-        context.rules.return_rule(code, context.today()).action
-    });
+    let today = context.today();
+    let action = action_of(return_code, today, context);
     if !action.reverses_payment() {
         let return_code = return_code.to_owned();
         return Err(Refusal::ReturnCodeNotForPayment { return_code }.into());
@@ -54,7 +57,7 @@ pub(super) fn take_back(
         payment: id,
         return_code: return_code.to_owned(),
         effective_date: payment.effective_date,
-        reopened: reopened(&open.book, &restated.after, context.today(), blameless),
+        reopened: reopened(&open.book, &restated.after, today, blameless),
         posting: restated.posting,
     }));
     draft.settle_payoff(Some(id));
@@ -63,7 +66,7 @@ pub(super) fn take_back(
             fee: FeeId::derived(context.account, context.request),
             kind: FeeKind::ReturnedItem,
             amount,
-            on: context.today(),
+            on: today,
             payment: Some(id),
             instalment: None,
         };
@@ -72,6 +75,13 @@ pub(super) fn take_back(
     }
     // A credit balance may have kept the account paid off, and may not cover the fee too.
     Ok(draft.conclude(Some(id)))
+}
+
+/// What is done about a return. A code of no known form is no reason to keep the money, nor to
+/// charge for it.
+fn action_of(return_code: &str, on: NaiveDate, context: &Context<'_>) -> ReturnAction {
+    let code = return_code.parse::<ReturnCode>();
+    code.map_or(ReturnAction::Exception, |code| context.rules.return_rule(code, on).action)
 }
 
 /// What the return costs: the contract's fee, at most what the state allows, once per payment.
@@ -120,7 +130,50 @@ pub(super) fn reinstate(open: &OpenAccount, id: PaymentId, context: &Context<'_>
         payment: id,
         effective_date: payment.effective_date,
         split: restated.split,
+        reopened: left_open(open, payment, restated.after, context),
         posting: restated.posting,
     }));
     Ok(draft.conclude(Some(id)))
+}
+
+/// What the returns after that of `payment` open, now that it is good in `after`. They had named
+/// what they opened while it was gone: their money met other instalments then.
+fn left_open(
+    open: &OpenAccount,
+    payment: &Payment,
+    after: Book,
+    context: &Context<'_>,
+) -> Vec<LeftOpen> {
+    let returned_at = |payment: &Payment| match &payment.progress {
+        Progress::Returned { at, return_code } => Some((*at, return_code.clone())),
+        Progress::Scheduled | Progress::Cancelled { .. } | Progress::Applied => None,
+    };
+    let Some((gone_at, _)) = returned_at(payment) else { return Vec::new() };
+    let others = open.payments.values().filter(|other| other.id != payment.id);
+    let mut later: Vec<_> = others
+        .filter_map(|other| Some((returned_at(other)?, other)))
+        .filter(|((at, _), _)| *at >= gone_at)
+        .collect();
+    // The last that came back is the first to be put back.
+    later.sort_by_key(|((at, _), other)| std::cmp::Reverse((*at, other.order)));
+    let mut without = after;
+    let mut found = Vec::new();
+    for ((at, return_code), other) in later {
+        let mut entries = without.entries().to_vec();
+        entries.push(other.entry(Split::default()));
+        let mut with = without.with_entries(entries);
+        with.reallocate(other.effective_date, context.rules);
+        let on = eastern_date(at);
+        let blameless = action_of(&return_code, on, context).excuses_lateness();
+        let opened = reopened(&with, &without, on, blameless);
+        let named = |it: Reopened| LeftOpen {
+            payment: other.id,
+            instalment: it.instalment,
+            grace_from: it.grace_from,
+        };
+        found.push(opened.into_iter().map(named).collect::<Vec<_>>());
+        without = with;
+    }
+    // In the order in which they came back: the last word counts.
+    found.into_iter().rev().flatten().collect()
 }

@@ -16,6 +16,7 @@ mod contracts;
 mod cutoffs;
 mod edges;
 mod explained;
+mod extremes;
 mod fees;
 mod late_fees;
 mod leases;
@@ -189,11 +190,16 @@ fn reinstate(payment: PaymentId) -> Command {
 
 fn assess(amount_text: &str) -> Command {
     let amount = amount(amount_text);
-    Command::AssessFee { kind: FeeKind::Late, amount, effective_date: None }
+    Command::AssessFee { kind: FeeKind::Late, amount, effective_date: None, preview: None }
 }
 
 fn assess_on(amount: Amount, on: NaiveDate) -> Command {
-    Command::AssessFee { kind: FeeKind::Late, amount, effective_date: Some(on) }
+    let effective_date = Some(on);
+    Command::AssessFee { kind: FeeKind::Late, amount, effective_date, preview: None }
+}
+
+fn waive(fee: FeeId) -> Command {
+    Command::WaiveFee { fee, preview: None }
 }
 
 /// What has happened.

@@ -30,8 +30,8 @@ pub(super) fn record(open: &OpenAccount, lien: &Lien, context: &Context<'_>) -> 
     }
 }
 
-/// Releases the lien of a paid-off account once its funds are good; nothing to do if it was. A lease
-/// that is over gives no title to anybody who has not bought the vehicle.
+/// Releases the lien of a paid-off account once its funds are good; nothing to do if it was. A
+/// lease that is over gives no title to anybody who has not bought the vehicle.
 pub(super) fn release(open: &OpenAccount, context: &Context<'_>) -> Decision {
     match &open.title {
         Title::NoLien => return Err(Refusal::NoLien.into()),

@@ -97,6 +97,9 @@ fn the_day_before_is_open_until_it_is_closed() {
     town.now("2026-03-05T05:00:00Z").open("2026-03-05").unwrap();
     assert_eq!(town.open_days(), ("2026-03-05".to_owned(), Some("2026-03-03".to_owned())));
     assert_eq!(reason(town.close("2026-03-04")), "DAY_NOT_OPENED");
+    let days: Vec<_> = town.books.days().keys().map(ToString::to_string).collect();
+    assert_eq!(days, ["2026-03-03", "2026-03-05"]);
+    assert_eq!(Command::CloseDay { gl_date: date("2026-03-03") }.name(), "CloseDay");
     town.now("2026-03-05T05:00:06Z").close("2026-03-03").unwrap();
     assert_eq!(town.open_days(), ("2026-03-05".to_owned(), None));
 }
@@ -287,6 +290,9 @@ fn a_close_books_what_was_earned_since_the_one_before() {
     let first = closed(&books, "2026-03-03", &accounts);
     assert_eq!(accrual(&first), r#"[["1110","6.00"],["4010","-6.00"]]"#);
     assert_eq!(first.products.first().unwrap().accounts, 2);
+    // A product whose accounts earn nothing is in the close, too.
+    let idle = closed(&Books::default(), "2026-03-01", &[opened("10000.00", "2026-03-01")]);
+    assert_eq!(idle.products.iter().map(|of| of.accounts).collect::<Vec<_>>(), [1]);
     let journal = first.journals.first().unwrap();
     assert_eq!((journal.kind.as_str(), journal.events), ("Accrual", 1));
     books.follow(&Event::DayClosed(first), Position(100), instant("2026-03-04T05:00:06Z"));

@@ -298,3 +298,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_release_of_the_tz_database_is_a_year_and_a_letter() {
+    let version = tz_database_version();
+    let (year, letter) = version.split_at(4);
+    assert!(year.parse::<u32>().is_ok_and(|year| year >= 2024), "{version}");
+    assert_eq!(letter.len(), 1, "{version}");
+}

@@ -256,4 +256,10 @@ fn codes_are_stored_as_they_are_written() {
     assert_eq!(serde_json::to_string(&code("R01")).unwrap(), r#""R01""#);
     let state: StateCode = "TX".parse().unwrap();
     assert_eq!(serde_json::to_string(&state).unwrap(), r#""TX""#);
+    let schema = schemars::schema_for!(ReturnCode);
+    assert_eq!(schema.get("type").and_then(|of| of.as_str()), Some("string"));
+    // An account that is closed takes no more debits, one that lacks funds today may.
+    let action = |text: &str| rulebook().return_rule(code(text), today()).action;
+    assert!(action("R02").disables_payment_account());
+    assert!(!action("R01").disables_payment_account());
 }

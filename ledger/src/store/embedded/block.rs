@@ -15,8 +15,13 @@ use crate::ids::EventId;
 /// The most events in one block.
 pub(super) const BLOCK_EVENTS_MAX: usize = 64;
 
-/// A block takes no further event once its events have so many bytes.
-pub(super) const BLOCK_BYTES_FULL: usize = 256 * 1024;
+/// A block takes no further event once it has so many bytes. An account that is not in memory costs
+/// a block for each of its events, so blocks are small; and SQLite keeps of a long row what exceeds
+/// 489 bytes by no whole overflow page of 4,092 beside other rows, so they end right behind two.
+pub(super) const BLOCK_BYTES_FULL: usize = 489 + 2 * 4092 - ROW_BYTES;
+
+/// What a row holds beside its payload's events and dictionaries, about.
+const ROW_BYTES: usize = 64;
 
 /// What the number of a dictionary's entries takes at most: there are no more than events.
 const DICTIONARY_HEAD_BYTES: usize = 2;
@@ -62,8 +67,17 @@ impl<'a> BlockBuilder<'a> {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        let bytes = self.events.len().saturating_add(self.metadata.entries.len());
-        self.count >= BLOCK_EVENTS_MAX || bytes >= BLOCK_BYTES_FULL
+        self.count >= BLOCK_EVENTS_MAX || self.bytes() >= BLOCK_BYTES_FULL
+    }
+
+    const fn dictionaries(&self) -> [&Dictionary<'a>; 3] {
+        [&self.streams, &self.kinds, &self.metadata]
+    }
+
+    fn bytes(&self) -> usize {
+        self.dictionaries().iter().fold(self.events.len(), |bytes, dictionary| {
+            bytes.saturating_add(dictionary.entries.len()).saturating_add(DICTIONARY_HEAD_BYTES)
+        })
     }
 
     pub(super) const fn count(&self) -> usize {
@@ -71,12 +85,8 @@ impl<'a> BlockBuilder<'a> {
     }
 
     pub(super) fn payload(&self) -> Vec<u8> {
-        let dictionaries = [&self.streams, &self.kinds, &self.metadata];
-        let bytes = dictionaries.iter().fold(self.events.len(), |bytes, dictionary| {
-            bytes.saturating_add(dictionary.entries.len()).saturating_add(DICTIONARY_HEAD_BYTES)
-        });
-        let mut payload = Vec::with_capacity(bytes);
-        for dictionary in dictionaries {
+        let mut payload = Vec::with_capacity(self.bytes());
+        for dictionary in self.dictionaries() {
             put_varint(&mut payload, length(dictionary.places.len()));
             payload.extend_from_slice(&dictionary.entries);
         }

@@ -3,17 +3,18 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
+use chrono::NaiveDate;
 use ledger::domain::account::events::AccountPaidOff;
 use ledger::domain::account::instalments::{Instalments, Shift};
 use ledger::domain::account::terms::{InstalmentPlan, LateCharge, Terms};
 use ledger::domain::journal::LedgerAccount;
-use ledger::domain::money::{Amount, Money};
+use ledger::domain::money::Money;
 use ledger::ids::AccountId;
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Value};
 
 use super::row::AccountRow;
-use crate::columns::{amount, cents, date, day};
+use crate::columns::{InOrder, amount, cents, date, day};
 use crate::schema::ledger_columns;
 
 /// The columns that change over time, after those of the general ledger.
@@ -89,9 +90,37 @@ pub(super) static UPDATE: LazyLock<String> = LazyLock::new(|| {
     sql
 });
 
+/// The columns that [`load`] reads, in its order, before those of the general ledger.
+const LOADED: [&str; 24] = [
+    "account_key",
+    "product",
+    "instalment_cents",
+    "instalment_tax_cents",
+    "first_due_day",
+    "due_day_of_month",
+    "instalment_count",
+    "first_instalment_cents",
+    "shortfall_tolerance_cents",
+    "shifts",
+    "late_fee_grace_days",
+    "residual_cents",
+    "accrued_through_day",
+    "billed_cents",
+    "annual_rate",
+    "rate_day",
+    "charged_off_cents",
+    "charged_off_day",
+    "non_accrual_day",
+    "late_after_all_day",
+    "paid_off_day",
+    "release_day",
+    "statutory_day",
+    "last_position",
+];
+
 pub(super) static SELECT: LazyLock<String> = LazyLock::new(|| {
-    let columns = [FIXED.map(str::to_owned).to_vec(), changing_columns()].concat();
-    format!("SELECT {} FROM account WHERE account_id = ?1", columns.join(", "))
+    let ledger = ledger_columns(", ", str::to_owned);
+    format!("SELECT {}, {ledger} FROM account WHERE account_id = ?1", LOADED.join(", "))
 });
 
 /// What changes over time: the general ledger, then in the order of [`CHANGING`].
@@ -178,60 +207,57 @@ fn shifts_from(text: Option<String>) -> Result<Vec<Shift>, rusqlite::Error> {
     Ok(stored.into_iter().map(shift).collect())
 }
 
-fn word<T>(row: &Row<'_>, column: &str) -> Result<T, rusqlite::Error>
-where
-    T: std::str::FromStr,
-    T::Err: std::error::Error + Send + Sync + 'static,
-{
-    let word: String = row.get(column)?;
-    Ok(word.parse().map_err(|error| FromSqlError::Other(Box::new(error)))?)
-}
-
 /// Reads a row of [`SELECT`].
 pub(super) fn load(row: &Row<'_>) -> Result<AccountRow, rusqlite::Error> {
-    let money = |column: &str| row.get(column).map(Money::from_cents);
-    let maybe_day = |column: &str| row.get(column).map(|day: Option<i64>| day.map(date));
-    let instalment: Option<Amount> = amount(row.get("instalment_cents")?);
+    let mut columns = InOrder::of(row);
+    let columns = &mut columns;
+    let key = columns.next()?;
+    let product = columns.word()?;
     let plan = InstalmentPlan {
-        amount: instalment.ok_or(FromSqlError::InvalidType)?,
-        tax: money("instalment_tax_cents")?,
-        first_due_date: date(row.get("first_due_day")?),
-        day_of_month: row.get("due_day_of_month")?,
-        count: row.get("instalment_count")?,
-        first_amount_due: amount(row.get("first_instalment_cents")?),
+        amount: amount(columns.next()?).ok_or(FromSqlError::InvalidType)?,
+        tax: Money::from_cents(columns.next()?),
+        first_due_date: date(columns.next()?),
+        day_of_month: columns.next()?,
+        count: columns.next()?,
+        first_amount_due: amount(columns.next()?),
     };
-    let tolerance = money("shortfall_tolerance_cents")?;
-    let ledger = (FIXED.len()..).take(LedgerAccount::ALL.len());
-    let ledger = ledger.map(|column| row.get(column).map(Money::from_cents));
-    let paid_off = match maybe_day("paid_off_day")? {
-        None => None,
-        Some(paid_off_date) => {
-            let release_date = maybe_day("release_day")?;
-            Some(AccountPaidOff {
-                paid_off_date,
-                release_date: release_date.unwrap_or(paid_off_date),
-                statutory_date: maybe_day("statutory_day")?.unwrap_or(paid_off_date),
-                vehicle_kept: release_date.is_none(),
-            })
-        }
-    };
+    let tolerance = Money::from_cents(columns.next()?);
+    let instalments = Instalments::shifted(plan, tolerance, shifts_from(columns.next()?)?);
     Ok(AccountRow {
-        key: row.get("account_key")?,
-        product: word(row, "product")?,
-        instalments: Instalments::shifted(plan, tolerance, shifts_from(row.get("shifts")?)?),
-        grace_days: row.get("late_fee_grace_days")?,
+        key,
+        product,
+        instalments,
         terms: None,
-        has_residual: row.get("residual_cents").map(|cents: Option<i64>| cents.is_some())?,
-        ledger: ledger.collect::<Result<_, _>>()?,
-        accrued_through: date(row.get("accrued_through_day")?),
-        billed: money("billed_cents")?,
-        rate: word(row, "annual_rate")?,
-        rate_from: date(row.get("rate_day")?),
-        charged_off_total: money("charged_off_cents")?,
-        charged_off: maybe_day("charged_off_day")?,
-        non_accrual: maybe_day("non_accrual_day")?,
-        late_after_all: maybe_day("late_after_all_day")?,
-        paid_off,
-        last_position: row.get("last_position")?,
+        grace_days: columns.next()?,
+        has_residual: columns.next::<Option<i64>>()?.is_some(),
+        accrued_through: date(columns.next()?),
+        billed: Money::from_cents(columns.next()?),
+        rate: columns.word()?,
+        rate_from: date(columns.next()?),
+        charged_off_total: Money::from_cents(columns.next()?),
+        charged_off: maybe_date(columns)?,
+        non_accrual: maybe_date(columns)?,
+        late_after_all: maybe_date(columns)?,
+        paid_off: paid_off(columns)?,
+        last_position: columns.next()?,
+        ledger: LedgerAccount::ALL
+            .iter()
+            .map(|_| columns.next().map(Money::from_cents))
+            .collect::<Result<_, _>>()?,
     })
+}
+
+fn maybe_date(columns: &mut InOrder<'_>) -> Result<Option<NaiveDate>, rusqlite::Error> {
+    Ok(columns.next::<Option<i64>>()?.map(date))
+}
+
+fn paid_off(columns: &mut InOrder<'_>) -> Result<Option<AccountPaidOff>, rusqlite::Error> {
+    let (since, release) = (maybe_date(columns)?, maybe_date(columns)?);
+    let statutory = maybe_date(columns)?;
+    Ok(since.map(|paid_off_date| AccountPaidOff {
+        paid_off_date,
+        release_date: release.unwrap_or(paid_off_date),
+        statutory_date: statutory.unwrap_or(paid_off_date),
+        vehicle_kept: release.is_none(),
+    }))
 }

@@ -6,9 +6,9 @@ use ledger::domain::account::events::Split;
 use ledger::domain::money::Money;
 use ledger::domain::product::{Channel, Product};
 use ledger::ids::{PaymentId, QuoteId};
-use rusqlite::types::FromSqlError;
 use rusqlite::{Row, Statement, ToSql};
 
+use crate::columns::InOrder;
 use crate::queries::payments::PaymentState;
 
 /// One payment. Its key is the position of its first event.
@@ -77,9 +77,6 @@ const CHANGING: [&str; 23] = [
     "settled_position",
     "last_position",
 ];
-
-/// How many columns of [`CHANGING`] stand before a split's parts.
-const PARTS_BEHIND: usize = 8;
 
 /// The columns that are written once, behind [`CHANGING`].
 const FIXED: [&str; 14] = [
@@ -154,35 +151,25 @@ impl PaymentRow {
 
     /// Reads a row of [`SELECT_BY_ID`] or [`SELECT_BY_KEY`].
     pub(super) fn load(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
-        let parts = match row.get("interest_cents")? {
-            None => None,
-            Some(interest) => {
-                let mut parts = [interest; 13];
-                for (part, column) in parts.iter_mut().zip(CHANGING.iter().skip(PARTS_BEHIND)) {
-                    *part = row.get(*column)?;
-                }
-                Some(parts)
-            }
-        };
-        let product: String = row.get("product")?;
-        let product = product.parse().map_err(|error| FromSqlError::Other(Box::new(error)))?;
+        let mut columns = InOrder::of(row);
+        let columns = &mut columns;
         Ok(Self {
-            key: row.get("payment_key")?,
+            key: columns.next()?,
             made: None,
-            product,
-            effective_day: row.get("effective_day")?,
-            window_minutes: row.get("window_minutes")?,
-            state: PaymentState::read(row)?,
-            payoff_quote: row.get("payoff_quote_id")?,
-            cancelled_nanos: row.get("cancelled_nanos")?,
-            cancel_reason: row.get("cancel_reason")?,
-            applied_nanos: row.get("applied_nanos")?,
-            returned_nanos: row.get("returned_nanos")?,
-            return_code: row.get("return_code")?,
-            reinstated_nanos: row.get("reinstated_nanos")?,
-            parts,
-            settled_position: row.get("settled_position")?,
-            last_position: row.get("last_position")?,
+            product: columns.word()?,
+            effective_day: columns.next()?,
+            window_minutes: columns.next()?,
+            state: PaymentState::stored(columns.text()?)?,
+            payoff_quote: columns.next()?,
+            cancelled_nanos: columns.next()?,
+            cancel_reason: columns.next()?,
+            applied_nanos: columns.next()?,
+            returned_nanos: columns.next()?,
+            return_code: columns.next()?,
+            reinstated_nanos: columns.next()?,
+            parts: maybe_parts(columns)?,
+            settled_position: columns.next()?,
+            last_position: columns.next()?,
         })
     }
 
@@ -274,4 +261,13 @@ fn parts(split: &Split) -> [i64; 13] {
         lost.residual,
     ]
     .map(Money::cents)
+}
+
+/// A split's parts, if the payment has any.
+fn maybe_parts(columns: &mut InOrder<'_>) -> Result<Option<[i64; 13]>, rusqlite::Error> {
+    let mut parts = [None; 13];
+    for part in &mut parts {
+        *part = columns.next::<Option<i64>>()?;
+    }
+    Ok((!parts.contains(&None)).then(|| parts.map(Option::unwrap_or_default)))
 }

@@ -36,22 +36,17 @@ pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<Request, CliErro
     let alone = |method: &str, fields| Call::new(method, &request(fields)).map(Request::Alone);
     match &entry.step.command {
         Command::OpenAccount { terms, .. } => in_batch("open_account", &request(opening(terms))),
-        Command::ReceivePayment { amount, received_date, .. } => in_batch(
-            "receive_payment",
-            &request(json!({
-                "channel": "bill_pay",
-                "amount": amount.to_string(),
-                "received_date": received_date,
-            })),
-        ),
-        Command::AssessFee { kind, amount, effective_date } => in_batch(
-            "assess_fee",
-            &request(json!({
-                "kind": kind.as_str(),
-                "amount": amount.to_string(),
-                "effective_date": effective_date,
-            })),
-        ),
+        Command::ReceivePayment { amount, received_date, .. } => {
+            let amount = amount.to_string();
+            let payment =
+                json!({"channel": "bill_pay", "amount": amount, "received_date": received_date});
+            in_batch("receive_payment", &request(payment))
+        }
+        Command::AssessFee { kind, amount, effective_date, .. } => {
+            let (kind, amount) = (kind.as_str(), amount.to_string());
+            let fee = json!({"kind": kind, "amount": amount, "effective_date": effective_date});
+            in_batch("assess_fee", &request(fee))
+        }
         Command::ChangeRate { annual_rate, effective_date, .. } => alone(
             "AccountService.ChangeRate",
             json!({"annual_rate": annual_rate.to_string(), "effective_date": effective_date}),

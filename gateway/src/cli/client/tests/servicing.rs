@@ -61,3 +61,46 @@ fn a_payoff_is_quoted_paid_and_what_is_left_over_sent_back() {
     assert_eq!((code, &error["reason"]), (5, &json!("ACCOUNT_PAID_OFF")));
     service.stop();
 }
+
+#[test]
+fn a_lease_is_quoted_bought_and_its_vehicle_paid_for() {
+    let service = Running::start();
+    let open = "accounts open --account a-1 --product lease --opened-date 2026-03-01 \
+                --instalment-amount 389.00 --first-due-date 2026-03-01 --instalment-count 24 \
+                --rental-tax 27.00 --residual-value 14250.00 --sales-tax-rate 0.08";
+    let opened = service.json(&open.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(opened["account"]["lease"]["residual_value"], "14250.00");
+    assert_eq!(opened["account"]["balance"]["buyout"]["sales_tax"], "1806.08");
+    let quoted = ask(&service, "quote-payoff --good-through-date 2026-03-31");
+    let quote = &quoted["quote"];
+    assert_eq!(
+        (quote["rentals"].as_str(), quote["amount"].as_str()),
+        (Some("389.00"), Some("24771.08"))
+    );
+    assert_eq!(quote["rentals_ahead"], "8326.00");
+    let pay = "payments receive --account a-1 --channel wire --amount 24771.08 \
+               --received-date 2026-03-03";
+    let paid = service.json(&pay.split_whitespace().collect::<Vec<_>>());
+    let allocation = &paid["payment"]["allocation"];
+    assert_eq!(allocation["residual"], "14250.00");
+    assert_eq!(allocation["sales_tax"], "1806.08");
+    let account = service.json(&["accounts", "get", "--account", "a-1"]);
+    assert_eq!(account["account"]["state"], "paid_off");
+    service.stop();
+}
+
+#[test]
+fn a_lease_is_charged_off_and_one_without_a_residual_is_told_so() {
+    let service = Running::start();
+    let open = "accounts open --account a-1 --product lease --opened-date 2026-03-01 \
+                --instalment-amount 389.00 --first-due-date 2026-03-01 --instalment-count 24 \
+                --rental-tax 27.00";
+    service.json(&open.split_whitespace().collect::<Vec<_>>());
+    let quote = "accounts quote-payoff --account a-1 --good-through-date 2026-03-31";
+    let (code, error) = service.refused(&quote.split(' ').collect::<Vec<_>>());
+    assert_eq!((code, &error["reason"]), (5, &json!("RESIDUAL_UNKNOWN")));
+    let lost = ask(&service, "charge-off --reason delinquency --effective-date 2026-03-03");
+    assert_eq!(lost["charge_off"]["rentals"], "389.00");
+    assert_eq!(lost["charge_off"]["rentals_ahead"], "8326.00");
+    service.stop();
+}

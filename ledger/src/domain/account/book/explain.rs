@@ -134,28 +134,28 @@ pub struct Explanation {
 impl Book {
     /// What `figure` is at the close of `as_of`.
     pub fn figure(&self, figure: Figure, as_of: NaiveDate) -> Money {
-        self.shown(figure, &self.standing(as_of))
-    }
-
-    fn shown(&self, figure: Figure, standing: &Standing) -> Money {
-        match figure {
-            Figure::Principal => standing.principal,
-            Figure::AccruedInterest => standing.interest_due,
-            Figure::FeesDue => standing.fees_due,
-            Figure::RentalsDue => standing.rentals_now,
-            Figure::RentalsRemaining => standing.rentals_due,
-            Figure::PastDue => standing.past_due,
-            Figure::ChargedOff => standing.charged_off,
-            Figure::CreditBalance => standing.credit,
-            Figure::Payoff => standing.payoff().at_least_zero(),
-        }
+        shown(figure, &self.standing(as_of))
     }
 
     /// Which movements make `figure` what it is at the close of `as_of`.
     pub fn explain(&self, figure: Figure, as_of: NaiveDate) -> Explanation {
         let standing = self.standing(as_of);
-        let amount = self.shown(figure, &standing);
+        let amount = shown(figure, &standing);
         let lines = lines::of(self, figure, &standing);
         Explanation { figure, as_of, amount, lines }
+    }
+}
+
+fn shown(figure: Figure, standing: &Standing) -> Money {
+    match figure {
+        Figure::Principal => standing.principal,
+        Figure::AccruedInterest => standing.interest_due,
+        Figure::FeesDue => standing.fees_due,
+        Figure::RentalsDue => standing.rentals_now,
+        Figure::RentalsRemaining => standing.rentals_due,
+        Figure::PastDue => standing.past_due,
+        Figure::ChargedOff => standing.charged_off,
+        Figure::CreditBalance => standing.credit,
+        Figure::Payoff => standing.payoff().at_least_zero(),
     }
 }

@@ -35,8 +35,8 @@ impl Book {
 
     /// The rentals that are billed when the first `count` have fallen due, but for those that were
     /// due at the opening. Where a lease ends otherwise it is what was paid, or charged off, of all
-    /// rentals: a purchase bills the rentals ahead at once, without tax, and what was paid ahead before
-    /// stays a rental with its tax.
+    /// rentals: a purchase bills the rentals ahead at once, without tax, and what was paid ahead
+    /// before stays a rental with its tax.
     pub(in crate::domain::account) fn billed_of(&self, count: u32) -> Vec<Billed> {
         let cut = self.cut();
         let dates =
@@ -54,7 +54,8 @@ impl Book {
         let mut billed: Vec<Billed> =
             (opening..cut.map_or(count, |cut| cut.due)).map(rental).collect();
         if let Some(cut) = cut {
-            // An extension may have moved what was due at the opening, which is billed all the same.
+            // An extension may have moved what was due at the opening, which is billed all the
+            // same.
             let known = plan.total_of(cut.due.max(opening));
             let known = between(cut.on, Money::ZERO, known);
             let (base, tax) = (cut.base - known.base, cut.tax - known.tax);

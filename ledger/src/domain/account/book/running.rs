@@ -266,7 +266,6 @@ impl<'a> Running<'a> {
             principal: self.principal,
             interest,
             interest_of_month: interest.min(of_month),
-            interest_unbooked: Money::ZERO,
             late_fees: self.late_fees,
             returned_item_fees: self.returned_item_fees,
             ..self.rentals_taken()
@@ -341,13 +340,20 @@ impl<'a> Running<'a> {
             Product::AutoLoan | Product::PersonalLoan => {}
             Product::Lease | Product::CreditCard => return None,
         }
+        // A credit balance stands against interest and fees, and nobody is owed it besides.
+        let mut credit = self.credit.at_least_zero();
+        let mut beyond = |owed: Money| {
+            let met = owed.at_least_zero().min(credit);
+            credit -= met;
+            owed.at_least_zero() - met
+        };
         let rest = WriteOff {
-            interest: (self.interest_due() - split.interest).at_least_zero(),
+            interest: beyond(self.interest_due() - split.interest),
             principal: self.principal - split.principal,
-            fees: (self.fees_due() - split.fees).at_least_zero(),
+            fees: beyond(self.fees_due() - split.fees),
             residual: Money::ZERO,
         };
-        let left = rest.interest + rest.principal + rest.fees - self.credit.at_least_zero();
+        let left = rest.interest + rest.principal + rest.fees;
         let small = left.is_positive() && left <= rules.payoff(paying.on).small_balance_max;
         if !small || !self.charged_off.is_zero() {
             return None;

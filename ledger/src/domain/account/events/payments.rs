@@ -155,6 +155,23 @@ pub struct PaymentReinstated {
     pub effective_date: NaiveDate,
     /// What it pays.
     pub split: Split,
+    /// What the payments that came back since then leave open, as if this one had never been gone:
+    /// it stands in the place of what their returns had named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reopened: Vec<LeftOpen>,
     /// What goes to the general ledger.
     pub posting: Posting,
+}
+
+/// An instalment that is open since another payment came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOpen {
+    /// The payment that came back.
+    pub payment: PaymentId,
+    /// The instalment, from 1.
+    pub instalment: u32,
+    /// Its grace starts anew on this day; none if it never costs a late fee, since the customer is
+    /// not to blame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_from: Option<NaiveDate>,
 }

@@ -245,6 +245,12 @@ fn what_is_left_when_all_rentals_are_paid_buys_the_vehicle_if_it_is_enough() {
     assert!(after.open().book.is_bought() && standing(&after, "2026-04-10").settled);
     let less = moment.when(receive(Channel::Wire, "24320.00", "2026-04-10")).done();
     assert_eq!(standing(&less, "2026-04-10").payoff(), money("17.00"));
+    assert!(!less.open().book.is_bought());
+    // Five dollars are little enough to be missing of the residual value.
+    let short = moment.when(receive(Channel::Wire, "24332.00", "2026-04-10"));
+    let split = bought_text(&short.done(), short.payment());
+    assert_eq!(split, "8326.00/621.00/0.00/14245.00/1140.00/0.00");
+    assert_eq!(short.done().ledger(LedgerAccount::SmallBalanceWriteOff), "5.00");
 }
 
 #[test]
@@ -284,6 +290,41 @@ fn the_last_rental_does_not_buy_a_vehicle_of_a_dollar() {
     let more = paid.when(receive(Channel::Mail, "1168.00", "2026-05-01")).done();
     assert!(more.open().book.is_bought());
     assert_eq!(exact.open().payoff(date("2026-05-01")), money("1.00"));
+}
+
+#[test]
+fn a_vehicle_of_five_dollars_is_bought_by_who_goes_beyond_the_rentals_or_pays_a_quote_in_full() {
+    let option = PurchaseOption { residual: amount("5.00"), sales_tax_rate: Rate::default() };
+    let history = opened(Terms { purchase_option: Some(option), ..short_lease() });
+    let buys = |history: &History, command: Command, at: &str| {
+        history.at(at).when(command).done().open().book.is_bought()
+    };
+    let wire = |paid: &str, on: &str| receive(Channel::Wire, paid, on);
+    // On 10 March 389.00 are due, 724.00 to come and 54.00 of tax on that: who pays 1,113.00 has
+    // not paid what the lease asks for, 1,167.00, and buys nothing.
+    assert!(!buys(&history, wire("1113.00", "2026-03-10"), "2026-03-10 09:00"));
+    assert!(buys(&history, wire("1118.00", "2026-03-10"), "2026-03-10 09:00"));
+    // On 10 April 778.00 are due, 15.00 of fees, 362.00 to come and 27.00 of tax: 1,182.00.
+    let fined = history.at("2026-04-09 09:00").when(assess("15.00")).done();
+    assert!(!buys(&fined, wire("1155.00", "2026-04-10"), "2026-04-10 09:00"));
+    // Who names a quote and pays a part of what is due buys nothing either.
+    let asked = history.at("2026-03-10 09:00").when(quote_payoff("2026-03-31"));
+    let mut part = wire("100.00", "2026-03-10");
+    if let Command::ReceivePayment { payoff_quote, .. } = &mut part {
+        *payoff_quote = Some(quoted(&asked).quote);
+    }
+    assert!(!buys(&asked.done(), part, "2026-03-10 10:00"));
+}
+
+#[test]
+fn a_buy_out_that_is_keyed_after_a_charge_off_was_before_it() {
+    let lost = opened(lease()).at("2026-07-10 09:00").when(charge_off(None, date("2026-07-10")));
+    // All but March's rental is to come on 10 March, and bought for 24,771.08.
+    let keyed = lost.done().at("2026-07-20 09:00");
+    let keyed = keyed.when(receive(Channel::Wire, "24771.08", "2026-03-10")).done();
+    assert!(keyed.open().book.is_bought());
+    assert_eq!(keyed.open().payoff(date("2026-07-20")), Money::ZERO);
+    assert_eq!(keyed.ledger(LedgerAccount::LossAllowance), "0.00");
 }
 
 #[test]

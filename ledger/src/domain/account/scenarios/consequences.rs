@@ -117,3 +117,11 @@ fn a_charge_off_is_shown_when_it_is_new_and_when_it_takes_something_else() {
     let effective: Vec<_> = all.charge_offs.iter().map(|it| it.effective_date).collect();
     assert_eq!(effective, [date("2026-06-10")]);
 }
+
+#[test]
+fn a_payment_that_is_new_paid_nothing_before() {
+    let history = opened(loan());
+    let first = history.at("2026-04-01 09:00").when(receive(Channel::Mail, "310.00", "2026-04-01"));
+    let all = meaning(&history, &first, "2026-04-01");
+    assert_eq!(payments(&all), ["310.00: - > 62.00/248.00/0.00/0.00"]);
+}

@@ -1,5 +1,6 @@
 //! Terms at the edge of what an account is opened with.
 
+use super::super::buyout::PurchaseOption;
 use super::super::terms::{LateCharge, LateFee, TermsError, Tolerance};
 use super::*;
 
@@ -77,4 +78,22 @@ fn of_the_first_instalment_all_may_be_due() {
     };
     assert_eq!(refused(due("310.00")), "");
     assert_eq!(refused(due("310.01")), "instalments.first_amount_due");
+}
+
+#[test]
+fn the_residual_value_of_a_vehicle_is_at_most_the_largest_entry_and_its_tax_at_most_all() {
+    let lease = |residual: &str, tax: &str| Terms {
+        product: Product::Lease,
+        principal: Money::ZERO,
+        annual_rate: Rate::default(),
+        purchase_option: Some(PurchaseOption {
+            residual: amount(residual),
+            sales_tax_rate: rate(tax),
+        }),
+        ..loan()
+    };
+    assert_eq!(refused(lease("14250.00", "0.08")), "");
+    assert_eq!(refused(lease("99999999.99", "1")), "");
+    assert_eq!(refused(lease("100000000.00", "0.08")), "lease.residual_value");
+    assert_eq!(refused(lease("14250.00", "1.000001")), "lease.sales_tax_rate");
 }

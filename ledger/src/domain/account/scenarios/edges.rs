@@ -1,6 +1,7 @@
 //! The last value that is accepted and the first that is not; and which of two ways is taken.
 
-use super::super::events::{PayoffQuoted, RefundMethod};
+use super::super::buyout::PurchaseOption;
+use super::super::events::{PayoffQuoted, RefundMethod, RequestRefused};
 use super::*;
 
 fn quote(good_through: &str) -> Command {
@@ -198,7 +199,7 @@ fn a_returned_item_fee_is_charged_once_a_payment() {
     let (may, second) = pay(&april, "2026-05-01");
     let back = may.at("2026-05-05 09:00").when(take_back(first, "R01"));
     let one = back.then(&["PaymentReturned", "FeeAssessed"]);
-    let waive = Command::WaiveFee { fee: back.fee() };
+    let waive = waive(back.fee());
     let waived = one.at("2026-05-06 09:00").when(waive).then(&["FeeWaived"]);
     let good = waived.at("2026-05-07 09:00").when(reinstate(first)).done();
     // Waived because somebody asked, it is not charged for the same payment again.
@@ -219,6 +220,24 @@ fn a_command_names_the_preview_that_it_carries_out() {
         extend(1, date("2026-03-03")),
         charge_off(None, date("2026-03-03")),
     ];
+    let names: Vec<_> = commands.iter().map(Command::name).collect();
+    assert_eq!(
+        names,
+        [
+            "ReceivePayment",
+            "ReturnPayment",
+            "ReinstatePayment",
+            "ChangeRate",
+            "GrantExtension",
+            "ChargeOff"
+        ]
+    );
+    let about: Vec<_> = commands.iter().filter_map(Command::payment).collect();
+    assert_eq!(about, [payment, payment]);
+    assert!(!commands.iter().any(Command::originates));
+    for leaves in [apply(payment), Command::ReleaseLien, Command::RefundCredit { amount: None }] {
+        assert!(leaves.originates(), "{}", leaves.name());
+    }
     for command in &mut commands {
         assert_eq!(command.preview(), None);
         let without = command.clone();
@@ -235,4 +254,73 @@ fn a_command_names_the_preview_that_it_carries_out() {
         assert_eq!(command.without_preview(), without);
     }
     assert_eq!(pay("310.00", "2026-03-03").preview(), None);
+}
+
+#[test]
+fn evidence_has_no_effect_and_every_movement_is_counted() {
+    let history = opened(loan());
+    assert_eq!(history.open().movements(), 0);
+    assert_eq!(history.account.open(), Some(history.open()));
+    assert_eq!(nothing().account.open(), None);
+    let (april, _) = history.paid_by_ach("310.00", "2026-04-01");
+    let fined = april.at("2026-04-20 09:00").when(assess("15.50")).done();
+    assert_eq!(fined.open().movements(), 2);
+    assert!(fined.recorded.iter().all(|(_, event)| event.has_effect()));
+    let late = fined.at("2026-04-20 09:01").when(pay("310.00", "2026-04-01"));
+    let Err(Denial::Refused(refusal)) = late.decision else { panic!("{late:?}") };
+    let command = "SchedulePayment".to_owned();
+    assert!(!Event::RequestRefused(RequestRefused { command, refusal }).has_effect());
+}
+
+#[test]
+fn a_scheduled_payoff_of_a_loan_that_is_paid_off_meanwhile_is_not_made() {
+    let asked = opened(quoted_loan()).at("2026-06-16 09:00").when(quote("2026-06-30"));
+    let scheduling = Command::SchedulePayment {
+        amount: amount("12403.60"),
+        payment_date: date("2026-06-30"),
+        funding: None,
+        allow_duplicate: false,
+        payoff_quote: Some(quoted(&asked).quote),
+    };
+    let scheduled = asked.done().at("2026-06-16 10:00").when(scheduling);
+    let wire = scheduled.done().at("2026-06-26 09:00");
+    let paid = wire.when(receive(Channel::Wire, "12403.60", "2026-06-26")).done();
+    let run = paid.at("2026-06-30 15:01").when(apply(scheduled.payment()));
+    run.then(&["PaymentCancelled"]);
+}
+
+#[test]
+fn a_vehicle_is_bought_though_most_of_its_residual_value_is_written_off() {
+    // Three rentals of 389.00, and a residual value of 5.00 without tax.
+    let terms = Terms {
+        product: Product::Lease,
+        principal: Money::ZERO,
+        annual_rate: Rate::default(),
+        instalments: InstalmentPlan {
+            amount: amount("389.00"),
+            tax: money("27.00"),
+            first_due_date: date("2026-03-01"),
+            day_of_month: 1,
+            count: 3,
+            first_amount_due: None,
+        },
+        purchase_option: Some(PurchaseOption {
+            residual: amount("5.00"),
+            sales_tax_rate: Rate::default(),
+        }),
+        ..loan()
+    };
+    let asked = opened(terms).at("2026-05-01 09:00").when(quote("2026-05-01"));
+    let (history, told) = (asked.done(), quoted(&asked));
+    assert_eq!(told.amount, money("1172.00"));
+    let mut command = receive(Channel::Wire, "1168.00", "2026-05-01");
+    if let Command::ReceivePayment { payoff_quote, .. } = &mut command {
+        *payoff_quote = Some(told.quote);
+    }
+    let paid = history.at("2026-05-01 10:00").when(command);
+    let after = paid.then(&["PaymentReceived", "AccountPaidOff"]);
+    let split = after.open().payments[&paid.payment()].split.unwrap();
+    assert_eq!((split.residual, split.write_off.unwrap().residual), (money("1.00"), money("4.00")));
+    assert!(!after.open().paid_off.as_ref().unwrap().vehicle_kept);
+    assert!(!after.open().can_be_bought());
 }

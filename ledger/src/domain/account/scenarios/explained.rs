@@ -131,7 +131,7 @@ fn what_was_taken_back_is_in_no_line() {
     assert_eq!(texts(&explain(&back, Figure::Principal, "2026-04-05")), ["Boarded 10000.00"]);
     assert_eq!(texts(&explain(&back, Figure::FeesDue, "2026-04-05")), ["returned_item 25.00"]);
     let fee = *back.open().fees.keys().next().unwrap();
-    let waived = back.at("2026-04-06 09:00").when(Command::WaiveFee { fee }).done();
+    let waived = back.at("2026-04-06 09:00").when(waive(fee)).done();
     assert!(explain(&waived, Figure::FeesDue, "2026-04-07").lines.is_empty());
 }
 
@@ -156,11 +156,14 @@ fn what_was_written_off_refunded_or_charged_off_is_in_the_lines_of_its_figures()
     let back = bounced.done().at("2026-04-05 09:00").when(take_back(bounced.payment(), "R01"));
     let fined = back.done().at("2026-07-01 09:00").when(assess("15.50")).done();
     let lost = fined.at("2026-07-10 09:00").when(charge_off(None, date("2026-07-10"))).done();
+    let recovered = lost.at("2026-07-20 09:00");
+    let recovered = recovered.when(receive(Channel::Mail, "200.00", "2026-07-20")).done();
     // 10,000.00, 131 days at 2.00, and fees of 25.00 and 15.50.
     for (history, figure, shown) in [
         (&written_off, Figure::Payoff, "0.00"),
         (&refunded, Figure::CreditBalance, "6.40"),
         (&lost, Figure::ChargedOff, "10302.50"),
+        (&recovered, Figure::ChargedOff, "10102.50"),
     ] {
         let on = date("2026-08-01");
         let book = &history.open().book;
@@ -169,8 +172,38 @@ fn what_was_written_off_refunded_or_charged_off_is_in_the_lines_of_its_figures()
             let explained = book.explain(*figure, on);
             assert_eq!(explained.amount, book.figure(*figure, on), "{figure}");
             assert_eq!(sum(&explained.lines), explained.amount.decimal(), "{figure}");
+            check_close(history.open(), &explained);
         }
     }
+}
+
+#[test]
+fn what_was_charged_off_of_rentals_is_in_their_lines() {
+    let lease = Terms {
+        product: Product::Lease,
+        principal: Money::ZERO,
+        annual_rate: Rate::default(),
+        instalments: InstalmentPlan {
+            amount: amount("389.00"),
+            tax: money("27.00"),
+            first_due_date: date("2026-03-01"),
+            day_of_month: 1,
+            count: 3,
+            first_amount_due: None,
+        },
+        ..loan()
+    };
+    let lost = opened(lease).at("2026-04-10 09:00").when(charge_off(None, date("2026-04-10")));
+    let lost = lost.done();
+    let lines = |figure| {
+        let amounts = explain(&lost, figure, "2026-06-01").lines.into_iter();
+        amounts.map(|line| line.amount.normalize().to_string()).collect::<Vec<_>>()
+    };
+    // Two rentals had fallen due, and 362.00 were to come, which are owed without their tax.
+    assert_eq!(lines(Figure::RentalsDue), ["389", "389", "-778"]);
+    // The tax of the third falls away.
+    assert_eq!(lines(Figure::RentalsRemaining), ["1167", "-1140", "-27"]);
+    assert_eq!(lines(Figure::ChargedOff), ["1140"]);
 }
 
 /// What closes an explanation is no more than what it says.

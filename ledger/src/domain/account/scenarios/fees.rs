@@ -21,13 +21,13 @@ fn a_fee_is_owed_from_the_day_on_and_earns_nothing() {
 fn a_waiver_is_the_mirror_and_a_second_one_changes_nothing() {
     let outcome = opened(loan()).at("2026-04-12 09:00").when(assess("15.50"));
     let fee = outcome.fee();
-    let waived = outcome.done().at("2026-04-12 10:00").when(Command::WaiveFee { fee });
+    let waived = outcome.done().at("2026-04-12 10:00").when(waive(fee));
     let history = waived.then(&["FeeWaived"]);
     assert_eq!(waived.journal(), ["4020 15.50", "1120 -15.50"]);
     assert_eq!(history.standing("2026-04-12"), opened(loan()).standing("2026-04-12"));
-    history.at("2026-04-13 10:00").when(Command::WaiveFee { fee }).then_nothing();
+    history.at("2026-04-13 10:00").when(waive(fee)).then_nothing();
     let unknown = FeeId::derived(&account_id(), RequestId::derived("another", "request"));
-    let refused = history.at("2026-04-13 10:00").when(Command::WaiveFee { fee: unknown });
+    let refused = history.at("2026-04-13 10:00").when(waive(unknown));
     refused.then_denied(&Denial::FeeNotFound(unknown));
 }
 
@@ -37,7 +37,7 @@ fn what_a_waived_fee_was_paid_with_pays_principal() {
     let fee = outcome.fee();
     let (paid, payment) = outcome.done().paid_by_ach("325.50", "2026-04-15");
     assert_eq!(paid.split(payment), "90.00/220.00/15.50/0.00");
-    let waived = paid.at("2026-04-20 09:00").when(Command::WaiveFee { fee });
+    let waived = paid.at("2026-04-20 09:00").when(waive(fee));
     let after = waived.then(&["FeeWaived"]);
     assert_eq!(after.split(payment), "90.00/235.50/0.00/0.00");
     let (never, _) = opened(loan()).paid_by_ach("325.50", "2026-04-15");
@@ -54,7 +54,7 @@ fn a_waiver_of_the_last_that_is_owed_pays_the_account_off() {
         paid.standing("2026-03-01"),
         "principal 11.00 interest 0.00 fees 0.00 credit 0.00 dpd 0"
     );
-    let waived = paid.at("2026-03-02 09:00").when(Command::WaiveFee { fee });
+    let waived = paid.at("2026-03-02 09:00").when(waive(fee));
     let after = waived.then(&["FeeWaived", "AccountPaidOff"]);
     assert_eq!(after.open().payoff(date("2026-03-02")), money("-4.50"));
 }
@@ -103,7 +103,7 @@ fn a_fee_of_an_earlier_day_is_paid_by_what_came_after_it() {
 fn a_waiver_undoes_a_fee_of_an_earlier_day_from_that_day() {
     let charged = charged_at("2026-05-20 09:00");
     let fee = FeeId::derived(&account_id(), charged.request);
-    let waived = charged.done().at("2026-05-21 09:00").when(Command::WaiveFee { fee });
+    let waived = charged.done().at("2026-05-21 09:00").when(waive(fee));
     let after = waived.then(&["FeeWaived"]);
     let wire = receive(Channel::Wire, "400.00", "2026-04-15");
     let never = opened(loan()).at("2026-04-15 10:00").when(wire).done();

@@ -103,8 +103,8 @@ fn money_that_was_there_in_time_takes_its_late_fee_back() {
 fn a_fee_that_somebody_waived_does_not_come_back() {
     let fee = aged(&opened(loan_with_late_fee()), "2026-04-12 00:01");
     let Some(Event::FeeAssessed(assessed)) = fee.events().first() else { panic!("no fee") };
-    let waive = Command::WaiveFee { fee: assessed.fee };
-    let waived = fee.done().at("2026-04-13 09:00").when(waive).then(&["FeeWaived"]);
+    let moment = fee.done().at("2026-04-13 09:00");
+    let waived = moment.when(waive(assessed.fee)).then(&["FeeWaived"]);
     assert_eq!(charged(&aged(&waived, "2026-04-14 00:01")), [""; 0]);
 }
 
@@ -221,4 +221,31 @@ fn a_payment_that_comes_back_good_leaves_the_grace_that_another_return_began() {
     let good = neither.at("2026-05-16 09:00").when(reinstate(first)).done();
     assert_eq!(charged(&aged(&good, "2026-05-25 23:00")), [""; 0]);
     assert_eq!(charged(&aged(&good, "2026-05-26 00:01")), ["2026-05-26 15.50 for 2"]);
+}
+
+#[test]
+fn it_makes_no_difference_which_of_two_returns_came_first_once_one_is_overturned() {
+    let late = vec!["2026-05-26 15.50 for 2"];
+    for (of_first, of_second, fees) in [
+        ("R01", "R01", late.clone()),
+        ("R10", "R01", late),
+        ("R01", "R10", vec![]),
+        ("R10", "R10", vec![]),
+    ] {
+        let (april, first) = opened(loan_with_late_fee()).paid_by_ach("310.00", "2026-04-01");
+        let (may, second) = april.paid_by_ach("310.00", "2026-05-01");
+        // Without the first payment the second is April's, and so its return opens April.
+        let one = may.at("2026-05-13 09:00").when(take_back(first, of_first)).done();
+        let neither = one.at("2026-05-15 09:00").when(take_back(second, of_second)).done();
+        let good = neither.at("2026-05-16 09:00").when(reinstate(first)).done();
+        // What the returns had named while both payments were gone is named no more.
+        let named = good.open().reopened.iter().map(|(payment, it)| (*payment, it.instalment));
+        assert_eq!(named.collect::<Vec<_>>(), [(second, 2)]);
+        assert_eq!(charged(&aged(&good, "2026-05-25 23:00")), [""; 0], "{of_first} {of_second}");
+        assert_eq!(charged(&aged(&good, "2026-05-26 00:01")), fees, "{of_first} {of_second}");
+        // What is returned again says so itself.
+        let again = good.at("2026-05-20 09:00").when(take_back(first, "R01")).done();
+        let last = charged(&aged(&again, "2026-05-31 00:01"));
+        assert!(last.contains(&"2026-05-31 15.50 for 1".to_owned()), "{of_first} {of_second}");
+    }
 }

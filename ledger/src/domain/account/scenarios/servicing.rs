@@ -262,3 +262,14 @@ fn the_limit_within_a_year_is_that_of_every_year_that_an_extension_falls_into() 
     assert_eq!(year_before("2026-06-10"), "");
     assert_eq!(year_before("2026-06-11"), "EXTENSION_LIMIT");
 }
+
+#[test]
+fn a_rate_that_an_earlier_change_has_set_already_cuts_no_month_of_thirty_days() {
+    let terms = Terms { day_count: DayCount::Thirty360, ..loan() };
+    let rate: Rate = "0.06".parse().unwrap();
+    let first = opened(terms).at("2026-04-02 09:00").when(change_rate(rate, date("2026-03-31")));
+    let both = first.done().at("2026-04-03 09:00").when(change_rate(rate, date("2026-03-10")));
+    // Nine days at 7.3 % are 18.25, and fifty at 6 % are 83.33: not one more for the 31st.
+    let interest = both.done().open().standing(date("2026-04-30")).interest_due;
+    assert_eq!(interest, money("101.58"));
+}

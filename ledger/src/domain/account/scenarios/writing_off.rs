@@ -176,3 +176,70 @@ fn interest_is_exact_less_what_was_settled_beyond_what_was_unpaid_before() {
     let exact = paid.open().book.interest_due_exactly(date("2026-04-11"));
     assert_eq!(exact.normalize().to_string(), "19.51851");
 }
+
+#[test]
+fn of_what_a_credit_balance_covers_nothing_is_written_off() {
+    let terms = Terms {
+        principal: money("300.00"),
+        annual_rate: Rate::default(),
+        instalments: InstalmentPlan { count: 1, ..loan().instalments },
+        ..loan()
+    };
+    let paid = opened(terms).at("2026-04-01 09:00");
+    let paid = paid.when(receive(Channel::Wire, "305.00", "2026-04-01")).done();
+    // A cheque for an account that is paid off comes back: 25.00 are owed, and 5.00 are there.
+    let cheque = paid.at("2026-04-02 09:00").when(receive(Channel::Mail, "400.00", "2026-04-02"));
+    let back = cheque.done().at("2026-04-06 09:00").when(take_back(cheque.payment(), "R01"));
+    let owing = back.then(&["PaymentReturned", "FeeAssessed", "PayoffReversed"]);
+    assert_eq!(owing.open().payoff(date("2026-04-06")), money("20.00"));
+    let late = owing.at("2026-04-07 09:00").when(receive(Channel::Wire, "12.00", "2026-04-07"));
+    assert_eq!(late.journal(), ["1010 12.00", "1120 -20.00", "5020 8.00"]);
+    let after = late.then(&["PaymentReceived", "AccountPaidOff"]);
+    assert_eq!(
+        after.standing("2026-04-07"),
+        "principal 0.00 interest 0.00 fees 5.00 credit 5.00 dpd 0"
+    );
+    let refund = Command::RefundCredit { amount: None };
+    let refused = after.at("2026-06-01 09:00").when(refund);
+    refused.then_refused(Refusal::NoCreditBalance { credit: Money::ZERO });
+    // Ten dollars are little enough, one cent more is not.
+    assert!(pays_off(&owing, "10.00", "2026-04-07"));
+    assert!(!pays_off(&owing, "9.99", "2026-04-07"));
+}
+
+#[test]
+fn a_credit_balance_covers_interest_and_then_fees() {
+    // 1.00 a day, and 6.00 for a cheque that comes back.
+    let terms = Terms {
+        principal: money("1000.00"),
+        annual_rate: "0.365".parse().unwrap(),
+        returned_item_fee: Some(amount("6.00")),
+        instalments: InstalmentPlan { count: 1, ..loan().instalments },
+        ..loan()
+    };
+    let adjust = Command::AdjustPrincipal {
+        change: money("-995.00"),
+        reason: "refund of a service contract".to_owned(),
+        effective_date: date("2026-03-21"),
+        preview: None,
+    };
+    let adjusted = opened(terms).at("2026-03-21 09:00").when(adjust).done();
+    // 30.00 turn up that paid 10.00 of interest and 20.00 of principal before: of the 980.00, ten
+    // days earned 9.80, and 15.00 of the adjustment are the customer's.
+    let keyed = adjusted.at("2026-03-25 09:00");
+    let keyed = keyed.when(receive(Channel::Wire, "30.00", "2026-03-11")).done();
+    let cheque = keyed.at("2026-04-01 09:00").when(receive(Channel::Mail, "400.00", "2026-04-01"));
+    let back = cheque.done().at("2026-04-06 09:00").when(take_back(cheque.payment(), "R01"));
+    let owing = back.done();
+    assert_eq!(
+        owing.standing("2026-04-06"),
+        "principal 0.00 interest 9.80 fees 6.00 credit 15.00 dpd 5"
+    );
+    let paid = owing.at("2026-04-07 09:00").when(receive(Channel::Wire, "0.30", "2026-04-07"));
+    let after = paid.then(&["PaymentReceived", "AccountPaidOff"]);
+    assert_eq!(
+        after.standing("2026-04-07"),
+        "principal 0.00 interest 9.50 fees 5.50 credit 15.00 dpd 0"
+    );
+    assert_eq!(after.ledger(LedgerAccount::SmallBalanceWriteOff), "0.50");
+}

@@ -7,8 +7,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::{Fee, FeeState, OpenAccount, Payment, Progress, Receipt, Refund, Schedule, Title};
 use crate::domain::account::book::Movement;
 use crate::domain::account::events::{
-    AccountChargedOff, Event, FeeAssessed, PaymentApplied, PaymentReceived, PaymentReinstated,
-    PaymentReturned, PaymentScheduled, Posting,
+    AccountChargedOff, Event, FeeAssessed, LeftOpen, PaymentApplied, PaymentReceived,
+    PaymentReinstated, PaymentReturned, PaymentScheduled, Posting, Reopened,
 };
 use crate::domain::account::instalments::Shift;
 use crate::domain::product::Channel;
@@ -211,7 +211,16 @@ impl OpenAccount {
     }
 
     fn payment_reinstated(&mut self, reinstated: &PaymentReinstated) {
-        self.reopened.retain(|(payment, _)| *payment != reinstated.payment);
+        let named = |payment: PaymentId| {
+            payment == reinstated.payment
+                || reinstated.reopened.iter().any(|left| left.payment == payment)
+        };
+        self.reopened.retain(|(payment, _)| !named(*payment));
+        let left_open = reinstated.reopened.iter().map(|left| {
+            let LeftOpen { payment, instalment, grace_from } = *left;
+            (payment, Reopened { instalment, grace_from })
+        });
+        self.reopened.extend(left_open);
         if let Some(payment) = self.payments.get_mut(&reinstated.payment).map(Arc::make_mut) {
             payment.progress = Progress::Applied;
             payment.split = Some(reinstated.split);

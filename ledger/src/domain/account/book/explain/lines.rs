@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::{Figure, Line, Origin, What};
+use super::{Figure, Line, Origin, What, shown};
 use crate::domain::account::book::running::{Cut, Earning, Running};
 use crate::domain::account::book::{Book, Entry, Movement, Standing};
 use crate::domain::money::Money;
@@ -29,7 +29,7 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn explain(&mut self, figure: Figure, standing: &Standing) {
         let terms = &self.book.terms;
-        let shown = self.book.shown(figure, standing);
+        let shown = shown(figure, standing);
         let is_lease = terms.product == Product::Lease;
         match figure {
             Figure::Principal => {

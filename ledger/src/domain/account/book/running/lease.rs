@@ -10,8 +10,8 @@ use crate::domain::money::Money;
 use crate::domain::product::Product;
 use crate::domain::rulebook::Rulebook;
 
-/// The day from which the rentals of a lease fall due no more: the vehicle was bought, or everything
-/// was charged off.
+/// The day from which the rentals of a lease fall due no more: the vehicle was bought, or
+/// everything was charged off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::domain::account) struct Cut {
     pub(in crate::domain::account) on: NaiveDate,
@@ -34,8 +34,8 @@ impl Running<'_> {
         self.terms.product == Product::Lease
     }
 
-    /// No rental falls due any more from today on. Of what had fallen due, nothing is receivable any
-    /// more: it was paid, or given up, base and tax.
+    /// No rental falls due any more from today on. Of what had fallen due, nothing is receivable
+    /// any more: it was paid, or given up, base and tax.
     pub(super) fn cut_off(&mut self, (base, tax): (Money, Money), bought: bool) {
         if self.is_lease() && self.cut.is_none() {
             let due = self.instalments.due_count(self.at);
@@ -65,9 +65,9 @@ impl Running<'_> {
         Some(option.buyout(self.instalments.plan(), due, self.billed))
     }
 
-    /// What a payment pays that buys the vehicle, if it does: with a credit balance that there is it
-    /// comes to everything the buy-out takes, or is short of it by a small balance only. Less buys
-    /// nothing, since nobody owns a part of a vehicle.
+    /// What a payment pays that buys the vehicle, if it does: with a credit balance that there is
+    /// it comes to everything the buy-out takes, or is short of it by a small balance only. Less
+    /// buys nothing, since nobody owns a part of a vehicle.
     pub(super) fn purchase(&self, paying: Paying, rules: &Rulebook) -> Option<Split> {
         let Buyout { rentals_ahead, tax_ahead, residual, sales_tax } = self.buyout()?;
         let (due, fees) = (self.rentals_now(), self.fees_due());
@@ -89,8 +89,8 @@ impl Running<'_> {
         })
     }
 
-    /// A payment that is too small for that pays rentals ahead, with their tax. What is left buys the
-    /// vehicle all the same if it comes to the price that is left then.
+    /// A payment that is too small for that pays rentals ahead, with their tax. What is left buys
+    /// the vehicle all the same if it comes to the price that is left then.
     pub(super) fn purchase_with_rest(&self, paying: Paying, split: &mut Split, rules: &Rulebook) {
         let paid = split.rentals + split.tax;
         let all_paid = paid == self.rentals_due() && split.fees == self.fees_due();
@@ -137,8 +137,8 @@ impl Running<'_> {
     }
 }
 
-/// May so much be missing of a vehicle's price? Nothing, or a small balance of somebody who means to
-/// buy it: the payment pays a quote, or goes beyond everything that the lease asks for.
+/// May so much be missing of a vehicle's price? Nothing, or a small balance of somebody who means
+/// to buy it: the payment pays a quote, or goes beyond everything that the lease asks for.
 fn may_be_short(
     short: Money,
     residual: Money,
