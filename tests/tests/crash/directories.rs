@@ -172,3 +172,15 @@ async fn a_full_disk_is_told_and_what_was_acknowledged_is_kept() {
     assert!(process.stop().status.success());
     offline_finds_nothing_wrong(&["verify"], folder.path());
 }
+
+#[test]
+fn read_models_of_another_version_are_no_broken_promise() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Process::start(folder.path(), CLOCK).unwrap().stop().status.success());
+    let models = rusqlite::Connection::open(folder.path().join("read/gen-1.db")).unwrap();
+    assert_eq!(models.execute("UPDATE progress SET fold_version = 1", []).unwrap(), 1);
+    drop(models);
+    offline_finds_nothing_wrong(&["verify"], folder.path());
+    let compared = offline(&["projections", "verify"], folder.path());
+    assert_eq!(compared.status.code(), Some(4), "{compared:?}");
+}

@@ -49,6 +49,10 @@ pub(super) fn compare(data_dir: &Path) -> Result<Report, CliError> {
         ProjectionError::Missing(folder) => {
             CliError::NotFound(format!("there are no read models in {}", folder.display()))
         }
+        // Of another build, whose next start builds them anew.
+        error @ ProjectionError::FoldVersion { .. } => {
+            CliError::NotFound(format!("there is nothing to compare: {error}"))
+        }
         ProjectionError::File { path, source } => {
             CliError::Io { subject: path.display().to_string(), error: source }
         }
@@ -56,7 +60,6 @@ pub(super) fn compare(data_dir: &Path) -> Result<Report, CliError> {
         | ProjectionError::LogGone(_)
         | ProjectionError::OtherLog { .. }
         | ProjectionError::Pointer { .. }
-        | ProjectionError::FoldVersion { .. }
         | ProjectionError::Rebuilding
         | ProjectionError::Cancelled
         | ProjectionError::Feed(_)

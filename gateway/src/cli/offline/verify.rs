@@ -159,7 +159,7 @@ fn read_models(args: &VerifyArgs, checks: &mut Checks) -> Result<Option<Document
             }
             Ok(Some(projections::document(&report)))
         }
-        // A log that was restored, and not served yet, has none.
+        // A log that was restored, or served by another version, has none until it is served.
         Err(CliError::NotFound(_)) => Ok(None),
         Err(CliError::Integrity(cause)) => {
             checks.violated(checks.position, cause);
