@@ -209,7 +209,7 @@ impl Reading {
         let is_full = usize::try_from(head.0.saturating_sub(after.0)).is_ok_and(|it| it >= limit);
         if !is_full && last.elapsed() < GATHERING {
             tokio::select! {
-                () = tokio::time::sleep_until(last + GATHERING) => {}
+                () = tokio::time::sleep_until(last.checked_add(GATHERING).unwrap_or(last)) => {}
                 // It fails only when the feed ends.
                 _ = self.hurry.wait_for(|wanted| *wanted > after) => {}
             }

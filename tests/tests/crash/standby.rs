@@ -195,9 +195,9 @@ async fn a_standby_that_has_everything_takes_over_and_is_held_unless_that_is_kno
     assert_eq!(promoted["lost"]["origination"], "on hold until it is approved");
     let process = Process::start(&other, CLOCK).unwrap();
     let request = GetRecoveryRequest { min_position: 0 };
-    let held = Client::connect(process.address()).await.operations().get_recovery(request).await;
-    let held = held.unwrap().into_inner();
-    assert!(held.origination_on_hold && held.losses[0].known_position == head, "{held:?}");
+    let client = Client::connect(process.address()).await;
+    let told = client.operations().get_recovery(request).await.unwrap().into_inner();
+    assert!(told.origination_on_hold && told.losses[0].known_position == head, "{told:?}");
     process.kill();
     let promoted = answered(&["promote", "--data-dir", words(&to), "--lost-dir", words(&data_dir)]);
     assert_eq!(promoted["lost"], "nothing: the lost log is whole and ends here");

@@ -3,6 +3,7 @@
 use ledger::envelope::Position;
 use ledger::store::EventStore as _;
 use ledger::store::embedded::{Embedded, Options};
+use prost::Message as _;
 use proto::payledger::v1::batch_command::Command;
 use proto::payledger::v1::event_filter::Source;
 use proto::payledger::v1::{
@@ -243,7 +244,7 @@ async fn a_replay_under_way_is_cut_off_by_a_stop_and_says_where() {
     // Much more than can be on its way to a reader who does not read: four messages that wait, one
     // that is made and one that is sent, of a MiB each, and what the connection has room for.
     let events = town.replay().await.unwrap();
-    assert!(events.iter().map(|event| event.data.len()).sum::<usize>() > 8 << 20);
+    assert!(events.iter().fold(0, |bytes, event| bytes + event.encoded_len()) > 8 << 20);
     let narrow = Client::connect_narrow(town.address(), 1 << 16).await;
     let request = ReplayEventsRequest::default();
     let mut messages = narrow.audit().replay_events(request).await.unwrap().into_inner();

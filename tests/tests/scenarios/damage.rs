@@ -77,7 +77,7 @@ async fn old_damage_is_found_and_told_and_other_accounts_go_on() {
     let spoil = |position: u64| -> i64 {
         log.query_row(spoil, [i64::try_from(position).unwrap()], |row| row.get(0)).unwrap()
     };
-    let spoilt = [spoil(opened), spoil(opened + 300)];
+    let spoilt = [spoil(opened), spoil(opened + 40)];
     drop(log);
     let town = town_on(data_dir).await;
 
