@@ -150,8 +150,8 @@ impl Ahead {
 
 impl Work {
     /// Tells what came of the round's appends, and keeps the account in memory if all of them were
-    /// written or none. Commands stay in order: what follows one that was not written is not written before
-    /// it.
+    /// written or none. Commands stay in order: what follows one that was not written is not
+    /// written before it.
     fn conclude_round<T, F>(
         &mut self,
         requests: &[Request],
