@@ -9,6 +9,7 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use ledger::clock::Clock;
@@ -17,7 +18,9 @@ use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{self, Engine, EngineError};
 use ledger::envelope::Position;
 use ledger::store::EventStore;
-use ledger::store::embedded::{OpenError, Options, clear_pending_loss, pending_loss};
+use ledger::store::embedded::{
+    OpenError, Options, clear_pending_loss, pending_loss, refuse_in_use,
+};
 use ledger::store::eventstore::OpenError as ClusterError;
 use projections::Projections;
 use projections::error::ProjectionError;
@@ -32,6 +35,10 @@ use crate::services::Gateway;
 use crate::status::chain;
 use log::Log;
 use ready::keep_readiness;
+
+/// How long a service that has ended waits for its directory to be free, and how often it looks.
+const LET_GO_MAX: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// How the service is to be.
 #[derive(Debug, Clone)]
@@ -112,6 +119,7 @@ pub enum ServiceError {
 /// A service that is ready to answer.
 #[derive(Debug)]
 pub struct Service {
+    data_dir: PathBuf,
     bound: Bound,
     eventstore: Option<Bound>,
     log: Log,
@@ -151,6 +159,7 @@ impl Service {
         let gateway = Gateway::new(engine.clone(), reads.clone(), cycles.clone(), watch, order);
         let (runner, scrub_rate) = (settings.runner, settings.scrub_rate);
         Ok(Self {
+            data_dir,
             bound,
             eventstore,
             log,
@@ -193,8 +202,23 @@ impl Service {
     }
 
     /// Answers until the service is told to stop, or something fails that it cannot do without: the
-    /// log's writer, or the runner.
+    /// log's writer, or the runner. Then another may be started on the same directory.
     pub async fn run(self) -> Result<Drained, ServiceError> {
+        let data_dir = self.data_dir.clone();
+        let ended = self.answer().await;
+        // A connection that was told to end may hold the log for a moment more.
+        let let_go = async {
+            while refuse_in_use(&data_dir).is_err() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        if tokio::time::timeout(LET_GO_MAX, let_go).await.is_err() {
+            tracing::warn!("what was cut off holds the directory until the process ends");
+        }
+        ended
+    }
+
+    async fn answer(self) -> Result<Drained, ServiceError> {
         let readiness = Readiness::new().await;
         let runner = if self.runner {
             tokio::spawn(self.cycles.clone().run_until(self.shutdown.clone()))
@@ -219,6 +243,8 @@ impl Service {
         let serving = self.bound.serve(self.gateway.routes(), readiness, self.shutdown.clone());
         let ended = until_ended(serving, self.log.stopped(), runner, &self.shutdown).await;
         watch.abort();
+        // How it ended is of no matter, but it holds the log until it has.
+        let _ = watch.await;
         let eventstore = match eventstore {
             Some(ended) => ended.await.unwrap_or(Ok(())),
             None => Ok(()),
