@@ -14,6 +14,7 @@ use tests::client::Client;
 use tests::refusals::{reason, refused};
 use tests::requests::{auto_loan, instant};
 use tests::server::{Town, settings};
+use tests::views::all_payments;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -53,6 +54,8 @@ async fn two_accounts() -> (Arc<TempDir>, u64) {
     town.receive("wire 0", "a-2", Channel::Wire, "1.00", "2026-03-03").await.unwrap();
     let others = (0..1100).map(|n| Command::OpenAccount(auto_loan(&format!("b-{n}")).into()));
     town.batch(others.collect()).await.unwrap();
+    // The read models have all of it, and need nothing that is damaged later.
+    all_payments(&town, town.head().await.unwrap()).await;
     (town.stop().await, opened)
 }
 
