@@ -9,59 +9,100 @@ use crate::ids::AccountId;
 pub(super) type Lane = tokio::sync::Mutex<Option<Arc<Folded>>>;
 
 #[expect(clippy::disallowed_types, reason = "a cache: its order is never seen")]
-type Map = std::collections::HashMap<AccountId, Arc<Lane>>;
+type Map = std::collections::HashMap<AccountId, Kept>;
 
 /// The lanes of the accounts used lately.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    map: SyncMutex<Map>,
+    kept: SyncMutex<Lately>,
     limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Lately {
+    map: Map,
+    /// How often a lane was asked for.
+    uses: u64,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    lane: Arc<Lane>,
+    /// The use that was its last.
+    used: u64,
+}
+
+impl Kept {
+    /// Does nobody hold it? Two lanes for one account would let two commands pass each other.
+    fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.lane) == 1
+    }
 }
 
 impl Lanes {
     /// Keeps at most about `limit` accounts.
     pub(super) fn new(limit: usize) -> Self {
-        Self { map: SyncMutex::default(), limit }
+        Self { kept: SyncMutex::default(), limit }
     }
 
     /// The lane of `account`.
     pub(super) fn of(&self, account: &AccountId) -> Arc<Lane> {
-        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = map.get(account) {
-            return Arc::clone(lane);
+        let mut lately = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        lately.uses = lately.uses.saturating_add(1);
+        let used = lately.uses;
+        if let Some(kept) = lately.map.get_mut(account) {
+            kept.used = used;
+            return Arc::clone(&kept.lane);
         }
-        if map.len() >= self.limit {
-            shed(&mut map, self.limit);
+        if lately.map.len() >= self.limit {
+            shed(&mut lately.map, self.limit);
         }
-        Arc::clone(map.entry(account.clone()).or_default())
+        let kept = lately.map.entry(account.clone()).or_default();
+        kept.used = used;
+        Arc::clone(&kept.lane)
     }
 }
 
-/// Drops about an eighth of the lanes. One that somebody holds stays: two lanes for one account
-/// would let two commands pass each other.
+/// Drops an eighth of the lanes: those that were not used for longest.
 fn shed(map: &mut Map, limit: usize) {
-    let mut excess = limit.checked_div(8).unwrap_or_default().max(1);
-    map.retain(|_, lane| {
-        let idle = Arc::strong_count(lane) == 1;
-        let drop = idle && excess > 0;
-        excess = excess.saturating_sub(usize::from(drop));
-        !drop
-    });
+    let mut uses: Vec<_> = map.values().filter(|it| it.is_idle()).map(|it| it.used).collect();
+    let excess = limit.checked_div(8).unwrap_or_default().max(1).min(uses.len());
+    let Some(place) = excess.checked_sub(1) else { return };
+    let (_, &mut last, _) = uses.select_nth_unstable(place);
+    map.retain(|_, kept| !kept.is_idle() || kept.used > last);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn id(number: u32) -> AccountId {
+        format!("a{number}").parse().unwrap()
+    }
+
     #[test]
     fn a_lane_in_use_is_never_shed() {
         let lanes = Lanes::new(2);
-        let id = |n: u32| format!("a{n}").parse::<AccountId>().unwrap();
         let held = lanes.of(&id(0));
-        for n in 1..50 {
-            lanes.of(&id(n));
+        for number in 1..50 {
+            lanes.of(&id(number));
         }
         assert!(Arc::ptr_eq(&held, &lanes.of(&id(0))));
-        assert!(lanes.map.lock().unwrap().len() <= 3);
+        assert!(lanes.kept.lock().unwrap().map.len() <= 3);
+    }
+
+    #[test]
+    fn what_is_used_stays_and_what_is_not_goes() {
+        let lanes = Lanes::new(64);
+        for number in 0..1000 {
+            lanes.of(&id(number));
+            for busy in 0..32 {
+                lanes.of(&id(busy));
+            }
+        }
+        let kept = lanes.kept.lock().unwrap();
+        assert!((0..32).all(|busy| kept.map.contains_key(&id(busy))));
+        assert!(kept.map.contains_key(&id(999)) && !kept.map.contains_key(&id(900)));
+        assert!(kept.map.len() <= 64);
     }
 }
