@@ -105,10 +105,11 @@ impl Projections {
     pub async fn wait_for(&self, position: Position) -> Result<Position, QueryError> {
         loop {
             let live = self.shared.live();
-            match live.feed.wait_for(position).await {
-                // A rebuild has taken over while we waited.
-                Err(QueryError::Ended) if !Arc::ptr_eq(&live, &self.shared.live()) => {}
-                answer => return answer,
+            let answer = live.feed.wait_for(position).await;
+            // A rebuild may have taken over while we waited: how far the old one went on tells
+            // nothing of the new one, which is what will be asked.
+            if Arc::ptr_eq(&live, &self.shared.live()) {
+                return answer;
             }
         }
     }
