@@ -108,6 +108,23 @@ pub(crate) fn loan() -> Terms {
     }
 }
 
+/// Three rentals of 389.00 from the first of March, 27.00 of each tax.
+pub(crate) fn lease() -> Terms {
+    Terms {
+        product: Product::Lease,
+        principal: Money::ZERO,
+        annual_rate: Rate::default(),
+        instalments: InstalmentPlan {
+            amount: amount("389.00"),
+            tax: money("27.00"),
+            first_due_date: date("2026-03-01"),
+            count: 3,
+            ..loan().instalments
+        },
+        ..loan()
+    }
+}
+
 /// The loan of the payoff quote: 12,345.67 at 6.49 % and a late fee of 25.00.
 fn quoted_loan() -> Terms {
     let instalments = InstalmentPlan {

@@ -9,31 +9,16 @@ use super::*;
 use crate::domain::account::book::explain::Figure;
 
 /// 24 rentals of 389.00 from 1 March 2026, 27.00 of each tax; then 14,250.00 and 8 % of tax.
-fn lease() -> Terms {
-    Terms {
-        product: Product::Lease,
-        principal: Money::ZERO,
-        annual_rate: Rate::default(),
-        instalments: InstalmentPlan {
-            amount: amount("389.00"),
-            tax: money("27.00"),
-            first_due_date: date("2026-03-01"),
-            day_of_month: 1,
-            count: 24,
-            first_amount_due: None,
-        },
-        purchase_option: Some(PurchaseOption {
-            residual: amount("14250.00"),
-            sales_tax_rate: "0.08".parse().unwrap(),
-        }),
-        ..loan()
-    }
+fn long_lease() -> Terms {
+    let instalments = InstalmentPlan { count: 24, ..lease().instalments };
+    Terms { instalments, ..short_lease() }
 }
 
 /// The same, of which three rentals are left.
 fn short_lease() -> Terms {
-    let instalments = InstalmentPlan { count: 3, ..lease().instalments };
-    Terms { instalments, ..lease() }
+    let option =
+        PurchaseOption { residual: amount("14250.00"), sales_tax_rate: "0.08".parse().unwrap() };
+    Terms { purchase_option: Some(option), ..lease() }
 }
 
 fn quote_payoff(good_through: &str) -> Command {
@@ -63,7 +48,7 @@ fn nothing_unbooked(history: &History, on: &str) -> bool {
 
 #[test]
 fn a_buy_out_is_due_rentals_the_rentals_to_come_without_tax_the_residual_fees_and_sales_tax() {
-    let fined = opened(lease()).at("2026-03-20 09:00").when(assess("15.00")).done();
+    let fined = opened(long_lease()).at("2026-03-20 09:00").when(assess("15.00")).done();
     let asked = fined.at("2026-04-10 09:00").when(quote_payoff("2026-04-15"));
     let told = quoted(&asked);
     // March and April are unpaid; 22 rentals of 362.00 are to come.
@@ -84,7 +69,7 @@ fn a_buy_out_is_due_rentals_the_rentals_to_come_without_tax_the_residual_fees_an
 
 #[test]
 fn a_lease_that_was_boarded_without_a_residual_value_has_no_buy_out() {
-    let unknown = Terms { purchase_option: None, ..lease() };
+    let unknown = Terms { purchase_option: None, ..long_lease() };
     let history = opened(unknown.clone());
     let asked = history.at("2026-04-10 09:00").when(quote_payoff("2026-04-15"));
     asked.then_refused(Refusal::ResidualUnknown);
@@ -103,14 +88,14 @@ fn terms_of_a_purchase_that_cannot_be_are_refused() {
         let sales_tax_rate = rate.parse().unwrap();
         Some(PurchaseOption { residual: amount("1.00"), sales_tax_rate })
     };
-    assert!(Terms { purchase_option: option("1.000001"), ..lease() }.check().is_err());
-    assert!(Terms { purchase_option: option("1"), ..lease() }.check().is_ok());
+    assert!(Terms { purchase_option: option("1.000001"), ..long_lease() }.check().is_err());
+    assert!(Terms { purchase_option: option("1"), ..long_lease() }.check().is_ok());
     assert!(Terms { purchase_option: option("0"), ..loan() }.check().is_err());
 }
 
 /// March is paid; then the vehicle is bought by wire on 10 April, when April is due.
 fn bought() -> (History, PaymentId) {
-    let (march, _) = opened_with(lease(), Some(lien("TX"))).paid_by_ach("389.00", "2026-03-01");
+    let (march, _) = opened_with(long_lease(), Some(lien("TX"))).paid_by_ach("389.00", "2026-03-01");
     let wire = march.at("2026-04-10 09:00");
     let wire = wire.when(receive(Channel::Wire, "24380.12", "2026-04-10"));
     (wire.then(&["PaymentReceived", "AccountPaidOff"]), wire.payment())
@@ -149,7 +134,7 @@ fn a_payment_in_full_buys_the_vehicle() {
 #[test]
 fn a_buy_out_that_comes_back_leaves_the_lease_as_if_it_had_not_been() {
     let (history, wire) = bought();
-    let (untouched, _) = opened_with(lease(), Some(lien("TX"))).paid_by_ach("389.00", "2026-03-01");
+    let (untouched, _) = opened_with(long_lease(), Some(lien("TX"))).paid_by_ach("389.00", "2026-03-01");
     let released = history.at("2026-05-10 09:00").when(Command::ReleaseLien).done();
     let back = released.at("2026-06-05 09:00").when(take_back(wire, "R10"));
     let after = back.then(&["PaymentReturned", "PayoffReversed"]);
@@ -171,7 +156,7 @@ fn a_buy_out_that_comes_back_leaves_the_lease_as_if_it_had_not_been() {
 
 #[test]
 fn a_buy_out_that_is_keyed_late_bills_back_what_fell_due_meanwhile() {
-    let (march, _) = opened(lease()).paid_by_ach("389.00", "2026-03-01");
+    let (march, _) = opened(long_lease()).paid_by_ach("389.00", "2026-03-01");
     let fined = march.at("2026-06-02 09:00").when(assess("15.00")).done();
     assert_eq!(fined.ledger(LedgerAccount::LeaseIncome), "-1086.00");
     let wire = fined.at("2026-06-03 09:00");
@@ -188,7 +173,7 @@ fn a_buy_out_that_is_keyed_late_bills_back_what_fell_due_meanwhile() {
 
 #[test]
 fn a_buy_out_that_is_short_by_little_is_one_and_what_is_missing_is_written_off() {
-    let history = opened(lease());
+    let history = opened(long_lease());
     let asked = history.at("2026-03-10 09:00").when(quote_payoff("2026-03-31"));
     assert_eq!(quoted(&asked).amount, money("24771.08"));
     let late = asked.done().at("2026-04-10 09:00");
@@ -234,7 +219,7 @@ fn less_than_a_buy_out_buys_nothing_and_is_a_credit_balance_until_the_rest_comes
 fn what_is_left_when_all_rentals_are_paid_buys_the_vehicle_if_it_is_enough() {
     // 24,380.12 would buy it at once, with sales tax on the rentals to come: 8 % of 7,964.00 are
     // 637.12. With 594.00 of the rentals' own tax instead, 24,337.00 are enough.
-    let (march, _) = opened(lease()).paid_by_ach("389.00", "2026-03-01");
+    let (march, _) = opened(long_lease()).paid_by_ach("389.00", "2026-03-01");
     let moment = march.at("2026-04-10 09:00");
     let paid = moment.when(receive(Channel::Wire, "24340.00", "2026-04-10"));
     let after = paid.then(&["PaymentReceived", "AccountPaidOff"]);
@@ -318,7 +303,7 @@ fn a_vehicle_of_five_dollars_is_bought_by_who_goes_beyond_the_rentals_or_pays_a_
 
 #[test]
 fn a_buy_out_that_is_keyed_after_a_charge_off_was_before_it() {
-    let lost = opened(lease()).at("2026-07-10 09:00").when(charge_off(None, date("2026-07-10")));
+    let lost = opened(long_lease()).at("2026-07-10 09:00").when(charge_off(None, date("2026-07-10")));
     // All but March's rental is to come on 10 March, and bought for 24,771.08.
     let keyed = lost.done().at("2026-07-20 09:00");
     let keyed = keyed.when(receive(Channel::Wire, "24771.08", "2026-03-10")).done();
@@ -329,7 +314,7 @@ fn a_buy_out_that_is_keyed_after_a_charge_off_was_before_it() {
 
 #[test]
 fn a_charge_off_takes_what_has_fallen_due_and_what_is_to_come_without_tax() {
-    let (march, _) = opened_with(lease(), Some(lien("TX"))).paid_by_ach("389.00", "2026-03-01");
+    let (march, _) = opened_with(long_lease(), Some(lien("TX"))).paid_by_ach("389.00", "2026-03-01");
     let fined = march.at("2026-05-15 09:00").when(assess("15.00")).done();
     let lost = fined.at("2026-07-10 09:00").when(charge_off(None, date("2026-07-10")));
     let after = lost.then(&["AccountChargedOff"]);
@@ -374,10 +359,10 @@ fn what_comes_after_a_charge_off_is_a_recovery_and_buys_no_vehicle() {
 
 #[test]
 fn a_payment_of_before_a_charge_off_that_comes_back_makes_the_charge_off_take_more() {
-    let (paid, payment) = opened(lease()).paid_by_ach("389.00", "2026-03-01");
+    let (paid, payment) = opened(long_lease()).paid_by_ach("389.00", "2026-03-01");
     let off = charge_off(None, date("2026-07-10"));
     let lost = paid.at("2026-07-10 09:00").when(off.clone()).done();
-    let without = opened(lease()).at("2026-07-10 09:00").when(off).done();
+    let without = opened(long_lease()).at("2026-07-10 09:00").when(off).done();
     let back = lost.at("2026-07-20 09:00").when(take_back(payment, "R10"));
     let after = back.then(&["PaymentReturned"]);
     assert_eq!(standing(&after, "2026-07-20"), standing(&without, "2026-07-20"));

@@ -293,22 +293,11 @@ fn a_scheduled_payoff_of_a_loan_that_is_paid_off_meanwhile_is_not_made() {
 fn a_vehicle_is_bought_though_most_of_its_residual_value_is_written_off() {
     // Three rentals of 389.00, and a residual value of 5.00 without tax.
     let terms = Terms {
-        product: Product::Lease,
-        principal: Money::ZERO,
-        annual_rate: Rate::default(),
-        instalments: InstalmentPlan {
-            amount: amount("389.00"),
-            tax: money("27.00"),
-            first_due_date: date("2026-03-01"),
-            day_of_month: 1,
-            count: 3,
-            first_amount_due: None,
-        },
         purchase_option: Some(PurchaseOption {
             residual: amount("5.00"),
             sales_tax_rate: Rate::default(),
         }),
-        ..loan()
+        ..lease()
     };
     let asked = opened(terms).at("2026-05-01 09:00").when(quote("2026-05-01"));
     let (history, told) = (asked.done(), quoted(&asked));

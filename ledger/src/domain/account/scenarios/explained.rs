@@ -179,21 +179,7 @@ fn what_was_written_off_refunded_or_charged_off_is_in_the_lines_of_its_figures()
 
 #[test]
 fn what_was_charged_off_of_rentals_is_in_their_lines() {
-    let lease = Terms {
-        product: Product::Lease,
-        principal: Money::ZERO,
-        annual_rate: Rate::default(),
-        instalments: InstalmentPlan {
-            amount: amount("389.00"),
-            tax: money("27.00"),
-            first_due_date: date("2026-03-01"),
-            day_of_month: 1,
-            count: 3,
-            first_amount_due: None,
-        },
-        ..loan()
-    };
-    let lost = opened(lease).at("2026-04-10 09:00").when(charge_off(None, date("2026-04-10")));
+    let lost = opened(lease()).at("2026-04-10 09:00").when(charge_off(None, date("2026-04-10")));
     let lost = lost.done();
     let lines = |figure| {
         let amounts = explain(&lost, figure, "2026-06-01").lines.into_iter();

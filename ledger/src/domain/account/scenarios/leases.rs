@@ -2,23 +2,6 @@
 
 use super::*;
 
-fn lease() -> Terms {
-    Terms {
-        product: Product::Lease,
-        principal: Money::ZERO,
-        annual_rate: Rate::default(),
-        instalments: InstalmentPlan {
-            amount: amount("389.00"),
-            tax: money("27.00"),
-            first_due_date: date("2026-03-01"),
-            day_of_month: 1,
-            count: 3,
-            first_amount_due: None,
-        },
-        ..loan()
-    }
-}
-
 fn rentals(history: &History, payment: PaymentId) -> String {
     let split = history.open().payments[&payment].split.unwrap();
     format!("{}/{}/{}/{}", split.rentals, split.tax, split.fees, split.credit)

@@ -108,18 +108,9 @@ fn accounts() -> impl Strategy<Value = Terms> {
         },
         ..loan()
     };
-    let lease = Terms {
-        product: Product::Lease,
-        principal: Money::ZERO,
-        annual_rate: Rate::default(),
-        instalments: InstalmentPlan {
-            amount: amount("389.00"),
-            tax: money("27.00"),
-            count: 24,
-            ..loan().instalments
-        },
-        ..loan()
-    };
+    let first_due_date = loan().instalments.first_due_date;
+    let instalments = InstalmentPlan { count: 24, first_due_date, ..lease().instalments };
+    let lease = Terms { instalments, ..lease() };
     let small = Terms { principal: money("500.00"), ..loan() };
     let option = |residual, rate: &str| {
         let sales_tax_rate = rate.parse().unwrap();
