@@ -52,8 +52,8 @@ type Read = Result<Batch, FeedError>;
 #[derive(Debug)]
 pub(crate) struct Feed {
     progress: watch::Receiver<Progress>,
-    /// The furthest position that somebody waited for.
-    wanted: watch::Sender<Position>,
+    /// How many wait for what is not folded yet.
+    waiting: watch::Sender<usize>,
     /// Held by the thread while it commits: who holds it keeps the position where it is.
     gate: Arc<tokio::sync::Mutex<()>>,
     /// Set before it is ended on purpose.
@@ -84,10 +84,10 @@ impl Feed {
         let thread = std::thread::Builder::new()
             .name("projections".to_owned())
             .spawn(move || worker.run(batches))?;
-        let (wanted, hurry) = watch::channel(Position::START);
+        let (waiting, hurry) = watch::channel(0);
         let reading = Reading { store, after: position, bulk, hurry };
         let follower = tokio::spawn(reading.follow(sender)).abort_handle();
-        Ok(Self { progress, wanted, gate, ending, follower, thread: Mutex::new(Some(thread)) })
+        Ok(Self { progress, waiting, gate, ending, follower, thread: Mutex::new(Some(thread)) })
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -109,11 +109,7 @@ impl Feed {
 
     /// Waits until `wanted` is folded.
     pub(crate) async fn wait_for(&self, wanted: Position) -> Result<Position, QueryError> {
-        self.wanted.send_if_modified(|furthest| {
-            let further = wanted > *furthest;
-            *furthest = wanted.max(*furthest);
-            further
-        });
+        let _waits = (self.position() < wanted).then(|| Waiting::begin(&self.waiting));
         let mut progress = self.progress.clone();
         let reached = progress
             .wait_for(|progress| progress.position >= wanted || progress.failure.is_some())
@@ -152,14 +148,30 @@ impl Drop for Feed {
     }
 }
 
+/// Somebody who waits, for as long as it is kept: who gives up hurries nobody any more.
+struct Waiting<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count = count.saturating_add(1));
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
 /// The side of a feed that reads.
 struct Reading {
     store: Arc<dyn EventStore>,
     /// The last position that was read.
     after: Position,
     bulk: Option<Position>,
-    /// The furthest position that somebody waited for.
-    hurry: watch::Receiver<Position>,
+    /// How many wait for what is not folded yet.
+    hurry: watch::Receiver<usize>,
 }
 
 impl Reading {
@@ -211,7 +223,7 @@ impl Reading {
             tokio::select! {
                 () = tokio::time::sleep_until(last.checked_add(GATHERING).unwrap_or(last)) => {}
                 // It fails only when the feed ends.
-                _ = self.hurry.wait_for(|wanted| *wanted > after) => {}
+                _ = self.hurry.wait_for(|waiting| *waiting > 0) => {}
             }
         }
         let events = Subscription::new(Arc::clone(&self.store), after, limit).next().await?;

@@ -1,5 +1,8 @@
 //! Rebuilds: beside the live generation, swapped in once they have caught up, or without a trace.
 
+use std::pin::pin;
+use std::sync::Arc;
+
 use ledger::domain::product::Product;
 use ledger::envelope::{Position, StreamName};
 use ledger::store::EventStore as _;
@@ -117,6 +120,33 @@ async fn who_waits_for_a_position_waits_through_a_rebuild() {
     projections.rebuild().unwrap().finished().await.unwrap();
     bank.open(&id("later"), Product::PersonalLoan, "900.00").await;
     assert_eq!(waiting.await.unwrap().unwrap(), wanted);
+}
+
+#[tokio::test]
+async fn who_waits_is_told_of_the_generation_that_will_be_asked() {
+    let mut bank = Bank::lives(2, 3, 40).await;
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let projections = opened(&bank, &folder).await;
+    let new = opened(&bank, &other).await.shared.live();
+    let wanted = bank.head().await.next();
+    let mut waiting = pin!(projections.wait_for(wanted));
+    let mut is_told = async || {
+        tokio::select! {
+            biased;
+            told = &mut waiting => Some(told.unwrap()),
+            () = std::future::ready(()) => None,
+        }
+    };
+    assert_eq!(is_told().await, None);
+    // The new one commits nothing when it takes over, and the old one goes on for a moment.
+    let held = new.feed.hold().await;
+    let old = projections.shared.replace_live(Arc::clone(&new));
+    bank.open(&id("later"), Product::PersonalLoan, "900.00").await;
+    old.feed.wait_for(wanted).await.unwrap();
+    assert_eq!(is_told().await, None);
+    drop(held);
+    new.feed.wait_for(wanted).await.unwrap();
+    assert_eq!(is_told().await, Some(wanted));
 }
 
 #[tokio::test]
