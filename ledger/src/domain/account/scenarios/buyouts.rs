@@ -95,7 +95,8 @@ fn terms_of_a_purchase_that_cannot_be_are_refused() {
 
 /// March is paid; then the vehicle is bought by wire on 10 April, when April is due.
 fn bought() -> (History, PaymentId) {
-    let (march, _) = opened_with(long_lease(), Some(lien("TX"))).paid_by_ach("389.00", "2026-03-01");
+    let (march, _) =
+        opened_with(long_lease(), Some(lien("TX"))).paid_by_ach("389.00", "2026-03-01");
     let wire = march.at("2026-04-10 09:00");
     let wire = wire.when(receive(Channel::Wire, "24380.12", "2026-04-10"));
     (wire.then(&["PaymentReceived", "AccountPaidOff"]), wire.payment())
@@ -134,7 +135,8 @@ fn a_payment_in_full_buys_the_vehicle() {
 #[test]
 fn a_buy_out_that_comes_back_leaves_the_lease_as_if_it_had_not_been() {
     let (history, wire) = bought();
-    let (untouched, _) = opened_with(long_lease(), Some(lien("TX"))).paid_by_ach("389.00", "2026-03-01");
+    let (untouched, _) =
+        opened_with(long_lease(), Some(lien("TX"))).paid_by_ach("389.00", "2026-03-01");
     let released = history.at("2026-05-10 09:00").when(Command::ReleaseLien).done();
     let back = released.at("2026-06-05 09:00").when(take_back(wire, "R10"));
     let after = back.then(&["PaymentReturned", "PayoffReversed"]);
@@ -303,7 +305,8 @@ fn a_vehicle_of_five_dollars_is_bought_by_who_goes_beyond_the_rentals_or_pays_a_
 
 #[test]
 fn a_buy_out_that_is_keyed_after_a_charge_off_was_before_it() {
-    let lost = opened(long_lease()).at("2026-07-10 09:00").when(charge_off(None, date("2026-07-10")));
+    let lost =
+        opened(long_lease()).at("2026-07-10 09:00").when(charge_off(None, date("2026-07-10")));
     // All but March's rental is to come on 10 March, and bought for 24,771.08.
     let keyed = lost.done().at("2026-07-20 09:00");
     let keyed = keyed.when(receive(Channel::Wire, "24771.08", "2026-03-10")).done();
@@ -314,7 +317,8 @@ fn a_buy_out_that_is_keyed_after_a_charge_off_was_before_it() {
 
 #[test]
 fn a_charge_off_takes_what_has_fallen_due_and_what_is_to_come_without_tax() {
-    let (march, _) = opened_with(long_lease(), Some(lien("TX"))).paid_by_ach("389.00", "2026-03-01");
+    let (march, _) =
+        opened_with(long_lease(), Some(lien("TX"))).paid_by_ach("389.00", "2026-03-01");
     let fined = march.at("2026-05-15 09:00").when(assess("15.00")).done();
     let lost = fined.at("2026-07-10 09:00").when(charge_off(None, date("2026-07-10")));
     let after = lost.then(&["AccountChargedOff"]);
