@@ -90,11 +90,6 @@ impl Cycles {
         today: NaiveDate,
     ) -> Result<bool, Failure> {
         let Some(pass) = daily.pass(today) else { return Ok(false) };
-        let receipt = self.engine.receive()?;
-        if eastern_date(receipt.at()) != today {
-            // The day is over, and the windows that ended with it have not been looked at.
-            return Ok(true);
-        }
         self.catch_up().await?;
         let (step, since, after) = (pass.step, pass.since, pass.after);
         let least = self.engine.rules().payoff(today).refund_min;
@@ -104,6 +99,12 @@ impl Cycles {
                 Step::Refund => reader.credit_balances(least, after, PAGE_ACCOUNTS),
             })
             .await?;
+        // Taken last, since it is stale in some seconds.
+        let receipt = self.engine.receive()?;
+        if eastern_date(receipt.at()) != today {
+            // The day is over, and the windows that ended with it have not been looked at.
+            return Ok(true);
+        }
         pass.failed |= !self.work_on(step, today, &page, receipt).await?;
         match (page.last(), step) {
             (Some(end), _) => pass.after = end.opened_position,
