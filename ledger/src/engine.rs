@@ -75,8 +75,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How many accounts are kept in memory if nothing else is said: some 5 KiB each while they have
-    /// five events, and more as they age.
+    /// How many accounts are kept in memory if nothing else is said: some 5 KiB each while they
+    /// have five events, and more as they age.
     pub const ACCOUNTS_CACHED: usize = 20_000;
 }
 
@@ -188,13 +188,13 @@ impl Engine {
     /// Takes a request in: fixes its instant, never before an earlier one, and counts it as under
     /// way until the receipt is dropped.
     pub fn receive(&self) -> Result<Receipt, EngineError> {
-        self.0.receipts.take(self.0.clock.now())
+        self.0.receipts.take(&self.0.clock)
     }
 
     /// Is the clock where it can be trusted with cut-offs: not behind the last receipt by more than
     /// a moment? While it is not, nothing is received.
     pub fn clock_is_right(&self) -> bool {
-        self.0.receipts.allow(self.0.clock.now())
+        self.0.receipts.allow(&self.0.clock)
     }
 
     /// Waits until every request received before `instant` is settled.

@@ -237,7 +237,7 @@ impl Inner {
                 return Ok(());
             }
             // A receipt of its own: the time that a day has to settle counts from here.
-            let receipt = self.receipts.take(self.clock.now())?;
+            let receipt = self.receipts.take(&self.clock)?;
             let gl_date = eastern_date(receipt.at()).max(eastern_date(received_at));
             let metadata = Metadata {
                 received_at: receipt.at(),

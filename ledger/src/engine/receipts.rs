@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::EngineError;
 use super::flights::{Flight, Flights};
+use crate::clock::Clock;
 use crate::cycles::cutoff::CLOCK_SKEW_MAX;
 
 /// The instant at which a request was received. While any copy of it is held, the request counts as
@@ -33,11 +34,13 @@ impl Receipts {
         Self { last: Mutex::new(last), under_way: Flights::default() }
     }
 
-    /// A receipt at `now`, or at the last one where the clock is a moment behind it. A clock that
-    /// is further behind went back, and is not trusted with cut-offs.
-    pub(super) fn take(&self, now: DateTime<Utc>) -> Result<Receipt, EngineError> {
-        // Held until the receipt counts as under way: who sees a later one sees this one, too.
+    /// A receipt at what `clock` shows, or at the last one where the clock is a moment behind it. A
+    /// clock that is further behind went back, and is not trusted with cut-offs.
+    pub(super) fn take(&self, clock: &Clock) -> Result<Receipt, EngineError> {
+        // Held until the receipt counts as under way: who sees a later one sees this one, too. The
+        // clock is read under it: who read it before and then had to wait would find it gone back.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock.now();
         if last.signed_duration_since(now) > CLOCK_SKEW_MAX {
             return Err(EngineError::ClockBehind { now, last: *last });
         }
@@ -46,9 +49,10 @@ impl Receipts {
         Ok(Receipt(Arc::new(self.under_way.begin(at))))
     }
 
-    /// Would a receipt be given at `now`?
-    pub(super) fn allow(&self, now: DateTime<Utc>) -> bool {
+    /// Would a receipt be given at what `clock` shows?
+    pub(super) fn allow(&self, clock: &Clock) -> bool {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock.now();
         last.signed_duration_since(now) <= CLOCK_SKEW_MAX
     }
 
@@ -66,14 +70,18 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn shows(text: &str) -> Clock {
+        Clock::set_to(at(text))
+    }
+
     #[test]
     fn receipts_never_go_back() {
         let receipts = Receipts::new(at("2026-03-03T20:00:00Z"));
-        let late = receipts.take(at("2026-03-03T19:59:59.5Z")).unwrap();
+        let late = receipts.take(&shows("2026-03-03T19:59:59.5Z")).unwrap();
         assert_eq!(late.at(), at("2026-03-03T20:00:00Z"));
-        assert!(receipts.allow(at("2026-03-03T19:59:59.5Z")));
-        assert!(!receipts.allow(at("2026-03-03T19:59:58Z")));
-        let behind = receipts.take(at("2026-03-03T19:59:58Z"));
+        assert!(receipts.allow(&shows("2026-03-03T19:59:59.5Z")));
+        assert!(!receipts.allow(&shows("2026-03-03T19:59:58Z")));
+        let behind = receipts.take(&shows("2026-03-03T19:59:58Z"));
         assert!(matches!(behind, Err(EngineError::ClockBehind { .. })));
     }
 
@@ -81,8 +89,8 @@ mod tests {
     async fn a_window_waits_for_what_was_received_before_its_cutoff() {
         let receipts = Receipts::new(at("2026-03-03T19:00:00Z"));
         let cutoff = at("2026-03-03T20:00:00Z");
-        let before = receipts.take(at("2026-03-03T19:59:59.999Z")).unwrap();
-        let after = receipts.take(cutoff).unwrap();
+        let before = receipts.take(&shows("2026-03-03T19:59:59.999Z")).unwrap();
+        let after = receipts.take(&Clock::set_to(cutoff)).unwrap();
         let copy = before.clone();
         let flights = receipts.under_way.clone();
         let waiting = tokio::spawn(async move { flights.none_below(cutoff).await });

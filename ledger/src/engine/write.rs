@@ -22,7 +22,7 @@ impl Inner {
             return Ok(());
         }
         let version = Version(u64::try_from(recorded.len()).unwrap_or(u64::MAX));
-        let receipt = self.receipts.take(self.clock.now())?;
+        let receipt = self.receipts.take(&self.clock)?;
         let digest = Digest::of(&document);
         let metadata = Metadata {
             received_at: receipt.at(),

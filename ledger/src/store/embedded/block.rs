@@ -16,9 +16,9 @@ use crate::ids::EventId;
 pub(super) const BLOCK_EVENTS_MAX: usize = 64;
 
 /// A block takes no further event once it has so many bytes. An account that is not in memory costs
-/// a block for each of its events, so blocks are small. SQLite puts all but the first part of a long
-/// row, 489 bytes and what fills no page, on overflow pages of 4,092 bytes: with two of them full
-/// the part beside other rows is short, and little of its page stays empty.
+/// a block for each of its events, so blocks are small. SQLite puts all but the first part of a
+/// long row, 489 bytes and what fills no page, on overflow pages of 4,092 bytes: with two of them
+/// full the part beside other rows is short, and little of its page stays empty.
 pub(super) const BLOCK_BYTES_FULL: usize = 489 + 2 * 4092 - ROW_BYTES;
 
 /// What a row holds beside its payload's events and dictionaries, about.
