@@ -73,6 +73,9 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::NoLien
         | ErrorReason::ResidualUnknown
         | ErrorReason::VehicleNotBought
+        | ErrorReason::ProductHasNoRentals
+        | ErrorReason::VehicleReturned
+        | ErrorReason::DueDatesMovedLater
         | ErrorReason::LienExists
         | ErrorReason::ProductHasNoTitle
         | ErrorReason::DayNotAfterCurrent

@@ -134,6 +134,7 @@ account_events! {
     ExtensionGranted = "ExtensionGranted",
     DueDateChanged = "DueDateChanged",
     AccountChargedOff = "AccountChargedOff",
+    VehicleReturned = "VehicleReturned",
     NonAccrualStarted = "NonAccrualStarted",
     AccrualResumed = "AccrualResumed",
     PayoffQuoted = "PayoffQuoted",

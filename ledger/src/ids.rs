@@ -183,6 +183,13 @@ impl FeeId {
     pub fn of_instalment(account: &AccountId, request: RequestId, number: u32) -> Self {
         Self(derive(&["fee", account.as_str(), &request.to_string(), &number.to_string()]))
     }
+
+    /// The id of a charge, by its place among those that `request` makes on `account` with the
+    /// return of a leased vehicle.
+    pub fn of_return(account: &AccountId, request: RequestId, place: usize) -> Self {
+        let place = format!("return {place}");
+        Self(derive(&["fee", account.as_str(), &request.to_string(), &place]))
+    }
 }
 
 impl QuoteId {

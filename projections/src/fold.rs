@@ -215,6 +215,7 @@ impl<'a> Fold<'a> {
             | Event::PrincipalAdjusted(_)
             | Event::ExtensionGranted(_)
             | Event::DueDateChanged(_)
+            | Event::VehicleReturned(_)
             | Event::NonAccrualStarted(_)
             | Event::AccrualResumed(_)
             | Event::RequestRefused(_)

@@ -137,6 +137,7 @@ impl Movements {
             | Event::RateChanged(_)
             | Event::ExtensionGranted(_)
             | Event::DueDateChanged(_)
+            | Event::VehicleReturned(_)
             | Event::NonAccrualStarted(_)
             | Event::AccrualResumed(_)
             | Event::PayoffQuoted(_)

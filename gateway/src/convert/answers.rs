@@ -7,7 +7,7 @@ mod servicing;
 use chrono::NaiveDate;
 use ledger::domain::account::book::Billing;
 use ledger::domain::account::buyout::Buyout;
-use ledger::domain::account::events::{CancelReason, FeeKind, Split, WaiveReason, WriteOff};
+use ledger::domain::account::events::{CancelReason, Split, WaiveReason, WriteOff};
 use ledger::domain::account::state::{
     Fee, FeeState, OpenAccount, Payment, Progress, Title, TitleState,
 };
@@ -17,7 +17,7 @@ use ledger::domain::product::Product;
 use ledger::ids::{AccountId, FeeId};
 use proto::payledger::v1 as wire;
 
-use super::enums::{channel_to_wire, day_count_to_wire, product_to_wire};
+use super::enums::{channel_to_wire, day_count_to_wire, fee_kind_to_wire, product_to_wire};
 use super::money::to_wire;
 use super::time::{date_to_wire, instant_to_wire};
 pub use explained::{figure, line};
@@ -127,11 +127,10 @@ fn number(count: u32) -> i32 {
 pub fn balance(open: &OpenAccount, as_of: NaiveDate) -> wire::Balance {
     let standing = open.standing(as_of);
     let instalments = open.book.instalments_as_of(as_of);
-    let plan = instalments.plan();
     let oldest_unpaid = standing.oldest_unpaid_due_date;
     let next_due = oldest_unpaid.map(|oldest| {
         let future = instalments.due_count(as_of.pred_opt().unwrap_or(as_of));
-        oldest.max(instalments.due_date(future.min(plan.count.saturating_sub(1))))
+        oldest.max(instalments.due_date(future.min(instalments.count().saturating_sub(1))))
     });
     wire::Balance {
         effective_date: Some(date_to_wire(as_of)),
@@ -231,6 +230,7 @@ pub fn account(id: &AccountId, open: &OpenAccount, today: NaiveDate) -> wire::Ac
         extensions: extensions.collect(),
         non_accrual: open.book.is_non_accrual(),
         charged_off_date: open.charged_off.map(date_to_wire),
+        vehicle_returned_date: open.book.vehicle_returned().map(date_to_wire),
     }
 }
 
@@ -269,10 +269,6 @@ fn tolerance(tolerance: Tolerance) -> wire::ShortfallTolerance {
 
 /// A fee of an account.
 pub fn fee(id: FeeId, fee: &Fee) -> wire::Fee {
-    let kind = match fee.kind {
-        FeeKind::Late => wire::FeeKind::Late,
-        FeeKind::ReturnedItem => wire::FeeKind::ReturnedItem,
-    };
     let state = match fee.state {
         FeeState::Assessed => wire::FeeState::Assessed,
         FeeState::Waived => wire::FeeState::Waived,
@@ -284,7 +280,7 @@ pub fn fee(id: FeeId, fee: &Fee) -> wire::Fee {
     };
     wire::Fee {
         fee_id: id.to_string(),
-        kind: kind.into(),
+        kind: fee_kind_to_wire(fee.kind).into(),
         amount: Some(to_wire(fee.amount)),
         effective_date: Some(date_to_wire(fee.effective_date)),
         state: state.into(),

@@ -4,7 +4,7 @@ mod opening;
 mod servicing;
 
 use ledger::domain::account::commands::{Command, Lien};
-use ledger::domain::account::events::{FeeKind, Funding};
+use ledger::domain::account::events::Funding;
 use ledger::domain::product::Channel;
 use ledger::domain::rulebook::{ReturnCode, StateCode};
 use ledger::ids::{AccountId, FeeId, QuoteId, RequestId};
@@ -174,11 +174,7 @@ impl Mutation for wire::ReinstatePaymentRequest {
 
 impl Mutation for wire::AssessFeeRequest {
     fn asked(&self) -> Field<Asked> {
-        let kind = match enums::member("kind", self.kind)? {
-            wire::FeeKind::Unspecified => return Err(FieldError::missing("kind")),
-            wire::FeeKind::Late => FeeKind::Late,
-            wire::FeeKind::ReturnedItem => FeeKind::ReturnedItem,
-        };
+        let kind = enums::fee_kind("kind", self.kind)?;
         let amount = money::amount("amount", self.amount.as_ref())?;
         let effective_date = time::date_if_set("effective_date", self.effective_date.as_ref())?;
         let preview = preview_if_set(&self.preview_hash)?;

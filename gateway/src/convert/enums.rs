@@ -1,9 +1,11 @@
 //! Enums of the wire ⇄ enums of the ledger. "Unspecified" is refused where something must be said.
 
+use ledger::domain::account::events::FeeKind;
 use ledger::domain::interest::DayCount;
 use ledger::domain::product::{Channel, Product};
 use proto::payledger::v1::{
-    Channel as WireChannel, DayCountBasis as WireDayCount, Product as WireProduct,
+    Channel as WireChannel, DayCountBasis as WireDayCount, FeeKind as WireFeeKind,
+    Product as WireProduct,
 };
 
 use super::{Field, FieldError};
@@ -31,6 +33,35 @@ pub const fn product_to_wire(product: Product) -> WireProduct {
         Product::Lease => WireProduct::Lease,
         Product::PersonalLoan => WireProduct::PersonalLoan,
         Product::CreditCard => WireProduct::CreditCard,
+    }
+}
+
+/// Takes the kind of a fee, which must be there.
+pub fn fee_kind(field: &str, wire: i32) -> Field<FeeKind> {
+    Ok(match member(field, wire)? {
+        WireFeeKind::Unspecified => return Err(FieldError::missing(field)),
+        WireFeeKind::Late => FeeKind::Late,
+        WireFeeKind::ReturnedItem => FeeKind::ReturnedItem,
+        WireFeeKind::EarlyTermination => FeeKind::EarlyTermination,
+        WireFeeKind::Disposition => FeeKind::Disposition,
+        WireFeeKind::ExcessWear => FeeKind::ExcessWear,
+        WireFeeKind::ExcessMileage => FeeKind::ExcessMileage,
+        WireFeeKind::Toll => FeeKind::Toll,
+        WireFeeKind::PropertyTax => FeeKind::PropertyTax,
+    })
+}
+
+/// The kind of a fee as the wire carries it.
+pub const fn fee_kind_to_wire(kind: FeeKind) -> WireFeeKind {
+    match kind {
+        FeeKind::Late => WireFeeKind::Late,
+        FeeKind::ReturnedItem => WireFeeKind::ReturnedItem,
+        FeeKind::EarlyTermination => WireFeeKind::EarlyTermination,
+        FeeKind::Disposition => WireFeeKind::Disposition,
+        FeeKind::ExcessWear => WireFeeKind::ExcessWear,
+        FeeKind::ExcessMileage => WireFeeKind::ExcessMileage,
+        FeeKind::Toll => WireFeeKind::Toll,
+        FeeKind::PropertyTax => WireFeeKind::PropertyTax,
     }
 }
 

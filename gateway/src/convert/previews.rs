@@ -88,6 +88,7 @@ changes! {
     ChargeOff = "charge_off",
     AssessFee = "assess_fee",
     WaiveFee = "waive_fee",
+    ReturnVehicle = "return_vehicle",
 }
 
 /// The same fault, of a request that is a field of another.

@@ -76,6 +76,13 @@ impl AccountService for Gateway {
         self.mutate(request).await
     }
 
+    async fn return_vehicle(
+        &self,
+        request: Request<wire::ReturnVehicleRequest>,
+    ) -> Result<Response<wire::ReturnVehicleResponse>, Status> {
+        self.mutate(request).await
+    }
+
     async fn preview_change(
         &self,
         request: Request<wire::PreviewChangeRequest>,

@@ -94,7 +94,8 @@ fn account(asked: &Request, answer: &Answer) -> Option<wire::Account> {
     let as_of = if let Command::ChangeRate { effective_date, .. }
     | Command::AdjustPrincipal { effective_date, .. }
     | Command::GrantExtension { effective_date, .. }
-    | Command::ChangeDueDate { effective_date, .. } = &asked.command
+    | Command::ChangeDueDate { effective_date, .. }
+    | Command::ReturnVehicle { effective_date, .. } = &asked.command
     {
         *effective_date
     } else {
@@ -135,6 +136,7 @@ responds! {
     GrantExtensionRequest => GrantExtensionResponse { account: account },
     ChangeDueDateRequest => ChangeDueDateResponse { account: account },
     ChargeOffRequest => ChargeOffResponse { charge_off: charge_off },
+    ReturnVehicleRequest => ReturnVehicleResponse { account: account },
     QuotePayoffRequest => QuotePayoffResponse { quote: quote },
     RefundCreditRequest => RefundCreditResponse { refund: refund },
     ReturnRefundRequest => ReturnRefundResponse { refund: refund },

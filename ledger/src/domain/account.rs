@@ -23,6 +23,7 @@ mod returns;
 pub mod state;
 pub mod terms;
 mod title;
+mod vehicle;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -169,6 +170,7 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
         | Command::GrantExtension { .. }
         | Command::ChangeDueDate { .. }
         | Command::ChargeOff { .. }
+        | Command::ReturnVehicle { .. }
         | Command::QuotePayoff { .. }
         | Command::RefundCredit { .. }
         | Command::ReturnRefund { .. }
@@ -203,6 +205,9 @@ fn decide_servicing(open: &OpenAccount, command: &Command, context: &Context<'_>
         }
         Command::ChargeOff { principal, reason, effective_date, .. } => {
             charge_off::take(open, *principal, *reason, *effective_date, context)
+        }
+        Command::ReturnVehicle { effective_date, charges, .. } => {
+            vehicle::take_back(open, *effective_date, charges, context)
         }
         Command::QuotePayoff { good_through_date } => {
             payoff::quote(open, *good_through_date, context)

@@ -41,6 +41,8 @@ words! {
         LeaseTaxReceivable = "1135",
         /// Leased vehicles that nobody has bought, at their residual values. Debit balance.
         LeasedVehicles = "1140",
+        /// Leased vehicles that came back and are to be sold, at their residual values. Debit balance.
+        ReturnedVehicles = "1145",
         /// Allowance for credit losses. Credit balance.
         LossAllowance = "1190",
         /// Customer credit balances. Credit balance.
@@ -49,6 +51,8 @@ words! {
         RefundsInTransit = "2120",
         /// Tax payable. Credit balance.
         TaxPayable = "2140",
+        /// Tolls and fines that others asked for and customers are charged. Credit balance.
+        TollsPayable = "2150",
         /// Interest income. Credit balance.
         InterestIncome = "4010",
         /// Late-fee income. Credit balance.
@@ -57,6 +61,8 @@ words! {
         ReturnedItemFeeIncome = "4030",
         /// Lease income. Credit balance.
         LeaseIncome = "4040",
+        /// What is charged when a lease ends. Credit balance.
+        LeaseEndIncome = "4050",
         /// Recoveries of what was charged off. Credit balance.
         Recoveries = "4060",
         /// Small balances written off at payoff. Debit balance.
@@ -95,12 +101,15 @@ impl LedgerAccount {
             Self::RentalsReceivable => "Lease rentals receivable",
             Self::LeaseTaxReceivable => "Lease tax receivable",
             Self::LeasedVehicles => "Leased vehicles at residual value",
+            Self::ReturnedVehicles => "Returned vehicles at residual value",
             Self::CustomerCredit => "Customer credit balances",
             Self::TaxPayable => "Tax payable",
+            Self::TollsPayable => "Tolls and fines payable",
             Self::InterestIncome => "Interest income",
             Self::LateFeeIncome => "Late-fee income",
             Self::ReturnedItemFeeIncome => "Returned-item-fee income",
             Self::LeaseIncome => "Lease income",
+            Self::LeaseEndIncome => "Lease-end charges",
             Self::LossAllowance => "Allowance for credit losses",
             Self::RefundsInTransit => "Refunds in transit",
             Self::Recoveries => "Recoveries",

@@ -174,7 +174,8 @@ fn restatable(open: &OpenAccount) -> BTreeMap<u64, Restated> {
                 Movement::Fee { .. }
                 | Movement::Refund { .. }
                 | Movement::Rate(_)
-                | Movement::Shift(_) => return None,
+                | Movement::Shift(_)
+                | Movement::VehicleReturned { .. } => return None,
             };
             Some((entry.order, restated))
         })

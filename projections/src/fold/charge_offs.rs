@@ -18,7 +18,7 @@ pub(super) fn charged_off(
     database
         .prepare_cached(
             "INSERT INTO charge_off VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, \
-             ?14, ?1)",
+             ?14, ?15, ?1)",
         )?
         .execute(params![
             at.position,
@@ -31,6 +31,7 @@ pub(super) fn charged_off(
             taken.interest.cents(),
             taken.late_fees.cents(),
             taken.returned_item_fees.cents(),
+            taken.lease_charges.cents(),
             taken.rentals.cents(),
             taken.rentals_ahead.cents(),
             taken.rental_tax.cents(),
@@ -49,9 +50,9 @@ pub(super) fn restate(
         let changed = database
             .prepare_cached(
                 "UPDATE charge_off SET principal_cents = ?2, interest_cents = ?3, \
-                 late_fees_cents = ?4, returned_item_fees_cents = ?5, rentals_cents = ?6, \
-                 rentals_ahead_cents = ?7, rental_tax_cents = ?8, last_position = ?9 \
-                 WHERE charge_off_id = ?1",
+                 late_fees_cents = ?4, returned_item_fees_cents = ?5, \
+                 lease_charges_cents = ?6, rentals_cents = ?7, rentals_ahead_cents = ?8, \
+                 rental_tax_cents = ?9, last_position = ?10 WHERE charge_off_id = ?1",
             )?
             .execute(params![
                 charge_off.uuid().as_bytes(),
@@ -59,6 +60,7 @@ pub(super) fn restate(
                 taken.interest.cents(),
                 taken.late_fees.cents(),
                 taken.returned_item_fees.cents(),
+                taken.lease_charges.cents(),
                 taken.rentals.cents(),
                 taken.rentals_ahead.cents(),
                 taken.rental_tax.cents(),
@@ -74,7 +76,7 @@ pub(super) fn restate(
 /// What all charge-offs of an account take together.
 pub(super) fn taken(database: &Connection, account: i64) -> Result<Money, rusqlite::Error> {
     let sum = "SELECT coalesce(sum(principal_cents + interest_cents + late_fees_cents \
-               + returned_item_fees_cents + rentals_cents + rentals_ahead_cents \
+               + returned_item_fees_cents + lease_charges_cents + rentals_cents + rentals_ahead_cents \
                + rental_tax_cents), 0) FROM charge_off WHERE account_key = ?1";
     database.prepare_cached(sum)?.query_row([account], |row| row.get(0).map(Money::from_cents))
 }

@@ -130,6 +130,7 @@ fn accounts() -> String {
         plain("sales_tax_rate"),
         date("paid_off_day", "paid_off_date"),
         date("charged_off_day", "charged_off_date"),
+        date("vehicle_returned_day", "vehicle_returned_date"),
         plain("account_key AS opened_position"),
         plain("last_position"),
     ];

@@ -40,7 +40,7 @@ fn expected(row: &AccountRow, open: &OpenAccount, today: NaiveDate) -> AccountRo
         (None, None) => AccountState::Open,
     };
     let instalments = book.instalments();
-    let unmet = instalments.covered_count(standing.billed)..instalments.plan().count;
+    let unmet = instalments.covered_count(standing.billed)..instalments.count();
     let mut unmet = unmet.map(|index| instalments.due_date(index));
     let owes_instalments = standing.oldest_unpaid_due_date.is_some();
     let next_due = unmet.find(|due| *due >= book.accrued_through() && owes_instalments);

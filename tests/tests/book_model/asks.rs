@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{Months, NaiveDate};
 use ledger::domain::account::commands::Command;
-use ledger::domain::account::events::{ChargeOffReason, ExtensionKind, FeeKind};
+use ledger::domain::account::events::{ChargeOffReason, ExtensionKind};
 use ledger::domain::product::Channel;
 
 use crate::days::after;
@@ -30,7 +30,7 @@ pub(crate) fn blameless(code: &str) -> bool {
     BLAMELESS.contains(&code)
 }
 
-fn refused(reason: &str) -> Vec<Happening> {
+pub(crate) fn refused(reason: &str) -> Vec<Happening> {
     vec![Happening::Refused(reason.to_owned())]
 }
 
@@ -48,15 +48,15 @@ impl Pair {
             Ask::Receive { money, back, way } => Some(self.receive(money, back, way)?),
             Ask::Return { which, code } => pick(which).map(|paid| self.take_back(paid, code)),
             Ask::Reinstate { which } => pick(which).map(|paid| self.reinstate(paid)),
-            Ask::Assess { cents, late, back } => {
-                let kind = if late { FeeKind::Late } else { FeeKind::ReturnedItem };
+            Ask::GiveBack { cents, kind, back } => Some(self.give_back(cents, kind, back)?),
+            Ask::Assess { cents, kind, back } => {
                 let date = self.date(back);
                 // Today need not be said.
                 let effective_date = (date != self.today).then_some(date);
                 let amount = amount(cents)?;
                 let command = Command::AssessFee { kind, amount, effective_date, preview: None };
                 let charged = vec![Happening::Fee(date, cents, None, None)];
-                Some((command, self.in_service(charged)))
+                Some((command, self.chargeable(kind, charged)))
             }
             Ask::Waive { which } => which.checked_rem(self.fees.len()).map(|index| {
                 let fee = &self.fees[index];
@@ -85,7 +85,7 @@ impl Pair {
     }
 
     /// So many days ago, or the day of another fact; never before the opening.
-    fn date(&self, back: Back) -> NaiveDate {
+    pub(crate) fn date(&self, back: Back) -> NaiveDate {
         let date = match back {
             Back::Days(days) => after(self.today, -days),
             Back::DayOf(which) => {
@@ -97,7 +97,7 @@ impl Pair {
     }
 
     /// What happens to an account that is neither paid off nor charged off.
-    fn in_service(&self, happenings: Vec<Happening>) -> Vec<Vec<Happening>> {
+    pub(crate) fn in_service(&self, happenings: Vec<Happening>) -> Vec<Vec<Happening>> {
         let given_up = self.given_up();
         vec![match (self.settled, given_up) {
             (true, _) => refused("ACCOUNT_PAID_OFF"),
@@ -286,6 +286,7 @@ impl Pair {
         let mut lasts = (0..=366).map(|days| after(effective_date, days));
         let over = months > 4 || granted(&|_| true) > 12 || lasts.any(too_many_by);
         let expected = match self.model.first_open(effective_date, None) {
+            _ if self.is_back() => refused("VEHICLE_RETURNED"),
             _ if over && !beyond => refused("EXTENSION_LIMIT"),
             None => refused("NO_INSTALMENT_LEFT"),
             Some(from) => vec![self.shifted(effective_date, from, months, None)],
@@ -300,6 +301,7 @@ impl Pair {
             day && fact.effective > effective_date
         });
         let expected = match self.model.first_open(effective_date, Some(effective_date)) {
+            _ if self.is_back() => refused("VEHICLE_RETURNED"),
             _ if changed => refused("DUE_DAY_CHANGED_LATER"),
             None => refused("NO_INSTALMENT_LEFT"),
             Some(from) => {
@@ -321,7 +323,7 @@ impl Pair {
         let mut model = self.model.clone();
         model.happens(on, What::Shift { from, months, anchor });
         let plan = model.plan_on(self.today);
-        Happening::Shifted(from + 1, plan.due(from), plan.maturity())
+        Happening::Shifted(from + 1, plan.due(from), plan.maturity().unwrap())
     }
 
     fn charge_off(&self, part: Option<Sum>, effective_date: NaiveDate) -> Result<Asked, Fault> {
@@ -338,7 +340,9 @@ impl Pair {
         let principal = self.model.on(effective_date).principal;
         let exceeded = part.is_some_and(|part| part > principal);
         let charged = vec![Happening::ChargedOff(effective_date)];
-        let expected = if exceeded { refused("PRINCIPAL_EXCEEDED") } else { charged };
+        let expected = if self.back_on().is_some_and(|back| effective_date < back) {
+            refused("VEHICLE_RETURNED")
+        } else if exceeded { refused("PRINCIPAL_EXCEEDED") } else { charged };
         Ok((command, self.in_service(expected)))
     }
 
@@ -350,7 +354,7 @@ impl Pair {
         let no_vehicle = self.model.contract.lease && figures.buyout.is_none();
         let expected = match (self.settled, no_vehicle) {
             (true, _) if figures.buyout.is_none() => refused("ACCOUNT_PAID_OFF"),
-            (_, true) if !self.given_up() => refused("RESIDUAL_UNKNOWN"),
+            (_, true) if !self.given_up() && !self.is_back() => refused("RESIDUAL_UNKNOWN"),
             (_, _) => told,
         };
         (Command::QuotePayoff { good_through_date }, vec![expected])

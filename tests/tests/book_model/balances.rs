@@ -22,8 +22,12 @@ impl Model {
         let mut vehicle = contract.residual;
         add("1010", -contract.principal - contract.unpaid_interest - contract.unpaid_fees);
         add("1010", -base_before - tax_before - contract.residual);
+        let (mut ahead, mut returned) = ((0, 0), 0);
         let deeds = self.live(through, |day, walk| {
-            if let Some(ended) = walk.ended {
+            if let Some(paid_ahead) = walk.back {
+                (base, tax) = walk.rentals(walk.plan.len());
+                (ahead, returned, vehicle) = (paid_ahead, contract.residual, 0);
+            } else if let Some(ended) = walk.ended {
                 (base, tax) = ended;
             }
             if walk.bought {
@@ -42,8 +46,9 @@ impl Model {
             }
         });
         add("1140", vehicle);
-        add("1130", base);
-        add("1135", tax);
+        add("1145", returned);
+        add("1130", base + ahead.0);
+        add("1135", tax + ahead.1);
         add("4040", base_before - base);
         add("2140", tax_before - tax);
         for split in deeds.splits.values() {
@@ -62,6 +67,7 @@ impl Model {
             add("4010", taken.interest_of_month);
             add("4020", taken.late_fees);
             add("4030", taken.returned_fees);
+            add("1190", taken.charges);
         }
         for fact in self.facts.iter().filter(|fact| !fact.gone) {
             match fact.what {
@@ -69,7 +75,7 @@ impl Model {
                 What::Fee { amount, income, .. } => add(income, -amount),
                 What::Adjustment(change) => add("5030", -change),
                 What::Refund(amount) => add("2120", -amount),
-                What::Rate(_) | What::Shift { .. } | What::ChargeOff(_) => {}
+                What::Rate(_) | What::Shift { .. } | What::ChargeOff(_) | What::VehicleBack => {}
             }
         }
         balances.retain(|_, balance| *balance != 0);

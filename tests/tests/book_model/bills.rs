@@ -28,7 +28,7 @@ impl Walk<'_> {
     pub(crate) fn bills(&self, day: NaiveDate) -> Vec<Bill> {
         let mut left = self.billed;
         let count = self.plan.len();
-        let all_paid = self.plan.is_met(count - 1, self.billed);
+        let all_paid = count == 0 || self.plan.is_met(count - 1, self.billed);
         let bill = |number: usize| {
             let (due, amount) = (self.plan.due(number), self.plan.amount(number));
             let paid = left.min(amount);
@@ -50,6 +50,17 @@ impl Walk<'_> {
             let days_past_due = if stands == Stands::PastDue { between(due, day) } else { 0 };
             Bill { due, amount, paid, open, stands, days_past_due }
         };
-        (0..count).map(bill).collect()
+        let mut bills: Vec<Bill> = (0..count).map(bill).collect();
+        let (stands, days_past_due) = (Stands::Met, 0);
+        let never = self.plan.never_due();
+        bills.extend(never.map(|(due, amount)| Bill {
+            due,
+            amount,
+            paid: 0,
+            open: 0,
+            stands,
+            days_past_due,
+        }));
+        bills
     }
 }

@@ -174,6 +174,14 @@ impl Pair {
     pub(crate) fn count_splits(&mut self) {
         let lost = u64::from(self.model.contract.lease && self.given_up());
         *self.seen.entry("a lease charged off".to_owned()).or_default() += lost;
+        let mut back = None;
+        self.model.live(self.today, |_, walk| back = walk.back.map(|ahead| (ahead, walk.given_up)));
+        let ahead = back.is_some_and(|((base, _), _)| base > 0);
+        *self.seen.entry("rentals paid ahead that never fall due".to_owned()).or_default() +=
+            u64::from(ahead);
+        let lost = back.is_some_and(|(_, given_up)| given_up);
+        *self.seen.entry("charged off after the vehicle came back".to_owned()).or_default() +=
+            u64::from(lost);
         let splits = self.model.replay(&BTreeSet::new()).deeds.splits;
         for split in splits.values() {
             let kinds = [

@@ -35,10 +35,7 @@ impl Pair {
             | Event::PaymentReinstated(_) => self.follow_payment(event)?,
             Event::FeeAssessed(assessed) => {
                 let amount = cents(assessed.amount.money());
-                let income = match assessed.kind {
-                    FeeKind::Late => "4020",
-                    FeeKind::ReturnedItem => "4030",
-                };
+                let income = income(assessed.kind);
                 let number = assessed.instalment.map(|number| usize::try_from(number).unwrap());
                 let instalment = number.map(|number| number - 1);
                 let what = What::Fee { amount, income, instalment };
@@ -65,6 +62,7 @@ impl Pair {
             | Event::ExtensionGranted(_)
             | Event::DueDateChanged(_)
             | Event::AccountChargedOff(_)
+            | Event::VehicleReturned(_)
             | Event::PayoffQuoted(_)
             | Event::CreditRefunded(_)
             | Event::RefundReturned(_) => self.follow_servicing(event)?,
@@ -182,6 +180,10 @@ impl Pair {
                 self.model.happens(charged.effective_date, What::ChargeOff(part));
                 Happening::ChargedOff(charged.effective_date)
             }
+            Event::VehicleReturned(returned) => {
+                self.model.happens(returned.effective_date, What::VehicleBack);
+                Happening::VehicleBack(returned.effective_date)
+            }
             Event::PayoffQuoted(quoted) => {
                 self.quotes.push((quoted.quote, cents(quoted.amount)));
                 self.quote_adds_up(quoted)?;
@@ -212,6 +214,20 @@ impl Pair {
     fn paid(&mut self, id: PaymentId) -> Result<&mut Paid, Fault> {
         let paid = self.payments.iter_mut().find(|paid| paid.id == id);
         paid.ok_or_else(|| format!("payment {id} is not known"))
+    }
+}
+
+/// Where a fee is earned, or owed to others.
+const fn income(kind: FeeKind) -> &'static str {
+    match kind {
+        FeeKind::Late => "4020",
+        FeeKind::ReturnedItem => "4030",
+        FeeKind::EarlyTermination
+        | FeeKind::Disposition
+        | FeeKind::ExcessWear
+        | FeeKind::ExcessMileage => "4050",
+        FeeKind::Toll => "2150",
+        FeeKind::PropertyTax => "2140",
     }
 }
 

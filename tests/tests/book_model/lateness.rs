@@ -44,7 +44,7 @@ impl Model {
             if found.is_some() || day < self.contract.opened || day >= today {
                 return;
             }
-            for number in 0..walk.plan.len() {
+            for number in 0..walk.plan.len().min(plan.len()) {
                 if charged.contains(&number) || asked.contains(&number) {
                     continue;
                 }
@@ -101,7 +101,8 @@ impl Model {
         let mut in_time = false;
         self.live(grace_end, |day, walk| {
             if day == grace_end {
-                let moved = walk.plan.grace_end(*number, None, contract.grace) > day;
+                let never_due = *number >= walk.plan.len();
+                let moved = never_due || walk.plan.grace_end(*number, None, contract.grace) > day;
                 in_time = moved || walk.is_in_time(*number, day);
             }
         });

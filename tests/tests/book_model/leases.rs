@@ -1,4 +1,5 @@
-//! How a lease ends before its last rental: the vehicle is bought, or everything is charged off.
+//! How a lease ends before its last rental: the vehicle is bought or comes back, or everything is
+//! charged off.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -49,7 +50,7 @@ impl Walk<'_> {
     /// What it takes to buy the vehicle on `day`, if it can be bought.
     pub(crate) fn price(&self, day: NaiveDate) -> Option<Price> {
         let residual = self.contract.residual;
-        if !self.contract.lease || residual == 0 || self.is_over() {
+        if !self.contract.lease || residual == 0 || self.is_over() || self.back.is_some() {
             return None;
         }
         let from = self.due_total(day).max(self.billed);
@@ -113,6 +114,20 @@ impl Walk<'_> {
         self.credit -= price.more() - missing;
         self.ended = Some(self.base_and_tax(0, self.plan.total_of(self.plan.len())));
         self.bought = true;
+    }
+
+    /// The vehicle comes back: what falls due later does not, and what was paid for it is the
+    /// customer's. One that was bought does not come back.
+    pub(crate) fn take_back(&mut self, day: NaiveDate) {
+        if self.is_over() || self.back.is_some() {
+            return;
+        }
+        let owed = self.due_total(day);
+        self.plan.end(day);
+        let ahead = (self.billed - owed).max(0);
+        self.back = Some(self.base_and_tax(owed, owed + ahead));
+        self.billed -= ahead;
+        self.credit += ahead;
     }
 
     /// What everything is that is charged off of a lease, beside fees.

@@ -1,6 +1,7 @@
 //! Lives made up by chance: a contract, and what is asked of it on which days.
 
 use chrono::{Datelike, NaiveDate};
+use ledger::domain::account::events::FeeKind;
 use tests::chance::Chance;
 
 use crate::days::{after, day_of_month};
@@ -50,7 +51,13 @@ pub(crate) enum Ask {
     },
     Assess {
         cents: i128,
-        late: bool,
+        kind: FeeKind,
+        back: Back,
+    },
+    /// A leased vehicle comes back, and a charge for it.
+    GiveBack {
+        cents: i128,
+        kind: FeeKind,
         back: Back,
     },
     Waive {
@@ -296,8 +303,9 @@ fn ask(chance: &mut Chance) -> Ask {
         13..=15 => Ask::Return { which: index(chance), code: one_of(chance, &CODES) },
         16 | 17 => Ask::Reinstate { which: index(chance) },
         18 => {
-            let (cents, late) = (cents(chance, 1, 5_000), chance.below(2) == 0);
-            Ask::Assess { cents, late, back: some_days_back(chance) }
+            let kinds = [FeeKind::Late, FeeKind::ReturnedItem, one_of(chance, FeeKind::ALL)];
+            let (cents, kind) = (cents(chance, 1, 5_000), one_of(chance, &kinds));
+            Ask::Assess { cents, kind, back: some_days_back(chance) }
         }
         19 => Ask::Waive { which: index(chance) },
         20..=24 => Ask::Age,
@@ -313,7 +321,7 @@ fn some_days_back(chance: &mut Chance) -> Back {
 
 fn servicing(chance: &mut Chance) -> Ask {
     let back = some_days_back(chance);
-    match chance.below(17) {
+    match chance.below(19) {
         0 | 1 => Ask::Rate { millionths: one_of(chance, &[0, 60_000, 123_450, 73_000]), back },
         2 | 3 => Ask::Adjust { cents: cents(chance, -60_000, 60_000), back },
         4 | 5 => {
@@ -330,6 +338,10 @@ fn servicing(chance: &mut Chance) -> Ask {
         11 | 12 => Ask::Quote { days: number(chance, 40) },
         13 | 14 => Ask::Refund { part: chance.below(3) == 0 },
         15 => Ask::ReturnRefund { which: index(chance) },
+        16 | 17 => {
+            let cents = cents(chance, 0, 100_000);
+            Ask::GiveBack { cents, kind: one_of(chance, FeeKind::ALL), back }
+        }
         _ => Ask::Receive { money: Sum::Payoff(0), back, way: index(chance) },
     }
 }

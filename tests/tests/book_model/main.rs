@@ -8,7 +8,7 @@
 //! comes. It is slow, and has nothing that could be stale: no running balances, no restatements, no
 //! catch-up.
 //!
-//! The driver (`lives`, `asks`, `pair`, `follow`, `compare`, `readings`) makes up lives by chance,
+//! The driver (`lives`, `asks`, `lease_asks`, `pair`, `follow`, `compare`, `readings`) makes up lives by chance,
 //! asks the product's decider what is asked in them, tells the model what was accepted, and
 //! compares the two after every step: what happened, balances as of several dates and each
 //! instalment on two of them, what every payment paid, the general ledger. In the end payments come
@@ -30,6 +30,7 @@ mod compare;
 mod days;
 mod follow;
 mod lateness;
+mod lease_asks;
 mod leases;
 mod lives;
 mod model;
@@ -124,6 +125,7 @@ fn had_everything(seen: &BTreeMap<String, u64>) {
         ("Adjusted", 100),
         ("Shifted", 200),
         ("ChargedOff", 100),
+        ("VehicleBack", 100),
         ("Quoted", 100),
         ("Refunded", 20),
         ("RefundReturned", 3),
@@ -137,6 +139,8 @@ fn had_everything(seen: &BTreeMap<String, u64>) {
         ("a residual written off", 10),
         ("a credit balance spent on a vehicle", 10),
         ("a lease charged off", 20),
+        ("rentals paid ahead that never fall due", 20),
+        ("charged off after the vehicle came back", 5),
     ] {
         let often = seen.get(what).copied().unwrap_or_default();
         assert!(often >= least, "{what} only {often} times: {seen:#?}");

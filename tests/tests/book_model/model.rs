@@ -86,7 +86,7 @@ pub(crate) enum What {
     },
     Fee {
         amount: i128,
-        /// The income account.
+        /// The income account, or what is owed to others.
         income: &'static str,
         /// The late instalment, from 0.
         instalment: Option<usize>,
@@ -101,6 +101,8 @@ pub(crate) enum What {
     /// Everything, or so much of the principal.
     ChargeOff(Option<i128>),
     Refund(i128),
+    /// The leased vehicle comes back.
+    VehicleBack,
 }
 
 /// What a payment paid, and what was written off with it.
@@ -143,6 +145,7 @@ pub(crate) struct Taken {
     pub(crate) interest_of_month: i128,
     pub(crate) late_fees: i128,
     pub(crate) returned_fees: i128,
+    pub(crate) charges: i128,
     /// Base rentals that were due, of them those of the month; their tax; base rentals to come.
     pub(crate) rentals: i128,
     pub(crate) rentals_of_month: i128,
@@ -153,8 +156,8 @@ pub(crate) struct Taken {
 impl Taken {
     /// What is owed of it.
     pub(crate) const fn sum(&self) -> i128 {
-        let loan = self.principal + self.interest + self.late_fees + self.returned_fees;
-        loan + self.rentals + self.rental_tax + self.rentals_ahead
+        let fees = self.late_fees + self.returned_fees + self.charges;
+        self.principal + self.interest + fees + self.rentals + self.rental_tax + self.rentals_ahead
     }
 }
 
@@ -287,9 +290,11 @@ impl Model {
     /// The instalments that are met at the close of every day up to `today`.
     fn met(&self, today: NaiveDate) -> Vec<BTreeSet<usize>> {
         let mut met = Vec::new();
+        // What never falls due, since the vehicle came back, is no matter.
+        let count = self.plan_on(today).len();
         self.live(today, |day, walk| {
             if day <= today {
-                met.push((0..walk.plan.len()).filter(|n| walk.is_in_time(*n, day)).collect());
+                met.push((0..count).filter(|n| walk.is_in_time(*n, day)).collect());
             }
         });
         met

@@ -39,6 +39,7 @@ pub(crate) enum Happening {
     /// From which instalment on, from 1; its due date, and that of the last one.
     Shifted(usize, NaiveDate, NaiveDate),
     ChargedOff(NaiveDate),
+    VehicleBack(NaiveDate),
     Quoted(i128),
     Refunded(i128),
     RefundReturned(RefundId),

@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     level: i128,
     tolerance: Tolerance,
     list: Vec<Instalment>,
+    /// Those that do not fall due after all.
+    never: Vec<Instalment>,
     /// What the first one, two, three come to.
     totals: Vec<i128>,
 }
@@ -35,7 +37,8 @@ impl Plan {
             list.push(Instalment { month, anchor: contract.anchor, due, amount });
         }
         let (first_due, level) = (contract.first_due, contract.instalment);
-        Self { first_due, level, tolerance: contract.tolerance, list, totals }
+        let (tolerance, never) = (contract.tolerance, Vec::new());
+        Self { first_due, level, tolerance, list, never, totals }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -57,8 +60,20 @@ impl Plan {
         self.list[number].amount
     }
 
-    pub(crate) fn maturity(&self) -> NaiveDate {
-        self.list[self.list.len() - 1].due
+    /// The last due date, if there is any.
+    pub(crate) fn maturity(&self) -> Option<NaiveDate> {
+        self.list.last().map(|last| last.due)
+    }
+
+    /// What falls due after `day` does not.
+    pub(crate) fn end(&mut self, day: NaiveDate) {
+        let due = self.due_before(after(day, 1));
+        self.never = self.list.split_off(due);
+    }
+
+    /// The dates and amounts of those that do not fall due after all.
+    pub(crate) fn never_due(&self) -> impl Iterator<Item = (NaiveDate, i128)> {
+        self.never.iter().map(|instalment| (instalment.due, instalment.amount))
     }
 
     /// What the first `count` instalments come to.

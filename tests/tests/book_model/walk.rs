@@ -35,6 +35,8 @@ pub(crate) struct Walk<'a> {
     /// Base and tax of all rentals that were ever billed, once none falls due any more.
     pub(crate) ended: Option<(i128, i128)>,
     pub(crate) bought: bool,
+    /// Base and tax that were paid ahead when the vehicle came back.
+    pub(crate) back: Option<(i128, i128)>,
 }
 
 /// What a fact turned out to do.
@@ -67,6 +69,7 @@ impl<'a> Walk<'a> {
             given_up: false,
             ended: None,
             bought: false,
+            back: None,
         }
     }
 
@@ -163,6 +166,7 @@ impl<'a> Walk<'a> {
             What::Shift { from, months, anchor } => self.plan.shift(from, months, anchor),
             What::ChargeOff(part) => return Done::ChargedOff(self.charge_off(day, part)),
             What::Refund(amount) => self.credit -= amount,
+            What::VehicleBack => self.take_back(day),
         }
         Done::Nothing
     }
@@ -172,7 +176,7 @@ impl<'a> Walk<'a> {
         if let Some(split) = self.buy(day, amount, quoted) {
             return split;
         }
-        let matured = self.plan.maturity() <= day;
+        let matured = self.plan.maturity().is_none_or(|last| last <= day);
         let fallen_due = self.plan.total_of(self.plan.due_before(after(day, 1))) - self.billed;
         let closes = quoted || matured || amount > fallen_due.max(0) + self.fees_due();
         let due = self.satisfiable(day, amount);
@@ -228,10 +232,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Late fees are paid before those for returned items, older ones before newer ones.
+    /// Late fees are paid before those for returned items, and these before what is charged to a
+    /// lease; older ones before newer ones.
     pub(crate) fn pay_fees(&mut self, money: i128) {
         let mut rest = money;
-        self.fees.sort_by_key(|(income, _)| *income);
+        self.fees.sort_by_key(|(income, _)| match *income {
+            "4020" => 0,
+            "4030" => 1,
+            _ => 2,
+        });
         for (_, unpaid) in &mut self.fees {
             let paid = rest.min(*unpaid);
             *unpaid -= paid;
@@ -249,8 +258,11 @@ impl<'a> Walk<'a> {
             let of_month = self.accrued(day) - self.accrued_before_month;
             taken.interest_of_month = of_month.min(taken.interest);
             for (income, unpaid) in &mut self.fees {
-                let fees =
-                    if *income == "4020" { &mut taken.late_fees } else { &mut taken.returned_fees };
+                let fees = match *income {
+                    "4020" => &mut taken.late_fees,
+                    "4030" => &mut taken.returned_fees,
+                    _ => &mut taken.charges,
+                };
                 *fees += *unpaid;
                 *unpaid = 0;
             }
@@ -320,7 +332,7 @@ impl<'a> Walk<'a> {
         let most = owed + self.charged_off;
         let balance = most + fees - self.credit;
         let price = self.price(day);
-        let past_due = if self.plan.maturity() < day { most } else { unpaid.min(most) };
+        let past_due = if self.plan.maturity().is_none_or(|last| last < day) { most } else { unpaid.min(most) };
         Figures {
             principal: self.principal,
             interest: self.interest_due(day),

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::accounts::{AssessFee, WaiveFee};
 use super::call::Call;
-use super::servicing::{AdjustPrincipal, ChangeDueDate, ChangeRate, ChargeOff, GrantExtension};
+use super::servicing::{AdjustPrincipal, ChangeDueDate, ChangeRate, ChargeOff, GrantExtension, ReturnVehicle};
 use super::words::{self, MinPosition};
 use crate::cli::CliError;
 
@@ -133,6 +133,8 @@ pub enum Change {
     ChangeDueDate(ChangeDueDate),
     /// A charge-off of everything owed, or of a part of the principal.
     ChargeOff(ChargeOff),
+    /// A leased vehicle that comes back.
+    ReturnVehicle(ReturnVehicle),
     /// A fee, from today or an earlier day on.
     AssessFee(AssessFee),
     /// A fee that is taken back.

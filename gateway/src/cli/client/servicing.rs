@@ -45,6 +45,11 @@ pub enum Verb {
   payledger accounts charge-off --account auto-1 --reason deficiency --principal 4000.00 \\
     --effective-date 2026-08-31")]
     ChargeOff(ChargeOff),
+    /// Takes a leased vehicle back: no rental falls due any more, and the charges given do.
+    #[command(after_help = "Example:
+  payledger accounts return-vehicle --account lease-1 --effective-date 2026-06-10 \\
+    --charge early_termination=2400.00 --charge disposition=395.00")]
+    ReturnVehicle(ReturnVehicle),
     /// Tells what pays the account off on a day, and keeps the quote.
     #[command(after_help = "Example:
   payledger accounts quote-payoff --account auto-1 --good-through-date 2026-06-30")]
@@ -196,6 +201,42 @@ pub struct ChargeOff {
     pub request: RequestId,
 }
 
+/// See [`Verb::ReturnVehicle`].
+#[derive(Debug, Args, Serialize)]
+pub struct ReturnVehicle {
+    /// The account's id.
+    #[arg(long = "account", value_name = "ID")]
+    pub account_id: String,
+    /// The day on which it came back, YYYY-MM-DD, not after today.
+    #[arg(long, value_name = "DATE")]
+    pub effective_date: String,
+    /// What is charged for it, such as disposition=395.00, each kind once: `early_termination`,
+    /// disposition, `excess_wear`, `excess_mileage`, toll or `property_tax`. More is charged later
+    /// with assess-fee.
+    #[arg(long = "charge", value_name = "KIND=AMOUNT", value_parser = charge)]
+    pub charges: Vec<Charge>,
+    /// The preview that it carries out.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub preview: PreviewHash,
+    /// The request's id.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub request: RequestId,
+}
+
+/// What is charged when a leased vehicle comes back.
+#[derive(Debug, Clone, Serialize)]
+pub struct Charge {
+    kind: String,
+    amount: String,
+}
+
+fn charge(text: &str) -> Result<Charge, String> {
+    let (kind, amount) = text.split_once('=').ok_or("is not KIND=AMOUNT")?;
+    Ok(Charge { kind: kind.to_owned(), amount: amount.to_owned() })
+}
+
 /// See [`Verb::QuotePayoff`].
 #[derive(Debug, Args, Serialize)]
 pub struct QuotePayoff {
@@ -308,6 +349,7 @@ impl Verb {
             Self::GrantExtension(grant) => Call::new("AccountService.GrantExtension", grant),
             Self::ChangeDueDate(change) => Call::new("AccountService.ChangeDueDate", change),
             Self::ChargeOff(charge) => Call::new("AccountService.ChargeOff", charge),
+            Self::ReturnVehicle(back) => Call::new("AccountService.ReturnVehicle", back),
             Self::QuotePayoff(quote) => Call::new("AccountService.QuotePayoff", quote),
             Self::GetPayoffQuote(get) => Call::new("AccountService.GetPayoffQuote", get),
             Self::PayoffQuotes(of) => {

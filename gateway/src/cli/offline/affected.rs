@@ -145,6 +145,7 @@ const fn payment_of(event: &Event) -> Option<(PaymentId, &'static str)> {
         | Event::ExtensionGranted(_)
         | Event::DueDateChanged(_)
         | Event::AccountChargedOff(_)
+        | Event::VehicleReturned(_)
         | Event::NonAccrualStarted(_)
         | Event::AccrualResumed(_)
         | Event::PayoffQuoted(_)

@@ -1,12 +1,12 @@
 //! What makes a figure, as the contract tells it.
 
 use ledger::domain::account::book::explain::{Figure, What};
-use ledger::domain::account::events::FeeKind;
 use ledger::engine::{ExplainedLine, Source};
 use proto::payledger::v1 as wire;
 use wire::ExplainedBy;
 
 use super::number;
+use crate::convert::enums::fee_kind_to_wire;
 use crate::convert::money::to_wire;
 use crate::convert::time::{date_to_wire, instant_to_wire};
 
@@ -60,10 +60,7 @@ pub fn line(explained: &ExplainedLine) -> wire::ExplainedLine {
         }
         What::Fee(id, kind) => {
             wire.fee_id = id.to_string();
-            wire.set_fee_kind(match kind {
-                FeeKind::Late => wire::FeeKind::Late,
-                FeeKind::ReturnedItem => wire::FeeKind::ReturnedItem,
-            });
+            wire.set_fee_kind(fee_kind_to_wire(*kind));
             ExplainedBy::Fee
         }
         What::Refund(id) => {
@@ -80,6 +77,7 @@ pub fn line(explained: &ExplainedLine) -> wire::ExplainedLine {
             wire.due_date = Some(date_to_wire(*due_date));
             ExplainedBy::Instalment
         }
+        What::VehicleReturned => ExplainedBy::VehicleReturned,
         What::Rounding => ExplainedBy::Rounding,
         What::Tolerance => ExplainedBy::Tolerance,
         What::PaidAhead => ExplainedBy::PaidAhead,

@@ -62,6 +62,7 @@ impl Whole<'_> {
             paid_off_date: paid_off.map(|it| date_to_wire(it.paid_off_date)),
             release_date: released.map(|it| date_to_wire(it.release_date)),
             statutory_date: released.map(|it| date_to_wire(it.statutory_date)),
+            vehicle_returned_date: figures.vehicle_returned.map(date_to_wire),
         }
     }
 
@@ -114,7 +115,7 @@ fn taken(taken: &ChargedOff) -> wire::ChargedOffParts {
     wire::ChargedOffParts {
         principal: Some(to_wire(taken.principal)),
         interest: Some(to_wire(taken.interest)),
-        fees: Some(to_wire(taken.late_fees + taken.returned_item_fees)),
+        fees: Some(to_wire(taken.fees())),
         rentals: Some(to_wire(taken.rentals + taken.rental_tax)),
         rentals_ahead: Some(to_wire(taken.rentals_ahead)),
     }

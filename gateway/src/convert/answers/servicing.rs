@@ -110,7 +110,7 @@ pub fn charge_off(account: &AccountId, recorded: &AccountChargedOff) -> wire::Ch
         whole: recorded.part.is_none(),
         principal: Some(to_wire(taken.principal)),
         interest: Some(to_wire(taken.interest)),
-        fees: Some(to_wire(taken.late_fees + taken.returned_item_fees)),
+        fees: Some(to_wire(taken.fees())),
         rentals: Some(to_wire(taken.rentals + taken.rental_tax)),
         rentals_ahead: Some(to_wire(taken.rentals_ahead)),
     }

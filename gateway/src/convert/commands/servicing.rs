@@ -1,6 +1,6 @@
 //! What a servicer does to a contract, as commands.
 
-use ledger::domain::account::commands::Command;
+use ledger::domain::account::commands::{Command, LeaseCharge};
 use ledger::domain::account::events::{ChargeOffReason, ExtensionKind};
 use ledger::domain::money::AMOUNT_MAX;
 use ledger::ids::RefundId;
@@ -94,6 +94,29 @@ impl Mutation for wire::ChargeOffRequest {
             principal: money::amount_if_set("principal", self.principal.as_ref())?,
             reason,
             effective_date: time::date("effective_date", self.effective_date.as_ref())?,
+            preview: preview_if_set(&self.preview_hash)?,
+        };
+        asked(&self.account_id, &self.request_id, command)
+    }
+}
+
+impl Mutation for wire::ReturnVehicleRequest {
+    fn asked(&self) -> Field<Asked> {
+        let mut charges: Vec<LeaseCharge> = Vec::new();
+        for (place, charge) in self.charges.iter().enumerate() {
+            let field = format!("charges[{place}]");
+            let kind = enums::fee_kind(&format!("{field}.kind"), charge.kind)?;
+            let twice = charges.iter().any(|other| other.kind == kind);
+            if twice || !kind.is_lease_charge() {
+                let problem = if twice { "is there twice" } else { "is no charge of a lease" };
+                return Err(FieldError::new(&format!("{field}.kind"), problem));
+            }
+            let amount = money::amount(&format!("{field}.amount"), charge.amount.as_ref())?;
+            charges.push(LeaseCharge { kind, amount });
+        }
+        let command = Command::ReturnVehicle {
+            effective_date: time::date("effective_date", self.effective_date.as_ref())?,
+            charges,
             preview: preview_if_set(&self.preview_hash)?,
         };
         asked(&self.account_id, &self.request_id, command)

@@ -131,7 +131,10 @@ pub(super) fn wrongly_late(open: &OpenAccount) -> Vec<FeeId> {
             .due_date(index)
             .checked_add_days(grace)
             .is_none_or(|last| last >= fee.effective_date);
+        // The leased vehicle had come back before it fell due.
+        let never_due = index >= instalments.count();
         not_yet
+            || never_due
             || instalments.covered_count(open.book.billed_by(eve)) > index
             || open.standing(eve).oldest_unpaid_due_date.is_none()
     };

@@ -27,6 +27,7 @@ use crate::ids::{AdjustmentId, ChargeOffId, FeeId, PaymentId, RefundId};
 pub use billing::{Billing, Satisfied};
 pub(super) use rentals::Billed;
 use running::{Paying, Running, month_of};
+pub(super) use running::{Cut, End};
 pub use standing::InstalmentStanding;
 
 /// One movement on the timeline.
@@ -86,6 +87,11 @@ pub enum Movement {
     },
     /// Due dates moved.
     Shift(Shift),
+    /// A leased vehicle came back.
+    VehicleReturned {
+        /// How many rentals fall due at all.
+        due: u32,
+    },
     /// Written off as a loss.
     ChargeOff {
         /// The charge-off.
@@ -303,7 +309,8 @@ impl Book {
                 Movement::Fee { .. }
                 | Movement::Refund { .. }
                 | Movement::Rate(_)
-                | Movement::Shift(_) => {}
+                | Movement::Shift(_)
+                | Movement::VehicleReturned { .. } => {}
             }
             running.follow(entry);
         }
@@ -332,16 +339,15 @@ impl Book {
                 Movement::Fee { .. }
                 | Movement::Refund { .. }
                 | Movement::Rate(_)
-                | Movement::Shift(_) => {}
+                | Movement::Shift(_)
+                | Movement::VehicleReturned { .. } => {}
             }
         }
     }
 
     /// Records an entry; keeps the timeline in order.
     pub(super) fn insert(&mut self, entry: Entry) {
-        if let Movement::Shift(shift) = &entry.what {
-            self.instalments.shift_as_recorded(entry.order, *shift);
-        }
+        self.instalments.follow(&entry);
         let key = (entry.effective, entry.order);
         let at = self.entries.partition_point(|other| (other.effective, other.order) <= key);
         self.entries.insert(at, entry);
@@ -376,9 +382,7 @@ impl Book {
 fn shifted(terms: &Terms, entries: &[Entry]) -> Instalments {
     let mut instalments = Instalments::new(terms);
     for entry in entries {
-        if let Movement::Shift(shift) = &entry.what {
-            instalments.shift_as_recorded(entry.order, *shift);
-        }
+        instalments.follow(entry);
     }
     instalments
 }

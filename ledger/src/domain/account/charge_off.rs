@@ -26,6 +26,10 @@ pub(super) fn take(
     }
     open.check_in_service()?;
     check_effective(open, effective_date, context)?;
+    if open.book.vehicle_returned().is_some_and(|returned| effective_date < returned) {
+        // It would charge off rentals that never fall due.
+        open.check_vehicle_out()?;
+    }
     let principal = open.standing(effective_date).principal;
     if let Some(amount) = part.filter(|part| part.money() > principal) {
         return Err(Refusal::PrincipalExceeded { amount, principal }.into());

@@ -166,6 +166,17 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         preview: Option<String>,
     },
+    /// Takes a leased vehicle back: no rental falls due any more, and charges do.
+    ReturnVehicle {
+        /// The day on which it came back.
+        effective_date: NaiveDate,
+        /// What is charged for it, each kind once.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        charges: Vec<LeaseCharge>,
+        /// The hash of the preview that this carries out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preview: Option<String>,
+    },
     /// Tells, and records, what pays the account off.
     QuotePayoff {
         /// The day through which interest is counted.
@@ -191,6 +202,15 @@ pub enum Command {
     },
     /// Releases the lien of an account that is paid off with good money.
     ReleaseLien,
+}
+
+/// What a lessor charges when a leased vehicle comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseCharge {
+    /// What for.
+    pub kind: FeeKind,
+    /// How much.
+    pub amount: Amount,
 }
 
 /// A lien on a vehicle's title.
@@ -222,6 +242,7 @@ impl Command {
             Self::GrantExtension { .. } => "GrantExtension",
             Self::ChangeDueDate { .. } => "ChangeDueDate",
             Self::ChargeOff { .. } => "ChargeOff",
+            Self::ReturnVehicle { .. } => "ReturnVehicle",
             Self::QuotePayoff { .. } => "QuotePayoff",
             Self::RefundCredit { .. } => "RefundCredit",
             Self::ReturnRefund { .. } => "ReturnRefund",
@@ -248,6 +269,7 @@ impl Command {
             | Self::GrantExtension { .. }
             | Self::ChangeDueDate { .. }
             | Self::ChargeOff { .. }
+            | Self::ReturnVehicle { .. }
             | Self::QuotePayoff { .. }
             | Self::RefundCredit { .. }
             | Self::ReturnRefund { .. }
@@ -275,6 +297,7 @@ impl Command {
             | Self::GrantExtension { .. }
             | Self::ChangeDueDate { .. }
             | Self::ChargeOff { .. }
+            | Self::ReturnVehicle { .. }
             | Self::QuotePayoff { .. }
             | Self::ReturnRefund { .. }
             | Self::AgeAccount
@@ -294,7 +317,8 @@ impl Command {
             | Self::AdjustPrincipal { preview, .. }
             | Self::GrantExtension { preview, .. }
             | Self::ChangeDueDate { preview, .. }
-            | Self::ChargeOff { preview, .. } => preview.as_deref(),
+            | Self::ChargeOff { preview, .. }
+            | Self::ReturnVehicle { preview, .. } => preview.as_deref(),
             Self::OpenAccount { .. }
             | Self::SchedulePayment { .. }
             | Self::CancelPayment { .. }
@@ -322,7 +346,8 @@ impl Command {
             | Self::AdjustPrincipal { preview, .. }
             | Self::GrantExtension { preview, .. }
             | Self::ChangeDueDate { preview, .. }
-            | Self::ChargeOff { preview, .. } => *preview = None,
+            | Self::ChargeOff { preview, .. }
+            | Self::ReturnVehicle { preview, .. } => *preview = None,
             Self::OpenAccount { .. }
             | Self::SchedulePayment { .. }
             | Self::CancelPayment { .. }

@@ -28,6 +28,8 @@ pub struct Figures {
     pub paid_off: Option<AccountPaidOff>,
     /// Since when everything owed is charged off.
     pub charged_off: Option<NaiveDate>,
+    /// When the leased vehicle came back.
+    pub vehicle_returned: Option<NaiveDate>,
     /// Is no interest income booked?
     pub non_accrual: bool,
     /// What the title's tracker shows.
@@ -123,7 +125,7 @@ impl Figures {
     pub fn of(open: &OpenAccount, on: NaiveDate) -> Self {
         let standing = open.standing(on);
         let instalments = open.book.instalments_as_of(on);
-        let last = instalments.plan().count.saturating_sub(1);
+        let last = instalments.count().saturating_sub(1);
         let next_due_date = standing.oldest_unpaid_due_date.map(|oldest| {
             let past = on.pred_opt().map_or(0, |day| instalments.due_count(day));
             oldest.max(instalments.due_date(past.min(last)))
@@ -135,6 +137,7 @@ impl Figures {
             annual_rate: open.book.rate_on(on),
             paid_off: open.paid_off.clone(),
             charged_off: open.charged_off,
+            vehicle_returned: open.book.vehicle_returned(),
             non_accrual: open.book.is_non_accrual(),
             title: open.title_state(),
         }
@@ -172,6 +175,7 @@ fn payment_on(open: &OpenAccount) -> impl Iterator<Item = (u64, PaymentChange)> 
         | Movement::Rate(_)
         | Movement::Principal { .. }
         | Movement::Shift(_)
+        | Movement::VehicleReturned { .. }
         | Movement::ChargeOff { .. } => None,
     })
 }
@@ -198,7 +202,8 @@ fn taken(open: &OpenAccount) -> impl Iterator<Item = (ChargeOffId, NaiveDate, Ch
         | Movement::Refund { .. }
         | Movement::Rate(_)
         | Movement::Principal { .. }
-        | Movement::Shift(_) => None,
+        | Movement::Shift(_)
+        | Movement::VehicleReturned { .. } => None,
     })
 }
 

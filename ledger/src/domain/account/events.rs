@@ -21,7 +21,8 @@ pub use payments::{
 pub use servicing::{
     AccountChargedOff, AccrualResumed, ChargeOffReason, CreditRefunded, DueDateChanged,
     ExtensionGranted, ExtensionKind, FeeAssessed, FeeKind, FeeWaived, NonAccrualStarted,
-    PayoffQuoted, PrincipalAdjusted, RateChanged, RefundMethod, RefundReturned, WaiveReason,
+    PayoffQuoted, PrincipalAdjusted, RateChanged, RefundMethod, RefundReturned, VehicleReturned,
+    WaiveReason,
 };
 
 /// An event of an account's stream.
@@ -63,6 +64,8 @@ pub enum Event {
     DueDateChanged(DueDateChanged),
     /// What is owed, or a part of its principal, is not expected to be paid any more.
     AccountChargedOff(AccountChargedOff),
+    /// A leased vehicle came back: no rental falls due any more.
+    VehicleReturned(VehicleReturned),
     /// Interest income stops being booked.
     NonAccrualStarted(NonAccrualStarted),
     /// Interest income is booked again.
@@ -176,6 +179,9 @@ pub struct ChargedOff {
     /// Returned-item fees.
     #[serde(skip_serializing_if = "is_default")]
     pub returned_item_fees: Money,
+    /// Charges of a lease beside its rentals.
+    #[serde(skip_serializing_if = "is_default")]
+    pub lease_charges: Money,
     /// Lease rentals that had fallen due, without tax.
     #[serde(skip_serializing_if = "is_default")]
     pub rentals: Money,
@@ -194,8 +200,12 @@ pub struct ChargedOff {
 impl ChargedOff {
     /// What the customer still owes of it, before recoveries.
     pub fn total(&self) -> Money {
-        let fees = self.late_fees + self.returned_item_fees;
-        self.principal + self.interest + fees + self.rentals_in_all()
+        self.principal + self.interest + self.fees() + self.rentals_in_all()
+    }
+
+    /// The fees in it, with the charges of a lease.
+    pub fn fees(&self) -> Money {
+        self.late_fees + self.returned_item_fees + self.lease_charges
     }
 
     /// The rentals in it, with the tax on those that had fallen due.
@@ -361,7 +371,7 @@ macro_rules! money_events {
 money_events! {
     PaymentApplied, PaymentReceived, PaymentReturned, PaymentReinstated, FeeAssessed, FeeWaived,
     RateChanged, PrincipalAdjusted, ExtensionGranted, DueDateChanged, AccountChargedOff,
-    AccrualResumed, CreditRefunded, RefundReturned,
+    VehicleReturned, AccrualResumed, CreditRefunded, RefundReturned,
     | PaymentScheduled, PaymentCancelled, LienRecorded, AccountPaidOff, PayoffReversed,
     LienReleased, NonAccrualStarted, PayoffQuoted, RequestRefused, NothingChanged,
 }

@@ -26,6 +26,7 @@ pub(super) fn extend(open: &OpenAccount, asked: &Extension, context: &Context<'_
     let Extension { kind, months, effective_date, allow_over_limit } = *asked;
     open.check_in_service()?;
     check_effective(open, effective_date, context)?;
+    open.check_vehicle_out()?;
     if !allow_over_limit {
         check_limits(open, asked, context)?;
     }
@@ -89,6 +90,7 @@ pub(super) fn change_due_date(
 ) -> Decision {
     open.check_in_service()?;
     check_effective(open, effective_date, context)?;
+    open.check_vehicle_out()?;
     if let Some(changed_date) = due_day_changed(open).filter(|day| *day > effective_date) {
         return Err(Refusal::DueDayChangedLater { effective_date, changed_date }.into());
     }
@@ -96,7 +98,7 @@ pub(super) fn change_due_date(
     let instalments = open.book.instalments_as_of(effective_date);
     let first_open = open.book.first_open(effective_date).ok_or(Refusal::NoInstalmentLeft)?;
     let from = first_open.max(instalments.due_count(effective_date));
-    if from >= instalments.plan().count {
+    if from >= instalments.count() {
         return Err(Refusal::NoInstalmentLeft.into());
     }
     if instalments.day_of_month(from) == day_of_month {
@@ -139,6 +141,7 @@ fn due_day_changed(open: &OpenAccount) -> Option<NaiveDate> {
         | Movement::Refund { .. }
         | Movement::Rate(_)
         | Movement::Principal { .. }
+        | Movement::VehicleReturned { .. }
         | Movement::ChargeOff { .. } => None,
     })
 }

@@ -20,7 +20,11 @@ pub(super) fn assess(
     effective_date: Option<NaiveDate>,
     context: &Context<'_>,
 ) -> Decision {
-    open.check_in_service()?;
+    if kind.is_lease_charge() {
+        open.check_leased()?;
+    } else {
+        open.check_in_service()?;
+    }
     check_amount(amount, context)?;
     let on = effective_date.unwrap_or_else(|| context.today());
     check_effective(open, on, context)?;

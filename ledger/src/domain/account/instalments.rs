@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use super::book::{Entry, Movement};
 use super::terms::{InstalmentPlan, Terms, Tolerance, due_date_in};
 use crate::domain::money::Money;
 
@@ -24,6 +25,8 @@ pub struct Instalments {
     /// By the order in which they were recorded: each was worked out on what the ones before it had
     /// moved, from whatever day it counts.
     shifts: Vec<(u64, Shift)>,
+    /// How many fall due at all, if they end before the last one.
+    ended: Option<u32>,
 }
 
 impl Instalments {
@@ -38,7 +41,22 @@ impl Instalments {
     /// one counts as met when at most `tolerance` is missing.
     pub fn shifted(plan: InstalmentPlan, tolerance: Money, shifts: Vec<Shift>) -> Self {
         let shifts = (0_u64..).zip(shifts).collect();
-        Self { plan, tolerance, shifts }
+        Self { plan, tolerance, shifts, ended: None }
+    }
+
+    /// Only the first `count` fall due: the leased vehicle came back.
+    pub fn end(&mut self, count: u32) {
+        self.ended = Some(count.min(self.plan.count));
+    }
+
+    /// How many fall due in all.
+    pub fn count(&self) -> u32 {
+        self.ended.unwrap_or(self.plan.count)
+    }
+
+    /// What all that fall due come to.
+    pub fn total(&self) -> Money {
+        self.plan.total_of(self.count())
     }
 
     /// The plan of the contract: amounts, and the due dates as they were agreed.
@@ -62,11 +80,22 @@ impl Instalments {
         self.shifts.push((order, shift));
     }
 
-    /// Moves due dates as the `order`-th movement of the account did. It may be known of later than
-    /// a movement that was recorded after it.
-    pub(super) fn shift_as_recorded(&mut self, order: u64, shift: Shift) {
-        let at = self.shifts.partition_point(|(other, _)| *other <= order);
-        self.shifts.insert(at, (order, shift));
+    /// Follows a movement of the account. One that moves due dates may be known of later than a
+    /// movement that was recorded after it.
+    pub(super) fn follow(&mut self, entry: &Entry) {
+        match &entry.what {
+            Movement::Shift(shift) => {
+                let at = self.shifts.partition_point(|(other, _)| *other <= entry.order);
+                self.shifts.insert(at, (entry.order, *shift));
+            }
+            Movement::VehicleReturned { due } => self.end(*due),
+            Movement::Payment { .. }
+            | Movement::Fee { .. }
+            | Movement::Refund { .. }
+            | Movement::Rate(_)
+            | Movement::Principal { .. }
+            | Movement::ChargeOff { .. } => {}
+        }
     }
 
     /// The due date of the `index`-th remaining instalment, from 0: the anchor day of its month, or
@@ -95,9 +124,9 @@ impl Instalments {
     /// How many instalments fall due on or before `date`.
     pub fn due_count(&self, date: NaiveDate) -> u32 {
         if self.shifts.is_empty() {
-            return self.plan.due_count(date);
+            return self.plan.due_count(date).min(self.count());
         }
-        let (mut due, mut open) = (0, self.plan.count);
+        let (mut due, mut open) = (0, self.count());
         while due < open {
             let middle = due.midpoint(open);
             if self.due_date(middle) <= date {
@@ -112,7 +141,7 @@ impl Instalments {
     /// How many instalments are met by `billed`, oldest first: what is missing through the last of
     /// them is within the contract's tolerance.
     pub fn covered_count(&self, billed: Money) -> u32 {
-        self.plan.covered_count(billed + self.tolerance)
+        self.plan.covered_count(billed + self.tolerance).min(self.count())
     }
 }
 
@@ -178,13 +207,16 @@ mod tests {
 
     #[test]
     fn of_two_changes_of_the_due_day_the_one_recorded_last_counts() {
-        let day = |day| Shift { from: 2, months: 0, day_of_month: Some(day) };
+        let moved = |order, day| {
+            let shift = Shift { from: 2, months: 0, day_of_month: Some(day) };
+            Entry { effective: NaiveDate::default(), order, what: Movement::Shift(shift) }
+        };
         let mut recorded = instalments(Tolerance::default());
-        recorded.shift_as_recorded(7, day(10));
-        recorded.shift_as_recorded(9, day(20));
+        recorded.follow(&moved(7, 10));
+        recorded.follow(&moved(9, 20));
         let mut by_effective_date = instalments(Tolerance::default());
-        by_effective_date.shift_as_recorded(9, day(20));
-        by_effective_date.shift_as_recorded(7, day(10));
+        by_effective_date.follow(&moved(9, 20));
+        by_effective_date.follow(&moved(7, 10));
         assert_eq!(due(&recorded, 2), "2026-03-20");
         assert_eq!(due(&by_effective_date, 2), "2026-03-20");
         assert_eq!([recorded.day_of_month(2), by_effective_date.day_of_month(2)], [20, 20]);

@@ -63,12 +63,14 @@ pub(super) fn quote(
     })])
 }
 
-/// The rentals of a quote. A lease is paid off by buying the vehicle, unless everything was charged
-/// off: what a lease without a residual value would take is not known.
+/// The rentals of a quote. A lease is paid off by buying the vehicle, unless that came back or
+/// everything was charged off: what a lease without a residual value would take is not known.
 fn quoted_rentals(open: &OpenAccount, standing: &Standing) -> Result<Money, Refusal> {
     match open.terms().product {
         Product::Lease if standing.buyout.is_some() => Ok(standing.rentals_now),
-        Product::Lease if open.charged_off.is_none() => Err(Refusal::ResidualUnknown),
+        Product::Lease if open.charged_off.is_none() && open.book.vehicle_returned().is_none() => {
+            Err(Refusal::ResidualUnknown)
+        }
         Product::Lease | Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
             Ok(standing.rentals_due)
         }

@@ -1,12 +1,14 @@
 //! What a change of the timeline writes: the subject's lines, what other payments pay from now on,
 //! and the interest or rentals that bring the general ledger up to the accounting day.
 
+mod rentals;
+
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
 use super::Context;
-use super::book::{Billed, Book, Entry, Movement, Reallocated};
+use super::book::{Book, Entry, Movement, Reallocated};
 use super::events::{
     AdjustmentRestated, ChargeOffRestated, ChargedOff, FeeKind, Posting, Reallocation, Split,
     WriteOff,
@@ -37,6 +39,8 @@ pub(super) enum Subject {
     RefundBack(Money),
     /// Another rate: no money of its own.
     Rate,
+    /// A leased vehicle that came back: what follows for its rentals comes with the catch-up.
+    VehicleReturned,
     /// Other due dates: nothing of its own, and nothing at all if no payment pays something else.
     DueDates,
     /// Nothing but what is missing in the general ledger.
@@ -117,7 +121,8 @@ impl Recorded {
                 Movement::Fee { .. }
                 | Movement::Refund { .. }
                 | Movement::Rate(_)
-                | Movement::Shift(_) => {}
+                | Movement::Shift(_)
+                | Movement::VehicleReturned { .. } => {}
             }
         }
         recorded
@@ -240,7 +245,7 @@ fn subject_lines(
         Subject::RefundBack(amount) => {
             journal.transfer(RefundsInTransit, CustomerCredit, amount, on);
         }
-        Subject::Rate | Subject::DueDates | Subject::CatchUp => {}
+        Subject::Rate | Subject::VehicleReturned | Subject::DueDates | Subject::CatchUp => {}
     }
 }
 
@@ -252,10 +257,17 @@ fn principal_lines(journal: &mut Journal, change: Money, credited: Money, on: Na
     journal.transfer(against, LedgerAccount::CustomerCredit, credited, on);
 }
 
+/// The income of a fee; of what the lessor is asked for by others, what is owed to them.
 const fn fee_income(kind: FeeKind) -> LedgerAccount {
     match kind {
         FeeKind::Late => LedgerAccount::LateFeeIncome,
         FeeKind::ReturnedItem => LedgerAccount::ReturnedItemFeeIncome,
+        FeeKind::EarlyTermination
+        | FeeKind::Disposition
+        | FeeKind::ExcessWear
+        | FeeKind::ExcessMileage => LedgerAccount::LeaseEndIncome,
+        FeeKind::Toll => LedgerAccount::TollsPayable,
+        FeeKind::PropertyTax => LedgerAccount::TaxPayable,
     }
 }
 
@@ -304,7 +316,8 @@ enum Direction {
 
 /// Principal, interest and rentals of earlier months go to the allowance; the income of this
 /// month's interest and rentals, and of fees, is reversed. What was never booked is not written off
-/// the books either. The tax on rentals is owed to the state all the same.
+/// the books either. The tax on rentals is owed to the state all the same, as tolls are to others:
+/// charges of a lease go to the allowance.
 fn charge_off_lines(
     journal: &mut Journal,
     taken: &ChargedOff,
@@ -322,6 +335,7 @@ fn charge_off_lines(
         (LedgerAccount::InterestIncome, interest, of_month),
         (LedgerAccount::LateFeeIncome, fees, taken.late_fees),
         (LedgerAccount::ReturnedItemFeeIncome, fees, taken.returned_item_fees),
+        (allowance, fees, taken.lease_charges),
         (allowance, rentals, taken.rentals - taken.rentals_of_month),
         (LedgerAccount::LeaseIncome, rentals, taken.rentals_of_month),
         (allowance, LedgerAccount::LeaseTaxReceivable, taken.rental_tax),
@@ -338,7 +352,7 @@ fn charge_off_lines(
 /// no more is booked than was collected.
 fn catch_up(before: &Book, after: &Book, mut journal: Journal, through: NaiveDate) -> Vec<Line> {
     match after.terms.product {
-        Product::Lease => bill_rentals(&mut journal, before, after, through),
+        Product::Lease => rentals::bill(&mut journal, before, after, through),
         Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
             let account = LedgerAccount::AccruedInterest;
             let due = after.standing(through).interest_due;
@@ -348,32 +362,4 @@ fn catch_up(before: &Book, after: &Book, mut journal: Journal, through: NaiveDat
         }
     }
     journal.finish()
-}
-
-/// Bills the rentals that fall due on or before `to` and are not billed yet. Where a lease ends
-/// otherwise than it did before the change, what was billed is undone and billed anew.
-fn bill_rentals(journal: &mut Journal, before: &Book, after: &Book, to: NaiveDate) {
-    let from = before.rentals_billed();
-    let count = after.instalments().due_count(to).max(from);
-    let (was, is) = (before.cut(), after.cut());
-    if was != is {
-        journal.folded(|journal| {
-            for Billed { on, base, tax } in before.billed_of(from) {
-                bill(journal, Billed { on, base: -base, tax: -tax });
-            }
-            for billed in after.billed_of(count) {
-                bill(journal, billed);
-            }
-        });
-    } else if is.is_none() {
-        let known = after.opening_rentals();
-        let new = after.billed_of(count).into_iter().zip(known..).filter(|(_, it)| *it >= from);
-        new.for_each(|(billed, _)| bill(journal, billed));
-    }
-}
-
-fn bill(journal: &mut Journal, billed: Billed) {
-    use LedgerAccount::{LeaseIncome, LeaseTaxReceivable, RentalsReceivable, TaxPayable};
-    journal.transfer(RentalsReceivable, LeaseIncome, billed.base, billed.on);
-    journal.transfer(LeaseTaxReceivable, TaxPayable, billed.tax, billed.on);
 }

@@ -121,6 +121,27 @@ pub enum Refusal {
         /// The account's product.
         product: String,
     },
+    /// Only a lease has rentals, a vehicle that comes back, and charges for it.
+    #[error("accounts of product {product} have no rentals")]
+    ProductHasNoRentals {
+        /// The account's product.
+        product: String,
+    },
+    /// The leased vehicle came back: it does not do so twice, no due date is moved any more, and
+    /// nothing is charged off from before that day.
+    #[error("the leased vehicle came back on {returned_date}")]
+    VehicleReturned {
+        /// When it came back.
+        returned_date: NaiveDate,
+    },
+    /// Which rentals had fallen due on a day cannot be said from before due dates were moved.
+    #[error("due dates were moved from {moved_date} on, which is after {effective_date}")]
+    DueDatesMovedLater {
+        /// The day from which the change was to count.
+        effective_date: NaiveDate,
+        /// The last day from which due dates were moved.
+        moved_date: NaiveDate,
+    },
     /// More than there is.
     #[error("{amount} is more than the principal of {principal}")]
     PrincipalExceeded {
@@ -270,6 +291,9 @@ impl Refusal {
             Self::EffectiveInFuture { .. } => "EFFECTIVE_IN_FUTURE",
             Self::AccountChargedOff { .. } => "ACCOUNT_CHARGED_OFF",
             Self::ProductHasNoPrincipal { .. } => "PRODUCT_HAS_NO_PRINCIPAL",
+            Self::ProductHasNoRentals { .. } => "PRODUCT_HAS_NO_RENTALS",
+            Self::VehicleReturned { .. } => "VEHICLE_RETURNED",
+            Self::DueDatesMovedLater { .. } => "DUE_DATES_MOVED_LATER",
             Self::PrincipalExceeded { .. } => "PRINCIPAL_EXCEEDED",
             Self::ExtensionLimit { .. } => "EXTENSION_LIMIT",
             Self::DueDayChangedLater { .. } => "DUE_DAY_CHANGED_LATER",

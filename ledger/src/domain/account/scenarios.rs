@@ -28,6 +28,7 @@ mod returns;
 mod servicing;
 mod title;
 mod vectors;
+mod vehicles;
 mod writing_off;
 
 use std::sync::{Arc, LazyLock};

@@ -290,8 +290,34 @@ impl OpenAccount {
     /// Refuses what makes no sense once nothing is owed, or nothing expected.
     pub(super) fn check_in_service(&self) -> Result<(), Refusal> {
         self.check_owed()?;
+        self.check_expected()
+    }
+
+    /// Refuses what makes no sense once the lease is charged off, or its vehicle bought.
+    pub(super) fn check_leased(&self) -> Result<(), Refusal> {
+        self.check_has_rentals()?;
+        if self.book.is_bought() { self.check_in_service() } else { self.check_expected() }
+    }
+
+    fn check_expected(&self) -> Result<(), Refusal> {
         let refuse = |charged_off_date| Err(Refusal::AccountChargedOff { charged_off_date });
         self.charged_off.map_or(Ok(()), refuse)
+    }
+
+    /// Refuses what makes no sense once the leased vehicle came back.
+    pub(super) fn check_vehicle_out(&self) -> Result<(), Refusal> {
+        let returned = self.book.vehicle_returned();
+        returned.map_or(Ok(()), |returned_date| Err(Refusal::VehicleReturned { returned_date }))
+    }
+
+    /// Refuses anything but a lease.
+    pub(super) fn check_has_rentals(&self) -> Result<(), Refusal> {
+        match self.terms().product {
+            Product::Lease => Ok(()),
+            product @ (Product::AutoLoan | Product::PersonalLoan | Product::CreditCard) => {
+                Err(Refusal::ProductHasNoRentals { product: product.as_str().to_owned() })
+            }
+        }
     }
 
     /// Refuses a lease, which has rentals and no principal.

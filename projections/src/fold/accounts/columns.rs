@@ -18,7 +18,7 @@ use crate::columns::{InOrder, amount, cents, date, day};
 use crate::schema::ledger_columns;
 
 /// The columns that change over time, after those of the general ledger.
-const CHANGING: [&str; 16] = [
+const CHANGING: [&str; 18] = [
     "accrued_through_day",
     "billed_cents",
     "annual_rate",
@@ -29,6 +29,8 @@ const CHANGING: [&str; 16] = [
     "maturity_day",
     "charged_off_cents",
     "charged_off_day",
+    "vehicle_returned_day",
+    "rentals_due_count",
     "non_accrual_day",
     "late_after_all_day",
     "paid_off_day",
@@ -91,7 +93,7 @@ pub(super) static UPDATE: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The columns that [`load`] reads, in its order, before those of the general ledger.
-const LOADED: [&str; 24] = [
+const LOADED: [&str; 26] = [
     "account_key",
     "product",
     "instalment_cents",
@@ -110,6 +112,8 @@ const LOADED: [&str; 24] = [
     "rate_day",
     "charged_off_cents",
     "charged_off_day",
+    "vehicle_returned_day",
+    "rentals_due_count",
     "non_accrual_day",
     "late_after_all_day",
     "paid_off_day",
@@ -130,7 +134,7 @@ pub(super) fn changing(row: &AccountRow) -> Vec<Value> {
     // No date of release where the vehicle stays the lessor's.
     let released = paid_off.filter(|paid_off| !paid_off.vehicle_kept);
     let ledger = row.ledger.iter().map(|balance| Value::from(balance.cents()));
-    let others: [Value; 16] = [
+    let others: [Value; 18] = [
         day(row.accrued_through).into(),
         row.billed.cents().into(),
         row.rate.to_string().into(),
@@ -141,6 +145,8 @@ pub(super) fn changing(row: &AccountRow) -> Vec<Value> {
         day(row.instalments.maturity_date()).into(),
         row.charged_off_total.cents().into(),
         row.charged_off.map(day).into(),
+        row.vehicle_returned.map(|(returned, _)| day(returned)).into(),
+        row.vehicle_returned.map(|(_, due)| i64::from(due)).into(),
         row.non_accrual.map(day).into(),
         row.late_after_all.map(day).into(),
         paid_off.map(|paid_off| day(paid_off.paid_off_date)).into(),
@@ -223,7 +229,7 @@ pub(super) fn load(row: &Row<'_>) -> Result<AccountRow, rusqlite::Error> {
     };
     let tolerance = Money::from_cents(columns.next()?);
     let instalments = Instalments::shifted(plan, tolerance, shifts_from(columns.next()?)?);
-    Ok(AccountRow {
+    let mut row = AccountRow {
         key,
         product,
         instalments,
@@ -236,6 +242,7 @@ pub(super) fn load(row: &Row<'_>) -> Result<AccountRow, rusqlite::Error> {
         rate_from: date(columns.next()?),
         charged_off_total: Money::from_cents(columns.next()?),
         charged_off: maybe_date(columns)?,
+        vehicle_returned: vehicle_returned(columns)?,
         non_accrual: maybe_date(columns)?,
         late_after_all: maybe_date(columns)?,
         paid_off: paid_off(columns)?,
@@ -244,7 +251,18 @@ pub(super) fn load(row: &Row<'_>) -> Result<AccountRow, rusqlite::Error> {
             .iter()
             .map(|_| columns.next().map(Money::from_cents))
             .collect::<Result<_, _>>()?,
-    })
+    };
+    if let Some((_, due)) = row.vehicle_returned {
+        row.instalments.end(due);
+    }
+    Ok(row)
+}
+
+fn vehicle_returned(
+    columns: &mut InOrder<'_>,
+) -> Result<Option<(NaiveDate, u32)>, rusqlite::Error> {
+    let (returned, due) = (maybe_date(columns)?, columns.next::<Option<u32>>()?);
+    Ok(returned.zip(due))
 }
 
 fn maybe_date(columns: &mut InOrder<'_>) -> Result<Option<NaiveDate>, rusqlite::Error> {

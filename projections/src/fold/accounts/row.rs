@@ -36,6 +36,8 @@ pub(crate) struct AccountRow {
     pub(super) charged_off_total: Money,
     /// Set once everything owed was charged off.
     pub(super) charged_off: Option<NaiveDate>,
+    /// When the leased vehicle came back, and how many rentals had fallen due by then.
+    pub(super) vehicle_returned: Option<(NaiveDate, u32)>,
     pub(super) non_accrual: Option<NaiveDate>,
     /// The last day on which something was recorded by which a met instalment may have been late.
     pub(super) late_after_all: Option<NaiveDate>,
@@ -59,6 +61,7 @@ impl AccountRow {
             rate_from: terms.interest_paid_through,
             charged_off_total: Money::ZERO,
             charged_off: None,
+            vehicle_returned: None,
             non_accrual: None,
             late_after_all: None,
             paid_off: None,
@@ -94,10 +97,11 @@ impl AccountRow {
             let at = LedgerAccount::ALL.iter().position(|other| *other == account);
             at.and_then(|at| self.ledger.get(at)).copied().unwrap_or_default()
         };
-        let plan = self.instalments.plan();
-        let bought = self.has_residual && balance(LedgerAccount::LeasedVehicles).is_zero();
+        let bought = self.has_residual
+            && balance(LedgerAccount::LeasedVehicles).is_zero()
+            && balance(LedgerAccount::ReturnedVehicles).is_zero();
         let rentals = self.product == Product::Lease
-            && self.billed < plan.total_of(plan.count)
+            && self.billed < self.instalments.total()
             && self.charged_off.is_none()
             && !bought;
         let charged_off = self.charged_off_total + balance(LedgerAccount::Recoveries);
@@ -116,7 +120,7 @@ impl AccountRow {
             return (None, None);
         }
         let covered = self.covered_count();
-        let count = self.instalments.plan().count;
+        let count = self.instalments.count();
         let oldest = self.instalments.due_date(covered.min(count.saturating_sub(1)));
         let yesterday = self.accrued_through.pred_opt().unwrap_or(self.accrued_through);
         let next = covered.max(self.instalments.due_count(yesterday));
@@ -177,6 +181,10 @@ impl AccountRow {
             Event::DueDateChanged(changed) => self.instalments.shift(changed.shift()),
             Event::AccountChargedOff(charged_off) if charged_off.part.is_none() => {
                 self.charged_off = Some(charged_off.effective_date);
+            }
+            Event::VehicleReturned(returned) => {
+                self.vehicle_returned = Some((returned.effective_date, returned.rentals_due));
+                self.instalments.end(returned.rentals_due);
             }
             Event::NonAccrualStarted(started) => self.non_accrual = Some(started.as_of),
             Event::AccrualResumed(_) => self.non_accrual = None,

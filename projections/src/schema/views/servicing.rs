@@ -25,7 +25,7 @@ pub(super) fn fees() -> String {
 
 pub(super) fn charge_offs() -> String {
     let total = "(principal_cents + interest_cents + late_fees_cents + returned_item_fees_cents \
-         + rentals_cents + rentals_ahead_cents + rental_tax_cents)";
+         + lease_charges_cents + rentals_cents + rentals_ahead_cents + rental_tax_cents)";
     let columns = [
         uuid("charge_off_id", "charge_off_id"),
         plain("account_id"),
@@ -38,6 +38,7 @@ pub(super) fn charge_offs() -> String {
         money("interest_cents", "interest"),
         money("late_fees_cents", "late_fees"),
         money("returned_item_fees_cents", "returned_item_fees"),
+        money("lease_charges_cents", "lease_charges"),
         money("rentals_cents", "rentals"),
         money("rentals_ahead_cents", "rentals_ahead"),
         money("rental_tax_cents", "rental_tax"),

@@ -83,6 +83,7 @@ pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<Request, CliErro
         | Command::ReinstatePayment { .. }
         | Command::WaiveFee { .. }
         | Command::ChangeDueDate { .. }
+        | Command::ReturnVehicle { .. }
         | Command::QuotePayoff { .. }
         | Command::RefundCredit { .. }
         | Command::ReturnRefund { .. }

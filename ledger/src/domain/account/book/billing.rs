@@ -43,7 +43,7 @@ impl Book {
                     return Some(billing(&instalments, billed, (*amount, split), entry.effective));
                 }
                 Movement::Payment { amount, split, .. } => billed += split.billed(*amount),
-                Movement::Shift(shift) => instalments.shift(*shift),
+                Movement::Shift(_) | Movement::VehicleReturned { .. } => instalments.follow(entry),
                 Movement::Fee { .. }
                 | Movement::Refund { .. }
                 | Movement::Rate(_)
@@ -64,7 +64,7 @@ fn billing(
     let plan = instalments.plan();
     let counted = split.billed(amount);
     let past = on.pred_opt().map_or(0, |day| instalments.due_count(day));
-    let current = past.saturating_add(1).min(plan.count);
+    let current = past.saturating_add(1).min(instalments.count());
     let met: Vec<Satisfied> = (plan.covered_count(billed)..current)
         .map(|index| {
             let number = index.saturating_add(1);

@@ -83,6 +83,8 @@ pub enum What {
         /// Its due date.
         due_date: NaiveDate,
     },
+    /// The leased vehicle came back: rentals that do not fall due, or what was paid ahead for them.
+    VehicleReturned,
     /// The fraction of a cent that is not shown.
     Rounding,
     /// What is missing of instalments that count as met.

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::running::Cut;
+use super::running::{Cut, End};
 use super::{Book, Decimal};
 use crate::domain::account::instalments::Instalments;
 use crate::domain::journal::LedgerAccount;
@@ -25,7 +25,13 @@ impl Book {
 
     /// Has the lessee bought the vehicle?
     pub fn is_bought(&self) -> bool {
-        self.cut().is_some_and(|cut| cut.bought)
+        self.cut().is_some_and(|cut| cut.why == End::Bought)
+    }
+
+    /// The day on which the leased vehicle came back.
+    pub fn vehicle_returned(&self) -> Option<NaiveDate> {
+        let returned = |cut: &Cut| matches!(cut.why, End::Returned { .. });
+        self.cut().filter(returned).map(|cut| cut.on)
     }
 
     /// How many rentals had fallen due when the account was opened.

@@ -12,7 +12,7 @@ use crate::domain::interest::Accrual;
 use crate::domain::money::{Amount, Money, Rate};
 use crate::domain::product::Product;
 use crate::domain::rulebook::{Bucket, Rulebook};
-pub(in crate::domain::account) use lease::Cut;
+pub(in crate::domain::account) use lease::{Cut, End};
 
 /// A walk along the timeline.
 #[derive(Debug, Clone)]
@@ -30,6 +30,7 @@ pub(super) struct Running<'a> {
     interest_paid: Money,
     late_fees: Money,
     returned_item_fees: Money,
+    lease_charges: Money,
     billed: Money,
     charged_off: Money,
     credit: Money,
@@ -37,6 +38,8 @@ pub(super) struct Running<'a> {
     rentals_paid: Money,
     rental_tax_paid: Money,
     cut: Option<Cut>,
+    /// Are the rentals of a lease owed no more: the vehicle bought, or everything charged off?
+    rentals_gone: bool,
 }
 
 /// A balance that earns at one rate.
@@ -69,12 +72,14 @@ impl<'a> Running<'a> {
             interest_paid: Money::ZERO,
             late_fees: terms.unpaid_fees,
             returned_item_fees: Money::ZERO,
+            lease_charges: Money::ZERO,
             billed: Money::ZERO,
             charged_off: Money::ZERO,
             credit: Money::ZERO,
             rentals_paid: Money::ZERO,
             rental_tax_paid: Money::ZERO,
             cut: None,
+            rentals_gone: false,
         }
     }
 
@@ -127,7 +132,7 @@ impl<'a> Running<'a> {
     }
 
     fn fees_due(&self) -> Money {
-        self.late_fees + self.returned_item_fees
+        self.late_fees + self.returned_item_fees + self.lease_charges
     }
 
     pub(super) fn to(mut self, as_of: NaiveDate) -> Self {
@@ -142,19 +147,19 @@ impl<'a> Running<'a> {
         // A credit balance stands against interest and fees that came after it.
         let charges = interest_due + fees_due + running.charged_off - running.credit;
         let settled = !(running.principal + rentals_due + charges).is_positive();
-        let plan = running.instalments.plan();
+        let (plan, count) = (running.instalments.plan(), running.instalments.count());
         let covered = running.instalments.covered_count(running.billed);
         // What is still owed after the last instalment has been due since then.
-        let oldest = covered.min(plan.count.saturating_sub(1));
+        let oldest = covered.min(count.saturating_sub(1));
         let owed = running.principal + interest_due + rentals_due + running.charged_off;
         // An unpaid fee alone makes nothing late (16 CFR 444.4).
-        let is_due = !settled && owed.is_positive();
+        let is_due = !settled && owed.is_positive() && count > 0;
         let oldest_unpaid_due_date = is_due.then(|| running.instalments.due_date(oldest));
         let due = as_of.pred_opt().map_or(0, |day| running.instalments.due_count(day));
         let open = (plan.total_of(due) - running.billed).at_least_zero();
-        let past_due = if settled {
+        let past_due = if !is_due {
             Money::ZERO
-        } else if due >= plan.count {
+        } else if due >= count {
             owed
         } else if due > covered {
             open.min(owed)
@@ -185,6 +190,12 @@ impl<'a> Running<'a> {
             Movement::Fee { kind, amount, .. } => match kind {
                 FeeKind::Late => self.late_fees += amount.money(),
                 FeeKind::ReturnedItem => self.returned_item_fees += amount.money(),
+                FeeKind::EarlyTermination
+                | FeeKind::Disposition
+                | FeeKind::ExcessWear
+                | FeeKind::ExcessMileage
+                | FeeKind::Toll
+                | FeeKind::PropertyTax => self.lease_charges += amount.money(),
             },
             Movement::Refund { amount, .. } => self.credit -= amount.money(),
             // One that an earlier change has made the rate already changes nothing.
@@ -197,13 +208,12 @@ impl<'a> Running<'a> {
                 self.move_principal(*change + *credited);
                 self.credit += *credited;
             }
-            Movement::Shift(shift) => {
-                self.instalments.shift_as_recorded(entry.order, *shift);
-            }
+            Movement::Shift(_) => self.instalments.follow(entry),
+            Movement::VehicleReturned { due } => self.hand_back(*due),
             Movement::ChargeOff { part, taken, .. } => {
                 self.charge_off(taken);
                 if part.is_none() {
-                    self.cut_off((taken.rentals, taken.rental_tax), false);
+                    self.cut_off((taken.rentals, taken.rental_tax), End::ChargedOff);
                 }
             }
         }
@@ -220,15 +230,18 @@ impl<'a> Running<'a> {
         self.rentals_paid += split.rentals;
         self.rental_tax_paid += split.tax;
         if split.is_purchase() {
-            self.cut_off((Money::ZERO, Money::ZERO), true);
+            self.cut_off((Money::ZERO, Money::ZERO), End::Bought);
         }
     }
 
-    /// Late fees first: the order matters to a charge-off only, which reverses income by kind.
+    /// Late fees first, charges of a lease last: the order matters to a charge-off only, which
+    /// reverses income by kind.
     fn pay_fees(&mut self, fees: Money) {
         let late = fees.min(self.late_fees.at_least_zero());
+        let returned = (fees - late).min(self.returned_item_fees.at_least_zero());
         self.late_fees -= late;
-        self.returned_item_fees -= fees - late;
+        self.returned_item_fees -= returned;
+        self.lease_charges -= fees - late - returned;
     }
 
     fn charge_off(&mut self, taken: &ChargedOff) {
@@ -236,6 +249,7 @@ impl<'a> Running<'a> {
         self.move_principal(-taken.principal);
         self.late_fees -= taken.late_fees;
         self.returned_item_fees -= taken.returned_item_fees;
+        self.lease_charges -= taken.lease_charges;
         self.charged_off += taken.total();
     }
 
@@ -268,6 +282,7 @@ impl<'a> Running<'a> {
             interest_of_month: interest.min(of_month),
             late_fees: self.late_fees,
             returned_item_fees: self.returned_item_fees,
+            lease_charges: self.lease_charges,
             ..self.rentals_taken()
         }
     }
@@ -311,9 +326,8 @@ impl<'a> Running<'a> {
             Bucket::DuePrincipal if paying.on >= self.instalments.maturity_date() => principal,
             Bucket::DuePrincipal => (due - so_far.interest).at_least_zero().min(principal),
             Bucket::ExtraPrincipal => principal,
-            Bucket::Fees => self.fees_due(),
-            // Nothing but fees is charged to a lease beside its rentals so far.
-            Bucket::OtherCharges => Money::ZERO,
+            Bucket::Fees => self.late_fees + self.returned_item_fees,
+            Bucket::OtherCharges => self.lease_charges,
             Bucket::DueRentals => due.min(self.rentals_due()),
             Bucket::FutureRentals => self.rentals_due() - so_far.rentals,
         }
@@ -326,7 +340,7 @@ impl<'a> Running<'a> {
     fn due_before_fees(&self, paying: Paying) -> Money {
         let plan = self.instalments.plan();
         let past = paying.on.pred_opt().map_or(0, |day| self.instalments.due_count(day));
-        let current = past.saturating_add(1).min(plan.count);
+        let current = past.saturating_add(1).min(self.instalments.count());
         let open = |count| (plan.total_of(count) - self.billed).at_least_zero();
         let is_due = self.instalments.due_count(paying.on) >= current;
         let counts = is_due || open(past).is_zero() || paying.amount.money() >= open(current);

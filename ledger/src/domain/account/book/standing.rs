@@ -88,7 +88,7 @@ impl Book {
         let met = self.closes().map(|close| {
             let covered = self.instalments.covered_count(close.billed);
             let all = close.oldest_unpaid_due_date.is_none();
-            (close.as_of, if all { self.instalments.plan().count } else { covered })
+            (close.as_of, if all { self.instalments.count() } else { covered })
         });
         met.collect()
     }
@@ -98,7 +98,7 @@ impl Book {
     pub(in crate::domain::account) fn first_open(&self, as_of: NaiveDate) -> Option<u32> {
         let standing = self.standing(as_of);
         standing.oldest_unpaid_due_date?;
-        let last = self.instalments.plan().count.saturating_sub(1);
+        let last = self.instalments.count().saturating_sub(1);
         Some(self.instalments.covered_count(standing.billed).min(last))
     }
 
@@ -107,7 +107,8 @@ impl Book {
         let standing = self.standing(as_of);
         let instalments = self.instalments_as_of(as_of);
         let plan = instalments.plan();
-        let last = plan.count.saturating_sub(1);
+        let count = instalments.count();
+        let last = count.saturating_sub(1);
         let covered = instalments.covered_count(standing.billed);
         let nothing_due = standing.oldest_unpaid_due_date.is_none();
         let of = |index: u32| {
@@ -115,10 +116,11 @@ impl Book {
             let (start, end) = (plan.total_of(index), plan.total_of(number));
             let amount = end - start;
             let paid = (standing.billed - start).at_least_zero().min(amount);
-            // What is still owed after the last instalment has been due since then.
-            let all_met = covered >= plan.count;
-            let met = nothing_due || index < covered.min(last);
-            let open = if nothing_due {
+            // What is still owed after the last instalment has been due since then. Those that do
+            // not fall due any more are open to nobody.
+            let all_met = covered >= count;
+            let met = nothing_due || index < covered.min(last) || index >= count;
+            let open = if nothing_due || index >= count {
                 Money::ZERO
             } else if all_met && index == last {
                 standing.owed()

@@ -17,7 +17,49 @@ words! {
         Late = "late",
         /// A payment was returned.
         ReturnedItem = "returned_item",
+        /// A lease ended before its last rental. Leases only, like all that follow.
+        EarlyTermination = "early_termination",
+        /// A leased vehicle came back and has to be sold.
+        Disposition = "disposition",
+        /// It came back worn beyond what the lease allows.
+        ExcessWear = "excess_wear",
+        /// It was driven further than the lease allows.
+        ExcessMileage = "excess_mileage",
+        /// Tolls and fines that the lessor was asked for.
+        Toll = "toll",
+        /// The property tax on the vehicle, billed when the lessor is billed.
+        PropertyTax = "property_tax",
     }
+}
+
+impl FeeKind {
+    /// Is it a charge of a lease beside its rentals, which is paid after late and returned-item
+    /// fees?
+    pub const fn is_lease_charge(self) -> bool {
+        match self {
+            Self::Late | Self::ReturnedItem => false,
+            Self::EarlyTermination
+            | Self::Disposition
+            | Self::ExcessWear
+            | Self::ExcessMileage
+            | Self::Toll
+            | Self::PropertyTax => true,
+        }
+    }
+}
+
+/// A leased vehicle came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VehicleReturned {
+    /// The day on which it came back: no rental falls due after it.
+    pub effective_date: NaiveDate,
+    /// How many rentals of those that remained at the opening had fallen due by then. The others
+    /// never do.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rentals_due: u32,
+    /// What goes to the general ledger: rentals billed since are not, rentals paid ahead are a
+    /// credit balance, and the vehicle is to be sold.
+    pub posting: Posting,
 }
 
 /// A fee was charged.

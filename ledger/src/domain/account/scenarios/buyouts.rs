@@ -9,7 +9,7 @@ use super::*;
 use crate::domain::account::book::explain::Figure;
 
 /// 24 rentals of 389.00 from 1 March 2026, 27.00 of each tax; then 14,250.00 and 8 % of tax.
-fn long_lease() -> Terms {
+pub(super) fn long_lease() -> Terms {
     let instalments = InstalmentPlan { count: 24, ..lease().instalments };
     Terms { instalments, ..short_lease() }
 }

@@ -33,6 +33,7 @@ fn texts(explanation: &Explanation) -> Vec<String> {
         | What::Refund(_)
         | What::Adjustment(_)
         | What::ChargeOff(_)
+        | What::VehicleReturned
         | What::Rounding
         | What::Tolerance
         | What::PaidAhead
@@ -227,6 +228,7 @@ fn check_close(open: &OpenAccount, explanation: &Explanation) {
             | What::Refund(_)
             | What::Adjustment(_)
             | What::ChargeOff(_)
+            | What::VehicleReturned
             | What::Instalment { .. } => assert!(line.origin.is_some()),
         }
     }

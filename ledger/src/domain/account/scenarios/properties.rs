@@ -6,6 +6,7 @@ use proptest::sample::Index;
 
 use super::super::book::{Movement, Standing};
 use super::super::buyout::PurchaseOption;
+use super::super::commands::LeaseCharge;
 use super::super::state::{FeeState, Progress};
 use super::*;
 use crate::domain::money::total;
@@ -27,7 +28,7 @@ enum Ask {
     PayOff(Channel, i64, i64),
     Return(Index, &'static str),
     Reinstate(Index),
-    Assess(Amount, i64),
+    Assess(FeeKind, Amount, i64),
     Waive(Index),
     Release,
     Rate(Rate, i64),
@@ -35,6 +36,7 @@ enum Ask {
     Extend(u32, i64),
     DueDate(u32),
     ChargeOff(Option<Amount>, i64),
+    GiveBack(Amount, i64),
     Quote(i64),
     Refund,
     Age,
@@ -61,6 +63,7 @@ fn servicing() -> impl Strategy<Value = Ask> {
         2 => (1_u32..5, 0_i64..60).prop_map(|(months, ago)| Ask::Extend(months, ago)),
         2 => (1_u32..32).prop_map(Ask::DueDate),
         1 => (part, 0_i64..60).prop_map(|(part, ago)| Ask::ChargeOff(part, ago)),
+        1 => (amounts(), 0_i64..60).prop_map(|(charged, ago)| Ask::GiveBack(charged, ago)),
         1 => (0_i64..30).prop_map(Ask::Quote),
         1 => Just(Ask::Refund),
         6 => Just(Ask::Age),
@@ -81,7 +84,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(by, cents, ago)| Ask::PayOff(by, cents, ago)),
         3 => (any::<Index>(), code).prop_map(|(which, code)| Ask::Return(which, code)),
         2 => any::<Index>().prop_map(Ask::Reinstate),
-        1 => (amounts(), 0_i64..60).prop_map(|(charged, ago)| Ask::Assess(charged, ago)),
+        1 => (prop::sample::select(FeeKind::ALL), amounts(), 0_i64..60)
+            .prop_map(|(kind, charged, ago)| Ask::Assess(kind, charged, ago)),
         1 => any::<Index>().prop_map(Ask::Waive),
         1 => Just(Ask::Release),
         3 => servicing(),
@@ -150,7 +154,12 @@ impl Ask {
             }
             Self::Return(which, code) => take_back(payment(which)?, code),
             Self::Reinstate(which) => reinstate(payment(which)?),
-            Self::Assess(charged, ago) => assess_on(*charged, today - Duration::days(*ago)),
+            Self::Assess(kind, amount, ago) => Command::AssessFee {
+                kind: *kind,
+                amount: *amount,
+                effective_date: Some(today - Duration::days(*ago)),
+                preview: None,
+            },
             Self::Waive(which) => waive(nth(&open.fees, *which)?),
             Self::Release => Command::ReleaseLien,
             Self::Rate(annual_rate, ago) => change_rate(*annual_rate, today - Duration::days(*ago)),
@@ -167,6 +176,11 @@ impl Ask {
                 preview: None,
             },
             Self::ChargeOff(part, ago) => charge_off(*part, today - Duration::days(*ago)),
+            Self::GiveBack(amount, ago) => Command::ReturnVehicle {
+                effective_date: today - Duration::days(*ago),
+                charges: vec![LeaseCharge { kind: FeeKind::EarlyTermination, amount: *amount }],
+                preview: None,
+            },
             Self::Quote(days) => {
                 Command::QuotePayoff { good_through_date: today + Duration::days(*days) }
             }
@@ -196,7 +210,8 @@ fn interest_by_integers(open: &OpenAccount, through: NaiveDate) -> i128 {
             Movement::Fee { .. }
             | Movement::Refund { .. }
             | Movement::Rate(_)
-            | Movement::Shift(_) => Money::ZERO,
+            | Movement::Shift(_)
+            | Movement::VehicleReturned { .. } => Money::ZERO,
         });
         let principal = i128::from((terms.principal - total(paid)).cents());
         let leap = NaiveDate::from_ymd_opt(day.year(), 2, 29).is_some();
@@ -224,8 +239,9 @@ fn audit_ledger(open: &OpenAccount, standing: &Standing) {
     assert!(owed.iter().all(|part| !part.is_negative()), "{standing:?}");
     let dates = book.instalments();
     let rentals = match open.terms().product {
-        // Once no rental falls due any more nothing is receivable.
-        Product::Lease if book.cut().is_some() => Money::ZERO,
+        // Once no rental falls due any more nothing is receivable but what had fallen due when the
+        // vehicle came back.
+        Product::Lease if book.cut().is_some() => standing.rentals_due,
         Product::Lease => {
             let in_ledger = book.rentals_billed().max(dates.due_count(as_of));
             dates.plan().total_of(in_ledger) - billed
@@ -246,7 +262,12 @@ fn audit_ledger(open: &OpenAccount, standing: &Standing) {
     assert_eq!(receivable, rentals);
     let option = open.terms().purchase_option.filter(|_| !book.is_bought());
     let vehicle = option.map_or(Money::ZERO, |option| option.residual.money());
-    assert_eq!(balance(LedgerAccount::LeasedVehicles), vehicle);
+    let (out, back) = match book.vehicle_returned() {
+        Some(_) => (Money::ZERO, vehicle),
+        None => (vehicle, Money::ZERO),
+    };
+    assert_eq!(balance(LedgerAccount::LeasedVehicles), out);
+    assert_eq!(balance(LedgerAccount::ReturnedVehicles), back);
     assert!(total(book.ledger().values().copied()).is_zero());
 }
 

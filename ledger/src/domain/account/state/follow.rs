@@ -32,6 +32,7 @@ impl OpenAccount {
             | Event::ExtensionGranted(_)
             | Event::DueDateChanged(_)
             | Event::AccountChargedOff(_)
+            | Event::VehicleReturned(_)
             | Event::CreditRefunded(_)
             | Event::RefundReturned(_) => self.serviced(event),
             Event::PaymentScheduled(scheduled) => self.payment_scheduled(scheduled, at),
@@ -90,6 +91,10 @@ impl OpenAccount {
                 self.dates_moved(changed.effective_date, changed.shift(), &changed.posting);
             }
             Event::AccountChargedOff(charged_off) => self.account_charged_off(charged_off),
+            Event::VehicleReturned(returned) => {
+                let what = Movement::VehicleReturned { due: returned.rentals_due };
+                self.moved(returned.effective_date, what, &returned.posting);
+            }
             Event::CreditRefunded(refunded) => {
                 let (amount, effective_date) = (refunded.amount, refunded.effective_date);
                 let (method, payment) = (refunded.method, refunded.payment);

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::{Figure, Line, Origin, What, shown};
-use crate::domain::account::book::running::{Cut, Earning, Running};
+use crate::domain::account::book::running::{Cut, Earning, End, Running};
 use crate::domain::account::book::{Book, Entry, Movement, Standing};
 use crate::domain::money::Money;
 use crate::domain::product::Product;
@@ -99,7 +99,7 @@ impl Lines<'_> {
         self.instalments(Figure::PastDue, yesterday);
         self.movements(Figure::PastDue);
         let open = instalments.plan().total_of(due) - standing.billed;
-        let why = if due >= instalments.plan().count {
+        let why = if due >= instalments.count() {
             What::Matured
         } else if due > instalments.covered_count(standing.billed) {
             What::NotOwed
@@ -134,10 +134,14 @@ impl Lines<'_> {
 
     /// What every movement adds to `part`.
     fn movements(&mut self, part: Figure) {
+        let returned = self.vehicle_returned(part);
         let moved: Vec<Line> = self
             .entries()
             .flat_map(|entry| {
-                effects(part, &entry.what).into_iter().map(|(what, amount)| Line {
+                let came_back = matches!(entry.what, Movement::VehicleReturned { .. });
+                let effects =
+                    if came_back { returned.clone() } else { effects(part, &entry.what) };
+                effects.into_iter().map(|(what, amount)| Line {
                     part,
                     what,
                     amount: amount.decimal(),
@@ -148,6 +152,27 @@ impl Lines<'_> {
             .filter(|line| !line.amount.is_zero())
             .collect();
         self.written.extend(moved);
+    }
+
+    /// What a leased vehicle that came back adds to `part`: nothing if it was bought before that.
+    fn vehicle_returned(&self, part: Figure) -> Vec<(What, Money)> {
+        let Some(End::Returned { base_ahead, tax_ahead }) = self.cut().map(|cut| cut.why) else {
+            return Vec::new();
+        };
+        let ahead = base_ahead + tax_ahead;
+        let instalments = self.book.instalments();
+        let plan = instalments.plan();
+        let never_due = plan.total_of(plan.count) - instalments.total();
+        let amounts = match part {
+            Figure::RentalsRemaining => vec![-never_due, ahead],
+            Figure::RentalsDue | Figure::PastDue | Figure::CreditBalance => vec![ahead],
+            Figure::Principal
+            | Figure::AccruedInterest
+            | Figure::FeesDue
+            | Figure::ChargedOff
+            | Figure::Payoff => Vec::new(),
+        };
+        amounts.into_iter().map(|amount| (What::VehicleReturned, amount)).collect()
     }
 
     /// What was earned, a line for each stretch in which neither principal nor rate nor divisor
@@ -205,6 +230,7 @@ impl Lines<'_> {
                 | Movement::Refund { .. }
                 | Movement::Rate(_)
                 | Movement::Principal { .. }
+                | Movement::VehicleReturned { .. }
                 | Movement::ChargeOff { .. } => None,
             })
             .collect();
@@ -277,7 +303,7 @@ fn effects(part: Figure, movement: &Movement) -> Vec<(What, Money)> {
             let change = match part {
                 Figure::Principal => -taken.principal,
                 Figure::AccruedInterest => -taken.interest,
-                Figure::FeesDue => -(taken.late_fees + taken.returned_item_fees),
+                Figure::FeesDue => -taken.fees(),
                 Figure::ChargedOff => taken.total(),
                 Figure::RentalsDue => -(taken.rentals + taken.rental_tax),
                 Figure::RentalsRemaining => -taken.rentals_in_all(),
@@ -285,8 +311,10 @@ fn effects(part: Figure, movement: &Movement) -> Vec<(What, Money)> {
             };
             vec![(What::ChargeOff(*id), change)]
         }
-        Movement::Fee { .. } | Movement::Refund { .. } | Movement::Rate(_) | Movement::Shift(_) => {
-            Vec::new()
-        }
+        Movement::Fee { .. }
+        | Movement::Refund { .. }
+        | Movement::Rate(_)
+        | Movement::Shift(_)
+        | Movement::VehicleReturned { .. } => Vec::new(),
     }
 }

@@ -10,19 +10,31 @@ use crate::domain::money::Money;
 use crate::domain::product::Product;
 use crate::domain::rulebook::Rulebook;
 
-/// The day from which the rentals of a lease fall due no more: the vehicle was bought, or
-/// everything was charged off.
+/// The day from which the rentals of a lease fall due no more: the vehicle was bought or came back,
+/// or everything was charged off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::domain::account) struct Cut {
     pub(in crate::domain::account) on: NaiveDate,
     /// How many rentals had fallen due.
     pub(in crate::domain::account) due: u32,
-    /// What is billed of all rentals then, without tax: everything that was paid, or charged off.
+    /// What is billed of all rentals then, without tax: everything that was paid, or charged off;
+    /// with a vehicle that came back what had fallen due.
     pub(in crate::domain::account) base: Money,
     /// The tax billed with it.
     pub(in crate::domain::account) tax: Money,
-    /// Was the vehicle bought?
-    pub(in crate::domain::account) bought: bool,
+    /// Why?
+    pub(in crate::domain::account) why: End,
+}
+
+/// Why a lease ended before its last rental.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::domain::account) enum End {
+    /// The vehicle was bought.
+    Bought,
+    /// Everything was charged off.
+    ChargedOff,
+    /// The vehicle came back. What had been paid ahead, base and tax, is a credit balance.
+    Returned { base_ahead: Money, tax_ahead: Money },
 }
 
 impl Running<'_> {
@@ -36,19 +48,39 @@ impl Running<'_> {
 
     /// No rental falls due any more from today on. Of what had fallen due, nothing is receivable
     /// any more: it was paid, or given up, base and tax.
-    pub(super) fn cut_off(&mut self, (base, tax): (Money, Money), bought: bool) {
-        if self.is_lease() && self.cut.is_none() {
+    pub(super) fn cut_off(&mut self, (base, tax): (Money, Money), why: End) {
+        if !self.is_lease() {
+            return;
+        }
+        self.rentals_gone = true;
+        if self.cut.is_none() {
             let due = self.instalments.due_count(self.at);
             let (base, tax) = (self.rentals_paid + base, self.rental_tax_paid + tax);
-            self.cut = Some(Cut { on: self.at, due, base, tax, bought });
+            self.cut = Some(Cut { on: self.at, due, base, tax, why });
         }
+    }
+
+    /// The vehicle comes back: the first `due` rentals are owed, and no others. What was paid ahead
+    /// for those is the customer's. One that was bought meanwhile does not come back.
+    pub(super) fn hand_back(&mut self, due: u32) {
+        if !self.is_lease() || self.cut.is_some() {
+            return;
+        }
+        self.instalments.end(due);
+        let (plan, owed) = (self.instalments.plan(), self.instalments.total());
+        let ahead = (self.billed - owed).at_least_zero();
+        let tax_ahead = plan.tax_between(owed, owed + ahead);
+        let tax = plan.tax_between(Money::ZERO, owed);
+        let why = End::Returned { base_ahead: ahead - tax_ahead, tax_ahead };
+        self.cut = Some(Cut { on: self.at, due, base: owed - tax, tax, why });
+        self.credit += ahead;
+        self.billed -= ahead;
     }
 
     /// Rentals that remain with their tax, due or not.
     pub(super) fn rentals_due(&self) -> Money {
-        let plan = self.instalments.plan();
-        let remain = self.is_lease() && self.cut.is_none();
-        if remain { (plan.total_of(plan.count) - self.billed).at_least_zero() } else { Money::ZERO }
+        let remain = self.is_lease() && !self.rentals_gone;
+        if remain { (self.instalments.total() - self.billed).at_least_zero() } else { Money::ZERO }
     }
 
     /// Rentals that have fallen due, with their tax, and are not paid.
@@ -112,14 +144,14 @@ impl Running<'_> {
     /// What a charge-off takes of a lease: what has fallen due, and the rentals to come without
     /// their tax. The vehicle stays the lessor's.
     pub(super) fn rentals_taken(&self) -> ChargedOff {
-        if !self.is_lease() || self.cut.is_some() {
+        if !self.is_lease() || self.rentals_gone {
             return ChargedOff::default();
         }
         let (plan, due) = (self.instalments.plan(), self.rentals_now());
         let count = self.instalments.due_count(self.at);
         let rental_tax = plan.tax_between(self.billed, self.billed + due);
         let rentals = due - rental_tax;
-        let all = plan.total_of(plan.count);
+        let all = self.instalments.total();
         let from = plan.total_of(count).max(self.billed);
         // What was due at the opening is no income of ours.
         let eve = month_of(self.at).pred_opt().unwrap_or(self.at);
