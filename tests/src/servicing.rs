@@ -3,10 +3,11 @@
 use proto::payledger::v1::{
     AdjustPrincipalRequest, AdjustPrincipalResponse, AgeAccountRequest, AgeAccountResponse,
     ChangeDueDateRequest, ChangeDueDateResponse, ChangeRateRequest, ChangeRateResponse,
-    ChargeOffReason, ChargeOffRequest, ChargeOffResponse, ExtensionKind, GetPayoffQuoteRequest,
-    GrantExtensionRequest, GrantExtensionResponse, Instalment, ListInstalmentsRequest, PayoffQuote,
+    ChargeOffReason, ChargeOffRequest, ChargeOffResponse, ExtensionKind, FeeKind,
+    GetPayoffQuoteRequest, GrantExtensionRequest, GrantExtensionResponse, Instalment, LeaseCharge,
+    ListInstalmentsRequest, PayoffQuote,
     QuotePayoffRequest, QuotePayoffResponse, RefundCreditRequest, RefundCreditResponse,
-    ReturnRefundRequest, ReturnRefundResponse,
+    ReturnRefundRequest, ReturnRefundResponse, ReturnVehicleRequest, ReturnVehicleResponse,
 };
 
 use crate::client::{Answer, Client};
@@ -69,6 +70,26 @@ pub fn charge_off(name: &str, account: &str, day: &str) -> ChargeOffRequest {
     }
 }
 
+/// A request to take a leased vehicle back; each charge is its kind and its amount.
+pub fn vehicle_back(
+    name: &str,
+    account: &str,
+    day: &str,
+    charges: &[(FeeKind, &str)],
+) -> ReturnVehicleRequest {
+    let charge = |(kind, amount): &(FeeKind, &str)| LeaseCharge {
+        kind: (*kind).into(),
+        amount: Some(money(amount)),
+    };
+    ReturnVehicleRequest {
+        request_id: request_id(name),
+        account_id: account.to_owned(),
+        effective_date: Some(date(day)),
+        charges: charges.iter().map(charge).collect(),
+        preview_hash: String::new(),
+    }
+}
+
 impl Client {
     /// Moves due dates by months.
     pub async fn extend(
@@ -103,6 +124,14 @@ impl Client {
     /// Charges off.
     pub async fn charge_off(&self, request: ChargeOffRequest) -> Answer<ChargeOffResponse> {
         Ok(self.accounts().charge_off(request).await?.into_inner())
+    }
+
+    /// Takes a leased vehicle back.
+    pub async fn return_vehicle(
+        &self,
+        request: ReturnVehicleRequest,
+    ) -> Answer<ReturnVehicleResponse> {
+        Ok(self.accounts().return_vehicle(request).await?.into_inner())
     }
 
     /// Asks what pays an account off.

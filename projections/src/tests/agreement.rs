@@ -116,6 +116,7 @@ async fn random_lives_come_to_everything_that_a_servicer_does() {
         "ExtensionGranted",
         "DueDateChanged",
         "AccountChargedOff",
+        "VehicleReturned",
         "NonAccrualStarted",
         "AccrualResumed",
         "PayoffQuoted",

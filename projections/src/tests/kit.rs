@@ -7,7 +7,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use ledger::codec::{Fact, encode};
 use ledger::digest::Digest;
 use ledger::domain::account::buyout::PurchaseOption;
-use ledger::domain::account::commands::{Command, Lien};
+use ledger::domain::account::commands::{Command, LeaseCharge, Lien};
 use ledger::domain::account::events::{
     ChargeOffReason, Event, ExtensionKind, FeeKind, NothingChanged, RequestRefused,
 };
@@ -387,6 +387,14 @@ fn servicing(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command
         12 | 13 => match one_of(open.refunds.keys().copied(), dice).filter(|_| dice.roll(2) == 0) {
             Some(refund) => Command::ReturnRefund { refund },
             None => Command::RefundCredit { amount: None },
+        },
+        7 if open.terms().product == Product::Lease => Command::ReturnVehicle {
+            effective_date,
+            charges: vec![LeaseCharge {
+                kind: FeeKind::Disposition,
+                amount: Money::from_cents(cents(dice, 40_000)).amount().unwrap(),
+            }],
+            preview: None,
         },
         _ => Command::AgeAccount,
     }

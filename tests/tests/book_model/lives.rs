@@ -321,7 +321,7 @@ fn some_days_back(chance: &mut Chance) -> Back {
 
 fn servicing(chance: &mut Chance) -> Ask {
     let back = some_days_back(chance);
-    match chance.below(19) {
+    match chance.below(18) {
         0 | 1 => Ask::Rate { millionths: one_of(chance, &[0, 60_000, 123_450, 73_000]), back },
         2 | 3 => Ask::Adjust { cents: cents(chance, -60_000, 60_000), back },
         4 | 5 => {
@@ -338,7 +338,7 @@ fn servicing(chance: &mut Chance) -> Ask {
         11 | 12 => Ask::Quote { days: number(chance, 40) },
         13 | 14 => Ask::Refund { part: chance.below(3) == 0 },
         15 => Ask::ReturnRefund { which: index(chance) },
-        16 | 17 => {
+        16 => {
             let cents = cents(chance, 0, 100_000);
             Ask::GiveBack { cents, kind: one_of(chance, FeeKind::ALL), back }
         }

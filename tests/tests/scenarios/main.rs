@@ -28,5 +28,6 @@ mod schedules;
 mod servicing;
 mod serving;
 mod titles;
+mod vehicles;
 mod windows;
 mod worked;

@@ -157,6 +157,7 @@ const SERVICING: &[(&str, &str)] = &[
     ("grant-extension", "--kind deferral --months 2 --effective-date 2026-03-03"),
     ("change-due-date", "--day-of-month 31 --effective-date 2026-03-03"),
     ("charge-off", "--reason delinquency --principal 100.00 --effective-date 2026-03-03"),
+    ("return-vehicle", "--effective-date 2026-03-03 --charge disposition=395.00"),
     ("quote-payoff", "--good-through-date 2026-03-03"),
     ("get-payoff-quote", "--quote q-1"),
     ("payoff-quotes", "--page-size 10"),

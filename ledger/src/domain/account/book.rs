@@ -247,23 +247,6 @@ impl Book {
         self.standing(last)
     }
 
-    /// What payments have satisfied of the instalments, all that are known.
-    pub fn billed(&self) -> Money {
-        self.billed_by(NaiveDate::MAX)
-    }
-
-    /// What payments effective by the close of `as_of` have satisfied of the instalments.
-    pub fn billed_by(&self, as_of: NaiveDate) -> Money {
-        let counted = self.entries.iter().take_while(|entry| entry.effective <= as_of);
-        counted.fold(Money::ZERO, |billed, entry| {
-            if let Movement::Payment { amount, split, .. } = &entry.what {
-                billed + split.billed(*amount)
-            } else {
-                billed
-            }
-        })
-    }
-
     /// The same book with `entries` for its timeline, which are brought into order.
     #[must_use]
     pub fn with_entries(&self, mut entries: Vec<Entry>) -> Self {

@@ -104,3 +104,35 @@ fn a_lease_is_charged_off_and_one_without_a_residual_is_told_so() {
     assert_eq!(lost["charge_off"]["rentals_ahead"], "8326.00");
     service.stop();
 }
+
+#[test]
+fn a_leased_vehicle_comes_back_and_is_charged_for() {
+    let service = Running::start();
+    let open = "accounts open --account a-1 --product lease --opened-date 2026-03-01 \
+                --instalment-amount 389.00 --first-due-date 2026-03-01 --instalment-count 24 \
+                --rental-tax 27.00 --residual-value 14250.00";
+    service.json(&open.split_whitespace().collect::<Vec<_>>());
+    let back = "return-vehicle --account a-1 --effective-date 2026-03-03 \
+                --charge early_termination=2400.00 --charge disposition=395.00";
+    let preview = format!("accounts preview-change {back}");
+    let shown = service.json(&preview.split_whitespace().collect::<Vec<_>>());
+    let accepted = &shown["accepted"];
+    assert_eq!(accepted["after"]["balance"]["payoff_amount"], "3184.00");
+    let hash = accepted["hash"].as_str().unwrap();
+    let given = format!("accounts {back} --preview-hash {hash}");
+    let returned = service.json(&given.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(returned["account"]["vehicle_returned_date"], "2026-03-03");
+    let fees = returned["account"]["fees"].as_array().unwrap();
+    let mut kinds: Vec<_> = fees.iter().map(|fee| fee["kind"].as_str().unwrap()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["disposition", "early_termination"]);
+    let worn = ask(&service, "assess-fee --kind excess_wear --amount 250.00");
+    assert_eq!(worn["fee"]["amount"], "250.00");
+    let (code, error) =
+        service.refused(&format!("accounts {back}").split_whitespace().collect::<Vec<_>>());
+    assert_eq!((code, &error["reason"]), (5, &json!("VEHICLE_RETURNED")));
+    let wrong = "accounts return-vehicle --account a-1 --effective-date 2026-03-03 --charge late=5";
+    let (code, error) = service.refused(&wrong.split(' ').collect::<Vec<_>>());
+    assert_eq!((code, &error["reason"]), (2, &json!("INVALID_FIELD")), "{error}");
+    service.stop();
+}

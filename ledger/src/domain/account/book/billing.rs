@@ -33,6 +33,37 @@ pub struct Satisfied {
 }
 
 impl Book {
+    /// What payments have satisfied of the instalments, all that are known.
+    pub fn billed(&self) -> Money {
+        self.billed_by(NaiveDate::MAX)
+    }
+
+    /// What payments effective by the close of `as_of` have satisfied of the instalments.
+    pub fn billed_by(&self, as_of: NaiveDate) -> Money {
+        let counted = self.entries.iter().take_while(|entry| entry.effective <= as_of);
+        let (mut billed, mut bought) = (Money::ZERO, false);
+        for entry in counted {
+            match &entry.what {
+                Movement::Payment { amount, split, .. } => {
+                    billed += split.billed(*amount);
+                    bought |= split.is_purchase();
+                }
+                // What was paid ahead satisfies nothing that never falls due.
+                Movement::VehicleReturned { due } if !bought => {
+                    billed = billed.min(self.terms.instalments.total_of(*due));
+                }
+                Movement::VehicleReturned { .. }
+                | Movement::Fee { .. }
+                | Movement::Refund { .. }
+                | Movement::Rate(_)
+                | Movement::Principal { .. }
+                | Movement::Shift(_)
+                | Movement::ChargeOff { .. } => {}
+            }
+        }
+        billed
+    }
+
     /// What a payment satisfies of the billing. None if it is not on the timeline.
     pub fn billing_of(&self, payment: PaymentId) -> Option<Billing> {
         let mut instalments = Instalments::new(&self.terms);
