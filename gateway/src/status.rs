@@ -75,6 +75,7 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::VehicleNotBought
         | ErrorReason::ProductHasNoRentals
         | ErrorReason::VehicleReturned
+        | ErrorReason::VehicleBought
         | ErrorReason::DueDatesMovedLater
         | ErrorReason::LienExists
         | ErrorReason::ProductHasNoTitle

@@ -27,7 +27,7 @@ impl Pair {
         vec![if !self.model.contract.lease {
             refused("PRODUCT_HAS_NO_RENTALS")
         } else if bought {
-            refused("ACCOUNT_PAID_OFF")
+            refused("VEHICLE_BOUGHT")
         } else if self.given_up() {
             refused("ACCOUNT_CHARGED_OFF")
         } else {

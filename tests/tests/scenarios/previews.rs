@@ -1,7 +1,7 @@
 //! A change is shown before it is made, and made only if it still is what was shown.
 
 use proto::payledger::v1::{
-    Allocation, ChangePreview, ChangeRateRequest, Channel, PreviewChangeRequest,
+    Allocation, ChangePreview, ChangeRateRequest, Channel, PaymentState, PreviewChangeRequest,
     PreviewReceiveRequest, PreviewReinstatementRequest, PreviewReturnRequest, ReturnPaymentRequest,
     TitleState, preview_change_request, preview_change_response, preview_receive_response,
     preview_reinstatement_response, preview_return_response,
@@ -138,6 +138,45 @@ async fn a_payoffs_title_dates_are_shown_and_a_refusal_is_an_answer() {
     let unknown = PreviewReturnRequest { account_id: "nobody".to_owned(), ..asked("", "R01") };
     let unknown = PreviewReturnRequest { payment_id: request_id("any"), ..unknown };
     assert_eq!(reason(town.payments().preview_return(unknown).await), "ACCOUNT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_payoff_shows_which_scheduled_payments_would_not_be_made_and_its_return_that_they_would() {
+    let town = Town::at("2026-03-10T09:00:00-04:00").await;
+    town.open(interest_free("a-1", "1000.00")).await.unwrap();
+    let debit = town.schedule("debit", "a-1", "310.00", "2026-04-01").await.unwrap();
+    let debit = debit.payment.unwrap().payment_id;
+    let pending = |shown: &ChangePreview| {
+        let all = shown.pending_payments.iter();
+        let all = all.map(|it| (it.payment_id.clone(), text(it.amount.as_ref()), it.made));
+        all.collect::<Vec<_>>()
+    };
+    let mut wire = PreviewReceiveRequest {
+        account_id: "a-1".to_owned(),
+        channel: Channel::Wire.into(),
+        amount: Some(money("900.00")),
+        received_date: Some(date("2026-03-10")),
+        ..PreviewReceiveRequest::default()
+    };
+    for (amount, expected) in [
+        ("900.00", vec![]),
+        ("1000.00", vec![(debit.clone(), "310.00".to_owned(), false)]),
+    ] {
+        wire.amount = Some(money(amount));
+        let answer = town.payments().preview_receive(wire.clone()).await.unwrap().into_inner();
+        let Some(preview_receive_response::Outcome::Accepted(shown)) = answer.outcome else {
+            panic!("refused")
+        };
+        assert_eq!(pending(&shown), expected, "{amount}");
+    }
+    let paid = town.receive("payoff", "a-1", Channel::Wire, "1000.00", "2026-03-10").await.unwrap();
+    let shown = of_return(&town, &paid.payment.unwrap().payment_id, "R10").await;
+    assert_eq!(pending(&shown), [(debit.clone(), "310.00".to_owned(), true)]);
+    // As it was shown: the window cancels it.
+    town.clock("2026-04-01T15:00:06-04:00").await;
+    town.run("2026-04-01", "15:00").await.unwrap();
+    let state = town.payment("a-1", &debit).await.unwrap().state();
+    assert_eq!(state, PaymentState::Cancelled);
 }
 
 #[tokio::test]

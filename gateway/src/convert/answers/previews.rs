@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ledger::codec::kind_of;
 use ledger::domain::account::consequences::{
     ChargeOffChange, Consequences, FeeChange, Figures, InstalmentChange, JournalLine, PaymentChange,
+    PendingChange,
 };
 use ledger::domain::account::events::ChargedOff;
 use ledger::domain::account::state::{Account, OpenAccount};
@@ -24,7 +25,8 @@ pub fn preview(preview: &Preview) -> Option<wire::ChangePreview> {
         return None;
     };
     let whole = Whole { preview, before, after };
-    let Consequences { payments, charge_offs, instalments, fees, journal, .. } = &consequences;
+    let Consequences { payments, pending, charge_offs, instalments, fees, journal, .. } =
+        &consequences;
     Some(wire::ChangePreview {
         hash: preview.hash.clone(),
         effective_date: Some(date_to_wire(preview.today)),
@@ -36,6 +38,7 @@ pub fn preview(preview: &Preview) -> Option<wire::ChangePreview> {
         instalments: instalments.iter().map(|change| whole.instalment(change)).collect(),
         fees: fees.iter().map(fee_change).collect(),
         journal: journal.iter().map(|line| whole.line(line)).collect(),
+        pending_payments: pending.iter().map(pending_payment).collect(),
     })
 }
 
@@ -98,6 +101,15 @@ impl Whole<'_> {
             ledger_account: line.account.to_string(),
             amount: Some(to_wire(line.amount)),
         }
+    }
+}
+
+fn pending_payment(change: &PendingChange) -> wire::PendingPaymentChange {
+    wire::PendingPaymentChange {
+        payment_id: change.payment.to_string(),
+        amount: Some(to_wire(change.amount)),
+        payment_date: Some(date_to_wire(change.payment_date)),
+        made: change.made,
     }
 }
 

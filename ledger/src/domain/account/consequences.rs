@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::book::{InstalmentStanding, Movement, Standing};
 use super::events::{AccountPaidOff, ChargedOff, Event, Split};
-use super::state::{Fee, OpenAccount, TitleState};
+use super::state::{Fee, OpenAccount, Progress, TitleState};
 use crate::domain::journal::LedgerAccount;
 use crate::domain::money::{Amount, Money, Rate};
 use crate::domain::product::Channel;
@@ -51,6 +51,19 @@ pub struct PaymentChange {
     pub before: Option<Split>,
     /// What it pays. None if it is not good any more.
     pub after: Option<Split>,
+}
+
+/// A scheduled payment that would not be made any more, or would be made after all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingChange {
+    /// The payment.
+    pub payment: PaymentId,
+    /// How much.
+    pub amount: Amount,
+    /// The day on which it is to be made.
+    pub payment_date: NaiveDate,
+    /// Is it made, as the account stands now?
+    pub made: bool,
 }
 
 /// A charge-off that takes something else, or is new.
@@ -110,6 +123,8 @@ pub struct Consequences {
     pub after: Figures,
     /// Payments, in the order of their effective dates.
     pub payments: Vec<PaymentChange>,
+    /// Scheduled payments that are made now and were not before, or the reverse, by date.
+    pub pending: Vec<PendingChange>,
     /// Charge-offs, in the order of their effective dates.
     pub charge_offs: Vec<ChargeOffChange>,
     /// Instalments, in order.
@@ -152,6 +167,7 @@ impl Consequences {
             before: Figures::of(before, on),
             after: Figures::of(after, on),
             payments: payments(before, after),
+            pending: pending(before, after),
             charge_offs: charge_offs(before, after),
             instalments: instalments(before, after, on),
             fees: fees(before, after),
@@ -192,6 +208,21 @@ fn payments(before: &OpenAccount, after: &OpenAccount) -> Vec<PaymentChange> {
     changes.retain(|(_, change)| change.before != change.after);
     changes.sort_by_key(|(order, change)| (change.effective_date, *order));
     changes.into_iter().map(|(_, change)| change).collect()
+}
+
+fn pending(before: &OpenAccount, after: &OpenAccount) -> Vec<PendingChange> {
+    let scheduled = after.payments.values().filter(|it| it.progress == Progress::Scheduled);
+    let mut changes: Vec<PendingChange> = scheduled
+        .filter(|payment| before.would_make(payment) != after.would_make(payment))
+        .map(|payment| PendingChange {
+            payment: payment.id,
+            amount: payment.amount,
+            payment_date: payment.effective_date,
+            made: after.would_make(payment),
+        })
+        .collect();
+    changes.sort_by_key(|change| (change.payment_date, change.payment));
+    changes
 }
 
 fn taken(open: &OpenAccount) -> impl Iterator<Item = (ChargeOffId, NaiveDate, ChargedOff)> + '_ {

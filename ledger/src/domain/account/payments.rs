@@ -139,8 +139,7 @@ pub(super) fn apply(open: &OpenAccount, id: PaymentId, context: &Context<'_>) ->
         let cutoff_at = schedule.cutoff_at;
         return Err(Refusal::WindowNotClosed { payment: id, cutoff_at }.into());
     }
-    let buys = payment.payoff_quote.is_some() && open.can_be_bought();
-    if open.paid_off.is_some() && !buys {
+    if !open.would_make(payment) {
         let reason = CancelReason::AccountPaidOff;
         return Ok(vec![Event::PaymentCancelled(PaymentCancelled { payment: id, reason })]);
     }

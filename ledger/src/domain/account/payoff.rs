@@ -63,14 +63,12 @@ pub(super) fn quote(
     })])
 }
 
-/// The rentals of a quote. A lease is paid off by buying the vehicle, unless that came back or
-/// everything was charged off: what a lease without a residual value would take is not known.
+/// The rentals of a quote. A lease is paid off by buying the vehicle, unless it has ended otherwise:
+/// what a lease without a residual value would take is not known.
 fn quoted_rentals(open: &OpenAccount, standing: &Standing) -> Result<Money, Refusal> {
     match open.terms().product {
         Product::Lease if standing.buyout.is_some() => Ok(standing.rentals_now),
-        Product::Lease if open.charged_off.is_none() && open.book.vehicle_returned().is_none() => {
-            Err(Refusal::ResidualUnknown)
-        }
+        Product::Lease if open.book.cut().is_none() => Err(Refusal::ResidualUnknown),
         Product::Lease | Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
             Ok(standing.rentals_due)
         }
@@ -239,7 +237,7 @@ fn paid_off(open: &OpenAccount, context: &Context<'_>) -> AccountPaidOff {
     // The last payment that paid anything, or what came after it and settled the rest.
     let last_paid = paying.last().map(|(_, effective)| *effective);
     let paid_off_date = open.book.settled_since().max(last_paid).unwrap_or_else(|| context.today());
-    let vehicle_kept = open.terms().purchase_option.is_some() && !open.book.is_bought();
+    let vehicle_kept = open.terms().purchase_option.is_some() && open.book.vehicle_bought().is_none();
     let Some(payoff) = plans.last() else {
         let (release_date, statutory_date) = (paid_off_date, paid_off_date);
         return AccountPaidOff { paid_off_date, release_date, statutory_date, vehicle_kept };

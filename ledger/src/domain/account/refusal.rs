@@ -127,6 +127,12 @@ pub enum Refusal {
         /// The account's product.
         product: String,
     },
+    /// The leased vehicle is the customer's: it does not come back, and costs no more.
+    #[error("the leased vehicle was bought on {bought_date}")]
+    VehicleBought {
+        /// When it was bought.
+        bought_date: NaiveDate,
+    },
     /// The leased vehicle came back: it does not do so twice, no due date is moved any more, and
     /// nothing is charged off from before that day.
     #[error("the leased vehicle came back on {returned_date}")]
@@ -292,6 +298,7 @@ impl Refusal {
             Self::AccountChargedOff { .. } => "ACCOUNT_CHARGED_OFF",
             Self::ProductHasNoPrincipal { .. } => "PRODUCT_HAS_NO_PRINCIPAL",
             Self::ProductHasNoRentals { .. } => "PRODUCT_HAS_NO_RENTALS",
+            Self::VehicleBought { .. } => "VEHICLE_BOUGHT",
             Self::VehicleReturned { .. } => "VEHICLE_RETURNED",
             Self::DueDatesMovedLater { .. } => "DUE_DATES_MOVED_LATER",
             Self::PrincipalExceeded { .. } => "PRINCIPAL_EXCEEDED",

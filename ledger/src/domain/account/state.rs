@@ -282,6 +282,13 @@ impl OpenAccount {
         over && self.book.cut().is_none()
     }
 
+    /// Would a scheduled payment be made by its window's run, as the account is now? Not once
+    /// nothing is owed, unless it is meant to buy the vehicle.
+    pub(super) fn would_make(&self, payment: &Payment) -> bool {
+        let buys = payment.payoff_quote.is_some() && self.can_be_bought();
+        self.paid_off.is_none() || buys
+    }
+
     /// Refuses what makes no sense once nothing is owed and no vehicle is left to buy.
     pub(super) fn check_payable(&self) -> Result<(), Refusal> {
         if self.can_be_bought() { Ok(()) } else { self.check_owed() }
@@ -293,10 +300,14 @@ impl OpenAccount {
         self.check_expected()
     }
 
-    /// Refuses what makes no sense once the lease is charged off, or its vehicle bought.
+    /// Refuses anything but a lease, and what makes no sense once that is charged off or its vehicle
+    /// bought.
     pub(super) fn check_leased(&self) -> Result<(), Refusal> {
         self.check_has_rentals()?;
-        if self.book.is_bought() { self.check_in_service() } else { self.check_expected() }
+        if let Some(bought_date) = self.book.vehicle_bought() {
+            return Err(Refusal::VehicleBought { bought_date });
+        }
+        self.check_expected()
     }
 
     fn check_expected(&self) -> Result<(), Refusal> {

@@ -23,9 +23,9 @@ impl Book {
         self.running(NaiveDate::MAX).cut()
     }
 
-    /// Has the lessee bought the vehicle?
-    pub fn is_bought(&self) -> bool {
-        self.cut().is_some_and(|cut| cut.why == End::Bought)
+    /// The day on which the lessee bought the vehicle.
+    pub fn vehicle_bought(&self) -> Option<NaiveDate> {
+        self.cut().filter(|cut| cut.why == End::Bought).map(|cut| cut.on)
     }
 
     /// The day on which the leased vehicle came back.

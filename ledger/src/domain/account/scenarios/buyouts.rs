@@ -229,10 +229,10 @@ fn what_is_left_when_all_rentals_are_paid_buys_the_vehicle_if_it_is_enough() {
     assert_eq!(split, "8326.00/621.00/0.00/14250.00/1140.00/3.00");
     assert_eq!(after.ledger(LedgerAccount::LeaseTaxReceivable), "0.00");
     assert_eq!(after.ledger(LedgerAccount::TaxPayable), "-1761.00");
-    assert!(after.open().book.is_bought() && standing(&after, "2026-04-10").settled);
+    assert!(after.open().book.vehicle_bought().is_some() && standing(&after, "2026-04-10").settled);
     let less = moment.when(receive(Channel::Wire, "24320.00", "2026-04-10")).done();
     assert_eq!(standing(&less, "2026-04-10").payoff(), money("17.00"));
-    assert!(!less.open().book.is_bought());
+    assert!(less.open().book.vehicle_bought().is_none());
     // Five dollars are little enough to be missing of the residual value.
     let short = moment.when(receive(Channel::Wire, "24332.00", "2026-04-10"));
     let split = bought_text(&short.done(), short.payment());
@@ -260,7 +260,7 @@ fn a_lease_that_is_over_can_be_bought_by_a_debit_that_names_its_quote() {
     let scheduled = asked.done().at("2026-05-02 09:00").when(debit);
     let run = scheduled.done().at("2026-05-04 15:01").when(apply(scheduled.payment()));
     let after = run.then(&["PaymentApplied", "AccountPaidOff"]);
-    assert!(after.open().book.is_bought());
+    assert!(after.open().book.vehicle_bought().is_some());
     let back = after.at("2026-05-06 09:00").when(take_back(scheduled.payment(), "R01"));
     let back = back.then(&["PaymentReturned", "AccountPaidOff", "FeeAssessed", "PayoffReversed"]);
     assert_eq!(back.open().title_state(), TitleState::LienHeld);
@@ -273,9 +273,9 @@ fn the_last_rental_does_not_buy_a_vehicle_of_a_dollar() {
     let dollar = Terms { purchase_option: Some(option), ..short_lease() };
     let paid = opened(dollar.clone()).at("2026-05-01 09:00");
     let exact = paid.when(receive(Channel::Mail, "1167.00", "2026-05-01")).done();
-    assert!(!exact.open().book.is_bought() && exact.open().paid_off.is_some());
+    assert!(exact.open().book.vehicle_bought().is_none() && exact.open().paid_off.is_some());
     let more = paid.when(receive(Channel::Mail, "1168.00", "2026-05-01")).done();
-    assert!(more.open().book.is_bought());
+    assert!(more.open().book.vehicle_bought().is_some());
     assert_eq!(exact.open().payoff(date("2026-05-01")), money("1.00"));
 }
 
@@ -284,7 +284,7 @@ fn a_vehicle_of_five_dollars_is_bought_by_who_goes_beyond_the_rentals_or_pays_a_
     let option = PurchaseOption { residual: amount("5.00"), sales_tax_rate: Rate::default() };
     let history = opened(Terms { purchase_option: Some(option), ..short_lease() });
     let buys = |history: &History, command: Command, at: &str| {
-        history.at(at).when(command).done().open().book.is_bought()
+        history.at(at).when(command).done().open().book.vehicle_bought().is_some()
     };
     let wire = |paid: &str, on: &str| receive(Channel::Wire, paid, on);
     // On 10 March 389.00 are due, 724.00 to come and 54.00 of tax on that: who pays 1,113.00 has
@@ -310,7 +310,7 @@ fn a_buy_out_that_is_keyed_after_a_charge_off_was_before_it() {
     // All but March's rental is to come on 10 March, and bought for 24,771.08.
     let keyed = lost.done().at("2026-07-20 09:00");
     let keyed = keyed.when(receive(Channel::Wire, "24771.08", "2026-03-10")).done();
-    assert!(keyed.open().book.is_bought());
+    assert!(keyed.open().book.vehicle_bought().is_some());
     assert_eq!(keyed.open().payoff(date("2026-07-20")), Money::ZERO);
     assert_eq!(keyed.ledger(LedgerAccount::LossAllowance), "0.00");
 }
@@ -353,7 +353,7 @@ fn what_comes_after_a_charge_off_is_a_recovery_and_buys_no_vehicle() {
     let after = paid.then(&["PaymentReceived", "AccountPaidOff"]);
     assert_eq!(after.ledger(LedgerAccount::Recoveries), "-1140.00");
     assert_eq!(after.ledger(LedgerAccount::CustomerCredit), "-18860.00");
-    assert!(!after.open().book.is_bought());
+    assert!(after.open().book.vehicle_bought().is_none());
     assert_eq!(after.open().title_state(), TitleState::LienHeld);
     let release = after.at("2026-06-10 09:00").when(Command::ReleaseLien);
     assert_eq!(release.reason(), "VEHICLE_NOT_BOUGHT");

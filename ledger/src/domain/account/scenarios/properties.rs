@@ -260,7 +260,7 @@ fn audit_ledger(open: &OpenAccount, standing: &Standing) {
     assert_eq!(balance(LedgerAccount::FeesReceivable), fees_due);
     assert_eq!(balance(LedgerAccount::CustomerCredit), -credit);
     assert_eq!(receivable, rentals);
-    let option = open.terms().purchase_option.filter(|_| !book.is_bought());
+    let option = open.terms().purchase_option.filter(|_| book.vehicle_bought().is_none());
     let vehicle = option.map_or(Money::ZERO, |option| option.residual.money());
     let (out, back) = match book.vehicle_returned() {
         Some(_) => (Money::ZERO, vehicle),

@@ -251,12 +251,32 @@ fn what_makes_no_sense_of_a_vehicle_is_refused_by_name() {
     assert_eq!(ask(&lost, today), "ACCOUNT_CHARGED_OFF");
     let price = lease.open().payoff(date(today)).to_string();
     let bought = lease.at("2026-04-10 08:00").when(receive(Channel::Wire, &price, today)).done();
-    assert_eq!(ask(&bought, today), "ACCOUNT_PAID_OFF");
+    assert_eq!(ask(&bought, today), "VEHICLE_BOUGHT");
     let toll = bought.at("2026-04-10 09:00").when(charge(FeeKind::Toll, "5.00"));
-    assert_eq!(toll.reason(), "ACCOUNT_PAID_OFF");
+    assert_eq!(toll.reason(), "VEHICLE_BOUGHT");
     // Without a residual value a vehicle comes back all the same, with no entry of its own.
     let unknown = opened(Terms { purchase_option: None, ..long_lease() });
     let back = unknown.at("2026-03-20 09:00").when(back_on("2026-03-20", &[]));
     assert_eq!(ledger(&back.done(), &VEHICLE), ["0.00", "0.00"]);
     assert_eq!(payoff(&back.done(), "2026-03-20"), "389.00");
+}
+
+#[test]
+fn money_from_before_the_return_may_have_bought_the_vehicle() {
+    let charges = [(FeeKind::EarlyTermination, "2400.00")];
+    let back = leased().at("2026-04-20 09:00").when(back_on("2026-04-15", &charges)).done();
+    let price = leased().open().payoff(date("2026-04-10")).to_string();
+    let late = back.at("2026-04-21 09:00").when(receive(Channel::Mail, &price, "2026-04-10"));
+    let bought = late.then(&["PaymentReceived"]);
+    assert_eq!(ledger(&bought, &VEHICLE), ["0.00", "0.00"]);
+    assert_eq!(bought.open().book.vehicle_bought(), Some(date("2026-04-10")));
+    // What was charged for the return is owed until it is waived.
+    let now = bought.at("2026-04-22 09:00");
+    let quoted = now.when(Command::QuotePayoff { good_through_date: date("2026-04-30") });
+    let Some(Event::PayoffQuoted(quoted)) = quoted.events().first() else { panic!("no quote") };
+    assert_eq!((quoted.amount, quoted.fees), (money("2400.00"), money("2400.00")));
+    assert_eq!(now.when(back_on("2026-04-22", &[])).reason(), "VEHICLE_BOUGHT");
+    let fee = *bought.open().fees.keys().next().unwrap();
+    now.when(waive(fee)).then(&["FeeWaived", "AccountPaidOff"]);
+    explained(&bought, "2026-04-22");
 }
