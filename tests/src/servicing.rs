@@ -5,9 +5,9 @@ use proto::payledger::v1::{
     ChangeDueDateRequest, ChangeDueDateResponse, ChangeRateRequest, ChangeRateResponse,
     ChargeOffReason, ChargeOffRequest, ChargeOffResponse, ExtensionKind, FeeKind,
     GetPayoffQuoteRequest, GrantExtensionRequest, GrantExtensionResponse, Instalment, LeaseCharge,
-    ListInstalmentsRequest, PayoffQuote,
-    QuotePayoffRequest, QuotePayoffResponse, RefundCreditRequest, RefundCreditResponse,
-    ReturnRefundRequest, ReturnRefundResponse, ReturnVehicleRequest, ReturnVehicleResponse,
+    ListInstalmentsRequest, PayoffQuote, QuotePayoffRequest, QuotePayoffResponse,
+    RefundCreditRequest, RefundCreditResponse, ReturnRefundRequest, ReturnRefundResponse,
+    ReturnVehicleRequest, ReturnVehicleResponse,
 };
 
 use crate::client::{Answer, Client};

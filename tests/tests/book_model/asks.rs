@@ -342,7 +342,11 @@ impl Pair {
         let charged = vec![Happening::ChargedOff(effective_date)];
         let expected = if self.back_on().is_some_and(|back| effective_date < back) {
             refused("VEHICLE_RETURNED")
-        } else if exceeded { refused("PRINCIPAL_EXCEEDED") } else { charged };
+        } else if exceeded {
+            refused("PRINCIPAL_EXCEEDED")
+        } else {
+            charged
+        };
         Ok((command, self.in_service(expected)))
     }
 

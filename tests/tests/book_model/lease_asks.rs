@@ -13,7 +13,11 @@ use crate::readings::amount;
 impl Pair {
     /// What happens to a lease that is charged something beside its rentals, or to whatever
     /// account is in service.
-    pub(crate) fn chargeable(&self, kind: FeeKind, happenings: Vec<Happening>) -> Vec<Vec<Happening>> {
+    pub(crate) fn chargeable(
+        &self,
+        kind: FeeKind,
+        happenings: Vec<Happening>,
+    ) -> Vec<Vec<Happening>> {
         if matches!(kind, FeeKind::Late | FeeKind::ReturnedItem) {
             return self.in_service(happenings);
         }

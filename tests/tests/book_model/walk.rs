@@ -332,7 +332,11 @@ impl<'a> Walk<'a> {
         let most = owed + self.charged_off;
         let balance = most + fees - self.credit;
         let price = self.price(day);
-        let past_due = if self.plan.maturity().is_none_or(|last| last < day) { most } else { unpaid.min(most) };
+        let past_due = if self.plan.maturity().is_none_or(|last| last < day) {
+            most
+        } else {
+            unpaid.min(most)
+        };
         Figures {
             principal: self.principal,
             interest: self.interest_due(day),

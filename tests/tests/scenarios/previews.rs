@@ -141,7 +141,8 @@ async fn a_payoffs_title_dates_are_shown_and_a_refusal_is_an_answer() {
 }
 
 #[tokio::test]
-async fn a_payoff_shows_which_scheduled_payments_would_not_be_made_and_its_return_that_they_would() {
+async fn a_payoff_shows_which_scheduled_payments_would_not_be_made_and_its_return_that_they_would()
+{
     let town = Town::at("2026-03-10T09:00:00-04:00").await;
     town.open(interest_free("a-1", "1000.00")).await.unwrap();
     let debit = town.schedule("debit", "a-1", "310.00", "2026-04-01").await.unwrap();
@@ -158,10 +159,9 @@ async fn a_payoff_shows_which_scheduled_payments_would_not_be_made_and_its_retur
         received_date: Some(date("2026-03-10")),
         ..PreviewReceiveRequest::default()
     };
-    for (amount, expected) in [
-        ("900.00", vec![]),
-        ("1000.00", vec![(debit.clone(), "310.00".to_owned(), false)]),
-    ] {
+    for (amount, expected) in
+        [("900.00", vec![]), ("1000.00", vec![(debit.clone(), "310.00".to_owned(), false)])]
+    {
         wire.amount = Some(money(amount));
         let answer = town.payments().preview_receive(wire.clone()).await.unwrap().into_inner();
         let Some(preview_receive_response::Outcome::Accepted(shown)) = answer.outcome else {

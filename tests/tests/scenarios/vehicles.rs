@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use proto::payledger::v1::{
-    Account, AccountState, AssessFeeRequest, Channel, ChangePreview, ExplainAmountRequest,
-    ExplainedBy, FeeKind, Figure, InstalmentState, PreviewChangeRequest, TitleState,
-    preview_change_request, preview_change_response,
+    Account, AccountState, AssessFeeRequest, ChangePreview, Channel, CloseDayRequest,
+    ExplainAmountRequest, ExplainedBy, FeeKind, Figure, GetLedgerFeedRequest, InstalmentState,
+    OpenDayRequest, PreviewChangeRequest, TitleState, preview_change_request,
+    preview_change_response,
 };
 use rust_decimal::Decimal;
 use tests::refusals::{field, reason, refused};
@@ -154,11 +155,17 @@ async fn a_vehicle_that_comes_back_early_is_foreseen_carried_out_and_paid_for() 
     assert_eq!(text(later.payoff_amount.as_ref()), "3184.00");
     assert_eq!((text(later.past_due_amount.as_ref()), later.days_past_due), ("389.00".into(), 374));
     assert_eq!(later.next_due_date, Some(date("2026-04-01")));
-    assert_eq!(explained(&town, "2027-04-10").await, ["RentalsRemaining -8558.00", "Payoff -8558.00"]);
+    assert_eq!(
+        explained(&town, "2027-04-10").await,
+        ["RentalsRemaining -8558.00", "Payoff -8558.00"]
+    );
     // The quote is what is owed, and no buy-out.
     let told = town.quote_payoff("quote", "l-1", "2026-05-01").await.unwrap().quote.unwrap();
     assert_eq!(text(told.amount.as_ref()), "3184.00");
-    assert_eq!((text(told.rentals.as_ref()), text(told.residual.as_ref())), ("389.00".into(), "0.00".into()));
+    assert_eq!(
+        (text(told.rentals.as_ref()), text(told.residual.as_ref())),
+        ("389.00".into(), "0.00".into())
+    );
     let payment = pay(&town, "rest", "3184.00", "2026-04-10").await;
     assert_eq!(paid(&town, &payment).await, "362.00/27.00/2795.00/0.00");
     assert_eq!(account(&town).await.state(), AccountState::PaidOff);
@@ -243,7 +250,10 @@ async fn a_return_that_becomes_known_late_leaves_what_was_known_before_as_it_was
     assert_eq!(after.state(), AccountState::PaidOff);
     assert_eq!(text(after.balance.unwrap().credit_balance.as_ref()), "389.00");
     assert_eq!(town.balance_known("l-1", "2026-06-10", known).await.unwrap(), before);
-    assert_eq!(of_books(&town).await, ["1145 14250.00", "2110 -389.00", "2140 -27.00", "4040 -362.00"]);
+    assert_eq!(
+        of_books(&town).await,
+        ["1145 14250.00", "2110 -389.00", "2140 -27.00", "4040 -362.00"]
+    );
     agree(&town).await;
 }
 
@@ -285,8 +295,12 @@ async fn a_vehicle_that_comes_back_at_the_end_is_charged_for_what_is_found() {
 async fn a_vehicle_that_makes_no_sense_is_refused_by_name() {
     let town = leased().await;
     town.open(auto_loan("a-1")).await.unwrap();
-    let on_loan = refused(town.return_vehicle(vehicle_back("loan", "a-1", "2026-04-10", &[])).await);
-    assert_eq!((on_loan.reason.as_str(), on_loan.fact("product")), ("PRODUCT_HAS_NO_RENTALS", "auto"));
+    let on_loan =
+        refused(town.return_vehicle(vehicle_back("loan", "a-1", "2026-04-10", &[])).await);
+    assert_eq!(
+        (on_loan.reason.as_str(), on_loan.fact("product")),
+        ("PRODUCT_HAS_NO_RENTALS", "auto")
+    );
     let toll = AssessFeeRequest {
         account_id: "a-1".to_owned(),
         ..charge("loan's toll", FeeKind::Toll, "5.00")
@@ -303,7 +317,10 @@ async fn a_vehicle_that_makes_no_sense_is_refused_by_name() {
     }
     town.extend("extension", "l-1", 1, "2026-04-05").await.unwrap();
     let moved = refused(town.return_vehicle(vehicle_back("moved", "l-1", "2026-04-04", &[])).await);
-    assert_eq!((moved.reason.as_str(), moved.fact("moved_date")), ("DUE_DATES_MOVED_LATER", "2026-04-05"));
+    assert_eq!(
+        (moved.reason.as_str(), moved.fact("moved_date")),
+        ("DUE_DATES_MOVED_LATER", "2026-04-05")
+    );
     town.return_vehicle(vehicle_back("back", "l-1", "2026-04-06", &[])).await.unwrap();
     // April's rental was moved to May, so that nothing is owed: one charge makes it open again.
     assert_eq!(account(&town).await.state(), AccountState::PaidOff);
@@ -334,7 +351,8 @@ async fn charges_of_a_lease_are_paid_after_fees_and_before_rentals_to_come() {
         ..ExplainAmountRequest::default()
     };
     let told = town.audit().explain_amount(figure).await.unwrap().into_inner();
-    let kinds: Vec<_> = told.lines.iter().map(|line| (line.fee_kind(), line.amount.clone())).collect();
+    let kinds: Vec<_> =
+        told.lines.iter().map(|line| (line.fee_kind(), line.amount.clone())).collect();
     let line = |kind, amount: &str| (kind, amount.to_owned());
     assert_eq!(
         kinds,
@@ -347,4 +365,45 @@ async fn charges_of_a_lease_are_paid_after_fees_and_before_rentals_to_come() {
     let second = pay(&town, "second", "89.00", "2026-04-10").await;
     assert_eq!(paid(&town, &second).await, "36.29/2.71/50.00/0.00");
     agree(&town).await;
+}
+
+#[tokio::test]
+async fn a_rental_that_a_close_has_billed_is_taken_back_by_the_close_after_the_return() {
+    let town = Town::with_manual_books("2026-03-01T09:00:00-05:00").await;
+    town.open(lease_with_option("l-1")).await.unwrap();
+    let days = ["2026-03-31", "2026-04-01", "2026-04-02", "2026-04-03", "2026-04-04"];
+    let mut sealed = Vec::new();
+    for (number, day) in days.iter().enumerate() {
+        town.clock(&format!("{day}T09:00:00-04:00")).await;
+        let request = OpenDayRequest {
+            request_id: request_id(&format!("open {day}")),
+            gl_date: Some(date(day)),
+        };
+        town.books().open_day(request).await.unwrap();
+        if *day == "2026-04-03" {
+            // As of before April's rental, which the close of the 1st has billed.
+            let asked = vehicle_back("back", "l-1", "2026-03-31", &EARLY);
+            town.return_vehicle(asked).await.unwrap();
+        }
+        let before = if number == 0 { "2026-03-01" } else { days[number - 1] };
+        town.clock(&format!("{day}T23:30:00-04:00")).await;
+        let close = CloseDayRequest {
+            request_id: request_id(&format!("close {before}")),
+            gl_date: Some(date(before)),
+        };
+        town.books().close_day(close).await.unwrap();
+        sealed.push(of_books(&town).await.join(", "));
+    }
+    agree(&town).await;
+    assert!(sealed[2].contains("4040 -362.00"), "{sealed:?}");
+    let rows = of_books(&town).await;
+    assert_eq!(
+        rows,
+        ["1120 2795.00", "1130 362.00", "1135 27.00", "1145 14250.00", "4050 -2795.00"]
+    );
+    for day in ["2026-04-01", "2026-04-02", "2026-04-03"] {
+        let request = GetLedgerFeedRequest { gl_date: Some(date(day)), min_position: 0 };
+        let feed = town.books().get_ledger_feed(request).await.unwrap().into_inner();
+        assert_eq!(feed.total_debits, feed.total_credits, "{day}");
+    }
 }

@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use super::accounts::{AssessFee, WaiveFee};
 use super::call::Call;
-use super::servicing::{AdjustPrincipal, ChangeDueDate, ChangeRate, ChargeOff, GrantExtension, ReturnVehicle};
+use super::servicing::{
+    AdjustPrincipal, ChangeDueDate, ChangeRate, ChargeOff, GrantExtension, ReturnVehicle,
+};
 use super::words::{self, MinPosition};
 use crate::cli::CliError;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use ledger::codec::kind_of;
 use ledger::domain::account::consequences::{
-    ChargeOffChange, Consequences, FeeChange, Figures, InstalmentChange, JournalLine, PaymentChange,
-    PendingChange,
+    ChargeOffChange, Consequences, FeeChange, Figures, InstalmentChange, JournalLine,
+    PaymentChange, PendingChange,
 };
 use ledger::domain::account::events::ChargedOff;
 use ledger::domain::account::state::{Account, OpenAccount};

@@ -26,8 +26,8 @@ use crate::domain::rulebook::Rulebook;
 use crate::ids::{AdjustmentId, ChargeOffId, FeeId, PaymentId, RefundId};
 pub use billing::{Billing, Satisfied};
 pub(super) use rentals::Billed;
-use running::{Paying, Running, month_of};
 pub(super) use running::{Cut, End};
+use running::{Paying, Running, month_of};
 pub use standing::InstalmentStanding;
 
 /// One movement on the timeline.

@@ -237,7 +237,8 @@ fn paid_off(open: &OpenAccount, context: &Context<'_>) -> AccountPaidOff {
     // The last payment that paid anything, or what came after it and settled the rest.
     let last_paid = paying.last().map(|(_, effective)| *effective);
     let paid_off_date = open.book.settled_since().max(last_paid).unwrap_or_else(|| context.today());
-    let vehicle_kept = open.terms().purchase_option.is_some() && open.book.vehicle_bought().is_none();
+    let vehicle_kept =
+        open.terms().purchase_option.is_some() && open.book.vehicle_bought().is_none();
     let Some(payoff) = plans.last() else {
         let (release_date, statutory_date) = (paid_off_date, paid_off_date);
         return AccountPaidOff { paid_off_date, release_date, statutory_date, vehicle_kept };

@@ -204,10 +204,7 @@ fn a_returned_vehicles_lease_is_charged_off_without_rentals_to_come() {
     let back = leased().at("2026-04-10 09:00").when(back_on("2026-04-10", &charges)).done();
     let lost = back.at("2026-09-01 09:00").when(charge_off(None, date("2026-08-31")));
     let after = lost.then(&["AccountChargedOff"]);
-    assert_eq!(
-        lost.journal(),
-        ["1190 2789.00", "1120 -2400.00", "1130 -362.00", "1135 -27.00"]
-    );
+    assert_eq!(lost.journal(), ["1190 2789.00", "1120 -2400.00", "1130 -362.00", "1135 -27.00"]);
     assert_eq!(ledger(&after, &VEHICLE), ["0.00", "14250.00"]);
     assert_eq!(payoff(&after, "2026-09-01"), "2789.00");
     explained(&after, "2026-09-01");
@@ -237,11 +234,7 @@ fn what_makes_no_sense_of_a_vehicle_is_refused_by_name() {
     let later = back.at("2026-04-10 09:00");
     for command in [
         extend(1, date(today)),
-        Command::ChangeDueDate {
-            day_of_month: 5,
-            effective_date: date(today),
-            preview: None,
-        },
+        Command::ChangeDueDate { day_of_month: 5, effective_date: date(today), preview: None },
         charge_off(None, date("2026-04-01")),
     ] {
         assert_eq!(later.when(command).reason(), "VEHICLE_RETURNED");

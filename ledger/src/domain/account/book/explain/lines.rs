@@ -139,8 +139,7 @@ impl Lines<'_> {
             .entries()
             .flat_map(|entry| {
                 let came_back = matches!(entry.what, Movement::VehicleReturned { .. });
-                let effects =
-                    if came_back { returned.clone() } else { effects(part, &entry.what) };
+                let effects = if came_back { returned.clone() } else { effects(part, &entry.what) };
                 effects.into_iter().map(|(what, amount)| Line {
                     part,
                     what,
