@@ -41,7 +41,7 @@ words! {
         LeaseTaxReceivable = "1135",
         /// Leased vehicles that nobody has bought, at their residual values. Debit balance.
         LeasedVehicles = "1140",
-        /// Leased vehicles that came back and are to be sold, at their residual values. Debit balance.
+        /// Leased vehicles that came back, to be sold, at their residual values. Debit balance.
         ReturnedVehicles = "1145",
         /// Allowance for credit losses. Credit balance.
         LossAllowance = "1190",

@@ -63,8 +63,8 @@ pub(super) fn quote(
     })])
 }
 
-/// The rentals of a quote. A lease is paid off by buying the vehicle, unless it has ended otherwise:
-/// what a lease without a residual value would take is not known.
+/// The rentals of a quote. A lease is paid off by buying the vehicle, unless it has ended already:
+/// what one without a residual value would take is not known.
 fn quoted_rentals(open: &OpenAccount, standing: &Standing) -> Result<Money, Refusal> {
     match open.terms().product {
         Product::Lease if standing.buyout.is_some() => Ok(standing.rentals_now),

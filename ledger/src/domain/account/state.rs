@@ -300,8 +300,8 @@ impl OpenAccount {
         self.check_expected()
     }
 
-    /// Refuses anything but a lease, and what makes no sense once that is charged off or its vehicle
-    /// bought.
+    /// Refuses anything but a lease, and what makes no sense once that is charged off or its
+    /// vehicle bought.
     pub(super) fn check_leased(&self) -> Result<(), Refusal> {
         self.check_has_rentals()?;
         if let Some(bought_date) = self.book.vehicle_bought() {

@@ -45,8 +45,8 @@ pub(super) fn take_back(
         let fee = FeeId::of_return(context.account, context.request, place);
         let on = effective_date;
         let owed = Charge { fee, kind, amount, on, payment: None, instalment: None };
-        let charged = fees::charge(&draft.account, owed, context);
-        draft.push(charged);
+        let assessed = fees::charge(&draft.account, owed, context);
+        draft.push(assessed);
     }
     Ok(draft.conclude(None))
 }

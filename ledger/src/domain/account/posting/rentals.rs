@@ -21,8 +21,12 @@ pub(super) fn bill(journal: &mut Journal, before: &Book, after: &Book, to: Naive
             for billed in after.billed_of(count) {
                 book_rental(journal, billed);
             }
-            was.into_iter().for_each(|cut| hand_back(journal, before, cut, Direction::Undone));
-            is.into_iter().for_each(|cut| hand_back(journal, after, cut, Direction::Done));
+            if let Some(cut) = was {
+                hand_back(journal, before, cut, Direction::Undone);
+            }
+            if let Some(cut) = is {
+                hand_back(journal, after, cut, Direction::Done);
+            }
         });
     } else if is.is_none() {
         let known = after.opening_rentals();

@@ -1,5 +1,5 @@
-//! Leased vehicles that come back, before the end of the lease and at it, and what is charged beside
-//! rentals.
+//! Leased vehicles that come back, before the end of the lease and at it, and what is charged
+//! beside rentals.
 
 use super::super::commands::LeaseCharge;
 use super::super::state::TitleState;
@@ -240,11 +240,18 @@ fn what_makes_no_sense_of_a_vehicle_is_refused_by_name() {
         assert_eq!(later.when(command).reason(), "VEHICLE_RETURNED");
     }
     assert_eq!(later.when(charge_off(None, date("2026-04-02"))).reason(), "");
+}
+
+#[test]
+fn a_lease_that_has_ended_otherwise_has_no_vehicle_to_come_back() {
+    let today = "2026-04-10";
+    let lease = leased();
+    let ask = |history: &History| history.at("2026-04-10 09:00").when(back_on(today, &[])).reason();
     let lost = lease.at("2026-04-10 08:00").when(charge_off(None, date(today))).done();
-    assert_eq!(ask(&lost, today), "ACCOUNT_CHARGED_OFF");
+    assert_eq!(ask(&lost), "ACCOUNT_CHARGED_OFF");
     let price = lease.open().payoff(date(today)).to_string();
     let bought = lease.at("2026-04-10 08:00").when(receive(Channel::Wire, &price, today)).done();
-    assert_eq!(ask(&bought, today), "VEHICLE_BOUGHT");
+    assert_eq!(ask(&bought), "VEHICLE_BOUGHT");
     let toll = bought.at("2026-04-10 09:00").when(charge(FeeKind::Toll, "5.00"));
     assert_eq!(toll.reason(), "VEHICLE_BOUGHT");
     // Without a residual value a vehicle comes back all the same, with no entry of its own.
