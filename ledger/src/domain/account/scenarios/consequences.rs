@@ -125,3 +125,24 @@ fn a_payment_that_is_new_paid_nothing_before() {
     let all = meaning(&history, &first, "2026-04-01");
     assert_eq!(payments(&all), ["310.00: - > 62.00/248.00/0.00/0.00"]);
 }
+
+#[test]
+fn a_payoff_means_that_what_is_scheduled_is_not_made_and_its_return_that_it_is() {
+    let scheduled = opened(loan()).at("2026-03-10 09:00").when(pay("310.00", "2026-04-01"));
+    let payment = scheduled.payment();
+    let other = scheduled.done().at("2026-03-10 09:01").when(pay("50.00", "2026-03-30")).done();
+    let partly = other.at("2026-03-11 09:00").when(receive(Channel::Wire, "9.00", "2026-03-11"));
+    assert_eq!(meaning(&other, &partly, "2026-03-11").pending, []);
+    let wire = other.at("2026-03-11 09:00");
+    let wire = wire.when(receive(Channel::Wire, "10020.00", "2026-03-11"));
+    let all = meaning(&other, &wire, "2026-03-11");
+    let dates: Vec<_> =
+        all.pending.iter().map(|it| (it.payment_date, it.amount, it.made)).collect();
+    let (late, soon) = (date("2026-04-01"), date("2026-03-30"));
+    assert_eq!(dates, [(soon, amount("50.00"), false), (late, amount("310.00"), false)]);
+    assert_eq!(all.pending[1].payment, payment);
+    let paid = wire.done();
+    let back = paid.at("2026-03-12 09:00").when(take_back(wire.payment(), "R10"));
+    let all = meaning(&paid, &back, "2026-03-12");
+    assert!(all.pending.len() == 2 && all.pending.iter().all(|it| it.made));
+}

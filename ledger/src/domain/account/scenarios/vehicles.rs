@@ -2,6 +2,7 @@
 //! beside rentals.
 
 use super::super::commands::LeaseCharge;
+use super::super::consequences::Figures;
 use super::super::state::TitleState;
 use super::super::terms::{LateCharge, LateFee};
 use super::buyouts::long_lease;
@@ -86,6 +87,12 @@ fn a_vehicle_that_comes_back_early_ends_the_rentals_and_costs_what_is_charged() 
         explained(&after, day);
     }
     assert_eq!(after.open().days_past_due(date("2026-05-01")), 30);
+    let next = Figures::of(after.open(), date("2026-05-10")).next_due_date;
+    assert_eq!(next, Some(date("2026-04-01")));
+    let listed = after.open().book.instalment_standings(date("2026-05-10"));
+    let open = listed.iter().filter(|it| !it.met || !it.open.is_zero());
+    let open: Vec<_> = open.map(|it| (it.number, it.open)).collect();
+    assert_eq!((listed.len(), open), (24, vec![(2, money("389.00"))]));
     assert_eq!(after.open().book.vehicle_returned(), Some(date("2026-04-10")));
     let asked = after.at("2026-04-12 09:00");
     let quoted = asked.when(Command::QuotePayoff { good_through_date: date("2026-05-10") });
@@ -124,7 +131,11 @@ fn rentals_that_were_paid_ahead_are_a_credit_that_pays_the_charges() {
     assert_eq!(sent.amount, amount("278.00"));
     // The money that paid ahead comes back: April was never paid either.
     let wire = ahead.open().payments.values().find(|it| it.amount == amount("1167.00"));
-    let bounced = after.at("2026-05-02 09:00").when(take_back(wire.unwrap().id, "R10")).done();
+    let bounced = after.at("2026-05-02 09:00").when(take_back(wire.unwrap().id, "R10"));
+    let Some(Event::PaymentReturned(back)) = bounced.events().first() else { panic!("none") };
+    // April is open again; what was paid ahead never falls due.
+    assert_eq!(back.reopened.iter().map(|it| it.instalment).collect::<Vec<_>>(), [2]);
+    let bounced = bounced.done();
     assert_eq!(payoff(&bounced, "2026-05-02"), "889.00");
     assert_eq!(bounced.ledger(LedgerAccount::CustomerCredit), "0.00");
     explained(&bounced, "2026-05-02");
@@ -208,6 +219,14 @@ fn a_returned_vehicles_lease_is_charged_off_without_rentals_to_come() {
     assert_eq!(ledger(&after, &VEHICLE), ["0.00", "14250.00"]);
     assert_eq!(payoff(&after, "2026-09-01"), "2789.00");
     explained(&after, "2026-09-01");
+    // Before the first rental there is nothing that could be past due.
+    let plan = InstalmentPlan { first_due_date: date("2026-04-01"), ..long_lease().instalments };
+    let early = opened(Terms { instalments: plan, ..long_lease() });
+    let early = early.at("2026-03-10 09:00").when(back_on("2026-03-10", &charges)).done();
+    let early = early.at("2026-03-11 09:00").when(charge_off(None, date("2026-03-11"))).done();
+    let standing = early.open().standing(date("2026-12-01"));
+    assert_eq!((standing.past_due, standing.oldest_unpaid_due_date), (Money::ZERO, None));
+    assert_eq!(standing.charged_off, money("2400.00"));
     let recovered = after.at("2026-10-01 09:00");
     let recovered = recovered.when(receive(Channel::Mail, "2789.00", "2026-10-01"));
     recovered.then(&["PaymentReceived", "AccountPaidOff"]);
@@ -229,6 +248,13 @@ fn what_makes_no_sense_of_a_vehicle_is_refused_by_name() {
     let extended = lease.at("2026-04-05 09:00").when(extend(1, date("2026-04-05"))).done();
     assert_eq!(ask(&extended, "2026-04-04"), "DUE_DATES_MOVED_LATER");
     assert_eq!(ask(&extended, "2026-04-05"), "");
+    let back = extended.at("2026-04-10 09:00").when(back_on("2026-04-05", &[])).done();
+    let standing = back.open().standing(date("2027-04-05"));
+    assert_eq!((standing.rentals_due, standing.past_due), (Money::ZERO, Money::ZERO));
+    let dear = LeaseCharge { kind: FeeKind::Toll, amount: amount("100000000.00") };
+    let dear =
+        Command::ReturnVehicle { effective_date: date(today), charges: vec![dear], preview: None };
+    assert_eq!(lease.at("2026-04-10 09:00").when(dear).reason(), "AMOUNT_TOO_LARGE");
     let back = lease.at("2026-04-10 08:00").when(back_on("2026-04-02", &[])).done();
     assert_eq!(ask(&back, today), "VEHICLE_RETURNED");
     let later = back.at("2026-04-10 09:00");
@@ -270,6 +296,9 @@ fn money_from_before_the_return_may_have_bought_the_vehicle() {
     let bought = late.then(&["PaymentReceived"]);
     assert_eq!(ledger(&bought, &VEHICLE), ["0.00", "0.00"]);
     assert_eq!(bought.open().book.vehicle_bought(), Some(date("2026-04-10")));
+    // All 24 rentals count as satisfied, those to come without their tax.
+    assert_eq!(bought.open().book.billed(), money("8742.00"));
+    assert_eq!(bought.open().standing(date("2026-04-20")).billed, money("8742.00"));
     // What was charged for the return is owed until it is waived.
     let now = bought.at("2026-04-22 09:00");
     let quoted = now.when(Command::QuotePayoff { good_through_date: date("2026-04-30") });
