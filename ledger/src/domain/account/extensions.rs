@@ -98,7 +98,7 @@ pub(super) fn change_due_date(
     let instalments = open.book.instalments_as_of(effective_date);
     let first_open = open.book.first_open(effective_date).ok_or(Refusal::NoInstalmentLeft)?;
     let from = first_open.max(instalments.due_count(effective_date));
-    if from >= instalments.count() {
+    if from >= instalments.plan().count {
         return Err(Refusal::NoInstalmentLeft.into());
     }
     if instalments.day_of_month(from) == day_of_month {
