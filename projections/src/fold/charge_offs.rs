@@ -77,6 +77,7 @@ pub(super) fn restate(
 pub(super) fn taken(database: &Connection, account: i64) -> Result<Money, rusqlite::Error> {
     let sum = "SELECT coalesce(sum(principal_cents + interest_cents + late_fees_cents \
                + returned_item_fees_cents + lease_charges_cents + rentals_cents \
-               + rentals_ahead_cents + rental_tax_cents), 0) FROM charge_off WHERE account_key = ?1";
+               + rentals_ahead_cents + rental_tax_cents), 0) FROM charge_off \
+               WHERE account_key = ?1";
     database.prepare_cached(sum)?.query_row([account], |row| row.get(0).map(Money::from_cents))
 }
