@@ -168,11 +168,15 @@ class Postgres:
         for key, value in variables.items():
             command += ["-D", f"{key}={value}"]
         printed = output(self.programs / "pgbench", *address, *command, "postgres", both=True)
-        progress = re.findall(r"^progress: .* s, ([\d.]+) tps", printed, re.M)
-        rates = [float(rate) for rate in progress]
-        if "number of failed transactions: 0 " not in printed or len(rates) <= 1:
-            raise Failed(f"pgbench with {callers} callers and batches of {batch}: {printed}")
-        return sum(rates[1:]) / len(rates[1:])
+        number = r"([\d.]+)"
+        done = re.search(rf"^number of transactions actually processed: {number}", printed, re.M)
+        rate = re.search(rf"^tps = {number}", printed, re.M)
+        warm = re.search(rf"^progress: {number} s, {number} tps", printed, re.M)
+        if not (done and rate and warm) or "failed transactions: 0 " not in printed:
+            raise Failed(f"pgbench with {callers} callers, batches of {batch}: {printed.strip()}")
+        done, rate = float(done[1]), float(rate[1])
+        first, of_first = float(warm[1]), float(warm[2])
+        return (done - first * of_first) / max(done / rate - first, 0.001)
 
 
 class Loaded:
