@@ -1,10 +1,12 @@
-//! The load on UmaDB and NATS: callers that append opaque events, each to a stream of its own.
+//! The load on `UmaDB` and NATS: callers that append opaque events, each to a stream of its own.
 //!
 //! `load umadb|nats ADDRESS CONNECTIONS CALLERS BATCH MILLISECONDS` prints how many events were
 //! acknowledged in that time. A caller sends once the answer before is there, names the last event
 //! that it saw of its stream, and stops the whole load if it is refused. `run` builds this file.
 
 use std::error::Error;
+use std::io::Write;
+use std::sync::Arc;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::publish::PublishAck;
@@ -21,7 +23,7 @@ static PAYLOAD: [u8; 200] = [b'x'; 200];
 
 /// A connection to one of the servers.
 enum Peer {
-    UmaDb(AsyncUmaDbClient),
+    UmaDb(Box<AsyncUmaDbClient>),
     Nats(async_nats::Client),
 }
 
@@ -30,7 +32,8 @@ impl Peer {
         match kind {
             "umadb" => {
                 let url = format!("http://{address}");
-                Ok(Self::UmaDb(UmaDbClient::new(url).connect_async().await?))
+                let client = UmaDbClient::new(url).connect_async().await?;
+                Ok(Self::UmaDb(Box::new(client)))
             }
             "nats" => {
                 let client = async_nats::connect(address).await?;
@@ -101,36 +104,37 @@ async fn main() -> Outcome<()> {
     };
     let mut peers = Vec::new();
     for _ in 0..connections.parse::<usize>()?.max(1) {
-        peers.push(std::sync::Arc::new(Peer::connect(kind, address).await?));
+        peers.push(Arc::new(Peer::connect(kind, address).await?));
     }
     let (callers, batch): (usize, usize) = (callers.parse()?, batch.parse()?);
-    let measured = Duration::from_millis(millis.parse()?);
-    // What is answered in the first quarter warms up and is not counted.
-    let counted_from = Instant::now() + measured / 4;
-    let end = counted_from + measured;
+    let millis: u64 = millis.parse()?;
+    // What is answered before that warms up and is not counted.
+    let warm = Duration::from_millis(millis / 4);
+    let end = warm.saturating_add(Duration::from_millis(millis));
+    let started = Instant::now();
     let mut tasks = JoinSet::new();
-    for caller in 0..callers {
-        let peer = peers[caller % peers.len()].clone();
+    for (caller, peer) in (0..callers).zip(peers.iter().cycle()) {
+        let peer = Arc::clone(peer);
         // The peer keeps its streams from one load to the next.
         let name = format!("{}-{caller}", std::process::id());
         tasks.spawn(async move {
-            let (mut last, mut events) = (None, 0);
+            let (mut last, mut events) = (None, 0_usize);
             loop {
                 last = Some(peer.append(&name, last, batch).await?);
-                let now = Instant::now();
-                if now >= end {
+                let elapsed = started.elapsed();
+                if elapsed >= end {
                     return Outcome::Ok(events);
                 }
-                if now >= counted_from {
-                    events += batch;
+                if elapsed >= warm {
+                    events = events.saturating_add(batch);
                 }
             }
         });
     }
-    let mut events = 0;
+    let mut events = 0_usize;
     while let Some(done) = tasks.join_next().await {
-        events += done??;
+        events = events.saturating_add(done??);
     }
-    println!("{events}");
+    writeln!(std::io::stdout(), "{events}")?;
     Ok(())
 }
