@@ -94,6 +94,12 @@ fn a_vehicle_that_comes_back_early_ends_the_rentals_and_costs_what_is_charged() 
     let open: Vec<_> = open.map(|it| (it.number, it.open)).collect();
     assert_eq!((listed.len(), open), (24, vec![(2, money("389.00"))]));
     assert_eq!(after.open().book.vehicle_returned(), Some(date("2026-04-10")));
+}
+
+#[test]
+fn what_a_returned_vehicle_leaves_is_quoted_and_paid() {
+    let charges = [(FeeKind::EarlyTermination, "2400.00"), (FeeKind::Disposition, "395.00")];
+    let after = leased().at("2026-04-10 09:00").when(back_on("2026-04-10", &charges)).done();
     let asked = after.at("2026-04-12 09:00");
     let quoted = asked.when(Command::QuotePayoff { good_through_date: date("2026-05-10") });
     let Some(Event::PayoffQuoted(quoted)) = quoted.events().first() else { panic!("no quote") };
