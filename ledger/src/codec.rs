@@ -69,6 +69,16 @@ pub enum CodecError {
     },
 }
 
+/// Room for most documents, so that they are written without being moved.
+const DOCUMENT_BYTES: usize = 512;
+
+/// A document's stored form.
+pub(crate) fn json(document: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = Vec::with_capacity(DOCUMENT_BYTES);
+    serde_json::to_writer(&mut bytes, document)?;
+    Ok(bytes)
+}
+
 macro_rules! account_events {
     ($($variant:ident = $kind:literal,)+) => {
         /// The stored names of all event types, in order of declaration.
@@ -83,7 +93,7 @@ macro_rules! account_events {
         }
 
         fn body_of(event: &Event) -> Result<Vec<u8>, serde_json::Error> {
-            match event { $(Event::$variant(body) => serde_json::to_vec(body),)+ }
+            match event { $(Event::$variant(body) => json(body),)+ }
         }
 
         fn account_event(kind: &str, data: &[u8]) -> Option<Result<Event, serde_json::Error>> {
@@ -165,8 +175,8 @@ pub fn encode_account(event: &Event) -> Result<Document, serde_json::Error> {
 pub fn encode(fact: &Fact) -> Result<Document, serde_json::Error> {
     match fact {
         Fact::Account(event) => encode_account(event),
-        Fact::WindowSealed(sealed) => Ok((WINDOW_SEALED, serde_json::to_vec(sealed)?)),
-        Fact::RulebookAdopted(adopted) => Ok((RULEBOOK_ADOPTED, serde_json::to_vec(adopted)?)),
+        Fact::WindowSealed(sealed) => Ok((WINDOW_SEALED, json(sealed)?)),
+        Fact::RulebookAdopted(adopted) => Ok((RULEBOOK_ADOPTED, json(adopted)?)),
         Fact::Books(event) => books_document(event),
         Fact::Recovery(event) => recovery_document(event),
     }
@@ -175,10 +185,10 @@ pub fn encode(fact: &Fact) -> Result<Document, serde_json::Error> {
 fn books_document(event: &books::Event) -> Result<Document, serde_json::Error> {
     use books::Event::{BooksRequestRefused, DayClosed, DayOpened, MonthClosed};
     Ok(match event {
-        DayOpened(body) => (DAY_OPENED, serde_json::to_vec(body)?),
-        DayClosed(body) => (DAY_CLOSED, serde_json::to_vec(body)?),
-        MonthClosed(body) => (MONTH_CLOSED, serde_json::to_vec(body)?),
-        BooksRequestRefused(body) => (BOOKS_REQUEST_REFUSED, serde_json::to_vec(body)?),
+        DayOpened(body) => (DAY_OPENED, json(body)?),
+        DayClosed(body) => (DAY_CLOSED, json(body)?),
+        MonthClosed(body) => (MONTH_CLOSED, json(body)?),
+        BooksRequestRefused(body) => (BOOKS_REQUEST_REFUSED, json(body)?),
     })
 }
 
@@ -198,9 +208,9 @@ fn recovery_document(
 ) -> Result<(&'static str, Vec<u8>), serde_json::Error> {
     use recovery::Event::{CommitsLost, OriginationApproved, RecoveryRequestRefused};
     Ok(match event {
-        CommitsLost(body) => (COMMITS_LOST, serde_json::to_vec(body)?),
-        OriginationApproved(body) => (ORIGINATION_APPROVED, serde_json::to_vec(body)?),
-        RecoveryRequestRefused(body) => (RECOVERY_REQUEST_REFUSED, serde_json::to_vec(body)?),
+        CommitsLost(body) => (COMMITS_LOST, json(body)?),
+        OriginationApproved(body) => (ORIGINATION_APPROVED, json(body)?),
+        RecoveryRequestRefused(body) => (RECOVERY_REQUEST_REFUSED, json(body)?),
     })
 }
 

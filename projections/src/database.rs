@@ -12,12 +12,9 @@ use crate::schema::{FOLD_VERSION, INDEXES, tables, views};
 
 const STATEMENTS_KEPT: usize = 64;
 
-/// How many events are folded in one transaction, at most.
-const BATCH_EVENTS_MAX: usize = 4096;
-
-/// The same while a file is filled in bulk: an account and a payment are written once a
-/// transaction, however often they were touched.
-const BULK_BATCH_EVENTS_MAX: usize = 16_384;
+/// How many events are folded in one transaction, at most: an account and a payment are written
+/// once a transaction, however often they were touched, and so is a page.
+pub(crate) const BATCH_EVENTS_MAX: usize = 16_384;
 
 /// How many events are folded in bulk, at most: the keys of their payments are kept in memory, some
 /// 25 bytes each.
@@ -104,13 +101,6 @@ impl From<FoldError> for BatchError {
     }
 }
 
-/// How many events a batch should have that begins after `after`, at most, where a file is filled
-/// in bulk up to `bulk`, or not at all.
-pub(crate) fn batch_events_max(after: Position, bulk: Option<Position>) -> usize {
-    let in_bulk = bulk.is_some_and(|until| after < until);
-    if in_bulk { BULK_BATCH_EVENTS_MAX } else { BATCH_EVENTS_MAX }
-}
-
 /// The one writer of a read database.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -150,11 +140,6 @@ impl Writer {
         database.execute_batch(LIVE)?;
         let position = checkpoint(&database)?.position;
         Ok(Self { database, rows: Rows::default(), position, bulk: None })
-    }
-
-    /// Up to where the file is filled in bulk, if it is.
-    pub(crate) const fn bulk(&self) -> Option<Position> {
-        self.bulk
     }
 
     /// Makes the file what it would be if it had not been filled in bulk, and syncs all of it.

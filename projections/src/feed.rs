@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::database::{Writer, batch_events_max};
+use crate::database::{BATCH_EVENTS_MAX, Writer};
 use crate::error::{FeedError, QueryError};
 use crate::fold::Batch;
 
@@ -20,9 +20,9 @@ use crate::fold::Batch;
 const BATCHES_AHEAD: usize = 2;
 
 /// How long small commits of the log are gathered into one of the read models while nobody waits
-/// for them: a transaction costs as much as folding dozens of events. What comes after a pause is
-/// folded at once.
-const GATHERING: Duration = Duration::from_millis(100);
+/// for them: a transaction writes every page that it touched, and the next one most of them again.
+/// What comes after a pause is folded at once.
+const GATHERING: Duration = Duration::from_millis(250);
 
 /// How long after a read that failed a log that others keep is read again.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
@@ -69,7 +69,7 @@ impl Feed {
         writer: Writer,
         witness: Option<Arc<dyn LogWitness>>,
     ) -> std::io::Result<Self> {
-        let (position, bulk) = (writer.position(), writer.bulk());
+        let position = writer.position();
         let (publish, progress) = watch::channel(Progress { position, failure: None });
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
         let gate = Arc::new(tokio::sync::Mutex::new(()));
@@ -85,7 +85,7 @@ impl Feed {
             .name("projections".to_owned())
             .spawn(move || worker.run(batches))?;
         let (waiting, hurry) = watch::channel(0);
-        let reading = Reading { store, after: position, bulk, hurry };
+        let reading = Reading { store, after: position, hurry };
         let follower = tokio::spawn(reading.follow(sender)).abort_handle();
         Ok(Self { progress, waiting, gate, ending, follower, thread: Mutex::new(Some(thread)) })
     }
@@ -169,7 +169,6 @@ struct Reading {
     store: Arc<dyn EventStore>,
     /// The last position that was read.
     after: Position,
-    bulk: Option<Position>,
     /// How many wait for what is not folded yet.
     hurry: watch::Receiver<usize>,
 }
@@ -216,7 +215,7 @@ impl Reading {
     /// The next events: waits for the first, and for more if the last were read a moment ago and
     /// nobody waits.
     async fn read(&mut self, last: Instant) -> Result<Vec<RecordedEvent>, ReadError> {
-        let (after, limit) = (self.after, batch_events_max(self.after, self.bulk));
+        let (after, limit) = (self.after, BATCH_EVENTS_MAX);
         let head = self.store.wait_past(after).await?;
         let is_full = usize::try_from(head.0.saturating_sub(after.0)).is_ok_and(|it| it >= limit);
         if !is_full && last.elapsed() < GATHERING {

@@ -174,7 +174,7 @@ impl<'a> Fold<'a> {
         let (key, product) = (row.key(), row.product());
         self.detail((id, key, product), event, at)?;
         if let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) {
-            self.rows.payments.reallocate(database, &posting.reallocated, at)?;
+            self.rows.payments.reallocate(database, key, &posting.reallocated, at)?;
             charge_offs::restate(database, &posting.charge_offs, at)?;
             let of = (key, product, recorded.kind.as_str());
             self.ledger_days.post(database, of, posting, effective, at)?;

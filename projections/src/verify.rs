@@ -10,7 +10,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
-use crate::database::{Writer, batch_events_max, checkpoint, open_reader};
+use crate::database::{BATCH_EVENTS_MAX, Writer, checkpoint, open_reader};
 use crate::error::{FeedError, ProjectionError};
 use crate::fold::Batch;
 use crate::generation;
@@ -92,8 +92,7 @@ pub async fn verify(store: Arc<dyn EventStore>, data: &Path) -> Result<Report, P
     };
     let mut writer = Writer::create_in_bulk(&scratch.0, bulk).map_err(no_place)?;
     while writer.position() < at.position {
-        let limit = batch_events_max(writer.position(), Some(bulk));
-        let mut events = store.read_all(writer.position(), limit).await?;
+        let mut events = store.read_all(writer.position(), BATCH_EVENTS_MAX).await?;
         events.retain(|event| event.position <= at.position);
         writer.apply(Batch::decode(events), |_| None).map_err(|error| match error {
             FeedError::Database(error) => no_place(error),

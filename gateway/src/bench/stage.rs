@@ -6,6 +6,7 @@ use std::time::Duration;
 use proto::payledger::v1 as wire;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tonic::Code;
 use tonic::transport::Channel;
 use wire::batch_command::Command;
 use wire::batch_result::Outcome;
@@ -167,15 +168,21 @@ impl Stage {
         self.workers
     }
 
-    pub(super) async fn operations(&self) -> Result<OperationsServiceClient<Channel>, BenchError> {
+    async fn connected(&self) -> Result<Channel, BenchError> {
         let channel = self.ledger.connect(1).await?.pop();
-        let channel = channel.ok_or_else(|| BenchError::lacks("a connection"))?;
-        Ok(OperationsServiceClient::new(channel))
+        channel.ok_or_else(|| BenchError::lacks("a connection"))
     }
 
-    /// Waits until the read models hold what the log holds now; says how far behind they were.
+    pub(super) async fn operations(&self) -> Result<OperationsServiceClient<Channel>, BenchError> {
+        self.connected().await.map(OperationsServiceClient::new)
+    }
+
+    /// Waits until the read models hold what the log holds now, as somebody does who asks for the
+    /// position of what was just done; says how far behind they were.
     pub(super) async fn caught_up(&self) -> Result<Following, BenchError> {
-        let mut client = self.operations().await?;
+        let channel = self.connected().await?;
+        let (mut client, mut reader) =
+            (OperationsServiceClient::new(channel.clone()), payments(channel));
         let begun = Instant::now();
         let mut behind = None;
         loop {
@@ -189,7 +196,18 @@ impl Stage {
             if status.lag_events == 0 {
                 return Ok(Following { behind: first, took: begun.elapsed() });
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            let question = wire::ListPaymentsRequest {
+                page_size: 1,
+                min_position: status.head_position,
+                ..wire::ListPaymentsRequest::default()
+            };
+            match reader.list_payments(question).await {
+                // Behind still, after as long as a question waits.
+                Err(status) if status.code() == Code::Unavailable => {}
+                answered => {
+                    answered.map_err(BenchError::call("ListPayments"))?;
+                }
+            }
         }
     }
 

@@ -51,7 +51,7 @@ pub(super) fn new_events(
     metadata: &Metadata,
 ) -> Result<Vec<NewEvent>, EngineError> {
     let unwritable = |cause: serde_json::Error| EngineError::Unavailable(cause.into());
-    let bytes = serde_json::to_vec(metadata).map_err(unwritable)?;
+    let bytes = codec::json(metadata).map_err(unwritable)?;
     documents
         .enumerate()
         .map(|(index, document)| {

@@ -12,7 +12,7 @@ use ledger::domain::account::events::{
 };
 use ledger::domain::product::{Channel, Product};
 use ledger::ids::PaymentId;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::windows::{WindowDay, Windows, minutes};
 use super::{At, FoldError};
@@ -64,14 +64,15 @@ impl Payments {
         Ok(())
     }
 
-    /// The row of a payment, which is about to change.
+    /// The row of an account's payment, which is about to change.
     fn touch(
         &mut self,
         database: &Connection,
+        account: i64,
         payment: PaymentId,
     ) -> Result<&mut PaymentRow, FoldError> {
         if !self.rows.contains_key(&payment) {
-            let found = self.load(database, payment)?.ok_or(Poison::PaymentUnknown(payment))?;
+            let found = self.load(database, account, payment)?.ok_or(Poison::PaymentUnknown(payment))?;
             self.rows.insert(payment, found);
         }
         let row = self.rows.get_mut(&payment).ok_or(Poison::PaymentUnknown(payment))?;
@@ -82,11 +83,13 @@ impl Payments {
     fn load(
         &self,
         database: &Connection,
+        account: i64,
         payment: PaymentId,
     ) -> Result<Option<PaymentRow>, rusqlite::Error> {
         let Some(keys) = &self.keys else {
             let mut select = database.prepare_cached(&SELECT_BY_ID)?;
-            return select.query_row([payment.uuid().as_bytes()], PaymentRow::load).optional();
+            let id = payment.uuid();
+            return select.query_row(params![account, id.as_bytes()], PaymentRow::load).optional();
         };
         let Some(key) = keys.get(&payment) else { return Ok(None) };
         let mut select = database.prepare_cached(&SELECT_BY_KEY)?;
@@ -107,13 +110,13 @@ impl Payments {
         } else if let Event::PaymentReceived(event) = event {
             self.received((account, product), event, at)
         } else if let Event::PaymentCancelled(event) = event {
-            self.cancelled(database, windows, event, at)
+            self.cancelled(database, windows, account, event, at)
         } else if let Event::PaymentApplied(event) = event {
-            self.applied(database, windows, event, at)
+            self.applied(database, windows, account, event, at)
         } else if let Event::PaymentReturned(event) = event {
-            self.returned(database, event, at)
+            self.returned(database, account, event, at)
         } else if let Event::PaymentReinstated(event) = event {
-            self.reinstated(database, event, at)
+            self.reinstated(database, account, event, at)
         } else {
             Ok(())
         }
@@ -180,10 +183,11 @@ impl Payments {
         &mut self,
         database: &Connection,
         windows: &mut Windows,
+        account: i64,
         cancelled: &PaymentCancelled,
         at: At,
     ) -> Result<(), FoldError> {
-        let (window, row) = self.settle(database, cancelled.payment, at)?;
+        let (window, row) = self.settle(database, account, cancelled.payment, at)?;
         row.state = PaymentState::Cancelled;
         row.cancelled_nanos = Some(at.nanos);
         row.cancel_reason = Some(cancelled.reason.as_str().to_owned());
@@ -194,10 +198,11 @@ impl Payments {
         &mut self,
         database: &Connection,
         windows: &mut Windows,
+        account: i64,
         applied: &PaymentApplied,
         at: At,
     ) -> Result<(), FoldError> {
-        let (window, row) = self.settle(database, applied.payment, at)?;
+        let (window, row) = self.settle(database, account, applied.payment, at)?;
         row.state = PaymentState::Applied;
         row.applied_nanos = Some(at.nanos);
         row.payoff_quote = quote(applied.payoff_quote);
@@ -209,10 +214,11 @@ impl Payments {
     fn settle(
         &mut self,
         database: &Connection,
+        account: i64,
         payment: PaymentId,
         at: At,
     ) -> Result<(WindowDay, &mut PaymentRow), FoldError> {
-        let row = self.touch(database, payment)?;
+        let row = self.touch(database, account, payment)?;
         let minutes = row.window_minutes.ok_or(Poison::PaymentUnknown(payment))?;
         row.settled_position = Some(at.position);
         row.last_position = at.position;
@@ -222,10 +228,11 @@ impl Payments {
     fn returned(
         &mut self,
         database: &Connection,
+        account: i64,
         returned: &PaymentReturned,
         at: At,
     ) -> Result<(), FoldError> {
-        let row = self.touch(database, returned.payment)?;
+        let row = self.touch(database, account, returned.payment)?;
         row.state = PaymentState::Returned;
         row.returned_nanos = Some(at.nanos);
         row.return_code = Some(returned.return_code.clone());
@@ -236,25 +243,27 @@ impl Payments {
     fn reinstated(
         &mut self,
         database: &Connection,
+        account: i64,
         reinstated: &PaymentReinstated,
         at: At,
     ) -> Result<(), FoldError> {
-        let row = self.touch(database, reinstated.payment)?;
+        let row = self.touch(database, account, reinstated.payment)?;
         row.state = PaymentState::Applied;
         row.reinstated_nanos = Some(at.nanos);
         row.split(&reinstated.split, at.position);
         Ok(())
     }
 
-    /// Writes down what other payments pay from now on.
+    /// Writes down what other payments of the account pay from now on.
     pub(super) fn reallocate(
         &mut self,
         database: &Connection,
+        account: i64,
         reallocated: &[Reallocation],
         at: At,
     ) -> Result<(), FoldError> {
         for moved in reallocated {
-            self.touch(database, moved.payment)?.split(&moved.split, at.position);
+            self.touch(database, account, moved.payment)?.split(&moved.split, at.position);
         }
         Ok(())
     }

@@ -185,16 +185,6 @@ const OF_ACCOUNT: &str =
     "payment.account_key = (SELECT account_key FROM account WHERE account_id = ?)";
 
 impl Reader<'_> {
-    /// A payment by its id.
-    pub fn payment(&self, payment: PaymentId) -> Result<Option<PaymentRow>, rusqlite::Error> {
-        self.database
-            .prepare_cached(select_payments!(
-                " JOIN account USING (account_key) WHERE payment_id = ?1"
-            ))?
-            .query_row([payment.uuid().as_bytes()], read)
-            .optional()
-    }
-
     /// Payments in the order in which they came onto the books.
     pub fn payments(
         &self,

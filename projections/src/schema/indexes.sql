@@ -1,8 +1,8 @@
 -- What finds rows. A file that is filled in bulk gets these last, when they only need sorting.
 
-CREATE UNIQUE INDEX payment_id ON payment (payment_id);
 CREATE INDEX account_release ON account (release_day) WHERE release_day IS NOT NULL;
-CREATE INDEX payment_account ON payment (account_key);
+-- The fold asks by it, too: an id is derived from its account's.
+CREATE UNIQUE INDEX payment_account ON payment (account_key, payment_id);
 CREATE INDEX payment_effective ON payment (effective_day);
 CREATE INDEX payment_pending ON payment (product, effective_day, window_minutes)
     WHERE state = 'scheduled';

@@ -135,10 +135,14 @@ async fn payments_are_those_of_the_accounts_own_fold() {
     let projections = projected(&bank, &folder).await;
     let mut seen = 0;
     for (id, open) in open_accounts(&bank) {
-        for (payment, expected) in &open.payments {
-            let payment = *payment;
-            let found = projections.read(None, move |reader| reader.payment(payment)).await;
-            let row = found.unwrap().value.unwrap();
+        let filter = PaymentFilter { account: Some(id.parse().unwrap()), ..Default::default() };
+        let page = Page::first(1000);
+        let listed = projections.read(None, move |reader| reader.payments(&filter, page)).await;
+        let rows = listed.unwrap().value.rows;
+        assert_eq!(rows.len(), open.payments.len());
+        assert!(rows.iter().map(|row| row.first_position).is_sorted(), "{id}");
+        for row in rows {
+            let expected = &open.payments[&row.payment];
             assert_eq!(row.account.as_str(), id);
             assert_eq!(row.state.as_str(), expected.progress.name());
             assert_eq!(row.split, expected.split);
