@@ -105,10 +105,11 @@ impl Reader {
         after: Version,
     ) -> Result<Vec<Vec<RecordedEvent>>, ReadError> {
         let mut pages = vec![Vec::new(); streams.len()];
-        if wanted.is_empty() {
-            return Ok(pages);
-        }
+        let Some(&(first, _)) = wanted.first() else { return Ok(pages) };
         self.with_connection(|connection| {
+            // The locks are taken once for all blocks. It is rolled back: nothing was written.
+            let begun = connection.unchecked_transaction();
+            let _snapshot = begun.map_err(|error| Fault::reading(first, error))?;
             let mut wanted = wanted;
             while let Some(&(first, _)) = wanted.first() {
                 wanted = at_block(connection, first, |row| {
