@@ -1,9 +1,11 @@
 //! Account rows: loaded when first touched, folded in memory, written once a transaction.
 
+#![expect(clippy::disallowed_types, reason = "looked up by id only; the order is never seen")]
+
 mod columns;
 mod row;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
 use ledger::domain::account::events::{AccountOpened, Event};
 use ledger::ids::AccountId;
@@ -15,14 +17,17 @@ use crate::error::Poison;
 use columns::{INSERT, SELECT, UPDATE, changing, fixed, load};
 use row::AccountRow;
 
-/// How many rows are kept between transactions: some tens of megabytes.
-const ROWS_KEPT_MAX: usize = 65_536;
+/// How many rows are kept between transactions: less than a kilobyte each. A row that is not kept
+/// is read again when its account is touched.
+const ROWS_KEPT_MAX: usize = 262_144;
 
 /// The rows that were touched lately.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
-    rows: BTreeMap<AccountId, AccountRow>,
-    changed: BTreeSet<(i64, AccountId)>,
+    /// Boxed, so that a map that grows moves them cheaply.
+    rows: HashMap<AccountId, Box<AccountRow>>,
+    /// By key.
+    changed: BTreeMap<i64, AccountId>,
 }
 
 /// Does the event change what charge-offs take together?
@@ -48,7 +53,7 @@ impl Accounts {
         if self.find(database, id)? {
             return Err(Poison::AccountRepeated(id.clone()).into());
         }
-        self.rows.insert(id.clone(), AccountRow::new(&opened.terms, at));
+        self.rows.insert(id.clone(), Box::new(AccountRow::new(&opened.terms, at)));
         Ok(())
     }
 
@@ -58,7 +63,7 @@ impl Accounts {
         }
         let mut select = database.prepare_cached(&SELECT)?;
         let Some(row) = select.query_row([id.as_str()], load).optional()? else { return Ok(false) };
-        self.rows.insert(id.clone(), row);
+        self.rows.insert(id.clone(), Box::new(row));
         Ok(true)
     }
 
@@ -68,7 +73,8 @@ impl Accounts {
         id: &AccountId,
     ) -> Result<&mut AccountRow, FoldError> {
         self.find(database, id)?;
-        self.rows.get_mut(id).ok_or_else(|| Poison::AccountUnknown(id.clone()).into())
+        let row = self.rows.get_mut(id).map(Box::as_mut);
+        row.ok_or_else(|| Poison::AccountUnknown(id.clone()).into())
     }
 
     /// Folds an event into its account's row, once everything beside the row is written.
@@ -85,9 +91,7 @@ impl Accounts {
         if takes_otherwise(event) {
             row.set_charged_off_total(charge_offs::taken(database, key)?);
         }
-        if self.changed.last().is_none_or(|(last, _)| *last != key) {
-            self.changed.insert((key, id.clone()));
-        }
+        self.changed.entry(key).or_insert_with(|| id.clone());
         Ok(())
     }
 

@@ -27,7 +27,8 @@ const ROWS_KEPT_MAX: usize = 131_072;
 /// The rows that were touched lately.
 #[derive(Debug, Default)]
 pub(crate) struct Payments {
-    rows: HashMap<PaymentId, PaymentRow>,
+    /// Boxed, so that a map that grows moves them cheaply.
+    rows: HashMap<PaymentId, Box<PaymentRow>>,
     changed: BTreeSet<(i64, PaymentId)>,
     /// The keys of all payments, while their table has no index by id.
     keys: Option<HashMap<PaymentId, i64>>,
@@ -57,7 +58,7 @@ impl Payments {
     fn make(&mut self, payment: PaymentId, row: PaymentRow) -> Result<(), FoldError> {
         let key = row.key;
         let known = self.keys.as_mut().is_some_and(|keys| keys.insert(payment, key).is_some());
-        if known || self.rows.insert(payment, row).is_some() {
+        if known || self.rows.insert(payment, Box::new(row)).is_some() {
             return Err(Poison::PaymentRepeated(payment).into());
         }
         self.changed.insert((key, payment));
@@ -73,7 +74,7 @@ impl Payments {
     ) -> Result<&mut PaymentRow, FoldError> {
         if !self.rows.contains_key(&payment) {
             let found = self.load(database, account, payment)?.ok_or(Poison::PaymentUnknown(payment))?;
-            self.rows.insert(payment, found);
+            self.rows.insert(payment, Box::new(found));
         }
         let row = self.rows.get_mut(&payment).ok_or(Poison::PaymentUnknown(payment))?;
         self.changed.insert((row.key, payment));
