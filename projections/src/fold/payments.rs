@@ -73,7 +73,8 @@ impl Payments {
         payment: PaymentId,
     ) -> Result<&mut PaymentRow, FoldError> {
         if !self.rows.contains_key(&payment) {
-            let found = self.load(database, account, payment)?.ok_or(Poison::PaymentUnknown(payment))?;
+            let found =
+                self.load(database, account, payment)?.ok_or(Poison::PaymentUnknown(payment))?;
             self.rows.insert(payment, Box::new(found));
         }
         let row = self.rows.get_mut(&payment).ok_or(Poison::PaymentUnknown(payment))?;

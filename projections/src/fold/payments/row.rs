@@ -116,7 +116,8 @@ fn select(which: &str) -> String {
     )
 }
 
-pub(super) static SELECT_BY_ID: LazyLock<String> = LazyLock::new(|| select("account_key = ?1 AND payment_id = ?2"));
+pub(super) static SELECT_BY_ID: LazyLock<String> =
+    LazyLock::new(|| select("account_key = ?1 AND payment_id = ?2"));
 
 pub(super) static SELECT_BY_KEY: LazyLock<String> = LazyLock::new(|| select("payment_key = ?1"));
 
