@@ -1,5 +1,5 @@
-//! Verification: the read model is built again from the log and compared row for row, and its file is
-//! checked: rows may be right and an index that finds them wrong.
+//! Verification: the read model is built again from the log and compared row for row, and its file
+//! is checked: rows may be right, and an index that finds them wrong.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Report {
     pub position: Position,
     /// One a table, in the order of the tables.
     pub tables: Vec<TableReport>,
-    /// What is wrong with the live file itself, in words: an index that does not lead to a row, say.
+    /// What is wrong with the live file itself, in words: an index may not lead to its rows.
     pub structure: Option<String>,
 }
 
