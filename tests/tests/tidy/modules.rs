@@ -38,6 +38,8 @@ fn is_root(house: &House, file: &File) -> bool {
             | ["src", "bin", _, "main.rs"]
             | ["tests" | "benches" | "examples", _]
             | ["tests" | "benches" | "examples", _, "main.rs"]
+            // `tests/peers/run` builds it, outside the workspace.
+            | ["peers", "load.rs"]
     );
     let named = format!("path = \"{inside}\"");
     let manifest = house.file(&format!("{member}/Cargo.toml"));

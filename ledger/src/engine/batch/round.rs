@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Behind, Outcome, ROUND_COMMANDS, Told, Work};
+use crate::digest::Digest;
 use crate::domain::account::events::Event;
 use crate::domain::account::state::Account;
 use crate::domain::books::AccountingDays;
@@ -16,18 +17,20 @@ use crate::store::{Append, AppendError, Appended};
 /// A command that was decided and is to be written.
 pub(super) struct Pending {
     place: usize,
+    digest: Digest,
     /// How many events its append expects.
     expected: Version,
     events: Vec<Event>,
-    /// The account after it.
-    after: Arc<Account>,
+    /// The account after it. Not of the last of a round: nothing is decided on that before it is
+    /// written, and to change an account that need not be kept as it was costs no copy.
+    after: Option<Arc<Account>>,
 }
 
 /// An account that is ahead of its appends.
 struct Ahead {
     folded: Folded,
-    /// What it was before them.
-    mark: Mark,
+    /// What it was before them. None while it is ahead of none.
+    mark: Option<Mark>,
 }
 
 impl Inner {
@@ -98,18 +101,20 @@ impl Inner {
     where
         F: FnMut(usize, &Request, Outcome) -> T,
     {
-        let mut folded = Arc::unwrap_or_clone(work.lane.take()?);
-        let mark = folded.mark();
+        let folded = Arc::unwrap_or_clone(work.lane.take()?);
+        let mut ahead = Ahead { folded, mark: None };
         let some = work.waiting.len().min(ROUND_COMMANDS);
         for place in work.waiting.drain(..some) {
             let Some(request) = requests.get(place) else { continue };
+            ahead.follow_last(requests, &mut work.pending);
+            let folded = &ahead.folded;
             let digest = digest_of(request);
             // The earlier request may be one of this round, and come to nothing.
-            let (Ok(None), Some(days)) = (repeats(&folded, request, digest), days) else {
+            let (Ok(None), Some(days)) = (repeats(folded, request, digest), days) else {
                 work.behind.push(Behind::Repeat(place));
                 continue;
             };
-            let events = match self.decide_now(&folded, request, days) {
+            let events = match self.decide_now(folded, request, days) {
                 Ok(events) => events,
                 Err(error) => {
                     told.tell(place, Err(error));
@@ -120,29 +125,35 @@ impl Inner {
             match self.append_of(request, digest, expected, &events) {
                 Err(error) => told.tell(place, Err(error)),
                 Ok(append) => {
-                    let position = folded.position;
-                    folded.follow_request(&events, request, digest, position);
                     appends.push(append);
-                    let after = Arc::clone(&folded.account);
-                    work.pending.push(Pending { place, expected, events, after });
+                    let after = None;
+                    work.pending.push(Pending { place, digest, expected, events, after });
                 }
             }
         }
-        Some(Ahead { folded, mark })
+        Some(ahead)
     }
 }
 
 impl Ahead {
-    /// The account once it is known which of its requests were written, and where. None if some
-    /// were and some were not.
+    /// Follows the last of the commands that were decided, on which the next is to be decided.
+    fn follow_last(&mut self, requests: &[Request], pending: &mut [Pending]) {
+        let Some(last) = pending.last_mut().filter(|last| last.after.is_none()) else { return };
+        let Some(request) = requests.get(last.place) else { return };
+        self.mark.get_or_insert_with(|| self.folded.mark());
+        let position = self.folded.position;
+        self.folded.follow_request(&last.events, request, last.digest, position);
+        last.after = Some(Arc::clone(&self.folded.account));
+    }
+
+    /// The account once it is known which of the requests that it is ahead by were written, and
+    /// where. None if some were and some were not.
     fn settle(self, settled: &[(RequestId, Position)], unwritten: &[RequestId]) -> Option<Folded> {
         let Self { mut folded, mark } = self;
-        if unwritten.is_empty() {
-            folded.settle_positions(settled);
-        } else if settled.is_empty() {
-            folded.undo(mark, unwritten);
-        } else {
-            return None;
+        match mark.filter(|_| !unwritten.is_empty()) {
+            None => folded.settle_positions(settled),
+            Some(mark) if settled.is_empty() => folded.undo(mark, unwritten),
+            Some(_) => return None,
         }
         Some(folded)
     }
@@ -161,22 +172,31 @@ impl Work {
     ) where
         F: FnMut(usize, &Request, Outcome) -> T,
     {
+        let Some(mut ahead) = ahead else { return self.leave_alone() };
         let mut settled = Vec::new();
         let mut unwritten = Vec::new();
         let mut unknown = false;
         let mut refusal: Option<EngineError> = None;
-        for Pending { place, expected, events, after } in std::mem::take(&mut self.pending) {
+        for Pending { place, digest, expected, events, after } in std::mem::take(&mut self.pending)
+        {
             let Some(request) = requests.get(place) else { continue };
+            // It has to be undone only if it was followed.
+            let undone = after.as_ref().map(|_| request.request_id);
             let unanswered = || Err(AppendError::Indeterminate("no answer".into()));
             let follows = refusal.as_ref().and_then(EngineError::of_the_store);
             match (appended.next().unwrap_or_else(unanswered), follows) {
                 (Ok(appended), _) => {
-                    settled.push((request.request_id, appended.position));
-                    told.tell(place, conclude(after, events, appended.position, false));
+                    let position = appended.position;
+                    let after = after.unwrap_or_else(|| {
+                        ahead.folded.follow_request(&events, request, digest, position);
+                        Arc::clone(&ahead.folded.account)
+                    });
+                    settled.push((request.request_id, position));
+                    told.tell(place, conclude(after, events, position, false));
                 }
                 // It follows one that was refused.
                 (Err(AppendError::Conflict { .. }), Some(error)) => {
-                    unwritten.push(request.request_id);
+                    unwritten.extend(undone);
                     told.tell(place, Err(error));
                 }
                 (Err(AppendError::Conflict { .. }), None) => {
@@ -184,7 +204,7 @@ impl Work {
                     self.behind.push(Behind::Alone(place));
                 }
                 (Err(AppendError::Unavailable(cause)), _) => {
-                    unwritten.push(request.request_id);
+                    unwritten.extend(undone);
                     let error = EngineError::not_written(cause);
                     refusal = error.of_the_store();
                     told.tell(place, Err(error));
@@ -195,14 +215,19 @@ impl Work {
                 }
             }
         }
-        let known = ahead.filter(|_| !unknown).and_then(|ahead| ahead.settle(&settled, &unwritten));
-        if known.is_none() {
-            let waiting = std::mem::take(&mut self.waiting);
-            self.behind.extend(waiting.into_iter().map(Behind::Alone));
+        let known = if unknown { None } else { ahead.settle(&settled, &unwritten) };
+        match known {
+            Some(folded) => *self.lane = Some(Arc::new(folded)),
+            None => self.leave_alone(),
         }
-        *self.lane = known.map(Arc::new);
         if let Some(error) = refusal {
             self.stop(error, told);
         }
+    }
+
+    /// Leaves what waits to be carried out by itself: what the account is is not known.
+    fn leave_alone(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.behind.extend(waiting.into_iter().map(Behind::Alone));
     }
 }
