@@ -11,6 +11,7 @@ mod load;
 mod process;
 mod queries;
 mod report;
+mod restarts;
 mod singles;
 mod stage;
 mod traffic;
@@ -65,8 +66,8 @@ pub struct BenchArgs {
     /// How many payments the cut-off run applies. Default: 1,000,000, or 2000 if quick.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=5_000_000))]
     pub payments: Option<u64>,
-    /// How many events the log holds at least when it is replayed and the read models are rebuilt.
-    /// Default: 10,000,000, or 10,000 if quick.
+    /// How many events the log holds at least when it is replayed, the read models are rebuilt and
+    /// the server is killed. Default: 10,000,000, or 10,000 if quick.
     #[arg(long, value_name = "COUNT", value_parser = count().range(1..=50_000_000))]
     pub events: Option<u64>,
     /// Calls a second of the open loop. Default: 1000, 10,000 and 20,000.
@@ -103,6 +104,9 @@ pub enum Section {
     Cutoff,
     /// Replay, rebuild of the read models, and balances as of the past.
     History,
+    /// Starts on the long log after `kill -9` in the midst of a load: until the server listens, and
+    /// until its health says that it is ready.
+    Restart,
     /// Durable writes without a ledger, the size of the log, and memory.
     Disk,
 }

@@ -40,7 +40,8 @@ impl Stage {
         let ended = millis(begun.elapsed());
         self.figure(Figure::new("cutoff", "stopped in order", "ms", Spread::once(ended)));
         let begun = Instant::now();
-        self.ledger = Process::ledger(&self.data_dir, WINDOW_RUN, self.threads).await?;
+        self.clock = WINDOW_RUN;
+        self.ledger = Process::ledger(&self.data_dir, self.clock, self.threads).await?;
         let took = Spread::once(millis(begun.elapsed()));
         let what = format!("started on {events} events");
         self.figure(Figure::new("cutoff", what, "ms", took));

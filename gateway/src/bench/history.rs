@@ -29,7 +29,7 @@ impl Stage {
     }
 
     /// Adds to the log until it is long enough.
-    async fn fill(&mut self) -> Result<(), BenchError> {
+    pub(super) async fn fill(&mut self) -> Result<(), BenchError> {
         let missing = self.sizes.events.saturating_sub(self.head().await?);
         let accounts = self.sizes.accounts;
         let begun = Instant::now();

@@ -8,6 +8,9 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tonic::transport::Channel;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use super::BenchError;
 
@@ -79,6 +82,34 @@ impl Process {
             channels.push(endpoint.tcp_nodelay(true).connect().await.map_err(failed)?);
         }
         Ok(channels)
+    }
+
+    /// Ends it as `kill -9` does, so long from now, and whatever it is at then.
+    pub(super) async fn kill_after(&self, time: Duration) -> Result<(), BenchError> {
+        let gone = || BenchError::Server("a server has ended by itself".to_owned());
+        tokio::time::sleep(time).await;
+        let id = self.child.id().ok_or_else(gone)?.to_string();
+        let killed = Command::new("kill").args(["-9", &id]).status().await;
+        if killed.map_err(BenchError::io("kill"))?.success() { Ok(()) } else { Err(gone()) }
+    }
+
+    /// Waits until it has ended.
+    pub(super) async fn ended(&mut self) -> Result<(), BenchError> {
+        self.child.wait().await.map(|_| ()).map_err(BenchError::io("a server"))
+    }
+
+    /// Waits until its health says that it is ready.
+    pub(super) async fn ready(&self) -> Result<(), BenchError> {
+        let channel = self.connect(1).await?.pop();
+        let mut health = HealthClient::new(channel.ok_or_else(|| BenchError::lacks("a channel"))?);
+        let asked = HealthCheckRequest { service: String::new() };
+        let mut said = health.watch(asked).await.map_err(BenchError::call("Watch"))?.into_inner();
+        while let Some(now) = said.message().await.map_err(BenchError::call("Watch"))? {
+            if now.status() == ServingStatus::Serving {
+                return Ok(());
+            }
+        }
+        Err(BenchError::Server("a server does not come to be ready".to_owned()))
     }
 
     /// How much processor time it has taken so far, in microseconds. Zero where the system does not

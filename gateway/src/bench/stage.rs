@@ -29,6 +29,8 @@ pub(super) struct Stage {
     pub(super) sizes: Sizes,
     pub(super) data_dir: PathBuf,
     pub(super) threads: Option<usize>,
+    /// Where the ledger's clock stands. It never goes back.
+    pub(super) clock: &'static str,
     pub(super) ledger: Process,
     pub(super) echo: Process,
     pub(super) report: Report,
@@ -82,7 +84,8 @@ impl Stage {
         let report = Report { machine: machine(), settings, figures: Vec::new() };
         let data_dir = data_dir.to_owned();
         let threads = args.threads;
-        let mut stage = Self { sizes, data_dir, threads, ledger, echo, report, workers: 0 };
+        let (clock, workers) = (NOW, 0);
+        let mut stage = Self { sizes, data_dir, threads, clock, ledger, echo, report, workers };
         stage.board().await?;
         Ok(stage)
     }
@@ -96,6 +99,7 @@ impl Stage {
             Section::Query => self.queries().await,
             Section::Cutoff => self.cutoff().await,
             Section::History => self.history().await,
+            Section::Restart => self.restarts().await,
             Section::Disk => self.disk().await,
         }
     }

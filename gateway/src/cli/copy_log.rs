@@ -1,12 +1,18 @@
 //! `payledger copy-log`: a log moved from one store to another, event for event.
+//!
+//! A target that is not whole yet says so, and nothing serves or copies it: in a data directory by
+//! a file, on a cluster by a note beside the log. The mark is there before the first event, and
+//! goes when both logs were held against each other at the end.
+
+mod target;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use ledger::envelope::{NewEvent, Position, RecordedEvent, Version};
-use ledger::store::embedded::{Embedded, Options, refuse_to_copy};
-use ledger::store::eventstore::Cluster;
+use ledger::store::embedded::{Embedded, refuse_to_copy};
+use ledger::store::eventstore::{Cluster, OpenError as ClusterError};
 use ledger::store::{Append, AppendError, EventStore, Expected};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -17,6 +23,7 @@ use super::render::view::{self, View};
 use super::{CliError, runtime};
 use crate::server::choose_cryptography;
 use crate::status::chain;
+use target::Target;
 
 /// How many events are read at once.
 const PAGE_EVENTS: usize = 1024;
@@ -27,7 +34,8 @@ const APPEND_EVENTS: usize = 64;
 pub(crate) const EXAMPLES: &str = "Example:
   payledger copy-log --from ./data --to 'esdb://admin:secret@n1:2113,n2:2113,n3:2113'
 
-Stop what writes to either log first. The copy goes on where an earlier one stopped.";
+Stop what writes to either log first. The copy goes on where an earlier one stopped; until it has
+come to its end the target is refused by every other verb.";
 
 /// Which log is copied, and where to.
 #[derive(Debug, clap::Args)]
@@ -52,15 +60,23 @@ struct Side {
 /// Copies, reads both logs again from their beginning, and tells what they hold.
 pub fn run(args: &CopyLogArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
     let fields = runtime()?.block_on(async {
-        let from = Side::open(&args.from, false).await?;
-        let to = Side::open(&args.to, true).await?;
-        let before = to.head().await?;
-        compare(&from, &to, before).await?;
-        let copied = copy(&from, &to, before).await?;
-        let (events, hash) = compare(&from, &to, to.head().await?).await?;
+        let from = Side::open(&args.from).await?;
+        let until = from.head().await?;
+        let what = format!("{} up to position {until}", from.name);
+        let mut target = Target::open(&args.to, &what).await?;
+        let before = target.side.head().await?;
+        compare(&from, &target.side, before).await?;
+        if before < until {
+            target.begin(&what).await?;
+        }
+        let copied = copy(&from, &target.side, before, until).await?;
+        let to = &target.side;
+        let (events, hash) = compare(&from, to, to.head().await?.max(until)).await?;
+        let name = to.name.clone();
+        target.end().await?;
         Ok::<_, CliError>(vec![
             Document::field("from", from.name.clone()),
-            Document::field("to", to.name.clone()),
+            Document::field("to", name),
             Document::field("copied", copied),
             Document::field("events", events.0),
             Document::field("sha256", hash),
@@ -70,23 +86,19 @@ pub fn run(args: &CopyLogArgs, form: Output, out: &mut impl Write) -> Result<(),
 }
 
 impl Side {
-    async fn open(target: &str, writes: bool) -> Result<Self, CliError> {
-        if Cluster::is_connection_string(target) {
-            choose_cryptography();
-            let positions = tempfile::tempdir().map_err(CliError::io("a temporary directory"))?;
-            let name = Cluster::shown(target);
-            let failed = |error| CliError::Copy(format!("{name}: {}", chain(&error)));
-            let cluster = Cluster::open(target, positions.path()).await.map_err(failed)?;
+    /// Opens a log to read it.
+    async fn open(source: &str) -> Result<Self, CliError> {
+        if Cluster::is_connection_string(source) {
+            let positions = positions()?;
+            let name = Cluster::shown(source);
+            let opened = Cluster::open(source, positions.path()).await;
+            let cluster = opened.map_err(|error| unusable(&name, &error))?;
             return Ok(Self { name, store: Arc::new(cluster), _positions: Some(positions) });
         }
-        let path = Path::new(target);
+        let path = Path::new(source);
         refuse_to_copy(path)?;
-        let log = if writes {
-            Embedded::open(path, Options::default())?
-        } else {
-            Embedded::open_read_only(path)?
-        };
-        Ok(Self { name: target.to_owned(), store: Arc::new(log), _positions: None })
+        let log = Embedded::open_read_only(path)?;
+        Ok(Self { name: source.to_owned(), store: Arc::new(log), _positions: None })
     }
 
     async fn head(&self) -> Result<Position, CliError> {
@@ -106,6 +118,24 @@ impl Side {
                 CliError::Copy(format!("{}: {}", self.name, chain(error)))
             }
         }
+    }
+}
+
+/// Where the positions of a cluster are kept while it is read.
+fn positions() -> Result<TempDir, CliError> {
+    choose_cryptography();
+    tempfile::tempdir().map_err(CliError::io("a temporary directory"))
+}
+
+/// A cluster that cannot be used now, or not before a copy into it has come to its end.
+fn unusable(name: &str, error: &ClusterError) -> CliError {
+    let said = format!("{name}: {}", chain(error));
+    match error {
+        ClusterError::CopyUnfinished(_) => CliError::CopyUnfinished(said),
+        ClusterError::Connection(_)
+        | ClusterError::Lock(_)
+        | ClusterError::Io { .. }
+        | ClusterError::Read(_) => CliError::Copy(said),
     }
 }
 
@@ -150,12 +180,13 @@ fn add(hash: &mut Sha256, event: &RecordedEvent) {
     }
 }
 
-/// Copies what is above `after`; tells how many events that were.
-async fn copy(from: &Side, to: &Side, after: Position) -> Result<u64, CliError> {
+/// Copies what is above `after`, up to `until`; tells how many events that were.
+async fn copy(from: &Side, to: &Side, after: Position, until: Position) -> Result<u64, CliError> {
     let on_terminal = io::stderr().is_terminal();
-    let (until, mut reached) = (from.head().await?, after);
+    let mut reached = after;
     while reached < until {
-        let page = from.page(reached).await?;
+        let mut page = from.page(reached).await?;
+        page.retain(|event| event.position <= until);
         let Some(last) = page.last().map(|event| event.position) else { break };
         write(to, page).await?;
         reached = last;

@@ -83,6 +83,9 @@ pub enum CliError {
     /// The target of a copy holds something else than the log that is copied.
     #[error("{0}")]
     OtherTarget(String),
+    /// A log is a part of another one, which is still to be copied into it.
+    #[error("{0}")]
+    CopyUnfinished(String),
     /// The measurement did not come to its end.
     #[error("{}", chain(.0))]
     Bench(#[from] BenchError),
@@ -133,6 +136,7 @@ impl CliError {
             Self::Replica(error) => exit_code_of_replica(error),
             Self::Backup(BackupError::TargetExists { .. })
             | Self::TargetExists(_)
+            | Self::CopyUnfinished(_)
             | Self::OtherTarget(_) => 5,
             Self::Integrity(_) => 3,
             Self::NotFound(_) => 4,
@@ -164,6 +168,12 @@ impl CliError {
                     .to_owned(),
             ),
             Self::Copy(_) => Some("run it again: it goes on where it stopped".to_owned()),
+            Self::CopyUnfinished(_)
+            | Self::Log(OpenError::CopyUnfinished { .. })
+            | Self::Replica(
+                ReplicaError::Source(OpenError::CopyUnfinished { .. })
+                | ReplicaError::Target(OpenError::CopyUnfinished { .. }),
+            ) => Some("run `payledger copy-log` again: it goes on where it stopped".to_owned()),
             Self::Log(
                 OpenError::EndMissing { .. }
                 | OpenError::HeadDiffers { .. }
@@ -203,6 +213,7 @@ impl CliError {
             | Self::SetAside { .. }
             | Self::Log(_)
             | Self::Copy(_)
+            | Self::CopyUnfinished(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Replica(_)
@@ -337,6 +348,7 @@ const fn exit_code_of(error: &OpenError) -> u8 {
         OpenError::NotEmpty { .. }
         | OpenError::Standby { .. }
         | OpenError::Unfinished { .. }
+        | OpenError::CopyUnfinished { .. }
         | OpenError::LossPending { .. } => 5,
         OpenError::DirectoryInUse { .. } => 7,
         OpenError::Io { .. }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ledger::engine::{self, BooksMode};
 use ledger::store::embedded::Options;
+use ledger::store::eventstore::OpenError as ClusterError;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -119,6 +120,9 @@ fn stop_on_signals(shutdown: Shutdown) -> io::Result<()> {
 fn failed(error: ServiceError) -> CliError {
     match error {
         ServiceError::Log { cause, .. } => CliError::Log(cause),
+        ServiceError::Cluster { store, cause: cause @ ClusterError::CopyUnfinished(_) } => {
+            CliError::CopyUnfinished(format!("{store}: {cause}"))
+        }
         error @ (ServiceError::Server(_)
         | ServiceError::Cluster { .. }
         | ServiceError::LogBeside(_)

@@ -42,7 +42,10 @@ pub use fault::OpenError;
 pub use file::{FORMAT, LOG_FILE};
 pub use head_file::read as remembered_head;
 pub use lock::refuse_in_use;
-pub use notes::{clear_pending_loss, pending_loss, refuse_pending_loss, refuse_to_copy};
+pub use notes::{
+    begin_copy, clear_pending_loss, end_copy, pending_loss, refuse_pending_loss, refuse_to_copy,
+    unfinished_copy,
+};
 pub use reader::READERS_MAX;
 pub use replicate::{Replica, ReplicaError, Round};
 pub use restore::{RestoreError, Restored, restore};
@@ -125,10 +128,34 @@ impl Embedded {
     /// Opens the log in `directory` for this process alone, and makes both if they are not there.
     ///
     /// Reads and checks the end of the log; all of it if no index was written down that fits. A log
-    /// that `HEAD` knows more of, or otherwise, is refused. Blocks meanwhile.
+    /// that `HEAD` knows more of, or otherwise, is refused, and so is one that another is being
+    /// copied into. Blocks meanwhile.
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
+        let lock = Self::lock(directory)?;
+        notes::refuse_unfinished_copy(directory)?;
+        Self::open_locked(directory, options, lock)
+    }
+
+    /// Opens the log in `directory` to copy `what` into it, or to go on with that. A new log is
+    /// marked before it is made; one that is there is for the caller to mark with [`begin_copy`].
+    pub fn open_copy(directory: &Path, options: Options, what: &str) -> Result<Self, OpenError> {
+        let lock = Self::lock(directory)?;
+        if !Self::is_in(directory) && head_file::read(directory)?.is_none() {
+            begin_copy(directory, what)?;
+        }
+        Self::open_locked(directory, options, lock)
+    }
+
+    fn lock(directory: &Path) -> Result<DirectoryLock, OpenError> {
         fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
-        let lock = DirectoryLock::take(directory)?;
+        DirectoryLock::take(directory)
+    }
+
+    fn open_locked(
+        directory: &Path,
+        options: Options,
+        lock: DirectoryLock,
+    ) -> Result<Self, OpenError> {
         notes::refuse_unready(directory)?;
         let path = directory.join(LOG_FILE);
         let (connection, recovered) = recovery::open(directory, &path, options)?;
@@ -168,7 +195,8 @@ impl Embedded {
     /// does not see what comes later. Appends are refused. A process may serve the directory
     /// meanwhile.
     ///
-    /// Reads and checks the whole log once; blocks meanwhile.
+    /// Reads and checks the whole log once; blocks meanwhile. One that another is being copied into
+    /// is refused.
     pub fn open_read_only(directory: &Path) -> Result<Self, OpenError> {
         Self::open_file_read_only(directory.join(LOG_FILE))
     }

@@ -61,6 +61,9 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
+    /// A copy of another log into this one did not come to its end: it is a part of that one.
+    #[error("a copy into the cluster has not come to its end: of {0}")]
+    CopyUnfinished(String),
     /// The cluster did not answer, or with what cannot be.
     #[error("the cluster cannot be read")]
     Read(#[from] ReadError),
@@ -101,8 +104,20 @@ impl Cluster {
     }
 
     /// Connects, and numbers what the log holds. `directory` is where the numbering is kept; it is
-    /// made if it is not there. Waits some time for a cluster that does not answer yet.
+    /// made if it is not there. Waits some time for a cluster that does not answer yet. A log that
+    /// another is being copied into is refused.
     pub async fn open(connection: &str, directory: &Path) -> Result<Self, OpenError> {
+        let (cluster, copying) = Self::open_copy(connection, directory).await?;
+        if copying.text.is_empty() {
+            return Ok(cluster);
+        }
+        let what = String::from_utf8_lossy(&copying.text).into_owned();
+        Err(OpenError::CopyUnfinished(what))
+    }
+
+    /// Opens it to copy another log into it, or to go on with that, and gives the note
+    /// [`COPY_NOTE`], which says whether and of what a copy was begun that has not come to its end.
+    pub async fn open_copy(connection: &str, directory: &Path) -> Result<(Self, Note), OpenError> {
         let wire = Arc::new(Wire::new(connection)?);
         let path = directory.join(PLACES_FILE);
         let io = |source| OpenError::Io { path: path.clone(), source };
@@ -110,9 +125,9 @@ impl Cluster {
         let lock = DirectoryLock::take(directory)?;
         let places = Places::open(&path).map_err(io)?;
         let follower = Arc::new(Follower::new(Arc::clone(&wire), places));
-        first_read(&follower).await?;
+        let copying = first_read(&follower, &wire).await?;
         let looking = tokio::spawn(look(Arc::clone(&follower)));
-        Ok(Self { wire, follower, looking, _lock: lock })
+        Ok((Self { wire, follower, looking, _lock: lock }, copying))
     }
 
     /// Why nothing can be read or written any more, if that is so: the cluster's log is not the one
@@ -211,15 +226,17 @@ impl Cluster {
     }
 }
 
-/// Reads the log to its end, and again while the cluster does not answer.
-async fn first_read(follower: &Follower) -> Result<(), ReadError> {
+/// Reads the log to its end, and then whether another is being copied into it; again while the
+/// cluster does not answer.
+async fn first_read(follower: &Follower, wire: &Wire) -> Result<Note, ReadError> {
     let mut attempt = 1;
     loop {
-        let read = match follower.reconsider().await {
-            Ok(()) => follower.read_on().await,
-            Err(error) => Err(error),
+        let read = async {
+            follower.reconsider().await?;
+            follower.read_on().await?;
+            read_note(wire, COPY_NOTE).await
         };
-        match read {
+        match read.await {
             Err(ReadError::Unavailable(cause)) if attempt < OPEN_ATTEMPTS => {
                 tracing::warn!(attempt, %cause, "the cluster does not answer yet");
             }
@@ -307,6 +324,16 @@ impl EventStore for Cluster {
     }
 }
 
+/// The note that a copy of another log into this one leaves until it has come to its end.
+pub const COPY_NOTE: &str = "copy";
+
+/// The note of that name, as it was written last.
+async fn read_note(wire: &Wire, name: &str) -> Result<Note, ReadError> {
+    let last = wire.last(&note_stream(name)).await.map_err(unavailable)?;
+    let note = last.map(|last| Note { version: last.version, text: last.data });
+    Ok(note.unwrap_or_default())
+}
+
 /// The stream of a note: outside what is counted as the log.
 fn note_stream(name: &str) -> String {
     format!("payledger-{name}")
@@ -317,11 +344,7 @@ const NOTES: Uuid = Uuid::from_u128(0x6e07_e5b1_58a1_5a5e_9d01_43a6_66b1_0c2f);
 
 impl Notes for Cluster {
     fn note<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Note, ReadError>> {
-        Box::pin(async move {
-            let last = self.wire.last(&note_stream(name)).await.map_err(unavailable)?;
-            let note = last.map(|last| Note { version: last.version, text: last.data });
-            Ok(note.unwrap_or_default())
-        })
+        Box::pin(read_note(&self.wire, name))
     }
 
     fn write_note<'a>(

@@ -1,5 +1,6 @@
 //! What happens when something is wrong: nothing is skipped, lost, repeated or guessed.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use ledger::domain::product::Product;
@@ -220,6 +221,44 @@ async fn a_changed_row_is_found_and_named_in_words() {
         });
         assert!(found, "{change}: {report:?}");
     }
+}
+
+/// Makes an index wrong while all rows stay as they are.
+fn spoil_index(path: &Path, index: &str, there: &str, back: &str) {
+    let database = rusqlite::Connection::open(path).unwrap();
+    assert_eq!(database.execute(there, []).unwrap(), 1, "{there}");
+    // Out of sight, the index does not follow.
+    let hidden = format!(
+        "PRAGMA writable_schema = ON; CREATE TABLE kept AS SELECT * FROM sqlite_schema \
+         WHERE name = '{index}'; DELETE FROM sqlite_schema WHERE name = '{index}';"
+    );
+    database.execute_batch(&hidden).unwrap();
+    drop(database);
+    let database = rusqlite::Connection::open(path).unwrap();
+    assert_eq!(database.execute(back, []).unwrap(), 1, "{back}");
+    let shown = "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema SELECT * FROM kept; \
+                 DROP TABLE kept;";
+    database.execute_batch(shown).unwrap();
+}
+
+#[tokio::test]
+async fn an_index_that_does_not_lead_to_its_rows_is_found() {
+    let bank = Bank::lives(9, 3, 60).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections =
+        Projections::open(folder.path(), bank.port(), Options::default()).await.unwrap();
+    projections.wait_for(bank.head().await).await.unwrap();
+    projections.shutdown().await.unwrap();
+    let path = generation::file(&generation::folder(folder.path()), 1);
+    let first = "WHERE rowid = (SELECT min(rowid) FROM payment)";
+    let moved =
+        |days: &str| format!("UPDATE payment SET effective_day = effective_day {days} {first}");
+    spoil_index(&path, "payment_effective", &moved("+ 1"), &moved("- 1"));
+    let report = verify(bank.port(), folder.path()).await.unwrap();
+    assert!(report.tables.iter().all(|table| table.difference.is_none()), "{report:?}");
+    assert!(!report.is_clean(), "{report:?}");
+    let said = report.difference().unwrap();
+    assert!(said.contains("payment_effective"), "{said}");
 }
 
 #[tokio::test]

@@ -117,7 +117,9 @@ pub(super) async fn judge(folder: &Path, expected: &Expected<'_>) -> Result<Outc
             if ended.said.contains("panicked") {
                 return Err(ended.said);
             }
-            match outcome? {
+            let (status, said) = (ended.status, &ended.said);
+            let how = |problem| format!("{problem}; the service ended with {status}: {said}");
+            match outcome.map_err(how)? {
                 Outcome::Earlier if !remembered && !ended.said.contains("there is no HEAD") => Err(
                     format!("it opens at an earlier commit and does not say so: {}", ended.said),
                 ),

@@ -16,3 +16,4 @@ mod official;
 mod protocol;
 mod runners;
 mod three_gateways;
+mod unfinished;

@@ -303,7 +303,7 @@ async fn a_loss_that_nothing_rules_out_holds_origination_and_one_that_is_left_li
     assert_eq!(code, 7, "{said}");
     process.kill();
     let range = &answered(&served)["lost"];
-    assert_eq!(range["lien_releases"], "1", "{range}");
+    assert_eq!(range["lien_releases"], 1, "{range}");
     let process = Process::start(&again, CLOCK).unwrap();
     let client = Client::connect(process.address()).await;
     let told = recovery(&client).await;

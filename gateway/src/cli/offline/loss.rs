@@ -235,9 +235,10 @@ pub(super) fn loss_field(lost: Option<&CommitsLost>) -> (String, Document) {
             fields.push(Document::field("looked_at_through", affected.through_position.0));
             fields.push(Document::field("payments", affected.payments_count));
             fields.push(Document::field("refunds", affected.refunds_count));
-            let releases = affected.lien_releases_count;
-            let releases = releases.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
-            fields.push(Document::field("lien_releases", releases));
+            fields.push(match affected.lien_releases_count {
+                Some(count) => Document::field("lien_releases", count),
+                None => Document::field("lien_releases", "unknown"),
+            });
         }
     }
     fields.push(Document::field("origination", "on hold until it is approved"));

@@ -18,9 +18,10 @@ use crate::cli::render::view::{self, View};
 /// What is done with read models.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Folds the log again, beside the live read models, and compares them row for row.
+    /// Folds the log again, beside the live read models, compares them row for row, and checks that
+    /// every index leads to its rows.
     ///
-    /// Needs no server, and may run beside one. The exit code is 3 if any row differs.
+    /// Needs no server, and may run beside one. The exit code is 3 if anything differs.
     Verify(VerifyArgs),
 }
 
@@ -69,12 +70,13 @@ pub(super) fn compare(data_dir: &Path) -> Result<Report, CliError> {
     })
 }
 
-/// The first row that differs, in words.
+/// The first row that differs, in words, or what is wrong with the file.
 pub(super) fn difference(report: &Report) -> Option<String> {
-    report.tables.iter().find_map(|table| {
+    let of_rows = report.tables.iter().find_map(|table| {
         let difference = table.difference.as_ref()?;
         Some(format!("read model table {}: {difference}", table.table))
-    })
+    });
+    of_rows.or_else(|| Some(format!("read model file: {}", report.structure.as_ref()?)))
 }
 
 /// What was compared.
@@ -86,6 +88,7 @@ pub(super) fn document(report: &Report) -> Document {
         Document::field("generation", report.generation),
         Document::field("position", report.position.0),
         Document::field("equal", difference(report).is_none()),
+        Document::field("file", report.structure.as_deref().unwrap_or("whole")),
         ("rows".to_owned(), Document::Object(rows.collect())),
         ("sha256".to_owned(), Document::Object(digests.collect())),
     ])

@@ -122,6 +122,14 @@ pub enum OpenError {
         /// The data directory.
         directory: PathBuf,
     },
+    /// A copy of another log into this one did not come to its end: it is a part of that one.
+    #[error("a copy into {} has not come to its end: of {what}", directory.display())]
+    CopyUnfinished {
+        /// The data directory.
+        directory: PathBuf,
+        /// What is copied, and up to where.
+        what: String,
+    },
     /// The log has lost commits, which is not recorded in it yet: a copy would not know.
     #[error(
         "the log in {} has lost commits, which its first start records: serve it once first",

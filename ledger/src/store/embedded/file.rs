@@ -1,5 +1,6 @@
 //! The log's file: how it is made, opened and recognised.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use uuid::Uuid;
 
 use super::fault::OpenError;
+use super::notes;
 
 /// The log's file in the data directory.
 pub const LOG_FILE: &str = "events.db";
@@ -141,8 +143,14 @@ pub(super) fn open_reader(path: &Path, access: Access) -> rusqlite::Result<Conne
     Ok(connection)
 }
 
-/// Opens the log for looking at it, from wherever it lies, and writes nothing to it.
+/// Opens the log for looking at it, from wherever it lies, and writes nothing to it. The log of a
+/// data directory that another one is being copied into is refused.
 pub(super) fn open_to_inspect(path: &Path) -> Result<(Connection, Access, Uuid), OpenError> {
+    if let (Some(directory), Some(LOG_FILE)) =
+        (path.parent(), path.file_name().and_then(OsStr::to_str))
+    {
+        notes::refuse_unfinished_copy(directory)?;
+    }
     if !path.try_exists().map_err(OpenError::io(path))? {
         return Err(OpenError::Missing { path: path.to_owned() });
     }

@@ -1,5 +1,5 @@
-//! Small files beside the log that say what the directory is: a standby, or a log that lost
-//! commits and has not recorded it yet.
+//! Small files beside the log that say what the directory is: a standby, a log that lost commits
+//! and has not recorded it yet, or one into which another is being copied.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -13,6 +13,9 @@ pub(super) const STANDBY_FILE: &str = "STANDBY";
 
 /// What is to be recorded in the log before anything else is: that it has lost commits.
 pub(super) const LOSS_FILE: &str = "LOSS";
+
+/// Marks a log that another one is being copied into: what is copied, and up to where.
+const COPY_FILE: &str = "COPY";
 
 /// Replaces the file `name`, durably: it is the old one or the new one, never half.
 pub(super) fn write(directory: &Path, name: &str, content: &[u8]) -> Result<(), OpenError> {
@@ -70,6 +73,32 @@ pub fn refuse_pending_loss(directory: &Path) -> Result<(), OpenError> {
 pub fn refuse_to_copy(directory: &Path) -> Result<(), OpenError> {
     refuse_pending_loss(directory)?;
     refuse_unready(directory)
+}
+
+/// Marks the log of `directory` as one that `what` is being copied into.
+pub fn begin_copy(directory: &Path, what: &str) -> Result<(), OpenError> {
+    write(directory, COPY_FILE, what.as_bytes())
+}
+
+/// Removes that mark, once the copy has come to its end and was checked.
+pub fn end_copy(directory: &Path) -> Result<(), OpenError> {
+    remove(directory, COPY_FILE)
+}
+
+/// What is being copied into the log of `directory`, if a copy was begun and has not come to its
+/// end.
+pub fn unfinished_copy(directory: &Path) -> Result<Option<String>, OpenError> {
+    let mark = read(directory, COPY_FILE)?;
+    Ok(mark.map(|what| String::from_utf8_lossy(&what).trim_end().to_owned()))
+}
+
+/// Refuses a directory whose log is a part of the one that is being copied into it, and may even
+/// end in the middle of what one request caused.
+pub(super) fn refuse_unfinished_copy(directory: &Path) -> Result<(), OpenError> {
+    match unfinished_copy(directory)? {
+        Some(what) => Err(OpenError::CopyUnfinished { directory: directory.to_owned(), what }),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a directory that is not to be written to: a standby, or what a restore that did not come

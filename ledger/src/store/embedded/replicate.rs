@@ -103,6 +103,7 @@ impl Replica {
         let (source, _, log_id) = open_to_inspect(&path).map_err(ReplicaError::Source)?;
         notes::refuse_pending_loss(from).map_err(ReplicaError::Source)?;
         fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
+        notes::refuse_unfinished_copy(directory)?;
         let begun = standby(directory)?;
         if begun.is_none() && !is_empty(directory)? {
             return Err(ReplicaError::NotAStandby { directory: directory.to_owned() });

@@ -116,6 +116,7 @@ pub fn promote(
         return Err(not_a_standby());
     }
     let _lock = DirectoryLock::take(directory)?;
+    notes::refuse_unfinished_copy(directory)?;
     let standby = standby(directory)?.ok_or_else(not_a_standby)?;
     let report = verify(directory)?;
     if report.head.log_id != standby.log_id {

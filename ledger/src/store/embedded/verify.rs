@@ -42,7 +42,7 @@ pub enum IndexState {
 /// Checks the log in a data directory: the checksum and the chain of every block, positions and
 /// versions without gaps, and metadata that can be read. Writes nothing, and takes no lock: a
 /// process may serve the directory meanwhile. A log that `HEAD` knows more of, or otherwise, is
-/// refused.
+/// refused, and so is one that another is being copied into.
 ///
 /// The first damage is the answer, since nothing after it can be trusted.
 pub fn verify(directory: &Path) -> Result<Report, OpenError> {

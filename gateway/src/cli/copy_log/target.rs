@@ -1,0 +1,88 @@
+//! The log that another one is copied into, and the mark that it is not whole yet.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ledger::envelope::Version;
+use ledger::store::embedded::{
+    Embedded, Options, begin_copy, end_copy, refuse_to_copy, unfinished_copy,
+};
+use ledger::store::eventstore::{COPY_NOTE, Cluster};
+use ledger::store::{AppendError, Notes as _};
+
+use super::{Side, positions, unusable};
+use crate::cli::CliError;
+use crate::status::chain;
+
+/// The log that is copied to.
+pub(super) struct Target {
+    pub(super) side: Side,
+    mark: Mark,
+    is_marked: bool,
+}
+
+/// Where it stands that a copy has not come to its end.
+enum Mark {
+    /// In a file of the data directory.
+    File(PathBuf),
+    /// In a note of the cluster, which was written so often.
+    Note(Arc<Cluster>, Version),
+}
+
+impl Target {
+    /// Opens the log at `target` to copy `what` into it, or to go on with that.
+    pub(super) async fn open(target: &str, what: &str) -> Result<Self, CliError> {
+        if Cluster::is_connection_string(target) {
+            let positions = positions()?;
+            let name = Cluster::shown(target);
+            let opened = Cluster::open_copy(target, positions.path()).await;
+            let (cluster, note) = opened.map_err(|error| unusable(&name, &error))?;
+            let cluster = Arc::new(cluster);
+            let store = cluster.clone();
+            let side = Side { name, store, _positions: Some(positions) };
+            let mark = Mark::Note(cluster, note.version);
+            return Ok(Self { side, mark, is_marked: !note.text.is_empty() });
+        }
+        let path = Path::new(target);
+        refuse_to_copy(path)?;
+        let log = Embedded::open_copy(path, Options::default(), what)?;
+        let is_marked = unfinished_copy(path)?.is_some();
+        let side = Side { name: target.to_owned(), store: Arc::new(log), _positions: None };
+        Ok(Self { side, mark: Mark::File(path.to_owned()), is_marked })
+    }
+
+    /// Marks it, before the first event is copied.
+    pub(super) async fn begin(&mut self, what: &str) -> Result<(), CliError> {
+        self.is_marked = true;
+        match &mut self.mark {
+            Mark::File(directory) => Ok(begin_copy(directory, what)?),
+            Mark::Note(cluster, version) => {
+                write(&self.side.name, cluster, *version, what.as_bytes()).await?;
+                *version = version.next();
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the mark away, now that the target is what was copied.
+    pub(super) async fn end(self) -> Result<(), CliError> {
+        if !self.is_marked {
+            return Ok(());
+        }
+        match &self.mark {
+            Mark::File(directory) => Ok(end_copy(directory)?),
+            Mark::Note(cluster, version) => write(&self.side.name, cluster, *version, b"").await,
+        }
+    }
+}
+
+async fn write(name: &str, cluster: &Cluster, at: Version, text: &[u8]) -> Result<(), CliError> {
+    cluster.write_note(COPY_NOTE, at, text).await.map_err(|error| match error {
+        AppendError::Conflict { .. } => {
+            CliError::OtherTarget(format!("{name}: another copy into it is at work"))
+        }
+        error @ (AppendError::Unavailable(_) | AppendError::Indeterminate(_)) => {
+            CliError::Copy(format!("{name}: {}", chain(&error)))
+        }
+    })
+}
