@@ -16,8 +16,8 @@ use crate::store::BoxError;
 use crate::streams;
 use round::Pending;
 
-/// How many commands on one account are decided before they are written. Each of them keeps a copy
-/// of the account until then.
+/// How many commands on one account are decided before they are written. Each of them but the last
+/// keeps a copy of the account until then.
 pub const ROUND_COMMANDS: usize = 32;
 
 /// How many accounts that are not in memory are read at one go: the store reads a block once for
