@@ -32,7 +32,9 @@ fn a_portfolio_is_boarded_once_and_its_months_are_played() {
     let late = "0001784564-010326";
     assert_eq!(balance(late, "2019-10-02")["fees_due"], "0.00");
     assert_eq!(balance(late, "2019-10-03")["fees_due"], "22.96");
-    let payments = service.json(&["payments", "list", "--account", late]);
+    let head = service.json(&["operations", "log-status"])["head_position"].to_string();
+    let head = head.trim_matches('"');
+    let payments = service.json(&["payments", "list", "--account", late, "--min-position", head]);
     let dates = payments["payments"].as_array().unwrap().iter();
     let paid: Vec<_> = dates.filter(|paid| paid["effective_date"] == "2019-10-03").collect();
     assert_eq!((paid.len(), &paid[0]["amount"]), (1, &json!("51.71")), "{payments}");
