@@ -22,7 +22,7 @@ pub const ROUND_COMMANDS: usize = 32;
 
 /// How many accounts that are not in memory are read at one go: the store reads a block once for
 /// all of them that are in it.
-const LOAD_ACCOUNTS: usize = 128;
+const LOAD_ACCOUNTS: usize = 512;
 
 /// How many such reads are under way at one time.
 const LOADS_MAX: usize = 2;
