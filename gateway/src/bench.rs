@@ -104,11 +104,11 @@ pub enum Section {
     Cutoff,
     /// Replay, rebuild of the read models, and balances as of the past.
     History,
+    /// Durable writes without a ledger, the size of the log, and memory.
+    Disk,
     /// Starts on the long log after `kill -9` in the midst of a load: until the server listens, and
     /// until its health says that it is ready.
     Restart,
-    /// Durable writes without a ledger, the size of the log, and memory.
-    Disk,
 }
 
 /// How much is measured.

@@ -26,7 +26,7 @@ fn every_section_is_measured_and_the_json_is_whole() {
     assert!(report["machine"]["cores"].as_u64().unwrap() > 0);
     let figures = report["figures"].as_array().unwrap();
     let sections: BTreeSet<_> = figures.iter().map(|it| it["section"].as_str().unwrap()).collect();
-    let all = ["setup", "single", "open", "batch", "query", "cutoff", "history", "restart", "disk"];
+    let all = ["setup", "single", "open", "batch", "query", "cutoff", "history", "disk", "restart"];
     assert_eq!(sections, BTreeSet::from(all));
     let of = |figure: &Value, begins: &str| figure["what"].as_str().unwrap().starts_with(begins);
     let ready = figures.iter().find(|it| of(it, "ready after kill -9")).unwrap();

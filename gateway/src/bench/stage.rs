@@ -99,8 +99,8 @@ impl Stage {
             Section::Query => self.queries().await,
             Section::Cutoff => self.cutoff().await,
             Section::History => self.history().await,
-            Section::Restart => self.restarts().await,
             Section::Disk => self.disk().await,
+            Section::Restart => self.restarts().await,
         }
     }
 
