@@ -20,7 +20,8 @@ const FIGURES: [Figure; 9] = [
     Figure::Payoff,
 ];
 
-fn about(account: &str, figure: Figure, day: &str) -> ExplainAmountRequest {
+/// A question about a figure at the close of a day.
+pub(crate) fn about(account: &str, figure: impl Into<i32>, day: &str) -> ExplainAmountRequest {
     ExplainAmountRequest {
         account_id: account.to_owned(),
         figure: figure.into(),
@@ -29,7 +30,8 @@ fn about(account: &str, figure: Figure, day: &str) -> ExplainAmountRequest {
     }
 }
 
-async fn explain(town: &Town, request: ExplainAmountRequest) -> ExplainAmountResponse {
+/// The answer, whose lines sum to its amount.
+pub(crate) async fn explain(town: &Town, request: ExplainAmountRequest) -> ExplainAmountResponse {
     let answer = town.audit().explain_amount(request).await.unwrap().into_inner();
     let amounts = answer.lines.iter().map(|line| line.amount.parse::<Decimal>().unwrap());
     let sum = amounts.fold(Decimal::ZERO, |sum, amount| sum + amount);

@@ -9,7 +9,6 @@ use proto::payledger::v1::{
     OpenDayRequest, PreviewChangeRequest, TitleState, preview_change_request,
     preview_change_response,
 };
-use rust_decimal::Decimal;
 use tests::refusals::{field, reason, refused};
 use tests::requests::{
     auto_loan, cents, date, date_text, instant, lease_with_option, money, request_id, text,
@@ -17,6 +16,8 @@ use tests::requests::{
 use tests::server::{Town, settings};
 use tests::servicing::{charge_off, extension, vehicle_back};
 use tests::views::{agree, books};
+
+use crate::explain::{about, explain};
 
 const EARLY: [(FeeKind, &str); 2] =
     [(FeeKind::EarlyTermination, "2400.00"), (FeeKind::Disposition, "395.00")];
@@ -90,17 +91,7 @@ async fn foreseen(town: &Town) -> ChangePreview {
 async fn explained(town: &Town, day: &str) -> Vec<String> {
     let mut of_return = Vec::new();
     for figure in 1..=9 {
-        let request = ExplainAmountRequest {
-            account_id: "l-1".to_owned(),
-            figure,
-            effective_date: Some(date(day)),
-            ..ExplainAmountRequest::default()
-        };
-        let told = town.audit().explain_amount(request).await.unwrap().into_inner();
-        let amounts = told.lines.iter().map(|line| line.amount.parse::<Decimal>().unwrap());
-        let sum = amounts.fold(Decimal::ZERO, |sum, amount| sum + amount);
-        let shown: Decimal = text(told.amount.as_ref()).parse().unwrap();
-        assert_eq!(sum, shown, "{figure} on {day}: {told:?}");
+        let told = explain(town, about("l-1", figure, day)).await;
         for line in &told.lines {
             if line.explained_by() == ExplainedBy::VehicleReturned {
                 assert_eq!(line.source.as_ref().unwrap().r#type, "VehicleReturned");
