@@ -42,6 +42,20 @@ fn fees_of_either_kind_are_charged_off_and_owed_all_the_same() {
 }
 
 #[test]
+fn what_fees_are_left_to_charge_off_is_of_the_kind_that_is_paid_last() {
+    let paid = opened(loan()).at("2026-04-01 09:00");
+    let paid = paid.when(receive(Channel::Mail, "310.00", "2026-04-01"));
+    let back = paid.done().at("2026-04-05 09:00").when(take_back(paid.payment(), "R01")).done();
+    let fined = back.at("2026-04-06 09:00").when(assess("15.50")).done();
+    // 36 days at 2.00, 238.00 of principal, the late fee, and 4.50 of 25.00 for the return.
+    let part = fined.at("2026-04-06 10:00");
+    let part = part.when(receive(Channel::Wire, "330.00", "2026-04-06"));
+    assert_eq!(part.done().split(part.payment()), "72.00/238.00/20.00/0.00");
+    let lost = part.done().at("2026-04-06 11:00").when(charge_off(None, date("2026-04-06")));
+    assert_eq!(lost.journal(), ["1190 9762.00", "1100 -9762.00", "4030 20.50", "1120 -20.50"]);
+}
+
+#[test]
 fn a_recovery_satisfies_no_instalment() {
     let taken = opened(loan()).at("2026-07-10 09:00").when(charge_off(None, date("2026-07-10")));
     let paid = taken.done().at("2026-08-01 09:00");
