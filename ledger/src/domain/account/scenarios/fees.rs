@@ -111,3 +111,10 @@ fn a_waiver_undoes_a_fee_of_an_earlier_day_from_that_day() {
         assert_eq!(after.standing(day), never.standing(day), "{day}");
     }
 }
+
+#[test]
+fn a_fee_that_no_entry_carries_is_refused() {
+    let moment = opened(loan()).at("2026-04-12 09:00");
+    assert_eq!(moment.when(assess("100000000.00")).reason(), "AMOUNT_TOO_LARGE");
+    moment.when(assess("99999999.99")).then(&["FeeAssessed"]);
+}
