@@ -169,7 +169,8 @@ fn what_is_scheduled_and_fees_are_in_the_order_of_their_dates() {
     for on in days {
         history = history.at("2026-03-10 09:00").when(pay("50.00", on)).done();
     }
-    let wire = history.at("2026-03-11 09:00").when(receive(Channel::Wire, "10020.00", "2026-03-11"));
+    let wire =
+        history.at("2026-03-11 09:00").when(receive(Channel::Wire, "10020.00", "2026-03-11"));
     let pending = meaning(&history, &wire, "2026-03-11").pending;
     let dates: Vec<_> = pending.iter().map(|it| it.payment_date.to_string()).collect();
     let mut in_order = days;
