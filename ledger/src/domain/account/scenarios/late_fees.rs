@@ -273,3 +273,17 @@ fn of_two_later_returns_each_opens_what_is_missing_without_it_and_those_after_it
         assert_eq!(both, ["2026-06-16 15.50 for 2", "2026-06-14 15.50 for 3"]);
     }
 }
+
+#[test]
+fn what_a_later_return_opens_is_what_its_payment_met_and_not_what_went_to_fees() {
+    let (april, first) = opened(loan_with_late_fee()).paid_by_ach("310.00", "2026-04-01");
+    let fined = april.at("2026-04-15 09:00").when(assess("310.00")).done();
+    // May's instalment, and as much again for the fee: June is not met.
+    let (may, second) = fined.paid_by_ach("620.00", "2026-05-01");
+    assert_eq!(may.split(second), "58.51/251.49/310.00/0.00");
+    let gone = may.at("2026-06-05 09:00").when(take_back(first, "R01")).done();
+    let neither = gone.at("2026-06-06 09:00").when(take_back(second, "R01")).done();
+    let good = neither.at("2026-06-08 09:00").when(reinstate(first)).done();
+    let named = good.open().reopened.iter().map(|(payment, it)| (*payment, it.instalment));
+    assert_eq!(named.collect::<Vec<_>>(), [(second, 2)]);
+}

@@ -111,7 +111,7 @@ fn from_120_days_past_due_no_income_is_booked_until_the_account_is_current() {
     assert_eq!(after.ledger(LedgerAccount::AccruedInterest), interest.to_string());
     assert_eq!(after.ledger(LedgerAccount::InterestIncome), "-308.00");
     // And from then on it is booked again: ten days of 8,758.00 at 1.7516.
-    let fined = after.at("2026-08-12 09:00").when(assess("15.50")).done();
+    let fined = after.at("2026-08-12 09:00").when(assess("15.50")).then(&["FeeAssessed"]);
     assert_eq!(fined.ledger(LedgerAccount::AccruedInterest), "17.52");
     assert_eq!(fined.ledger(LedgerAccount::InterestIncome), "-325.52");
 }
