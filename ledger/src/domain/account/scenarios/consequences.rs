@@ -1,6 +1,6 @@
 //! What a change means: exactly what is another, and nothing that stayed.
 
-use super::super::consequences::Consequences;
+use super::super::consequences::{Consequences, Figures};
 use super::super::events::ChargedOff;
 use super::super::state::FeeState;
 use super::super::terms::{LateCharge, LateFee};
@@ -187,4 +187,14 @@ fn what_is_scheduled_and_fees_are_in_the_order_of_their_dates() {
     let grace_ended =
         ["2026-04-12", "2026-05-12", "2026-06-12", "2026-07-12", "2026-08-12", "2026-09-12"];
     assert_eq!(dates, grace_ended);
+}
+
+#[test]
+fn the_next_due_date_of_who_is_behind_is_the_next_that_comes() {
+    let next = |on: &str| Figures::of(opened(loan()).open(), date(on)).next_due_date;
+    assert_eq!(next("2026-03-31"), Some(date("2026-04-01")));
+    assert_eq!(next("2026-05-10"), Some(date("2026-06-01")));
+    let ahead = opened(loan()).paid_by_ach("620.00", "2026-03-10").0;
+    let next = Figures::of(ahead.open(), date("2026-03-10")).next_due_date;
+    assert_eq!(next, Some(date("2026-06-01")));
 }

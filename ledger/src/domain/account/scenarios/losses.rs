@@ -133,6 +133,12 @@ fn a_charge_off_on_non_accrual_reverses_no_income_that_was_never_booked() {
     assert_eq!(found.ledger(LedgerAccount::AccruedInterest), "0.00");
     assert_eq!(found.ledger(LedgerAccount::LossAllowance), "10216.00");
     assert_eq!(found.ledger(LedgerAccount::InterestIncome), "-226.00");
+    // Of 324.00 of interest 250.00 turn up, which is more than was booked: no income is reversed.
+    let more = after.at("2026-08-12 09:00").when(receive(Channel::Mail, "250.00", "2026-07-05"));
+    let more = more.then(&["PaymentReceived"]);
+    assert_eq!(more.ledger(LedgerAccount::AccruedInterest), "0.00");
+    assert_eq!(more.ledger(LedgerAccount::LossAllowance), "10000.00");
+    assert_eq!(more.ledger(LedgerAccount::InterestIncome), "-250.00");
 }
 
 #[test]

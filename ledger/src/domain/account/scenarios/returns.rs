@@ -218,3 +218,20 @@ fn a_payment_that_is_good_again_has_its_place_among_those_of_its_day() {
     let good = gone.at("2026-04-03 09:00").when(reinstate(second)).done();
     assert_eq!(splits(&good), as_paid);
 }
+
+#[test]
+fn a_return_costs_what_the_contract_says_and_at_most_what_the_state_allows() {
+    for (state, agreed, costs) in [
+        (None, "25.00", "25.00"),
+        (Some("CO"), "25.00", "20.00"),
+        (Some("CO"), "15.00", "15.00"),
+        (Some("AZ"), "25.00", "25.00"),
+    ] {
+        let governing_state = state.map(|state| state.parse().unwrap());
+        let returned_item_fee = Some(amount(agreed));
+        let history = opened(Terms { governing_state, returned_item_fee, ..loan() });
+        let (paid, payment) = history.paid_by_ach("310.00", "2026-04-01");
+        let back = paid.at("2026-04-03 08:30").when(take_back(payment, "R01")).done();
+        assert_eq!(back.ledger(LedgerAccount::FeesReceivable), costs, "{state:?} {agreed}");
+    }
+}

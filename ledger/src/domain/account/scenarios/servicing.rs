@@ -306,3 +306,22 @@ fn an_extension_of_before_a_payment_moves_what_that_pays() {
     let wired = after.at("2026-05-20 10:00").when(wire).done();
     assert_eq!(wired.open().book.entries().last().map(|entry| entry.order), Some(3));
 }
+
+#[test]
+fn no_more_is_past_due_than_is_owed() {
+    let adjusted = opened(loan()).at("2026-03-11 09:00").when(adjust("-9900.00", "2026-03-11"));
+    // Ten days at 2.00, and 22 of 100.00 at 0.02.
+    let standing = adjusted.done().open().standing(date("2026-04-02"));
+    assert_eq!((standing.interest_due, standing.past_due), (money("20.44"), money("120.44")));
+}
+
+#[test]
+fn a_new_due_day_leaves_what_is_past_due_where_it_was() {
+    let moved = opened(loan()).at("2026-05-10 09:00").when(change_due_date(15, "2026-05-10"));
+    let Some(Event::DueDateChanged(changed)) = moved.events().first() else { panic!("none") };
+    assert_eq!(changed.next_due_date, date("2026-06-15"));
+    let after = moved.done();
+    let due = [0, 1, 2].map(|index| after.open().book.instalments().due_date(index));
+    assert_eq!(due, ["2026-04-01", "2026-05-01", "2026-06-15"].map(date));
+    assert_eq!(after.open().days_past_due(date("2026-05-10")), 39);
+}
