@@ -207,6 +207,11 @@ mod tests {
             ("2195.32", "0.1449", Actual365Or366, "2017-08-28", "2017-12-15", "94.99"),
             ("10000", "0.073", Actual365Or366, "2026-03-01", "2026-04-01", "62.00"),
             ("25000", "0.069", Actual365Or366, "2026-01-15", "2026-01-30", "70.89"),
+            // Of the years that end a century every fourth is a leap year.
+            ("10000", "0.366", Actual365Or366, "2000-01-01", "2001-01-01", "3660.00"),
+            ("10000", "0.365", Actual365Or366, "2100-01-01", "2101-01-01", "3650.00"),
+            // Nothing is earned backwards.
+            ("10000", "0.073", Actual365Or366, "2028-03-01", "2028-02-01", "0.00"),
         ];
         for (principal, rate, count, from, to, expected) in cases {
             assert_eq!(interest(principal, rate, count, from, to), expected, "{principal} {from}");

@@ -338,6 +338,7 @@ mod tests {
         for text in ["", " 1", "1e3", "NaN", "1,000", "0x10", "1.001", "99999999999999999999"] {
             assert!(text.parse::<Money>().is_err(), "{text}");
         }
+        assert!("-99999999999999999999".parse::<Money>().is_err());
         assert!("-1".parse::<Amount>().is_err());
         // What a more lenient reader would take.
         let long = format!("{}1.00", "0".repeat(27));
@@ -377,6 +378,13 @@ mod tests {
         assert!("0.0000001".parse::<Rate>().is_err());
         assert!("-0.01".parse::<Rate>().is_err());
         assert!("10".parse::<Rate>().is_err());
+    }
+
+    #[test]
+    fn a_carry_is_less_than_a_cent_either_way() {
+        let carry = |text: &str| Carry::new(text.parse().unwrap());
+        assert!(carry("0.01").is_err() && carry("-0.01").is_err());
+        assert!(carry("0.00999999").is_ok() && carry("-0.00999999").is_ok());
     }
 
     #[test]

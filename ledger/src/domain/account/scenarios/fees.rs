@@ -124,15 +124,26 @@ fn a_fee_that_no_entry_carries_is_refused() {
 }
 
 #[test]
-fn an_event_names_the_payments_that_pay_something_else_and_no_others() {
+fn an_event_names_what_pays_or_takes_something_else_and_nothing_that_stays() {
     let (april, _) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
     let (may, second) = april.paid_by_ach("400.00", "2026-05-01");
-    let fined = |on: &str| may.at("2026-05-20 09:00").when(assess_on(amount("15.50"), date(on)));
-    let named = |outcome: &Outcome| -> Vec<PaymentId> {
-        let posting = outcome.events().first().and_then(Event::posting).unwrap();
-        posting.reallocated.iter().map(|it| it.payment).collect()
+    let on = date("2026-05-10");
+    let correction = Command::AdjustPrincipal {
+        change: money("-100.00"),
+        reason: "refund of a service contract".to_owned(),
+        effective_date: on,
+        preview: None,
+    };
+    let adjusted = may.at("2026-05-10 09:00").when(correction).done();
+    let part = charge_off(Some(amount("1000.00")), on);
+    let history = adjusted.at("2026-05-10 10:00").when(part).done();
+    let named = |day: &str| {
+        let fined = history.at("2026-05-20 09:00").when(assess_on(amount("15.50"), date(day)));
+        let posting = fined.events().first().and_then(Event::posting).unwrap().clone();
+        let payments: Vec<_> = posting.reallocated.iter().map(|it| it.payment).collect();
+        (payments, posting.charge_offs.len(), posting.adjustments.len())
     };
     // April's payment has nothing left for a fee, and May's has.
-    assert_eq!(named(&fined("2026-03-20")), [second]);
-    assert_eq!(named(&fined("2026-05-02")), []);
+    assert_eq!(named("2026-03-20"), (vec![second], 0, 0));
+    assert_eq!(named("2026-05-02"), (vec![], 0, 0));
 }

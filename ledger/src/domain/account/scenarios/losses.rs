@@ -156,6 +156,9 @@ fn a_credit_balance_goes_back_once_the_payoff_cannot_come_back() {
     let after = sent.then(&["CreditRefunded"]);
     let nothing = after.at("2026-07-07 09:00").when(refund());
     nothing.then_refused(Refusal::NoCreditBalance { credit: Money::ZERO });
+    // Who owes something has no credit balance, and not one below zero.
+    let owing = opened(quoted_loan()).at("2026-07-07 09:00").when(refund());
+    owing.then_refused(Refusal::NoCreditBalance { credit: Money::ZERO });
     // The cheque bounces all the same: what was sent back is owed too.
     let back = after.at("2026-07-08 09:00").when(take_back(paid.payment(), "R08")).done();
     let never = opened(quoted_loan()).open().payoff(date("2026-07-08"));
