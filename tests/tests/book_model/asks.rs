@@ -74,13 +74,11 @@ impl Pair {
             Ask::ChargeOff { part, back } => Some(self.charge_off(part, self.date(back))?),
             Ask::Quote { days } => Some(self.quote(days)),
             Ask::Refund { part } => Some(self.refund(part)?),
-            Ask::ReturnRefund { which } => which.checked_rem(self.refunds.len()).map(|index| {
-                let (refund, fact) = self.refunds[index];
-                let back = vec![Happening::RefundReturned(refund)];
-                let gone = self.model.facts[fact].gone;
-                let expected = if gone { refused("REFUND_ALREADY_RETURNED") } else { back };
-                (Command::ReturnRefund { refund }, vec![expected])
-            }),
+            Ask::ReturnRefund { which } => self.refund_back(which),
+            Ask::SettleRefund { which, days } => self.settle_refund(which, days),
+            Ask::Settle { which, days, kept } => {
+                pick(which).map(|paid| self.settle(paid, days, kept)).transpose()?
+            }
         })
     }
 

@@ -78,6 +78,23 @@ impl Model {
                 What::Rate(_) | What::Shift { .. } | What::ChargeOff(_) | What::VehicleBack => {}
             }
         }
+        // What the bank has moved is no longer on its way. A vendor's fee stays lost.
+        for fact in &self.facts {
+            let Some(kept) = fact.bank else { continue };
+            add("1010", -kept);
+            add("5030", kept);
+            match fact.what {
+                What::Payment { amount, clearing, .. } if !fact.gone => {
+                    add(clearing, -amount);
+                    add("1010", amount);
+                }
+                What::Refund(amount) if !fact.gone => {
+                    add("2120", amount);
+                    add("1010", -amount);
+                }
+                _ => {}
+            }
+        }
         balances.retain(|_, balance| *balance != 0);
         balances
     }

@@ -73,6 +73,8 @@ pub(crate) struct Fact {
     pub(crate) what: What,
     /// Returned, waived: as if it had never been, until it is back in its old place.
     pub(crate) gone: bool,
+    /// The bank has moved its money, and a vendor kept so much of it.
+    pub(crate) bank: Option<i128>,
 }
 
 #[derive(Debug, Clone)]
@@ -235,7 +237,7 @@ impl Model {
 
     /// Records a fact; tells its number.
     pub(crate) fn happens(&mut self, effective: NaiveDate, what: What) -> usize {
-        self.facts.push(Fact { effective, what, gone: false });
+        self.facts.push(Fact { effective, what, gone: false, bank: None });
         self.facts.len() - 1
     }
 

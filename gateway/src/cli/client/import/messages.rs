@@ -81,12 +81,14 @@ pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<Request, CliErro
         | Command::ApplyPayment { .. }
         | Command::ReturnPayment { .. }
         | Command::ReinstatePayment { .. }
+        | Command::SettlePayment { .. }
         | Command::WaiveFee { .. }
         | Command::ChangeDueDate { .. }
         | Command::ReturnVehicle { .. }
         | Command::QuotePayoff { .. }
         | Command::RefundCredit { .. }
         | Command::ReturnRefund { .. }
+        | Command::SettleRefund { .. }
         | Command::AgeAccount
         | Command::RecordLien { .. }
         | Command::ReleaseLien) => {
