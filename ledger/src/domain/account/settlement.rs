@@ -136,8 +136,8 @@ pub(super) enum Bank {
 }
 
 /// The bank's leg of a payment that was settled, today: always the whole of it. A vendor's fee is
-/// for the delivery, and is lost once, whatever becomes of the payment. Nothing for one that was not
-/// settled, whose clearing account nets out by itself.
+/// for the delivery, and is lost once, whatever becomes of the payment. Nothing for one that was
+/// not settled, whose clearing account nets out by itself.
 pub(super) fn bank_leg(payment: &Payment, moves: Bank, context: &Context<'_>) -> Vec<Line> {
     let mut journal = Journal::new(payment.effective_date);
     if payment.settlement.is_some() {

@@ -274,7 +274,8 @@ proptest! {
         let charged = after.open().fees.values()
             .filter(|fee| fee.payment == Some(payment) && fee.state == FeeState::Assessed);
         prop_assert_eq!(charged.count(), 0);
-        for account in [&CLEARING[..], &[LedgerAccount::Cash, LedgerAccount::OperationalLoss]].concat() {
+        let bank = [LedgerAccount::Cash, LedgerAccount::OperationalLoss];
+        for account in CLEARING.into_iter().chain(bank) {
             prop_assert_eq!(after.ledger(account), before.ledger(account));
         }
     }
