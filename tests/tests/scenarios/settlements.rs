@@ -296,10 +296,12 @@ async fn a_banks_file_is_a_batch_and_is_settled_once_however_often_it_is_sent() 
     }
     let unknown = settlement("unknown", "a-1", &request_id("no payment"), "2026-04-01");
     file.push(Command::SettlePayment(unknown));
-    let told = |outcome: Option<Outcome>| match outcome.unwrap() {
-        Outcome::SettlePayment(answer) => format!("settled, {}", answer.replayed),
-        Outcome::Error(status) => Refused::of_command(&status).reason,
-        other => unreachable!("{other:?}"),
+    let told = |outcome: Option<Outcome>| {
+        if let Some(Outcome::SettlePayment(answer)) = &outcome {
+            return format!("settled, {}", answer.replayed);
+        }
+        let Some(Outcome::Error(status)) = outcome else { unreachable!("{outcome:?}") };
+        Refused::of_command(&status).reason
     };
     let first = town.batch(file.clone()).await.unwrap();
     let first: Vec<_> = first.results.into_iter().map(|result| told(result.outcome)).collect();
