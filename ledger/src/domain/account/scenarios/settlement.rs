@@ -2,6 +2,10 @@
 
 use super::super::events::{CreditRefunded, PaymentReturned, PaymentSettled};
 use super::*;
+use crate::domain::books::accrual::Past;
+use crate::domain::books::gathering::DayScope;
+use crate::domain::books::restatement::restates;
+use crate::envelope::Position;
 use crate::ids::RefundId;
 
 pub(super) fn settle_less(
@@ -230,7 +234,31 @@ fn a_settlement_counts_from_its_day_and_is_posted_to_the_day_that_is_open() {
     let told = paid.at("2026-04-03 07:00").when(settle(payment, "2026-04-02"));
     let [Event::PaymentSettled(event)] = told.events() else { panic!("{:?}", told.events()) };
     assert_eq!(event.effective_date, date("2026-04-02"));
-    assert_eq!(event.posting.gl_date(event.effective_date), date("2026-04-03"));
+    let gl_date = date("2026-04-03");
+    assert_eq!(event.posting.gl_date(event.effective_date), gl_date);
+    // It counts from an earlier day, and nothing is owed otherwise since then.
+    let (sealed, position) = (Position(9), Position(5));
+    let day =
+        DayScope { gl_date, is_first: false, after: Position(1), next_opened: sealed, sealed };
+    let past = |event: &Event| Past {
+        position,
+        received_at: eastern("2026-04-03 07:00"),
+        event: event.clone(),
+    };
+    assert!(day.takes(&told.events()[0]) && !restates(&day, &past(&told.events()[0])));
+    let back = paid.at("2026-04-03 07:00").when(take_back(payment, "R10"));
+    assert!(restates(&day, &past(&back.events()[0])));
+}
+
+#[test]
+fn money_may_settle_on_the_day_from_which_it_counts_and_all_but_a_cent_may_be_withheld() {
+    let (paid, payment) = by_vendor(Channel::WesternUnion);
+    let most = settle_less(payment, date("2026-04-03"), Some(amount("309.99")));
+    let settled = paid.at("2026-04-03 10:00").when(most);
+    assert_eq!(settled.journal(), ["1010 0.01", "1027 -310.00", "5030 309.99"]);
+    let (sent, refund) = refunded();
+    let at_once = sent.at("2026-06-26 12:00").when(settle_refund(refund, date("2026-06-26")));
+    at_once.then(&["RefundSettled"]);
 }
 
 #[test]
