@@ -260,8 +260,11 @@ impl Model {
         let before = self.met(today);
         self.facts[fact].gone = true;
         let after = self.met(today);
+        // A purchase that is undone may leave a vehicle that came back: what never falls due now.
+        let count = self.plan_on(today).len();
         let of_days = before.iter().zip(&after);
         let open = of_days.flat_map(|(before, after)| before.difference(after));
+        let open = open.filter(|number| **number < count);
         for number in open.collect::<BTreeSet<_>>() {
             // What falls due later is late by itself, whoever is to blame for the return.
             let excused = blameless && *number < due;
