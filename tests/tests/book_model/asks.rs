@@ -353,7 +353,9 @@ impl Pair {
         let good_through_date = after(self.today, days);
         let figures = self.model.on(good_through_date);
         let told = vec![Happening::Quoted(figures.payoff)];
-        let no_vehicle = self.model.contract.lease && figures.buyout.is_none();
+        // Of one that was bought something may be owed still: what was sent back was too much.
+        let contract = &self.model.contract;
+        let no_vehicle = contract.lease && figures.buyout.is_none() && contract.residual == 0;
         let expected = match (self.settled, no_vehicle) {
             (true, _) if figures.buyout.is_none() => refused("ACCOUNT_PAID_OFF"),
             (_, true) if !self.given_up() && !self.is_back() => refused("RESIDUAL_UNKNOWN"),
