@@ -131,7 +131,7 @@ impl Writer {
         database.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")?;
         make_tables(&database)?;
         let bulk = Some(until.min(Position(BULK_EVENTS_MAX)));
-        Ok(Self { database, rows: Rows::without_indexes(), position: Position::START, bulk })
+        Ok(Self { database, rows: Rows::in_bulk(), position: Position::START, bulk })
     }
 
     /// Opens a read database that is there.
@@ -146,12 +146,20 @@ impl Writer {
     fn end_bulk(&mut self) -> Result<(), rusqlite::Error> {
         // The sync at the end of the transaction covers what was written before it, too.
         self.database.execute_batch("PRAGMA synchronous = FULL; PRAGMA threads = 2; BEGIN")?;
+        self.rows.write_out(&self.database)?;
         self.database.execute_batch(INDEXES)?;
         self.database.execute_batch("COMMIT")?;
         self.database.execute_batch(LIVE)?;
         self.rows.indexed();
         self.bulk = None;
         Ok(())
+    }
+
+    /// Writes what a file that is filled in bulk puts off. It has no indexes even so.
+    pub(crate) fn write_out(&mut self) -> Result<(), rusqlite::Error> {
+        self.database.execute_batch("BEGIN")?;
+        self.rows.write_out(&self.database)?;
+        self.database.execute_batch("COMMIT")
     }
 
     /// The last position that was folded.

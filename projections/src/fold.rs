@@ -73,9 +73,14 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// For tables that are empty and have no indexes for now.
-    pub(crate) fn without_indexes() -> Self {
-        Self { payments: Payments::without_index(), ..Self::default() }
+    /// For tables that are empty, have no indexes for now, and are read by nobody.
+    pub(crate) fn in_bulk() -> Self {
+        Self { accounts: Accounts::in_bulk(), payments: Payments::without_index() }
+    }
+
+    /// Writes what was put off. The tables may be read from now on.
+    pub(crate) fn write_out(&mut self, database: &Connection) -> Result<(), rusqlite::Error> {
+        self.accounts.end_bulk(database)
     }
 
     /// The tables have their indexes from now on.
@@ -85,7 +90,7 @@ impl Rows {
 
     /// Forgets what was not committed, which goes up to `committed`.
     pub(crate) fn clear(&mut self, committed: Position) {
-        self.accounts.clear();
+        self.accounts.clear(key(committed));
         self.payments.clear(key(committed));
     }
 }

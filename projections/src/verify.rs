@@ -105,6 +105,7 @@ pub async fn verify(store: Arc<dyn EventStore>, data: &Path) -> Result<Report, P
             }
         })?;
     }
+    writer.write_out().map_err(no_place)?;
     let rebuilt = open_reader(&scratch.0)?;
     let tables = TABLES.iter().map(|table| compare(*table, &live, &rebuilt));
     let tables = tables.collect::<Result<_, _>>()?;

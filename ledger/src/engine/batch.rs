@@ -5,6 +5,7 @@ mod round;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 
@@ -29,6 +30,11 @@ const LOADS_MAX: usize = 2;
 
 /// How many tails of streams are read at one time, where others write to the log too.
 const TAILS_MAX: usize = 16;
+
+/// From how many commands on a batch has a thread of its own. Its decisions take milliseconds, in
+/// which the threads that answer calls would answer none; a small batch is done sooner than handed
+/// over.
+const LARGE_COMMANDS: usize = 64;
 
 type Outcome = Result<Answer, EngineError>;
 
@@ -97,9 +103,15 @@ impl Engine {
         F: FnMut(usize, &Request, Result<Answer, EngineError>) -> T + Send + 'static,
     {
         let inner = Arc::clone(&self.0);
-        tokio::spawn(async move { inner.carry_out_batch(requests, tell).await })
-            .await
-            .map_err(|failure| EngineError::Indeterminate(failure.into()))
+        let is_large = requests.len() >= LARGE_COMMANDS;
+        let work = async move { inner.carry_out_batch(requests, tell).await };
+        let done = if is_large {
+            let runtime = Handle::current();
+            tokio::task::spawn_blocking(move || runtime.block_on(work))
+        } else {
+            tokio::spawn(work)
+        };
+        done.await.map_err(|failure| EngineError::Indeterminate(failure.into()))
     }
 }
 

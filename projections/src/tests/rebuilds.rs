@@ -15,6 +15,7 @@ use crate::generation;
 use crate::queries::accounts::AccountFilter;
 use crate::queries::page::Page;
 use crate::rebuild::RebuildState;
+use crate::schema::TABLES;
 use crate::verify::verify;
 use crate::{Options, Projections};
 
@@ -90,6 +91,56 @@ async fn an_event_that_cannot_be_folded_stops_a_bulk_before_it() {
     let followed = folder.path().join("y.db");
     drop(Writer::create(&followed).unwrap());
     assert_eq!(made_of(&path), made_of(&followed));
+}
+
+/// How many rows of two files' tables are in one of them only.
+fn unlike(file: &std::path::Path, other: &std::path::Path) -> Vec<(&'static str, i64)> {
+    let database = open_reader(file).unwrap();
+    database.execute("ATTACH ?1 AS other", [other.to_str().unwrap()]).unwrap();
+    let count = |name: &str| {
+        let rows = |of: &str, not: &str| {
+            format!("SELECT count(*) AS n FROM (SELECT * FROM {of} EXCEPT SELECT * FROM {not})")
+        };
+        let (there, here) = (format!("other.{name}"), format!("main.{name}"));
+        let both = format!("{} UNION ALL {}", rows(&here, &there), rows(&there, &here));
+        let sum = format!("SELECT sum(n) FROM ({both})");
+        database.query_row(&sum, [], |row| row.get(0)).unwrap()
+    };
+    let tables = TABLES.iter().map(|table| (table.name, count(table.name)));
+    tables.filter(|(_, rows)| *rows > 0).collect()
+}
+
+#[tokio::test]
+async fn a_bulk_that_is_stopped_holds_what_comes_before_and_nothing_twice() {
+    // More accounts than rows are kept in tests, and fewer.
+    for accounts in [3, 20] {
+        let mut bank = Bank::lives(5, accounts, 400).await;
+        bank.open(&id("late"), Product::PersonalLoan, "900.00").await;
+        let last = bank.head().await;
+        let opened = bank.store.read_all(Position(last.0.checked_sub(1).unwrap()), 1).await;
+        let opened = opened.unwrap().remove(0);
+        bank.append(&opened.stream, vec![(opened.kind, opened.data)]).await;
+        bank.open(&id("later"), Product::PersonalLoan, "900.00").await;
+        let folder = tempfile::tempdir().unwrap();
+        let (bulk, followed) = (folder.path().join("x.db"), folder.path().join("y.db"));
+        let events = bank.store.read_all(Position::START, 10_000).await.unwrap();
+        let mut writers = [
+            Writer::create_in_bulk(&bulk, bank.head().await).unwrap(),
+            Writer::create(&followed).unwrap(),
+        ];
+        for writer in &mut writers {
+            let mut ends = events.chunks(150).map(|some| {
+                writer.apply(Batch::decode(some.to_vec()), |_| None).map(|()| writer.position())
+            });
+            let poisoned = ends.find_map(Result::err).unwrap();
+            let FeedError::Poisoned { cause: Poison::AccountRepeated(_), .. } = poisoned else {
+                panic!("{poisoned}");
+            };
+            assert_eq!(writer.position(), last);
+        }
+        drop(writers);
+        assert_eq!(unlike(&bulk, &followed), [], "{accounts} accounts");
+    }
 }
 
 #[tokio::test]

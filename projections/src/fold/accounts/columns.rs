@@ -92,6 +92,9 @@ pub(super) static UPDATE: LazyLock<String> = LazyLock::new(|| {
     sql
 });
 
+/// Most events of an account change nothing else of its row.
+pub(super) const MOVE: &str = "UPDATE account SET last_position = ?1 WHERE account_key = ?2";
+
 /// The columns that [`load`] reads, in its order, before those of the general ledger.
 const LOADED: [&str; 26] = [
     "account_key",

@@ -168,6 +168,11 @@ impl AccountRow {
         }
     }
 
+    /// Is the event in the row? Its own first one is in no row before it is followed.
+    pub(super) const fn holds(&self, event: &Event, at: At) -> bool {
+        self.last_position >= at.position && !matches!(event, Event::AccountOpened(_))
+    }
+
     pub(super) fn follow(&mut self, event: &Event, at: At) {
         let met = self.covered_count();
         self.post_event(event);
