@@ -100,7 +100,7 @@ mod tests {
             ("rulebook", false, true, true),
             ("$stats", false, false, false),
             ("payledger-runner", false, false, true),
-            ("payledger-copy", true, false, true),
+            ("payledger-copy", false, true, true),
             ("payledger-copy-2", false, false, true),
         ] {
             assert_eq!(prefixes.matches(name).unwrap(), by_prefix, "{name}");
