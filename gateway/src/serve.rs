@@ -94,6 +94,9 @@ pub enum ServiceError {
         .0.display()
     )]
     LogBeside(PathBuf),
+    /// A log that begins anew there would pass for the one of the cluster.
+    #[error("{} is a gateway's of a cluster: name the cluster with --store", .0.display())]
+    StoreUnnamed(PathBuf),
     /// The engine could not start on the log.
     #[error("the log cannot be continued")]
     Engine(#[from] EngineError),

@@ -89,6 +89,9 @@ impl Log {
 
 async fn embedded(data_dir: &Path, options: Options) -> Result<Arc<Embedded>, ServiceError> {
     if !Embedded::is_in(data_dir) {
+        if Cluster::is_in(data_dir) {
+            return Err(ServiceError::StoreUnnamed(data_dir.to_owned()));
+        }
         Projections::refuse_without_log(data_dir)?;
     }
     let folder = data_dir.to_owned();

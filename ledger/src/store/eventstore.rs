@@ -97,7 +97,7 @@ impl Cluster {
         wire::without_credentials(connection)
     }
 
-    /// Has `directory` been used with a cluster?
+    /// Is `directory` one that a gateway of a cluster keeps its positions and read models in?
     pub fn is_in(directory: &Path) -> bool {
         directory.join(PLACES_FILE).exists()
     }
