@@ -36,6 +36,8 @@ pub use preview::Preview;
 pub use receipts::Receipt;
 pub use recovery::{FoldedRecovery, RecoveryAnswer, RecoveryRequest};
 
+use tokio::sync::Semaphore;
+
 use crate::clock::Clock;
 use crate::codec;
 use crate::cycles::cutoff::RECEIPT_AGE_MAX;
@@ -127,6 +129,8 @@ struct Inner {
     receipts: Receipts,
     calendar: Calendar,
     recovery: RecoveryDesk,
+    /// Turns of batches that have a thread of their own.
+    large_batches: Arc<Semaphore>,
 }
 
 impl Engine {
@@ -163,6 +167,7 @@ impl Engine {
             receipts: Receipts::new(last_receipt),
             calendar: Calendar::new(settings.books),
             recovery: RecoveryDesk::default(),
+            large_batches: Arc::new(Semaphore::new(batch::LARGE_BATCHES_MAX)),
         };
         inner.refresh_recovery().await?;
         inner.adopt_rules().await?;

@@ -36,6 +36,10 @@ const TAILS_MAX: usize = 16;
 /// over.
 const LARGE_COMMANDS: usize = 64;
 
+/// How many large batches are carried out at one time; others wait for one to end. Few of the
+/// runtime's threads that may block: what a batch reads is read on others of them.
+pub(super) const LARGE_BATCHES_MAX: usize = 16;
+
 type Outcome = Result<Answer, EngineError>;
 
 /// One account of a batch.
@@ -103,15 +107,19 @@ impl Engine {
         F: FnMut(usize, &Request, Result<Answer, EngineError>) -> T + Send + 'static,
     {
         let inner = Arc::clone(&self.0);
-        let is_large = requests.len() >= LARGE_COMMANDS;
-        let work = async move { inner.carry_out_batch(requests, tell).await };
-        let done = if is_large {
+        let done = tokio::spawn(async move {
+            if requests.len() < LARGE_COMMANDS {
+                return Ok(inner.carry_out_batch(requests, tell).await);
+            }
+            // Taken before any lane, so that who holds lanes never waits for it; never closed.
+            let turn = inner.large_batches.clone().acquire_owned().await;
             let runtime = Handle::current();
-            tokio::task::spawn_blocking(move || runtime.block_on(work))
-        } else {
-            tokio::spawn(work)
-        };
-        done.await.map_err(|failure| EngineError::Indeterminate(failure.into()))
+            let work = async move { inner.carry_out_batch(requests, tell).await };
+            let told = tokio::task::spawn_blocking(move || runtime.block_on(work)).await;
+            drop(turn);
+            told
+        });
+        done.await.flatten().map_err(|failure| EngineError::Indeterminate(failure.into()))
     }
 }
 

@@ -102,6 +102,30 @@ async fn a_long_batch_on_one_account_goes_in_rounds_and_in_order() {
     }
 }
 
+#[test]
+fn large_batches_leave_threads_to_read_what_they_wait_for() {
+    // More batches than threads, of which those that wait for an account hold one each.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(20).build().unwrap();
+    runtime.block_on(async {
+        let desk = Desk::new().await;
+        let cold = engine_on(&desk.store, desk.engine.clock().now()).await;
+        let mut batches = tokio::task::JoinSet::new();
+        for batch in 0..40 {
+            let pay = |n| asked(&cold, &format!("pay {batch} {n}"), pay("1.00"));
+            let mut requests: Vec<_> = (0..64).map(pay).collect();
+            for request in &mut requests[1..] {
+                request.account = "nobody".parse().unwrap();
+            }
+            let cold = cold.clone();
+            batches.spawn(async move { cold.execute_batch(requests).await });
+        }
+        let answers = batches.join_all().await;
+        assert_eq!(answers.iter().flatten().filter(|answer| answer.is_ok()).count(), 40);
+        assert_eq!(desk.count("PaymentScheduled").await, 40);
+    });
+}
+
 #[tokio::test]
 async fn a_batch_tells_its_outcomes_by_place_however_they_came_about() {
     let desk = Desk::new().await;
