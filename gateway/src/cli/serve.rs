@@ -126,6 +126,7 @@ fn failed(error: ServiceError) -> CliError {
         error @ (ServiceError::Server(_)
         | ServiceError::Cluster { .. }
         | ServiceError::LogBeside(_)
+        | ServiceError::StoreUnnamed(_)
         | ServiceError::Engine(_)
         | ServiceError::Loss { .. }
         | ServiceError::Projections(_)

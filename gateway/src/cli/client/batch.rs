@@ -130,13 +130,19 @@ async fn send(
     let mut call = Call::new("PaymentService.ExecuteBatch", &json!({}))?;
     let commands = commands.into_iter().map(Value::Message).collect();
     call.request.set_field_by_name("commands", Value::List(commands));
-    let answer = unary(client, &call, connection).await?;
+    let answer = unary(client, &call, connection).await.map_err(of_batch)?;
     let results = answer.get_field_by_name("results");
     let results = results.as_deref().and_then(Value::as_list).unwrap_or_default();
     for result in results.iter().filter_map(Value::as_message) {
         write_result(out, result, form, tally).map_err(CliError::output())?;
     }
     out.flush().map_err(CliError::output())
+}
+
+fn of_batch(error: CliError) -> CliError {
+    let CliError::Call(mut failure) = error else { return error };
+    failure.is_batch = true;
+    CliError::Call(failure)
 }
 
 fn write_result(
