@@ -78,7 +78,8 @@ pub enum ServiceError {
         #[source]
         cause: OpenError,
     },
-    /// The cluster cannot be opened.
+    /// The cluster cannot be opened, or not be used any more, since another log is being copied
+    /// into it.
     #[error("the cluster at {store} cannot be used")]
     Cluster {
         /// The connection string, without name and password.
@@ -93,6 +94,9 @@ pub enum ServiceError {
         .0.display()
     )]
     LogBeside(PathBuf),
+    /// A log that begins anew there would pass for the one of the cluster.
+    #[error("{} is a gateway's of a cluster: name the cluster with --store", .0.display())]
+    StoreUnnamed(PathBuf),
     /// The engine could not start on the log.
     #[error("the log cannot be continued")]
     Engine(#[from] EngineError),
@@ -256,9 +260,8 @@ impl Service {
         let closed = self.reads.shutdown().await;
         let failure = self.log.failure();
         if ended.writer_stopped || failure.is_some() {
-            let said = failure;
-            let cause = said.unwrap_or_else(|| "it ended without saying why".to_owned());
-            return Err(ServiceError::Writer(cause));
+            let unsaid = || ServiceError::Writer("it ended without saying why".to_owned());
+            return Err(failure.unwrap_or_else(unsaid));
         }
         ended.runner.map_err(|fault| ServiceError::Task(format!("the runner: {fault}")))?;
         let drained = ended.drained?;

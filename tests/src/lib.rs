@@ -29,3 +29,4 @@ pub mod server;
 pub mod servicing;
 pub mod shim;
 pub mod views;
+pub mod watch;

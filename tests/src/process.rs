@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
+
+use crate::watch::Watch;
 
 /// The binary `payledger` of this build. It is brought up to date once a run, so that no test
 /// judges an older one.
@@ -91,33 +92,34 @@ impl Process {
     }
 
     fn listening(mut child: Child) -> Result<Self, Ended> {
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        out.read_line(&mut line).unwrap();
-        match line.trim().strip_prefix("listening on ") {
-            Some(address) => Ok(Self { child: Some(child), address: address.parse().unwrap() }),
+        match listens(&mut child) {
+            Some(address) => Ok(Self { child: Some(child), address }),
             None => Err(ended(child)),
         }
     }
 
-    /// The same, ended by force if it does not say anything for so long.
+    /// The same, ended by force if it does not say anything for so long, which is told in what it
+    /// said.
     pub fn start_watched(
         command: Command,
         data_dir: &Path,
         clock: &str,
         hangs_after: Duration,
     ) -> Result<Self, Ended> {
-        let child = serve(command, data_dir, clock, &[]);
-        let id = child.id().to_string();
-        let (started, waiting) = std::sync::mpsc::channel::<()>();
-        std::thread::spawn(move || {
-            if waiting.recv_timeout(hangs_after) == Err(RecvTimeoutError::Timeout) {
-                let _ended = Command::new("kill").args(["-9", &id]).status();
+        let mut child = serve(command, data_dir, clock, &[]);
+        let watch = Watch::over(child.id(), hangs_after);
+        let address = listens(&mut child);
+        let hung = watch.lift();
+        match address {
+            Some(address) if !hung => Ok(Self { child: Some(child), address }),
+            Some(_) | None => {
+                let mut ended = ended(child);
+                if hung {
+                    ended.said.push_str(&hung_for(hangs_after));
+                }
+                Err(ended)
             }
-        });
-        let outcome = Self::listening(child);
-        drop(started);
-        outcome
+        }
     }
 
     /// Starts the service and ends it, as `kill -9` does, so long after, wherever it is by then.
@@ -168,6 +170,20 @@ impl Process {
     pub fn wait(mut self) -> Ended {
         ended(self.child.take().unwrap())
     }
+}
+
+/// Waits until it says where it listens, or has ended without.
+fn listens(child: &mut Child) -> Option<SocketAddr> {
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on ")?;
+    Some(address.parse().unwrap())
+}
+
+/// What is said of a process that was ended since it hung.
+pub fn hung_for(time: Duration) -> String {
+    format!("it hung for {time:?} and was killed by the harness")
 }
 
 fn ended(mut child: Child) -> Ended {

@@ -30,12 +30,15 @@ const PAGE_EVENTS: usize = 1024;
 /// How many events of one stream are written in one append.
 const APPEND_EVENTS: usize = 64;
 
+/// What is said of a target that changes meanwhile.
+const ANOTHER_WRITER: &str = "another writer is at work";
+
 /// What is shown behind the help.
 pub(crate) const EXAMPLES: &str = "Example:
   payledger copy-log --from ./data --to 'esdb://admin:secret@n1:2113,n2:2113,n3:2113'
 
 Stop what writes to either log first. The copy goes on where an earlier one stopped; until it has
-come to its end the target is refused by every other verb.";
+come to its end the target is refused by every other verb, and a gateway that serves it ends.";
 
 /// Which log is copied, and where to.
 #[derive(Debug, clap::Args)]
@@ -67,7 +70,7 @@ pub fn run(args: &CopyLogArgs, form: Output, out: &mut impl Write) -> Result<(),
         let before = target.side.head().await?;
         compare(&from, &target.side, before).await?;
         if before < until {
-            target.begin(&what).await?;
+            target.begin(&what, before).await?;
         }
         let copied = copy(&from, &target.side, before, until).await?;
         let to = &target.side;
@@ -227,8 +230,8 @@ async fn write(to: &Side, page: Vec<RecordedEvent>) -> Result<(), CliError> {
         match outcome {
             Ok(appended) if appended.position == place => {}
             Ok(_) | Err(AppendError::Conflict { .. }) => {
-                let name = &to.name;
-                return Err(CliError::OtherTarget(format!("{name}: another writer is at work")));
+                let said = format!("{}: {ANOTHER_WRITER}", to.name);
+                return Err(CliError::OtherTarget(said));
             }
             Err(error @ (AppendError::Unavailable(_) | AppendError::Indeterminate(_))) => {
                 return Err(CliError::Copy(format!("{}: {}", to.name, chain(&error))));

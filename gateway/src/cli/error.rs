@@ -3,6 +3,7 @@
 use std::io;
 
 use ledger::store::embedded::{BackupError, LOG_FILE, OpenError, ReplicaError, RestoreError};
+use ledger::store::eventstore::Cluster;
 use projections::error::ProjectionError;
 
 use super::client::failure::CallFailure;
@@ -158,6 +159,13 @@ impl CliError {
                  PAYLEDGER_SERVER"
                     .to_owned(),
             ),
+            Self::Log(OpenError::Missing { path }) if path.parent().is_some_and(Cluster::is_in) => {
+                Some(
+                    "its log is on a cluster: `payledger copy-log --from CONNECTION --to \
+                     DIRECTORY` makes a data directory of it"
+                        .to_owned(),
+                )
+            }
             Self::Log(OpenError::Missing { path }) if path.ends_with(LOG_FILE) => Some(
                 "--data-dir or PAYLEDGER_DATA_DIR names the directory that `payledger serve` \
                  writes to"
@@ -255,6 +263,7 @@ const fn exit_code_of_service(error: &ServiceError) -> u8 {
         ServiceError::Projections(_)
         | ServiceError::Server(_)
         | ServiceError::LogBeside(_)
+        | ServiceError::StoreUnnamed(_)
         | ServiceError::Log { .. }
         | ServiceError::Engine(_)
         | ServiceError::Loss { .. }

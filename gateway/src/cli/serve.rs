@@ -34,8 +34,8 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<(), CliError> {
 }
 
 /// The runtime of a server. The log's writer, the read models, large batches and what reads a disk
-/// have threads of their own beside it; on few cores one thread for the calls leaves these the others, and
-/// passes no call from thread to thread.
+/// have threads of their own beside it; on few cores one thread for the calls leaves these the
+/// others, and passes no call from thread to thread.
 pub(crate) fn runtime(threads: Option<usize>) -> io::Result<Runtime> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = threads.unwrap_or(if cores <= FEW_CORES { 1 } else { cores });
@@ -126,6 +126,7 @@ fn failed(error: ServiceError) -> CliError {
         error @ (ServiceError::Server(_)
         | ServiceError::Cluster { .. }
         | ServiceError::LogBeside(_)
+        | ServiceError::StoreUnnamed(_)
         | ServiceError::Engine(_)
         | ServiceError::Loss { .. }
         | ServiceError::Projections(_)

@@ -92,7 +92,7 @@ mod tests {
     fn names_match_by_prefix_or_by_expression_with_look_ahead() {
         let prefix = vec!["account-".to_owned(), "books".to_owned()];
         let prefixes = pattern(Expression { regex: "^x".to_owned(), prefix }).unwrap();
-        let ours = regex(r"^(?!\$|payledger-)").unwrap();
+        let ours = regex(r"^(?!\$|payledger-(?!copy$))").unwrap();
         let not_system = regex(r"^[^\$].*").unwrap();
         for (name, by_prefix, by_ours, by_idiom) in [
             ("account-1", true, true, true),
@@ -100,6 +100,8 @@ mod tests {
             ("rulebook", false, true, true),
             ("$stats", false, false, false),
             ("payledger-runner", false, false, true),
+            ("payledger-copy", false, true, true),
+            ("payledger-copy-2", false, false, true),
         ] {
             assert_eq!(prefixes.matches(name).unwrap(), by_prefix, "{name}");
             assert_eq!(ours.matches(name).unwrap(), by_ours, "{name}");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ledger::envelope::Position;
 use ledger::store::EventStore;
 use ledger::store::embedded::{Embedded, Options, Witness};
-use ledger::store::eventstore::Cluster;
+use ledger::store::eventstore::{Cluster, OpenError as ClusterError};
 use projections::{LogWitness, Projections};
 
 use super::ServiceError;
@@ -17,8 +17,8 @@ use crate::status::chain;
 pub(super) enum Log {
     /// A file in the data directory.
     Embedded(Arc<Embedded>),
-    /// A cluster, which other gateways may share.
-    Cluster(Arc<Cluster>),
+    /// A cluster, which other gateways may share, and its connection string as it may be shown.
+    Cluster(Arc<Cluster>, String),
 }
 
 impl Log {
@@ -34,15 +34,18 @@ impl Log {
         if Embedded::is_in(data_dir) {
             return Err(ServiceError::LogBeside(data_dir.to_owned()));
         }
-        let failed = |cause| ServiceError::Cluster { store: Cluster::shown(store), cause };
-        Ok(Self::Cluster(Arc::new(Cluster::open(store, data_dir).await.map_err(failed)?)))
+        let shown = Cluster::shown(store);
+        match Cluster::open(store, data_dir).await {
+            Ok(log) => Ok(Self::Cluster(Arc::new(log), shown)),
+            Err(cause) => Err(ServiceError::Cluster { store: shown, cause }),
+        }
     }
 
     /// The file, if that is what it is.
     pub(super) fn embedded(&self) -> Option<Arc<Embedded>> {
         match self {
             Self::Embedded(log) => Some(log.clone()),
-            Self::Cluster(_) => None,
+            Self::Cluster(..) => None,
         }
     }
 
@@ -50,7 +53,7 @@ impl Log {
     pub(super) fn port(&self) -> Arc<dyn EventStore> {
         match self {
             Self::Embedded(log) => log.clone(),
-            Self::Cluster(log) => log.clone(),
+            Self::Cluster(log, _) => log.clone(),
         }
     }
 
@@ -58,7 +61,7 @@ impl Log {
     pub(super) fn witness(&self) -> Arc<dyn LogWitness> {
         match self {
             Self::Embedded(log) => Arc::new(ChainWitness(log.clone())),
-            Self::Cluster(log) => Arc::new(EventWitness(log.clone())),
+            Self::Cluster(log, _) => Arc::new(EventWitness(log.clone())),
         }
     }
 
@@ -66,21 +69,29 @@ impl Log {
     pub(super) async fn stopped(&self) {
         match self {
             Self::Embedded(log) => log.stopped().await,
-            Self::Cluster(log) => log.stopped().await,
+            Self::Cluster(log, _) => log.stopped().await,
         }
     }
 
     /// Why nothing can be written any more, if that is so.
-    pub(super) fn failure(&self) -> Option<String> {
+    pub(super) fn failure(&self) -> Option<ServiceError> {
         match self {
-            Self::Embedded(log) => log.failure().map(|failure| chain(failure)),
-            Self::Cluster(log) => log.failure().map(|failure| chain(&failure)),
+            Self::Embedded(log) => log.failure().map(|cause| ServiceError::Writer(chain(cause))),
+            Self::Cluster(log, store) => log.failure().map(|cause| {
+                if matches!(cause, ClusterError::CopyUnfinished(_)) {
+                    return ServiceError::Cluster { store: store.clone(), cause };
+                }
+                ServiceError::Writer(chain(&cause))
+            }),
         }
     }
 }
 
 async fn embedded(data_dir: &Path, options: Options) -> Result<Arc<Embedded>, ServiceError> {
     if !Embedded::is_in(data_dir) {
+        if Cluster::is_in(data_dir) {
+            return Err(ServiceError::StoreUnnamed(data_dir.to_owned()));
+        }
         Projections::refuse_without_log(data_dir)?;
     }
     let folder = data_dir.to_owned();

@@ -7,6 +7,7 @@
 
 mod appends;
 mod follow;
+mod notes;
 mod places;
 mod wire;
 
@@ -16,19 +17,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
+pub use notes::COPY_NOTE;
 pub use wire::ConnectionStringError;
 
 use self::follow::{Follower, place_of, unavailable};
+use self::notes::read_note;
 use self::places::{Place, Places};
-use self::wire::{Failure, Found, Wire};
+use self::wire::{Found, Wire};
 use super::embedded::{DirectoryLock, OpenError as LockError};
-use super::{
-    Append, AppendError, Appended, BoxFuture, EventStore, Expected, Note, Notes, ReadError,
-};
-use crate::envelope::{NewEvent, Position, RecordedEvent, StreamName, Version};
-use crate::ids::EventId;
+use super::{Append, AppendError, Appended, BoxFuture, EventStore, Note, Notes, ReadError};
+use crate::envelope::{Position, RecordedEvent, StreamName, Version};
 
 /// The file of positions in a data directory.
 const PLACES_FILE: &str = "positions";
@@ -43,7 +42,7 @@ const OPEN_PAUSE: Duration = Duration::from_millis(500);
 /// How many events one read of the log brings at most.
 const READ_EVENTS: usize = 4096;
 
-/// Why a cluster cannot be opened as a store.
+/// Why a cluster cannot be opened as a store, or cannot go on as one.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The connection string.
@@ -98,41 +97,37 @@ impl Cluster {
         wire::without_credentials(connection)
     }
 
-    /// Has `directory` been used with a cluster?
+    /// Is `directory` one that a gateway of a cluster keeps its positions and read models in?
     pub fn is_in(directory: &Path) -> bool {
         directory.join(PLACES_FILE).exists()
     }
 
     /// Connects, and numbers what the log holds. `directory` is where the numbering is kept; it is
     /// made if it is not there. Waits some time for a cluster that does not answer yet. A log that
-    /// another is being copied into is refused.
+    /// another is being copied into is refused; one that another begins to be copied into later is
+    /// read and written no further.
     pub async fn open(connection: &str, directory: &Path) -> Result<Self, OpenError> {
-        let (cluster, copying) = Self::open_copy(connection, directory).await?;
-        if copying.text.is_empty() {
-            return Ok(cluster);
+        let read = Read::of(connection, directory).await?;
+        if !read.copying.text.is_empty() {
+            let what = String::from_utf8_lossy(&read.copying.text).into_owned();
+            return Err(OpenError::CopyUnfinished(what));
         }
-        let what = String::from_utf8_lossy(&copying.text).into_owned();
-        Err(OpenError::CopyUnfinished(what))
+        // Nothing was read since the mark was looked for: none is missed.
+        read.follower.heed_marks();
+        Ok(read.followed())
     }
 
     /// Opens it to copy another log into it, or to go on with that, and gives the note
     /// [`COPY_NOTE`], which says whether and of what a copy was begun that has not come to its end.
     pub async fn open_copy(connection: &str, directory: &Path) -> Result<(Self, Note), OpenError> {
-        let wire = Arc::new(Wire::new(connection)?);
-        let path = directory.join(PLACES_FILE);
-        let io = |source| OpenError::Io { path: path.clone(), source };
-        std::fs::create_dir_all(directory).map_err(io)?;
-        let lock = DirectoryLock::take(directory)?;
-        let places = Places::open(&path).map_err(io)?;
-        let follower = Arc::new(Follower::new(Arc::clone(&wire), places));
-        let copying = first_read(&follower, &wire).await?;
-        let looking = tokio::spawn(look(Arc::clone(&follower)));
-        Ok((Self { wire, follower, looking, _lock: lock }, copying))
+        let read = Read::of(connection, directory).await?;
+        let copying = read.copying.clone();
+        Ok((read.followed(), copying))
     }
 
     /// Why nothing can be read or written any more, if that is so: the cluster's log is not the one
-    /// that was read before.
-    pub fn failure(&self) -> Option<ReadError> {
+    /// that was read before, or another one is being copied into it.
+    pub fn failure(&self) -> Option<OpenError> {
         self.follower.failure()
     }
 
@@ -213,7 +208,7 @@ impl Cluster {
                 let cause = "the node that answers has not got what was read before";
                 return Err(ReadError::Unavailable(cause.into()));
             }
-            for found in page {
+            for found in page.into_iter().filter(|found| !found.is_mark()) {
                 position = position.next();
                 if self.follower.place(position)? != Some(place_of(&found)) {
                     let cause = "the cluster has another event there than before".to_owned();
@@ -223,6 +218,35 @@ impl Cluster {
             }
         }
         Ok(events)
+    }
+}
+
+/// A log that was read to its end, and is not followed yet.
+struct Read {
+    wire: Arc<Wire>,
+    follower: Arc<Follower>,
+    lock: DirectoryLock,
+    /// Whether, and of what, a copy into it has not come to its end.
+    copying: Note,
+}
+
+impl Read {
+    async fn of(connection: &str, directory: &Path) -> Result<Self, OpenError> {
+        let wire = Arc::new(Wire::new(connection)?);
+        let path = directory.join(PLACES_FILE);
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        std::fs::create_dir_all(directory).map_err(io)?;
+        let lock = DirectoryLock::take(directory)?;
+        let places = Places::open(&path).map_err(io)?;
+        let follower = Arc::new(Follower::new(Arc::clone(&wire), places));
+        let copying = first_read(&follower, &wire).await?;
+        Ok(Self { wire, follower, lock, copying })
+    }
+
+    fn followed(self) -> Cluster {
+        let Self { wire, follower, lock, copying: _ } = self;
+        let looking = tokio::spawn(look(Arc::clone(&follower)));
+        Cluster { wire, follower, looking, _lock: lock }
     }
 }
 
@@ -255,6 +279,9 @@ async fn look(follower: Arc<Follower>) {
     loop {
         looks.tick().await;
         let read = follower.read_on().await;
+        if follower.failure().is_some() {
+            return;
+        }
         if let Err(error) = &read
             && answered
         {
@@ -321,58 +348,5 @@ impl EventStore for Cluster {
 
     fn shared(&self) -> Option<&dyn Notes> {
         Some(self)
-    }
-}
-
-/// The note that a copy of another log into this one leaves until it has come to its end.
-pub const COPY_NOTE: &str = "copy";
-
-/// The note of that name, as it was written last.
-async fn read_note(wire: &Wire, name: &str) -> Result<Note, ReadError> {
-    let last = wire.last(&note_stream(name)).await.map_err(unavailable)?;
-    let note = last.map(|last| Note { version: last.version, text: last.data });
-    Ok(note.unwrap_or_default())
-}
-
-/// The stream of a note: outside what is counted as the log.
-fn note_stream(name: &str) -> String {
-    format!("payledger-{name}")
-}
-
-/// The namespace of the ids of notes.
-const NOTES: Uuid = Uuid::from_u128(0x6e07_e5b1_58a1_5a5e_9d01_43a6_66b1_0c2f);
-
-impl Notes for Cluster {
-    fn note<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Note, ReadError>> {
-        Box::pin(read_note(&self.wire, name))
-    }
-
-    fn write_note<'a>(
-        &'a self,
-        name: &'a str,
-        after: Version,
-        text: &'a [u8],
-    ) -> BoxFuture<'a, Result<(), AppendError>> {
-        Box::pin(async move {
-            let stream = note_stream(name);
-            let id = [stream.as_bytes(), &after.0.to_be_bytes(), text].concat();
-            let event = NewEvent {
-                id: EventId::from_uuid(Uuid::new_v5(&NOTES, &id)),
-                kind: "Note".to_owned(),
-                data: text.to_vec(),
-                metadata: Vec::new(),
-            };
-            let expected = Expected::after(after);
-            match self.wire.append(&stream, expected, &[event]).await {
-                Ok(_) => Ok(()),
-                Err(Failure::Conflict(actual)) => {
-                    let stream = StreamName::new(stream)
-                        .map_err(|error| AppendError::Unavailable(error.into()))?;
-                    Err(AppendError::Conflict { stream, expected, actual })
-                }
-                Err(Failure::Unknown(cause)) => Err(AppendError::Indeterminate(cause)),
-                Err(Failure::NotDone(cause)) => Err(AppendError::Unavailable(cause)),
-            }
-        })
     }
 }

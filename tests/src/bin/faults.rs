@@ -17,20 +17,33 @@ struct Args {
     /// What chance begins with.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Only faults whose kind, as the report names it, has this in it: "flip read/CURRENT".
+    #[arg(long, value_name = "KIND")]
+    only: Option<String>,
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    let Args { cases: all, seed } = Args::parse();
+    let Args { cases: all, seed, only } = Args::parse();
     println!("seed {seed}, about {all} faults");
-    let settings =
-        Settings { structural: all / 2, random: all / 4, power: all / 8, calls: all / 8, seed };
+    let (half, quarter, eighth) = (all / 2, all / 4, all / 8);
+    let settings = Settings {
+        structural: half,
+        random: quarter,
+        power: eighth,
+        calls: eighth,
+        seed,
+        only: only.clone(),
+    };
     let report = run(settings, |line| println!("{line}")).await;
     tests::shim::clean_up();
     println!("{report}");
     if report.violations.is_empty() {
         return ExitCode::SUCCESS;
     }
-    println!("again: cargo run --release -p tests --bin faults -- --cases {all} --seed {seed}");
+    let only = only.map(|only| format!(" --only '{only}'")).unwrap_or_default();
+    println!(
+        "again: cargo run --release -p tests --bin faults -- --cases {all} --seed {seed}{only}"
+    );
     ExitCode::FAILURE
 }

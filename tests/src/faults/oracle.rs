@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -10,11 +9,12 @@ use tonic::Code;
 
 use super::base::{Base, CLOCK, copy, standings};
 use crate::client::Client;
-use crate::process::{Ended, Process, binary, offline};
+use crate::process::{Ended, Process, binary, hung_for, offline};
+use crate::watch::Watch;
 
-/// How long anything may take before it counts as hanging: many times what it takes on a busy
-/// machine.
-const HANGS_AFTER: Duration = Duration::from_secs(120);
+/// How long anything may take before it counts as hanging. At the lowest priority beside builds a
+/// sweep gets so little of the processor that two minutes were not enough for one start.
+pub(super) const HANGS_AFTER: Duration = Duration::from_secs(900);
 
 /// What came of a fault. Everything else is a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,24 +41,12 @@ pub(super) struct Expected<'a> {
 /// How often something is asked that is unavailable.
 const ASKED_MAX: u32 = 2000;
 
-/// Ends a process that hangs, unless told before that it has not.
-pub(super) fn watched(id: u32) -> mpsc::Sender<()> {
-    let (done, waiting) = mpsc::channel();
-    std::thread::spawn(move || {
-        if waiting.recv_timeout(HANGS_AFTER) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let _ended = Command::new("kill").args(["-9", &id.to_string()]).status();
-        }
-    });
-    done
-}
-
-fn bounded(mut command: Command) -> Output {
+fn bounded(mut command: Command) -> Result<Output, String> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child: Child = command.spawn().unwrap();
-    let watch = watched(child.id());
+    let watch = Watch::over(child.id(), HANGS_AFTER);
     let output = child.wait_with_output().unwrap();
-    drop(watch);
-    output
+    if watch.lift() { Err(hung_for(HANGS_AFTER)) } else { Ok(output) }
 }
 
 /// What a refusal must be like: an exit code, no panic, and the place or the file that it is about.
@@ -97,7 +85,7 @@ pub(super) async fn judge(folder: &Path, expected: &Expected<'_>) -> Result<Outc
     let (witnessed, remembered) = (witnessed(folder), folder.join("HEAD").exists());
     let mut verify = Command::new(binary());
     verify.arg("verify").arg("--data-dir").arg(folder);
-    let verified = bounded(verify);
+    let verified = bounded(verify).map_err(|problem| format!("verify: {problem}"))?;
     let (out, said) = (text(&verified.stdout), text(&verified.stderr));
     if !verified.status.success() {
         well_refused(verified.status.code(), &format!("{out}{said}"))
@@ -109,11 +97,14 @@ pub(super) async fn judge(folder: &Path, expected: &Expected<'_>) -> Result<Outc
             Ok(Outcome::Refused)
         }
         Ok(process) => {
-            let watch = watched(process.id());
+            let watch = Watch::over(process.id(), HANGS_AFTER);
             let client = Client::connect(process.address()).await;
             let outcome = opened(&client, folder, witnessed, expected).await;
-            drop(watch);
+            let hung = watch.lift();
             let ended = process.stop();
+            if hung {
+                return Err(format!("{}: {}", hung_for(HANGS_AFTER), ended.said));
+            }
             if ended.said.contains("panicked") {
                 return Err(ended.said);
             }

@@ -12,10 +12,13 @@ use super::writes::{Stopped, fails, rules};
 use crate::chance::Chance;
 use crate::client::Client;
 use crate::process::Process;
-use crate::shim::disturbed;
+use crate::shim::{Rule, disturbed};
+
+/// What kind a loss of power is, for the tally.
+const POWER: &str = "loss of power";
 
 /// How much to try, and where the chances start.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Damage at joints of the format: this many of it, evenly spread.
     pub structural: usize,
@@ -27,6 +30,14 @@ pub struct Settings {
     pub calls: usize,
     /// The seed.
     pub seed: u64,
+    /// Only kinds whose name in the report has this in it, if anything is said.
+    pub only: Option<String>,
+}
+
+impl Settings {
+    fn wants(&self, kind: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| kind.contains(only))
+    }
 }
 
 /// What came of it all.
@@ -57,10 +68,12 @@ pub async fn run(settings: Settings, mut said: impl FnMut(&str)) -> Report {
     let killed = Base::killed().await;
     let stopped = killed.stopped();
     for base in [&killed, &stopped] {
+        let wanted = |damage: &Damage| settings.wants(&damage.kind());
+        let joints = structural(base.folder.path()).into_iter().filter(wanted).collect();
         let mut all = whole_files();
-        all.extend(spread(structural(base.folder.path()), settings.structural / 2));
+        all.extend(spread(joints, settings.structural / 2));
         all.extend((0..settings.random / 2).map(|_| anywhere(base.folder.path(), &mut chance)));
-        for damage in all {
+        for damage in all.into_iter().filter(wanted) {
             damaged(base, &damage, &mut report).await;
         }
         said(&format!(
@@ -68,20 +81,28 @@ pub async fn run(settings: Settings, mut said: impl FnMut(&str)) -> Report {
             report.damage.values().fold(0, |sum: u64, count| sum.saturating_add(*count))
         ));
     }
-    power(settings.power, &stopped, &mut chance, &mut report).await;
-    said(&format!("losses of power: {}", settings.power));
-    for rule in spread(rules(&(1..40).chain((40..400).step_by(30))), settings.calls) {
+    if settings.wants(POWER) {
+        power(settings.power, &stopped, &mut chance, &mut report).await;
+        said(&format!("losses of power: {}", settings.power));
+    }
+    let failing = rules(&(1..40).chain((40..400).step_by(30)));
+    let failing = failing.into_iter().filter(|rule| settings.wants(&failing_call(rule))).collect();
+    for rule in spread(failing, settings.calls) {
         let place = tempfile::tempdir().unwrap();
         copy(killed.folder.path(), place.path());
         match fails(place.path(), &rule, 60).await {
             Ok(stopped) => {
-                let kind = format!("{} {}", rule.op, rule.file);
-                *report.calls.entry((kind, stopped)).or_default() += 1;
+                *report.calls.entry((failing_call(&rule), stopped)).or_default() += 1;
             }
             Err(problem) => report.violations.push(format!("{rule}: {problem}")),
         }
     }
     report
+}
+
+/// What kind a failing call is, for the tally.
+fn failing_call(rule: &Rule) -> String {
+    format!("failing {} {}", rule.op, rule.file)
 }
 
 async fn damaged(base: &Base, damage: &Damage, report: &mut Report) {
@@ -153,11 +174,11 @@ impl fmt::Display for Report {
             writeln!(f, "{kind:<28} {outcome:<14?} {count:>6}")?;
         }
         for (unsynced, count) in &self.power {
-            let kind = format!("loss of power, rest {unsynced:?}");
+            let kind = format!("{POWER}, rest {unsynced:?}");
             writeln!(f, "{kind:<28} {:<14?} {count:>6}", Outcome::Whole)?;
         }
         for ((kind, stopped), count) in &self.calls {
-            writeln!(f, "failing {kind:<20} {stopped:<14?} {count:>6}")?;
+            writeln!(f, "{kind:<28} {stopped:<14?} {count:>6}")?;
         }
         for violation in &self.violations {
             writeln!(f, "VIOLATION {violation}")?;

@@ -7,11 +7,12 @@ use proto::payledger::v1::Channel;
 use tonic::Code;
 
 use super::base::{ACCOUNTS, CLOCK};
-use super::oracle::{start, watched, well_refused};
+use super::oracle::{HANGS_AFTER, start, well_refused};
 use crate::client::Client;
-use crate::process::{Process, offline};
+use crate::process::{Process, hung_for, offline};
 use crate::refusals::Refused;
 use crate::shim::{Rule, disturbed};
+use crate::watch::Watch;
 use tonic_types::StatusExt as _;
 
 const DAY: &str = "2026-03-03";
@@ -79,10 +80,12 @@ async fn send(
 
 /// A service whose log failed ends by itself and says so; any other is stopped.
 fn after(process: Process, rule: &Rule, failed: bool) -> Result<Stopped, String> {
-    let watch = watched(process.id());
+    let watch = Watch::over(process.id(), HANGS_AFTER);
     let (ended, stopped) =
         if failed { (process.wait(), Stopped::Writer) } else { (process.stop(), Stopped::WentOn) };
-    drop(watch);
+    if watch.lift() {
+        return Err(format!("{rule}: {}: {}", hung_for(HANGS_AFTER), ended.said));
+    }
     let (code, said) = (ended.status.code(), ended.said);
     if said.contains("panicked") {
         return Err(format!("{rule}: {said}"));

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use ledger::envelope::{Position, Version};
+use ledger::store::eventstore::COPY_NOTE;
 use ledger::store::memory::Memory;
-use ledger::store::{AppendError, EventStore, ReadError};
+use ledger::store::{AppendError, EventStore, Notes as _, ReadError};
 use tests::cluster::{Fault, Node, connection};
 use tokio::net::TcpListener;
 
@@ -174,6 +175,29 @@ async fn positions_are_kept_and_counted_anew_where_they_do_not_fit() {
     let other = reopened(&elsewhere, &directory).await;
     assert_eq!(other.head().await.unwrap(), Position::START);
     assert!(other.confirm(Position(5), &witness).unwrap_err().contains("nothing"));
+}
+
+#[tokio::test]
+async fn the_mark_of_a_copy_may_be_removed_under_a_store() {
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    store.cluster.append(saying("a", 0, "once")).await.unwrap();
+    store.cluster.write_note(COPY_NOTE, Version::EMPTY, b"").await.unwrap();
+    assert_eq!(store.cluster.head().await.unwrap(), Position(1));
+    let address = node.address();
+    node.kill().await;
+    let without: Arc<Memory> = Arc::default();
+    for version in 0..2 {
+        without.append(saying("a", version, "once")).await.unwrap();
+    }
+    let _node = Node::start_on(TcpListener::bind(address).await.unwrap(), without);
+    loop {
+        match store.cluster.head().await {
+            Ok(Position(2)) => break,
+            Ok(Position(1)) | Err(ReadError::Unavailable(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 /// Opens once the store before it has let go of the directory.

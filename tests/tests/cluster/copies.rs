@@ -16,7 +16,7 @@ use crate::kit::{saying, store_on};
 const MORNING: &str = "2026-03-03T09:00:00-05:00";
 
 /// Runs the verb while the node goes on serving.
-async fn copy(from: &str, to: &str) -> Output {
+pub(crate) async fn copy(from: &str, to: &str) -> Output {
     let mut command = Command::new(binary());
     command.args(["copy-log", "--output", "json", "--from", from, "--to", to]);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
@@ -26,7 +26,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn said(output: &Output) -> serde_json::Value {
+pub(crate) fn said(output: &Output) -> serde_json::Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

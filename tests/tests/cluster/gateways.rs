@@ -5,6 +5,7 @@ use chrono::{Days, Duration, NaiveDate};
 use proto::payledger::v1::PaymentState;
 use tests::chance::Chance;
 use tests::cluster::{Fault, Node};
+use tests::process::failed;
 use tests::refusals::{reason, refused};
 use tests::requests::{auto_loan, from_timestamp};
 use tests::server::Town;
@@ -42,6 +43,31 @@ async fn what_one_gateway_wrote_the_other_knows_before_it_answers() {
     assert_eq!(reason(other_content), "REQUEST_ID_REUSED");
     agree(&one).await;
     agree(&other).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_directory_of_a_gateway_is_served_without_its_cluster_by_nobody() {
+    let node = Node::start().await;
+    let gateway = Town::on_cluster(&node.connection(), MORNING).await;
+    gateway.open(auto_loan("a-1")).await.unwrap();
+    let directory = gateway.stop().await;
+    for is_left in [true, false] {
+        let folder = directory.path().to_owned();
+        let asked = tokio::task::spawn_blocking(move || {
+            let here = folder.to_str().unwrap();
+            let serve = failed(&["serve", "--listen", "127.0.0.1:0", "--data-dir", here]);
+            (serve, failed(&["verify", "--data-dir", here]))
+        });
+        let (serve, verify) = asked.await.unwrap();
+        assert_eq!(serve.0, 1, "{serve:?}");
+        assert!(serve.1.contains("name the cluster with --store"), "{serve:?}");
+        assert_eq!(verify.0, 4, "{verify:?}");
+        assert!(verify.1.contains("payledger copy-log --from CONNECTION"), "{verify:?}");
+        if is_left {
+            std::fs::remove_dir_all(directory.path().join("read")).unwrap();
+        }
+    }
+    assert!(!directory.path().join("events.db").exists(), "no log was begun");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

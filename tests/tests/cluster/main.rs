@@ -8,6 +8,7 @@
 )]
 
 mod adapter;
+mod copied_into;
 mod copies;
 mod failover;
 mod gateways;

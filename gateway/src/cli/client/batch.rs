@@ -24,7 +24,8 @@ pub(super) const EXAMPLE: &str = r#"Example of two lines:
   {"schedule_payment":{"account_id":"a-1","amount":"310.00","payment_date":"2026-03-03"}}
   {"assess_fee":{"account_id":"a-2","kind":"late","amount":"15.00"}}
 Commands: open_account, assess_fee, waive_fee, schedule_payment, cancel_payment, receive_payment,
-return_payment, reinstate_payment, record_lien, release_lien."#;
+return_payment, reinstate_payment, settle_payment, record_lien, release_lien, refund_credit,
+settle_refund."#;
 
 /// Where the commands are.
 #[derive(Debug, clap::Args)]
@@ -129,13 +130,19 @@ async fn send(
     let mut call = Call::new("PaymentService.ExecuteBatch", &json!({}))?;
     let commands = commands.into_iter().map(Value::Message).collect();
     call.request.set_field_by_name("commands", Value::List(commands));
-    let answer = unary(client, &call, connection).await?;
+    let answer = unary(client, &call, connection).await.map_err(of_batch)?;
     let results = answer.get_field_by_name("results");
     let results = results.as_deref().and_then(Value::as_list).unwrap_or_default();
     for result in results.iter().filter_map(Value::as_message) {
         write_result(out, result, form, tally).map_err(CliError::output())?;
     }
     out.flush().map_err(CliError::output())
+}
+
+fn of_batch(error: CliError) -> CliError {
+    let CliError::Call(mut failure) = error else { return error };
+    failure.is_batch = true;
+    CliError::Call(failure)
 }
 
 fn write_result(

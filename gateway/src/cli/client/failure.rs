@@ -10,6 +10,9 @@ use tonic_types::StatusExt as _;
 
 use crate::cli::render::document::Document;
 
+/// What our own transport says when the time is over that it was given, as a cancelled call.
+const TIMEOUT: &str = "Timeout expired";
+
 /// An error as the server sent it, or as the transport told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallFailure {
@@ -21,6 +24,8 @@ pub struct CallFailure {
     retry_after: Option<Duration>,
     /// The request id that was sent, if the call changes anything.
     pub request_id: Option<String>,
+    /// Whether it was a batch, whose commands have ids of their own.
+    pub is_batch: bool,
 }
 
 impl From<&Status> for CallFailure {
@@ -34,14 +39,19 @@ impl From<&Status> for CallFailure {
             let fields = bad.field_violations.iter();
             fields.map(|field| (field.field.clone(), field.description.clone())).collect()
         });
+        let (code, message) = match (status.code(), status.message()) {
+            (Code::Cancelled, TIMEOUT) => (Code::DeadlineExceeded, "no answer within --timeout"),
+            told => told,
+        };
         Self {
-            code: status.code(),
-            message: status.message().to_owned(),
+            code,
+            message: message.to_owned(),
             reason,
             facts,
             fields_at_fault,
             retry_after: details.retry_info().and_then(|info| info.retry_delay),
             request_id: None,
+            is_batch: false,
         }
     }
 }
@@ -100,6 +110,13 @@ impl CallFailure {
     /// What may help.
     pub fn hint(&self) -> Option<String> {
         if self.is_outcome_unknown() {
+            if self.is_batch {
+                return Some(
+                    "its commands may have been carried out or not: send them again, with the ids \
+                     that they have or that were told above, and none is done twice"
+                        .to_owned(),
+                );
+            }
             let Some(id) = &self.request_id else { return self.tls_hint() };
             return Some(format!(
                 "it may have happened or not; the same call with --request-id {id} tells, and \
@@ -229,8 +246,17 @@ mod tests {
         assert_eq!(failure.hint(), None);
         failure.request_id = Some("0198".to_owned());
         assert!(failure.hint().unwrap().contains("--request-id 0198"));
+        failure.is_batch = true;
+        assert!(failure.hint().unwrap().contains("send them again"));
         let soon = CallFailure::from(&Status::from(Failure::store_unavailable()));
         assert_eq!(soon.hint().unwrap(), "the same call may work in 2000 ms");
+    }
+
+    #[test]
+    fn time_that_is_over_is_called_so() {
+        let failure = CallFailure::from(&Status::cancelled(TIMEOUT));
+        assert_eq!(failure.to_string(), "no answer within --timeout");
+        assert_eq!(failure.exit_code(), 7);
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ledger::envelope::Version;
+use ledger::envelope::{Position, Version};
 use ledger::store::embedded::{
     Embedded, Options, begin_copy, end_copy, refuse_to_copy, unfinished_copy,
 };
 use ledger::store::eventstore::{COPY_NOTE, Cluster};
 use ledger::store::{AppendError, Notes as _};
 
-use super::{Side, positions, unusable};
+use super::{ANOTHER_WRITER, Side, positions, unusable};
 use crate::cli::CliError;
 use crate::status::chain;
 
@@ -51,8 +51,22 @@ impl Target {
         Ok(Self { side, mark: Mark::File(path.to_owned()), is_marked })
     }
 
-    /// Marks it, before the first event is copied.
-    pub(super) async fn begin(&mut self, what: &str) -> Result<(), CliError> {
+    /// Marks it, before the first event is copied. It held `before` until then: if it holds more
+    /// by now, somebody was served by it, and it is left to them as it was.
+    pub(super) async fn begin(&mut self, what: &str, before: Position) -> Result<(), CliError> {
+        let goes_on = self.is_marked;
+        self.mark(what).await?;
+        if self.side.head().await? == before {
+            return Ok(());
+        }
+        let said = format!("{}: {ANOTHER_WRITER}; nothing was copied", self.side.name);
+        if !goes_on {
+            self.end().await?;
+        }
+        Err(CliError::OtherTarget(said))
+    }
+
+    async fn mark(&mut self, what: &str) -> Result<(), CliError> {
         self.is_marked = true;
         match &mut self.mark {
             Mark::File(directory) => Ok(begin_copy(directory, what)?),
@@ -65,10 +79,11 @@ impl Target {
     }
 
     /// Takes the mark away, now that the target is what was copied.
-    pub(super) async fn end(self) -> Result<(), CliError> {
+    pub(super) async fn end(&mut self) -> Result<(), CliError> {
         if !self.is_marked {
             return Ok(());
         }
+        self.is_marked = false;
         match &self.mark {
             Mark::File(directory) => Ok(end_copy(directory)?),
             Mark::Note(cluster, version) => write(&self.side.name, cluster, *version, b"").await,

@@ -108,6 +108,9 @@ impl Appender {
     }
 
     async fn send(&self, append: &Append) -> Result<Taken, AppendError> {
+        if let Some(failure) = self.follower.failure() {
+            return Err(AppendError::Unavailable(failure.into()));
+        }
         let wait = self.follower.wait_for(append);
         let (stream, expected) = (append.stream().as_str(), append.expected());
         match self.wire.append(stream, expected, append.events()).await {
@@ -135,6 +138,9 @@ impl Appender {
                 && self.was_there(append, taken.wait.since).await
             {
                 return Err(self.lost_to_others(append).await);
+            }
+            if let Some(failure) = self.follower.failure() {
+                return Err(AppendError::Indeterminate(failure.into()));
             }
             if begun.elapsed() >= NUMBERING_MAX {
                 let cause = "it was written, and cannot be read back";

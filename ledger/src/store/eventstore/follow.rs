@@ -6,11 +6,12 @@
 //! written, even if what was written is something else.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{oneshot, watch};
 
+use super::OpenError;
 use super::places::{Place, Places};
 use super::wire::{Failure, Found, Wire};
 use crate::envelope::{NewEvent, Position, StreamName, Version};
@@ -36,6 +37,8 @@ pub(super) struct Follower {
     head: watch::Sender<Position>,
     /// Why the log cannot be followed any more.
     broken: watch::Sender<Option<Broken>>,
+    /// Is the log followed no further than to the mark of a copy?
+    heeds_marks: AtomicBool,
     /// Held by whoever reads on.
     turn: tokio::sync::Mutex<()>,
     /// How many rounds of reading have begun, and the last of them that came to its end.
@@ -46,20 +49,38 @@ pub(super) struct Follower {
 #[derive(Debug)]
 struct Numbered {
     places: Places,
+    /// The last that was read: the last place, or the mark of a copy behind it.
+    seen: Option<Place>,
     waiting: BTreeMap<StreamName, Vec<Waiter>>,
     next_waiter: u64,
 }
 
-/// What the log said that cannot be.
-#[derive(Debug, Clone)]
-struct Broken {
-    position: Position,
-    cause: String,
+/// Why a log is not followed any more.
+#[derive(Debug, Clone, thiserror::Error)]
+enum Broken {
+    /// It said what cannot be.
+    #[error("at position {position}: {cause}")]
+    Differs { position: Position, cause: String },
+    /// Another one is being copied into it.
+    #[error("another log is being copied into it: {0}")]
+    Copied(String),
+}
+
+impl From<Broken> for OpenError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Differs { position, cause } => ReadError::Damaged { position, cause }.into(),
+            Broken::Copied(what) => Self::CopyUnfinished(what),
+        }
+    }
 }
 
 impl From<Broken> for ReadError {
-    fn from(Broken { position, cause }: Broken) -> Self {
-        Self::Damaged { position, cause }
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Differs { position, cause } => Self::Damaged { position, cause },
+            copied @ Broken::Copied(_) => Self::Unavailable(OpenError::from(copied).into()),
+        }
     }
 }
 
@@ -101,11 +122,18 @@ impl Follower {
     /// Goes on from what is numbered already.
     pub(super) fn new(wire: Arc<Wire>, places: Places) -> Self {
         let head = watch::Sender::new(places.head());
-        let waiting = BTreeMap::new();
-        let numbered = Mutex::new(Numbered { places, waiting, next_waiter: 0 });
+        let (waiting, seen) = (BTreeMap::new(), places.last());
+        let numbered = Mutex::new(Numbered { places, seen, waiting, next_waiter: 0 });
         let (broken, turn) = (watch::Sender::new(None), tokio::sync::Mutex::default());
         let (begun, done) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { wire, numbered, head, broken, turn, begun, done }
+        let heeds_marks = AtomicBool::new(false);
+        Self { wire, numbered, head, broken, heeds_marks, turn, begun, done }
+    }
+
+    /// From now on the log is followed no further than to the mark that another one is being copied
+    /// into it: what is behind the mark is answered for by nobody.
+    pub(super) fn heed_marks(&self) {
+        self.heeds_marks.store(true, Ordering::SeqCst);
     }
 
     /// Numbers what the log holds now. Many who ask at once are served by two rounds of reading.
@@ -118,12 +146,15 @@ impl Follower {
         }
         let round = self.begun.fetch_add(1, Ordering::SeqCst).saturating_add(1);
         loop {
-            let last = self.check()?.last();
+            let seen = self.check()?.0.seen;
             let limit = PAGE_EVENTS.saturating_add(1);
-            let page = self.wire.read_log(last.map(|last| last.commit), limit).await;
+            let page = self.wire.read_log(seen.map(|seen| seen.commit), limit).await;
             let page = page.map_err(unavailable)?;
+            if page.first().map(place_of) != seen && self.was_mark(seen) {
+                continue;
+            }
             let read = page.len();
-            self.take(page, last)?;
+            self.take(page, seen)?;
             if read < limit {
                 self.done.store(round, Ordering::SeqCst);
                 return Ok(());
@@ -140,8 +171,11 @@ impl Follower {
             return Ok(());
         }
         tracing::warn!("the positions of another log, or damaged ones: numbered anew");
-        let cut = self.numbered().places.cut(Position::START);
+        let mut numbered = self.numbered();
+        let cut = numbered.places.cut(Position::START);
         cut.map_err(|error| ReadError::Unavailable(error.into()))?;
+        numbered.seen = None;
+        drop(numbered);
         self.head.send_replace(Position::START);
         Ok(())
     }
@@ -182,14 +216,18 @@ impl Follower {
             }
             _ = broken.wait_for(Option::is_some) => {
                 let closed = || ReadError::Unavailable("the store is closed".into());
-                Err(self.failure().unwrap_or_else(closed))
+                Err(self.broken().map_or_else(closed, ReadError::from))
             }
         }
     }
 
     /// Why the log cannot be followed any more, if that is so.
-    pub(super) fn failure(&self) -> Option<ReadError> {
-        self.broken.borrow().clone().map(ReadError::from)
+    pub(super) fn failure(&self) -> Option<OpenError> {
+        self.broken().map(OpenError::from)
+    }
+
+    fn broken(&self) -> Option<Broken> {
+        self.broken.borrow().clone()
     }
 
     /// Where a position is in the cluster's log.
@@ -208,56 +246,87 @@ impl Follower {
 
     /// The places, unless the log is broken.
     fn check(&self) -> Result<Checked<'_>, ReadError> {
-        match self.failure() {
-            Some(broken) => Err(broken),
+        match self.broken() {
+            Some(broken) => Err(broken.into()),
             None => Ok(Checked(self.numbered())),
         }
     }
 
-    fn break_off(&self, position: Position, cause: String) -> ReadError {
-        tracing::error!(%position, cause, "the log cannot be followed any more");
-        let broken = Broken { position, cause };
+    fn break_off(&self, broken: Broken) -> ReadError {
+        tracing::error!(cause = %broken, "the log cannot be followed any more");
         self.broken.send_replace(Some(broken.clone()));
         broken.into()
     }
 
-    /// Numbers a page, whose first event is the last that is numbered already.
-    fn take(&self, page: Vec<Found>, last: Option<Place>) -> Result<(), ReadError> {
+    /// Was it the mark of a copy that was read last? Marks may be removed from the cluster: then
+    /// the log is read on from its last event.
+    fn was_mark(&self, seen: Option<Place>) -> bool {
         let mut numbered = self.numbered();
-        let mut events = page.into_iter();
-        let again = events.next();
-        if last.is_some() && again.is_none() {
-            let cause = "the node that answers has not got what was read before";
-            return Err(ReadError::Unavailable(cause.into()));
-        }
-        if let (Some(last), Some(again)) = (last, &again)
-            && place_of(again) != last
-        {
-            let cause = "the cluster no longer holds the event that was read there: its log was \
-                         truncated, or it is another cluster";
-            return Err(self.break_off(numbered.places.head(), cause.to_owned()));
-        }
-        let again = again.filter(|_| last.is_none());
-        let events: Vec<_> = again.into_iter().chain(events).collect();
-        let mut before = last.map_or(0, |last| last.commit);
-        for found in &events {
-            if found.commit <= before {
-                let cause = format!("two events are at commit position {}", found.commit);
-                return Err(self.break_off(numbered.places.head(), cause));
-            }
-            before = found.commit;
-        }
-        let mut position = numbered.places.head();
+        numbered.seen = numbered.places.last();
+        numbered.seen != seen
+    }
+
+    /// Numbers a page, whose first event is the last that was read already.
+    fn take(&self, page: Vec<Found>, seen: Option<Place>) -> Result<(), ReadError> {
+        let mut numbered = self.numbered();
+        let mut events = self.unread(page, seen, numbered.places.head())?;
+        let heeds = self.heeds_marks.load(Ordering::SeqCst);
+        let stops = |found: &Found| heeds && found.is_mark() && !found.data.is_empty();
+        let mark = events.iter().position(stops);
+        let beyond = mark.map(|place| events.split_off(place));
+        let seen = events.last().map(place_of).or(seen);
+        events.retain(|found| !found.is_mark());
         let places: Vec<_> = events.iter().map(place_of).collect();
+        let mut position = numbered.places.head();
         let kept = numbered.places.extend(&places);
         kept.map_err(|error| ReadError::Unavailable(error.into()))?;
+        numbered.seen = seen;
         for found in events {
             position = position.next();
             numbered.tell(&found, position);
         }
         // Under the lock: the head never goes back.
         self.head.send_replace(position);
-        Ok(())
+        match beyond.as_ref().and_then(|beyond| beyond.first()) {
+            None => Ok(()),
+            Some(mark) => {
+                let what = String::from_utf8_lossy(&mark.data).into_owned();
+                Err(self.break_off(Broken::Copied(what)))
+            }
+        }
+    }
+
+    /// What a page has behind the last that was read already, which is its first: in order, and the
+    /// same as before.
+    fn unread(
+        &self,
+        page: Vec<Found>,
+        seen: Option<Place>,
+        position: Position,
+    ) -> Result<Vec<Found>, ReadError> {
+        let mut events = page.into_iter();
+        if let Some(seen) = seen {
+            let Some(again) = events.next() else {
+                let cause = "the node that answers has not got what was read before";
+                return Err(ReadError::Unavailable(cause.into()));
+            };
+            if place_of(&again) != seen {
+                let cause = "the cluster no longer holds the event that was read there: its log \
+                             was truncated, or it is another cluster"
+                    .to_owned();
+                return Err(self.break_off(Broken::Differs { position, cause }));
+            }
+        }
+        let events: Vec<_> = events.collect();
+        let mut before = seen.map_or(0, |seen| seen.commit);
+        for found in &events {
+            if found.commit <= before {
+                let cause = format!("two events are at commit position {}", found.commit);
+                return Err(self.break_off(Broken::Differs { position, cause }));
+            }
+            before = found.commit;
+        }
+        Ok(events)
     }
 }
 

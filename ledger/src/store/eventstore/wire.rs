@@ -18,6 +18,7 @@ use ::eventstore::{
 };
 use serde_json::value::RawValue;
 
+use super::notes::COPY_STREAM;
 use crate::envelope::{NewEvent, Version};
 use crate::ids::EventId;
 use crate::store::{BoxError, Expected};
@@ -33,8 +34,9 @@ const LEADER_PAUSE: Duration = Duration::from_millis(250);
 /// The largest revision that the server knows.
 const REVISION_MAX: u64 = i64::MAX.unsigned_abs();
 
-/// Everything but the server's own streams, and what gateways tell each other beside the log.
-const OURS: &str = r"^(?!\$|payledger-)";
+/// Everything but the server's own streams, and what gateways tell each other beside the log; the
+/// mark of a copy is among it.
+const OURS: &str = r"^(?!\$|payledger-(?!copy$))";
 
 /// An event as the cluster gives it.
 #[derive(Debug, Clone)]
@@ -47,6 +49,13 @@ pub(super) struct Found {
     pub(super) kind: String,
     pub(super) data: Vec<u8>,
     pub(super) metadata: Vec<u8>,
+}
+
+impl Found {
+    /// Is it no event of the log, but the mark of a copy into it, or the end of one?
+    pub(super) fn is_mark(&self) -> bool {
+        self.stream == COPY_STREAM
+    }
 }
 
 /// Why a call had no answer, by what the caller can know.
