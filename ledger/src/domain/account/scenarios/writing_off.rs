@@ -273,7 +273,7 @@ fn a_part_that_turns_out_to_be_more_than_was_owed_takes_what_was() {
 
 #[test]
 fn a_lease_that_is_charged_off_owes_no_rental_twice_and_reverses_no_income_of_others() {
-    let lease = super::buyouts::long_lease;
+    let lease = buyouts::long_lease;
     let lost = |history: &History| {
         let lost = history.at("2026-03-20 09:00").when(charge_off(None, date("2026-03-20")));
         let Some(Event::AccountChargedOff(lost)) = lost.events().first() else { panic!("none") };
