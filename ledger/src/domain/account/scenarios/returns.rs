@@ -229,7 +229,7 @@ fn a_return_costs_what_the_contract_says_and_at_most_what_the_state_allows() {
     ] {
         let governing_state = state.map(|state| state.parse().unwrap());
         let returned_item_fee = Some(amount(agreed));
-        let history = opened(Terms { governing_state, returned_item_fee, ..loan() });
+        let history = opened(Terms { returned_item_fee, governing_state, ..loan() });
         let (paid, payment) = history.paid_by_ach("310.00", "2026-04-01");
         let back = paid.at("2026-04-03 08:30").when(take_back(payment, "R01")).done();
         assert_eq!(back.ledger(LedgerAccount::FeesReceivable), costs, "{state:?} {agreed}");
