@@ -65,6 +65,13 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::AlreadyReturned
         | ErrorReason::ReturnCodeNotForPayment
         | ErrorReason::NotReturned
+        | ErrorReason::AlreadySettled
+        | ErrorReason::NothingToSettle
+        | ErrorReason::RefundAlreadySettled
+        | ErrorReason::SettlementTooEarly
+        | ErrorReason::NotABankingDay
+        | ErrorReason::ChannelWithholdsNothing
+        | ErrorReason::WithheldTooMuch
         | ErrorReason::ReceivedInFuture
         | ErrorReason::BeforeOpening
         | ErrorReason::WindowNotClosed

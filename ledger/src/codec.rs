@@ -133,6 +133,7 @@ account_events! {
     PaymentReceived = "PaymentReceived",
     PaymentReturned = "PaymentReturned",
     PaymentReinstated = "PaymentReinstated",
+    PaymentSettled = "PaymentSettled",
     FeeAssessed = "FeeAssessed",
     FeeWaived = "FeeWaived",
     LienRecorded = "LienRecorded",
@@ -150,6 +151,7 @@ account_events! {
     PayoffQuoted = "PayoffQuoted",
     CreditRefunded = "CreditRefunded",
     RefundReturned = "RefundReturned",
+    RefundSettled = "RefundSettled",
     RequestRefused = "RequestRefused",
     NothingChanged = "NothingChanged",
 }

@@ -201,7 +201,8 @@ impl<'a> Fold<'a> {
             | Event::PaymentApplied(_)
             | Event::PaymentReceived(_)
             | Event::PaymentReturned(_)
-            | Event::PaymentReinstated(_) => {
+            | Event::PaymentReinstated(_)
+            | Event::PaymentSettled(_) => {
                 let windows = &mut self.windows;
                 self.rows.payments.follow(database, windows, (key, product), event, at)
             }
@@ -211,6 +212,7 @@ impl<'a> Fold<'a> {
             Event::PayoffQuoted(event) => payoffs::quoted(database, key, event, at),
             Event::CreditRefunded(event) => payoffs::refunded(database, key, event, at),
             Event::RefundReturned(event) => payoffs::refund_returned(database, event, at),
+            Event::RefundSettled(event) => payoffs::refund_settled(database, event, at),
             Event::LienRecorded(event) => titles::recorded(database, key, event, at),
             Event::LienReleased(event) => titles::released(database, (id, key), event, at),
             Event::AccountOpened(_)

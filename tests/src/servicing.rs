@@ -7,7 +7,8 @@ use proto::payledger::v1::{
     GetPayoffQuoteRequest, GrantExtensionRequest, GrantExtensionResponse, Instalment, LeaseCharge,
     ListInstalmentsRequest, PayoffQuote, QuotePayoffRequest, QuotePayoffResponse,
     RefundCreditRequest, RefundCreditResponse, ReturnRefundRequest, ReturnRefundResponse,
-    ReturnVehicleRequest, ReturnVehicleResponse,
+    ReturnVehicleRequest, ReturnVehicleResponse, SettlePaymentRequest, SettlePaymentResponse,
+    SettleRefundRequest, SettleRefundResponse,
 };
 
 use crate::client::{Answer, Client};
@@ -90,7 +91,46 @@ pub fn vehicle_back(
     }
 }
 
+/// A request to book that the bank has a payment's money.
+pub fn settlement(name: &str, account: &str, payment: &str, day: &str) -> SettlePaymentRequest {
+    SettlePaymentRequest {
+        request_id: request_id(name),
+        account_id: account.to_owned(),
+        payment_id: payment.to_owned(),
+        settlement_date: Some(date(day)),
+        withheld: None,
+    }
+}
+
+/// A request to book that the bank paid a refund out.
+pub fn refund_settlement(
+    name: &str,
+    account: &str,
+    refund: &str,
+    day: &str,
+) -> SettleRefundRequest {
+    SettleRefundRequest {
+        request_id: request_id(name),
+        account_id: account.to_owned(),
+        refund_id: refund.to_owned(),
+        settlement_date: Some(date(day)),
+    }
+}
+
 impl Client {
+    /// Books that the bank has a payment's money.
+    pub async fn settle(&self, request: SettlePaymentRequest) -> Answer<SettlePaymentResponse> {
+        Ok(self.payments().settle_payment(request).await?.into_inner())
+    }
+
+    /// Books that the bank paid a refund out.
+    pub async fn settle_refund(
+        &self,
+        request: SettleRefundRequest,
+    ) -> Answer<SettleRefundResponse> {
+        Ok(self.accounts().settle_refund(request).await?.into_inner())
+    }
+
     /// Moves due dates by months.
     pub async fn extend(
         &self,

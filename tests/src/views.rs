@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proto::google::r#type::Money;
 use proto::payledger::v1::{
-    Account, Allocation, Billing, ListAccountsRequest, ListPaymentsRequest,
+    Account, Allocation, Billing, Channel, ListAccountsRequest, ListPaymentsRequest,
     ListPendingPaymentsRequest, ListTitlesRequest, Payment, PaymentState, Product, Title,
 };
 
@@ -108,6 +108,7 @@ pub async fn agree(client: &Client) {
         assert_eq!(client.title(&title.account_id).await.unwrap(), title);
     }
     books_agree(client, &accounts).await;
+    clearing_agrees(client, &payments).await;
 }
 
 async fn payments_agree(client: &Client, payments: &[Payment]) {
@@ -163,6 +164,33 @@ async fn books_agree(client: &Client, accounts: &[Account]) {
     assert_eq!(of_ledger("1120"), fees, "fees receivable");
     let credit = sum(balances().map(|balance| cents(balance.credit_balance.as_ref())).collect());
     assert_eq!(of_ledger("2110").checked_neg().unwrap(), credit, "customers' credit");
+}
+
+/// What waits on a clearing account is what is applied and not settled.
+async fn clearing_agrees(client: &Client, payments: &[Payment]) {
+    let books = client.trial_balance().await.unwrap();
+    let waits = |payment: &&Payment| {
+        payment.state() == PaymentState::Applied && payment.settlement_date.is_none()
+    };
+    for (number, ways) in [
+        ("1020", &[Channel::OwnAch][..]),
+        ("1025", &[Channel::Mail]),
+        ("1026", &[Channel::BillPay]),
+        (
+            "1027",
+            &[
+                Channel::PhoneVendor,
+                Channel::DebitCardVendor,
+                Channel::Moneygram,
+                Channel::WesternUnion,
+            ],
+        ),
+    ] {
+        let unsettled = payments.iter().filter(waits).filter(|it| ways.contains(&it.channel()));
+        let row = books.rows.iter().find(|row| row.ledger_account == number);
+        let held = row.map_or(0, |row| cents(row.balance.as_ref()));
+        assert_eq!(held, total(unsettled.map(|payment| &payment.amount)), "{number}");
+    }
 }
 
 /// The trial balance as lines "1100 9752.00", accounts at zero left out.

@@ -128,6 +128,7 @@ impl Movements {
             | Event::PaymentApplied(_)
             | Event::PaymentReturned(_)
             | Event::PaymentReinstated(_)
+            | Event::PaymentSettled(_)
             | Event::FeeAssessed(_)
             | Event::FeeWaived(_)
             | Event::LienRecorded(_)
@@ -143,6 +144,7 @@ impl Movements {
             | Event::PayoffQuoted(_)
             | Event::CreditRefunded(_)
             | Event::RefundReturned(_)
+            | Event::RefundSettled(_)
             | Event::RequestRefused(_)
             | Event::NothingChanged(_) => {}
         }

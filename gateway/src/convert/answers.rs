@@ -51,6 +51,8 @@ pub fn payment(account: &AccountId, open: &OpenAccount, payment: &Payment) -> wi
         third_party_fee: receipt.and_then(|r| r.third_party_fee).map(to_wire),
         payoff_quote_id: payment.payoff_quote.map(|id| id.to_string()).unwrap_or_default(),
         billing: open.book.billing_of(payment.id).as_ref().map(billing),
+        settlement_date: payment.settlement.map(|it| date_to_wire(it.date)),
+        withheld: payment.settlement.and_then(|it| it.withheld).map(to_wire),
         ..wire::Payment::default()
     };
     match &payment.progress {

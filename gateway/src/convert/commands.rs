@@ -172,6 +172,17 @@ impl Mutation for wire::ReinstatePaymentRequest {
     }
 }
 
+impl Mutation for wire::SettlePaymentRequest {
+    fn asked(&self) -> Field<Asked> {
+        let command = Command::SettlePayment {
+            payment: ids::payment_id("payment_id", &self.payment_id)?,
+            settlement_date: time::date("settlement_date", self.settlement_date.as_ref())?,
+            withheld: money::amount_if_set("withheld", self.withheld.as_ref())?,
+        };
+        asked(&self.account_id, &self.request_id, command)
+    }
+}
+
 impl Mutation for wire::AssessFeeRequest {
     fn asked(&self) -> Field<Asked> {
         let kind = enums::fee_kind("kind", self.kind)?;

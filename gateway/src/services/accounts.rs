@@ -111,6 +111,13 @@ impl AccountService for Gateway {
         self.mutate(request).await
     }
 
+    async fn settle_refund(
+        &self,
+        request: Request<wire::SettleRefundRequest>,
+    ) -> Result<Response<wire::SettleRefundResponse>, Status> {
+        self.mutate(request).await
+    }
+
     async fn age_account(
         &self,
         request: Request<wire::AgeAccountRequest>,

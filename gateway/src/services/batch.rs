@@ -51,6 +51,8 @@ commands! {
     RecordLien: RecordLienRequest,
     ReleaseLien: ReleaseLienRequest,
     RefundCredit: RefundCreditRequest,
+    SettlePayment: SettlePaymentRequest,
+    SettleRefund: SettleRefundRequest,
 }
 
 impl Gateway {

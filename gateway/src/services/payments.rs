@@ -72,6 +72,13 @@ impl PaymentService for Gateway {
         self.mutate(request).await
     }
 
+    async fn settle_payment(
+        &self,
+        request: Request<wire::SettlePaymentRequest>,
+    ) -> Result<Response<wire::SettlePaymentResponse>, Status> {
+        self.mutate(request).await
+    }
+
     async fn execute_batch(
         &self,
         request: Request<wire::ExecuteBatchRequest>,
@@ -290,6 +297,8 @@ fn payment(row: PaymentRow) -> wire::Payment {
         reference: row.reference.unwrap_or_default(),
         third_party_fee: row.third_party_fee.map(money::to_wire),
         payoff_quote_id: row.payoff_quote.map(|id| id.to_string()).unwrap_or_default(),
+        settlement_date: row.settlement_date.map(date_to_wire),
+        withheld: row.withheld.map(money::to_wire),
         funding: row.funding.map(|funding| wire::Funding {
             token: funding.token,
             last_four: funding.last_four.unwrap_or_default(),

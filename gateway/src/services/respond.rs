@@ -71,7 +71,13 @@ fn refund(asked: &Request, answer: &Answer) -> Option<wire::Refund> {
         let Event::CreditRefunded(refunded) = event else { return None };
         Some(refunded.refund)
     });
-    let id = if let Command::ReturnRefund { refund } = &asked.command { *refund } else { made? };
+    let id = if let Command::ReturnRefund { refund } | Command::SettleRefund { refund, .. } =
+        &asked.command
+    {
+        *refund
+    } else {
+        made?
+    };
     let refund = open(answer)?.refunds.get(&id)?;
     Some(answers::refund(&asked.account, id, refund))
 }
@@ -129,6 +135,7 @@ responds! {
     ReceivePaymentRequest => ReceivePaymentResponse { payment: payment },
     ReturnPaymentRequest => ReturnPaymentResponse { payment: payment },
     ReinstatePaymentRequest => ReinstatePaymentResponse { payment: payment },
+    SettlePaymentRequest => SettlePaymentResponse { payment: payment },
     RecordLienRequest => RecordLienResponse { title: title },
     ReleaseLienRequest => ReleaseLienResponse { title: title },
     ChangeRateRequest => ChangeRateResponse { account: account },
@@ -140,6 +147,7 @@ responds! {
     QuotePayoffRequest => QuotePayoffResponse { quote: quote },
     RefundCreditRequest => RefundCreditResponse { refund: refund },
     ReturnRefundRequest => ReturnRefundResponse { refund: refund },
+    SettleRefundRequest => SettleRefundResponse { refund: refund },
 }
 
 impl Respond for wire::AgeAccountRequest {

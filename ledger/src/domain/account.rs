@@ -20,6 +20,7 @@ mod payoff;
 mod posting;
 pub mod refusal;
 mod returns;
+mod settlement;
 pub mod state;
 pub mod terms;
 mod title;
@@ -165,6 +166,9 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
             returns::take_back(open, *payment, return_code, context)
         }
         Command::ReinstatePayment { payment, .. } => returns::reinstate(open, *payment, context),
+        Command::SettlePayment { payment, settlement_date, withheld } => {
+            settlement::settle_payment(open, *payment, (*settlement_date, *withheld), context)
+        }
         Command::ChangeRate { .. }
         | Command::AdjustPrincipal { .. }
         | Command::GrantExtension { .. }
@@ -174,6 +178,7 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
         | Command::QuotePayoff { .. }
         | Command::RefundCredit { .. }
         | Command::ReturnRefund { .. }
+        | Command::SettleRefund { .. }
         | Command::AgeAccount
         | Command::AssessFee { .. }
         | Command::WaiveFee { .. } => decide_servicing(open, command, context),
@@ -214,6 +219,9 @@ fn decide_servicing(open: &OpenAccount, command: &Command, context: &Context<'_>
         }
         Command::RefundCredit { amount } => payoff::refund(open, *amount, context),
         Command::ReturnRefund { refund } => payoff::take_refund_back(open, *refund, context),
+        Command::SettleRefund { refund, settlement_date } => {
+            settlement::settle_refund(open, *refund, *settlement_date, context)
+        }
         Command::AgeAccount => Ok(aging::age(open, context)),
         Command::AssessFee { kind, amount, effective_date, .. } => {
             fees::assess(open, (*kind, *amount), *effective_date, context)
@@ -226,6 +234,7 @@ fn decide_servicing(open: &OpenAccount, command: &Command, context: &Context<'_>
         | Command::ReceivePayment { .. }
         | Command::ReturnPayment { .. }
         | Command::ReinstatePayment { .. }
+        | Command::SettlePayment { .. }
         | Command::RecordLien { .. }
         | Command::ReleaseLien => Ok(Vec::new()),
     }

@@ -201,18 +201,15 @@ impl Calendar {
 
     /// Every holiday of a year in order of date, those on a Saturday included.
     pub fn holidays(&self, year: i32) -> Vec<Holiday> {
-        let mut holidays: Vec<Holiday> = RULES
-            .iter()
-            .filter(|rule| rule.holds_in(year))
+        let rules = RULES.iter().filter(|rule| rule.holds_in(year));
+        rules
             .filter_map(|rule| Some((rule.name, rule.date_in(year)?)))
             .map(|(name, date)| {
                 let observed_date = observed(date);
                 let closes_banks = observed_date.is_some_and(|day| !self.is_banking_day(day));
                 Holiday { name, date, observed_date, closes_banks }
             })
-            .collect();
-        holidays.sort_by_key(|holiday| holiday.date);
-        holidays
+            .collect()
     }
 
     /// The overrides of one year, in order of date.

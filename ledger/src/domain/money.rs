@@ -384,5 +384,7 @@ mod tests {
         let money: Money = "-12.34".parse().unwrap();
         assert_eq!(money.cents(), -1234);
         assert_eq!(Money::from_cents(-1234), money);
+        assert_eq!(Money::round_down("2.5".parse().unwrap()).cents(), 250);
+        assert_eq!(Money::round_half_up("2.5".parse().unwrap()).cents(), 250);
     }
 }

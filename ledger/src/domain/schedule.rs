@@ -320,7 +320,6 @@ impl Lease {
         if tax.is_negative() {
             return Err(invalid("lease.tax", "must not be below zero"));
         }
-        check_limit("lease.tax", tax)?;
         let payment = base + tax;
         if payment > AMOUNT_MAX.money() {
             return Err(invalid("lease.tax", "makes the rental larger than 99999999.99"));

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ledger::domain::account::events::{
     Event, PaymentApplied, PaymentCancelled, PaymentReceived, PaymentReinstated, PaymentReturned,
-    PaymentScheduled, Reallocation,
+    PaymentScheduled, PaymentSettled, Reallocation,
 };
 use ledger::domain::product::{Channel, Product};
 use ledger::ids::PaymentId;
@@ -119,6 +119,8 @@ impl Payments {
             self.returned(database, account, event, at)
         } else if let Event::PaymentReinstated(event) = event {
             self.reinstated(database, account, event, at)
+        } else if let Event::PaymentSettled(event) = event {
+            self.bank_settled(database, account, event, at)
         } else {
             Ok(())
         }
@@ -253,6 +255,20 @@ impl Payments {
         row.state = PaymentState::Applied;
         row.reinstated_nanos = Some(at.nanos);
         row.split(&reinstated.split, at.position);
+        Ok(())
+    }
+
+    fn bank_settled(
+        &mut self,
+        database: &Connection,
+        account: i64,
+        settled: &PaymentSettled,
+        at: At,
+    ) -> Result<(), FoldError> {
+        let row = self.touch(database, account, settled.payment)?;
+        row.settlement_day = Some(day(settled.effective_date));
+        row.withheld_cents = settled.withheld.map(|kept| kept.money().cents());
+        row.last_position = at.position;
         Ok(())
     }
 

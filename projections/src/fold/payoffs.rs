@@ -1,6 +1,8 @@
 //! Payoff quotes that were given, and credit balances that were sent back.
 
-use ledger::domain::account::events::{CreditRefunded, PayoffQuoted, RefundReturned};
+use ledger::domain::account::events::{
+    CreditRefunded, PayoffQuoted, RefundReturned, RefundSettled,
+};
 use rusqlite::{Connection, params};
 
 use super::{At, FoldError};
@@ -46,7 +48,9 @@ pub(super) fn refunded(
     at: At,
 ) -> Result<(), FoldError> {
     database
-        .prepare_cached("INSERT INTO refund VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?1)")?
+        .prepare_cached(
+            "INSERT INTO refund VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, NULL, ?1)",
+        )?
         .execute(params![
             at.position,
             refunded.refund.uuid().as_bytes(),
@@ -71,4 +75,21 @@ pub(super) fn refund_returned(
         )?
         .execute(params![returned.refund.uuid().as_bytes(), at.nanos, at.position])?;
     if changed == 1 { Ok(()) } else { Err(Poison::RefundUnknown(returned.refund).into()) }
+}
+
+pub(super) fn refund_settled(
+    database: &Connection,
+    settled: &RefundSettled,
+    at: At,
+) -> Result<(), FoldError> {
+    let changed = database
+        .prepare_cached(
+            "UPDATE refund SET settlement_day = ?2, last_position = ?3 WHERE refund_id = ?1",
+        )?
+        .execute(params![
+            settled.refund.uuid().as_bytes(),
+            day(settled.effective_date),
+            at.position
+        ])?;
+    if changed == 1 { Ok(()) } else { Err(Poison::RefundUnknown(settled.refund).into()) }
 }

@@ -97,6 +97,10 @@ pub struct PaymentRow {
     pub return_code: Option<String>,
     /// When its last reinstatement was recorded.
     pub reinstated_at: Option<DateTime<Utc>>,
+    /// The banking day on which the bank had its money; stays after a return.
+    pub settlement_date: Option<NaiveDate>,
+    /// What a vendor kept of it as its fee.
+    pub withheld: Option<Amount>,
     /// What it pays, or paid when it was last good.
     pub split: Option<Split>,
     /// The position of its first event.
@@ -153,7 +157,8 @@ macro_rules! select_payments {
             "amount_cents, effective_day, window_minutes, cutoff_nanos, origination_day, ",
             "scheduled_nanos, funding_token, funding_last_four, reference, ",
             "third_party_fee_cents, payoff_quote_id, cancelled_nanos, cancel_reason, ",
-            "applied_nanos, returned_nanos, return_code, reinstated_nanos, interest_cents, ",
+            "applied_nanos, returned_nanos, return_code, reinstated_nanos, settlement_day, ",
+            "withheld_cents, interest_cents, ",
             "principal_cents, fees_cents, rentals_cents, tax_cents, payment.residual_cents, ",
             "sales_tax_cents, recovery_cents, credit_cents, written_off_interest_cents, ",
             "written_off_principal_cents, written_off_fees_cents, written_off_residual_cents, ",
@@ -295,6 +300,8 @@ fn read(row: &Row<'_>) -> Found<PaymentRow> {
         returned_at: maybe_instant(row, "returned_nanos")?,
         return_code: row.get("return_code")?,
         reinstated_at: maybe_instant(row, "reinstated_nanos")?,
+        settlement_date: maybe_date(row, "settlement_day")?,
+        withheld: columns::amount(row.get("withheld_cents")?),
         split: split(row)?,
         first_position: position(row.get("payment_key")?),
         last_position: position(row.get("last_position")?),

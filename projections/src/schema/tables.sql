@@ -73,6 +73,8 @@ CREATE TABLE payment (
     returned_nanos INTEGER,
     return_code TEXT,
     reinstated_nanos INTEGER,
+    settlement_day INTEGER,
+    withheld_cents INTEGER,
     interest_cents INTEGER,
     principal_cents INTEGER,
     fees_cents INTEGER,
@@ -154,6 +156,7 @@ CREATE TABLE refund (
     payment_id BLOB,
     effective_day INTEGER NOT NULL,
     refunded_nanos INTEGER NOT NULL,
+    settlement_day INTEGER,
     returned_nanos INTEGER,
     last_position INTEGER NOT NULL
 );

@@ -3,6 +3,9 @@
 mod books;
 mod servicing;
 
+use ledger::domain::journal::LedgerAccount;
+use ledger::domain::product::Channel;
+
 use super::ledger_columns;
 
 /// Cents as exact decimal text, beside the cents themselves.
@@ -56,8 +59,8 @@ fn maybe_uuid(blob: &str, name: &str) -> String {
     format!("CASE WHEN {blob} IS NOT NULL THEN {} END AS {name}", uuid_text(blob))
 }
 
-fn plain(column: &str) -> String {
-    column.to_owned()
+fn plain(column: impl Into<String>) -> String {
+    column.into()
 }
 
 fn view(name: &str, columns: &[String], from: &str) -> String {
@@ -71,6 +74,7 @@ pub(crate) fn views() -> String {
         balances(),
         payments(),
         pending_payments(),
+        unsettled_payments(),
         servicing::fees(),
         servicing::charge_offs(),
         servicing::payoff_quotes(),
@@ -191,6 +195,8 @@ fn payments() -> String {
         instant("returned_nanos", "returned_at"),
         plain("return_code"),
         instant("reinstated_nanos", "reinstated_at"),
+        date("settlement_day", "settlement_date"),
+        money("withheld_cents", "withheld"),
         plain("reference"),
         money("third_party_fee_cents", "third_party_fee"),
         plain("funding_last_four"),
@@ -230,6 +236,38 @@ fn pending_payments() -> String {
     ];
     let from = "payment JOIN account USING (account_key) WHERE state = 'scheduled'";
     view("pending_payments", &columns, from)
+}
+
+/// The last accounting day that anything was posted to.
+const AS_OF_DAY: &str = "(SELECT max(gl_day) FROM ledger_day)";
+
+fn unsettled_payments() -> String {
+    let gl_account = format!("CASE {} END AS gl_account", clearing_cases());
+    let columns = [
+        uuid("payment_id", "payment_id"),
+        plain("account_id"),
+        plain("payment.product AS product"),
+        plain("channel"),
+        gl_account,
+        money("amount_cents", "amount"),
+        date("effective_day", "effective_date"),
+        date("origination_day", "origination_date"),
+        date(AS_OF_DAY, "as_of_date"),
+        plain(format!("{AS_OF_DAY} - effective_day AS age_days")),
+        plain("payment_key AS first_position"),
+    ];
+    let from = "payment JOIN account USING (account_key) \
+         WHERE state = 'applied' AND settlement_day IS NULL AND channel <> 'wire'";
+    view("unsettled_payments", &columns, from)
+}
+
+/// The clearing account of each channel that has one.
+fn clearing_cases() -> String {
+    let waits = |channel: &&Channel| LedgerAccount::clearing(**channel) != LedgerAccount::Cash;
+    let case = |channel: &Channel| {
+        format!("WHEN channel = '{channel}' THEN '{}'", LedgerAccount::clearing(*channel))
+    };
+    Channel::ALL.iter().filter(waits).map(case).collect::<Vec<_>>().join(" ")
 }
 
 /// The state of a title, as the account's own fold has it.

@@ -122,6 +122,8 @@ async fn random_lives_come_to_everything_that_a_servicer_does() {
         "PayoffQuoted",
         "CreditRefunded",
         "RefundReturned",
+        "PaymentSettled",
+        "RefundSettled",
         "FeeWaived",
         "PayoffReversed",
     ] {
@@ -150,6 +152,9 @@ async fn payments_are_those_of_the_accounts_own_fold() {
             assert_eq!(row.applied_at, expected.applied_at);
             assert_eq!(row.amount, expected.amount);
             assert_eq!(row.effective_date, expected.effective_date);
+            let settlement = expected.settlement;
+            assert_eq!(row.settlement_date, settlement.map(|it| it.date));
+            assert_eq!(row.withheld, settlement.and_then(|it| it.withheld));
             let schedule = expected.schedule.as_ref();
             assert_eq!(row.cutoff_at, schedule.map(|schedule| schedule.cutoff_at));
             assert_eq!(row.window, schedule.map(|schedule| schedule.window));

@@ -271,6 +271,12 @@ fn one_of<T: Clone>(all: impl Iterator<Item = T>, dice: &mut Dice) -> Option<T> 
     all.get(usize::try_from(dice.roll(count)).unwrap()).cloned()
 }
 
+/// The last day on which banks were open, today for the most part.
+fn banking_day(now: DateTime<Utc>) -> NaiveDate {
+    let today = eastern_date(now);
+    Rulebook::built_in().calendar().previous_banking_day(today.succ_opt().unwrap())
+}
+
 /// Payments, and what becomes of them; fees and liens.
 fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
     let today = eastern_date(now);
@@ -284,7 +290,7 @@ fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
         payment.progress == Progress::Scheduled
             && schedule.is_some_and(|schedule| schedule.cutoff_at <= now)
     });
-    match (dice.roll(10), payment) {
+    match (dice.roll(12), payment) {
         (0 | 1, _) => Command::SchedulePayment {
             amount,
             payment_date: today.checked_add_days(days).unwrap(),
@@ -298,6 +304,11 @@ fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
             Command::ReturnPayment { payment, return_code, preview: None }
         }
         (4, Some(payment)) => Command::ReinstatePayment { payment, preview: None },
+        (10 | 11, Some(payment)) => Command::SettlePayment {
+            payment,
+            settlement_date: banking_day(now),
+            withheld: (dice.roll(4) == 0).then(|| "1.99".parse().unwrap()),
+        },
         (5, _) => Command::AssessFee {
             kind: FeeKind::Late,
             amount: "15.00".parse().unwrap(),
@@ -384,10 +395,7 @@ fn servicing(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command
             },
             _ => Command::AgeAccount,
         },
-        12 | 13 => match one_of(open.refunds.keys().copied(), dice).filter(|_| dice.roll(2) == 0) {
-            Some(refund) => Command::ReturnRefund { refund },
-            None => Command::RefundCredit { amount: None },
-        },
+        12 | 13 => refunding(open, now, dice),
         7 if open.terms().product == Product::Lease => Command::ReturnVehicle {
             effective_date,
             charges: vec![LeaseCharge {
@@ -398,4 +406,14 @@ fn servicing(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command
         },
         _ => Command::AgeAccount,
     }
+}
+
+/// A credit balance that goes back, is paid out, or comes back.
+fn refunding(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
+    let sent = one_of(open.refunds.keys().copied(), dice).filter(|_| dice.roll(2) == 0);
+    let Some(refund) = sent else { return Command::RefundCredit { amount: None } };
+    if open.refunds[&refund].settled.is_none() && dice.roll(3) > 0 {
+        return Command::SettleRefund { refund, settlement_date: banking_day(now) };
+    }
+    Command::ReturnRefund { refund }
 }

@@ -142,3 +142,36 @@ async fn the_journal_and_the_trial_balance_are_two_sums_of_the_same_lines() {
     assert_eq!(Money::from_cents(shown), total(bank.accounts.values().map(paid)));
     assert!(shown > 0);
 }
+
+#[tokio::test]
+async fn what_is_unsettled_is_what_the_clearing_accounts_hold() {
+    let bank = Bank::lives(33, 6, 400).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections =
+        Projections::open(folder.path(), bank.port(), Options::default()).await.unwrap();
+    projections.wait_for(bank.head().await).await.unwrap();
+    let path = generation::file(&generation::folder(folder.path()), 1);
+    let database = open_reader(&path).unwrap();
+    let sums = |sql: &str| -> Vec<(String, i64)> {
+        let mut select = database.prepare(sql).unwrap();
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    let unsettled = sums(
+        "SELECT gl_account, sum(amount_cents) FROM unsettled_payments GROUP BY 1 UNION ALL \
+         SELECT '2120', -sum(amount_cents) FROM refunds \
+         WHERE state = 'sent' AND settlement_date IS NULL HAVING count(*) > 0 ORDER BY 1",
+    );
+    let held = sums(
+        "SELECT gl_account, sum(net_cents) FROM trial_balance \
+         WHERE gl_account IN ('1020', '1025', '1026', '1027', '2120') \
+         GROUP BY 1 HAVING sum(net_cents) <> 0 ORDER BY 1",
+    );
+    assert_eq!(unsettled, held);
+    assert!(held.len() > 3, "{held:?}");
+    let count = |sql: &str| -> i64 { database.query_row(sql, [], |row| row.get(0)).unwrap() };
+    assert!(count("SELECT count(*) FROM payments WHERE settlement_date IS NOT NULL") > 10);
+    let of_another_age = "SELECT count(*) FROM unsettled_payments WHERE age_days IS NOT \
+                          julianday(as_of_date) - julianday(effective_date)";
+    assert_eq!(count(of_another_age), 0);
+}

@@ -193,7 +193,9 @@ fn rejections(calls: &[Call], coverage: &mut Coverage) -> Result<(), String> {
                 opened.get(call.account.as_str()).is_none_or(|at| *at > call.invoked)
             }
             "PAYMENT_NOT_FOUND" => match &call.ask {
-                Ask::Cancel { payment } | Ask::Return { payment } => payment == NO_PAYMENT,
+                Ask::Cancel { payment } | Ask::Return { payment } | Ask::Settle { payment, .. } => {
+                    payment == NO_PAYMENT
+                }
                 _ => false,
             },
             "REQUEST_ID_REUSED" => by_request.get(call.request.as_str()).is_some_and(|others| {

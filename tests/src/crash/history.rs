@@ -37,6 +37,13 @@ pub enum Ask {
         /// Which one.
         payment: String,
     },
+    /// Books that the bank has a payment's money.
+    Settle {
+        /// Which one.
+        payment: String,
+        /// The settlement date: a banking day.
+        date: String,
+    },
     /// Charges a fee.
     Fee {
         /// How much.

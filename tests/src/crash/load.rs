@@ -145,8 +145,11 @@ impl World {
             choice => {
                 let known = Self::pick(&self.payments, chance).filter(|_| chance.below(20) > 0);
                 let (account, payment) = known.unwrap_or((account, NO_PAYMENT.to_owned()));
-                let ask =
-                    if choice < 92 { Ask::Cancel { payment } } else { Ask::Return { payment } };
+                let ask = match choice {
+                    ..88 => Ask::Cancel { payment },
+                    88..94 => Ask::Return { payment },
+                    _ => Ask::Settle { payment, date: day.bank.clone() },
+                };
                 (account, ask)
             }
         };
@@ -154,12 +157,14 @@ impl World {
     }
 }
 
-/// The day of a round, the one before and the one after.
+/// The day of a round, and those around it.
 #[derive(Debug, Clone)]
 pub(super) struct Day {
     pub(super) before: String,
     pub(super) today: String,
     pub(super) after: String,
+    /// The last day on which banks were open, today for the most part.
+    pub(super) bank: String,
 }
 
 /// One client: asks until the service is gone. Says how many commands were acknowledged meanwhile.

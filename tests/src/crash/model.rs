@@ -33,6 +33,19 @@ struct Payment {
     date: String,
     reference: String,
     state: State,
+    /// The bank has its money, or had it before it came back.
+    settled: bool,
+}
+
+impl Payment {
+    /// How the check reads it off an answer.
+    const fn shown(&self) -> &'static str {
+        match (self.state, self.settled) {
+            (State::Applied, true) => "PAYMENT_STATE_APPLIED, settled",
+            (State::Returned, true) => "PAYMENT_STATE_RETURNED, settled",
+            (state, _) => state.name(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -85,6 +98,7 @@ impl Model {
                 account.receive((*amount, date, reference), setting)
             }
             Ask::Return { payment } => account.take_back(payment),
+            Ask::Settle { payment, date } => account.settle(payment, date),
             Ask::Fee { amount } => {
                 account.owed += amount;
                 Ok((*amount, ""))
@@ -113,9 +127,8 @@ impl Model {
         match ask {
             Ask::Balance { .. } => Some(Told::Owed { position, amount: account.owed }),
             Ask::Payments { .. } => {
-                let row = |(id, it): (&String, &Payment)| {
-                    (id.clone(), it.state.name().to_owned(), it.amount)
-                };
+                let row =
+                    |(id, it): (&String, &Payment)| (id.clone(), it.shown().to_owned(), it.amount);
                 let payments = account.payments.iter().map(row).collect();
                 Some(Told::Listed { position, payments })
             }
@@ -139,6 +152,7 @@ impl Account {
             date: date.to_owned(),
             reference: String::new(),
             state: State::Scheduled,
+            settled: false,
         };
         self.payments.insert(setting.made.to_owned(), made);
         Ok((amount, State::Scheduled.name()))
@@ -176,7 +190,7 @@ impl Account {
         }
         self.owed -= amount;
         let (date, reference) = (date.to_owned(), reference.to_owned());
-        let made = Payment { amount, date, reference, state: State::Applied };
+        let made = Payment { amount, date, reference, state: State::Applied, settled: false };
         self.payments.insert(setting.made.to_owned(), made);
         Ok((amount, State::Applied.name()))
     }
@@ -189,7 +203,23 @@ impl Account {
             State::Applied => {
                 found.state = State::Returned;
                 self.owed += found.amount + RETURNED_ITEM_FEE;
-                Ok((found.amount, State::Returned.name()))
+                Ok((found.amount, found.shown()))
+            }
+        }
+    }
+
+    /// A wire is cash at once; it is the only money that has a reference.
+    fn settle(&mut self, payment: &str, date: &str) -> Outcome {
+        let Some(found) = self.payments.get_mut(payment) else { return Err("PAYMENT_NOT_FOUND") };
+        match found.state {
+            State::Scheduled | State::Cancelled => Err("NOT_APPLIED"),
+            State::Returned => Err("ALREADY_RETURNED"),
+            State::Applied if found.settled => Err("ALREADY_SETTLED"),
+            State::Applied if !found.reference.is_empty() => Err("NOTHING_TO_SETTLE"),
+            State::Applied if date < found.date.as_str() => Err("SETTLEMENT_TOO_EARLY"),
+            State::Applied => {
+                found.settled = true;
+                Ok((found.amount, found.shown()))
             }
         }
     }

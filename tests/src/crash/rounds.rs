@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{Days, NaiveDate};
+use ledger::domain::rulebook::Rulebook;
 use proto::payledger::v1::{RebuildProjectionRequest, RecordedEvent};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -107,10 +108,12 @@ impl Life<'_> {
     ) -> Result<Coverage, String> {
         let first = NaiveDate::from_ymd_opt(2026, 3, 3).unwrap();
         let today = first.checked_add_days(Days::new(round)).unwrap();
+        let (tomorrow, rules) = (today.succ_opt().unwrap(), Rulebook::built_in());
         let day = Day {
             before: today.pred_opt().unwrap().to_string(),
             today: today.to_string(),
-            after: today.succ_opt().unwrap().to_string(),
+            after: tomorrow.to_string(),
+            bank: rules.calendar().previous_banking_day(tomorrow).to_string(),
         };
         let morning = format!("{today}T14:00:00Z");
         if moment == "start" {

@@ -13,6 +13,7 @@ use super::history::{Ask, Told};
 use crate::client::{Client, cancel, receive, schedule};
 use crate::refusals::Refused;
 use crate::requests::{cents, interest_free, money};
+use crate::servicing::settlement;
 
 /// Reasons by which the service says that it has not taken a command, or does not know.
 const TRY_AGAIN: &[&str] = &[
@@ -62,6 +63,11 @@ pub(super) fn command(request: &str, account: &str, ask: &Ask) -> Command {
             return_code: "R01".to_owned(),
             ..ReturnPaymentRequest::default()
         }),
+        Ask::Settle { payment, date } => {
+            let mut it = settlement("", account, payment, date);
+            it.request_id = request_id;
+            Command::SettlePayment(it)
+        }
         Ask::Fee { amount } => Command::AssessFee(AssessFeeRequest {
             request_id,
             account_id,
@@ -97,6 +103,7 @@ pub(super) async fn single(client: &Client, command: Command) -> Told {
             let answer = client.payments().return_payment(it).await;
             answer.map(|it| Outcome::ReturnPayment(it.into_inner()))
         }
+        Command::SettlePayment(it) => client.settle(it).await.map(Outcome::SettlePayment),
         other => unreachable!("not in the mix: {other:?}"),
     };
     match outcome {
@@ -167,7 +174,8 @@ pub(super) async fn question(client: &Client, account: &str, ask: &Ask) -> Told 
 }
 
 fn row(payment: &Payment) -> (String, String, i64) {
-    let state = payment.state().as_str_name().to_owned();
+    let settled = if payment.settlement_date.is_some() { ", settled" } else { "" };
+    let state = format!("{}{settled}", payment.state().as_str_name());
     (payment.payment_id.clone(), state, cents(payment.amount.as_ref()))
 }
 
@@ -187,6 +195,9 @@ fn done(outcome: &Outcome) -> Told {
             return of_payment(it.payment.as_ref(), it.position, it.replayed);
         }
         Outcome::ReturnPayment(it) => {
+            return of_payment(it.payment.as_ref(), it.position, it.replayed);
+        }
+        Outcome::SettlePayment(it) => {
             return of_payment(it.payment.as_ref(), it.position, it.replayed);
         }
         Outcome::OpenAccount(it) => {

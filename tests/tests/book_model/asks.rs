@@ -74,13 +74,11 @@ impl Pair {
             Ask::ChargeOff { part, back } => Some(self.charge_off(part, self.date(back))?),
             Ask::Quote { days } => Some(self.quote(days)),
             Ask::Refund { part } => Some(self.refund(part)?),
-            Ask::ReturnRefund { which } => which.checked_rem(self.refunds.len()).map(|index| {
-                let (refund, fact) = self.refunds[index];
-                let back = vec![Happening::RefundReturned(refund)];
-                let gone = self.model.facts[fact].gone;
-                let expected = if gone { refused("REFUND_ALREADY_RETURNED") } else { back };
-                (Command::ReturnRefund { refund }, vec![expected])
-            }),
+            Ask::ReturnRefund { which } => self.refund_back(which),
+            Ask::SettleRefund { which, days } => self.settle_refund(which, days),
+            Ask::Settle { which, days, kept } => {
+                pick(which).map(|paid| self.settle(paid, days, kept)).transpose()?
+            }
         })
     }
 
@@ -355,7 +353,9 @@ impl Pair {
         let good_through_date = after(self.today, days);
         let figures = self.model.on(good_through_date);
         let told = vec![Happening::Quoted(figures.payoff)];
-        let no_vehicle = self.model.contract.lease && figures.buyout.is_none();
+        // Of one that was bought something may be owed still: what was sent back was too much.
+        let contract = &self.model.contract;
+        let no_vehicle = contract.lease && figures.buyout.is_none() && contract.residual == 0;
         let expected = match (self.settled, no_vehicle) {
             (true, _) if figures.buyout.is_none() => refused("ACCOUNT_PAID_OFF"),
             (_, true) if !self.given_up() && !self.is_back() => refused("RESIDUAL_UNKNOWN"),

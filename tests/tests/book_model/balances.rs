@@ -78,7 +78,27 @@ impl Model {
                 What::Rate(_) | What::Shift { .. } | What::ChargeOff(_) | What::VehicleBack => {}
             }
         }
+        self.bank(&mut balances);
         balances.retain(|_, balance| *balance != 0);
         balances
+    }
+    /// What the bank has moved is no longer on its way. A vendor's fee stays lost.
+    fn bank(&self, balances: &mut Balances) {
+        let mut add = |account, amount| *balances.entry(account).or_default() += amount;
+        for fact in &self.facts {
+            let Some(kept) = fact.bank else { continue };
+            add("1010", -kept);
+            add("5030", kept);
+            if fact.gone {
+                continue;
+            }
+            if let What::Payment { amount, clearing, .. } = fact.what {
+                add(clearing, -amount);
+                add("1010", amount);
+            } else if let What::Refund(amount) = fact.what {
+                add("2120", amount);
+                add("1010", -amount);
+            }
+        }
     }
 }

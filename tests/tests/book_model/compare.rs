@@ -182,6 +182,15 @@ impl Pair {
         let lost = back.is_some_and(|(_, given_up)| given_up);
         *self.seen.entry("charged off after the vehicle came back".to_owned()).or_default() +=
             u64::from(lost);
+        for fact in &self.model.facts {
+            let back = fact.gone && fact.bank.is_some();
+            let kept = fact.bank.is_some_and(|kept| kept > 0);
+            for (what, so) in
+                [("settled money that came back", back), ("a fee that a vendor kept", kept)]
+            {
+                *self.seen.entry(what.to_owned()).or_default() += u64::from(so);
+            }
+        }
         let splits = self.model.replay(&BTreeSet::new()).deeds.splits;
         for split in splits.values() {
             let kinds = [

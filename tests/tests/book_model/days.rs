@@ -1,6 +1,6 @@
 //! Days and months, counted one by one.
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate, Weekday};
 
 pub(crate) fn after(date: NaiveDate, days: i64) -> NaiveDate {
     let count = Days::new(days.unsigned_abs());
@@ -62,4 +62,25 @@ fn the_anchor_day_comes_back_after_a_short_month() {
         ["2027-10-31", "2027-11-30", "2027-12-31", "2028-01-31", "2028-02-29", "2028-03-31"];
     assert_eq!(days, expected);
     assert_eq!(day_of_month(start, -11, 30).to_string(), "2026-11-30");
+}
+
+/// Are banks open? Not at weekends, nor on the holidays of the Federal Reserve, of which those on a
+/// Sunday are kept on the Monday.
+pub(crate) fn banks_are_open(date: NaiveDate) -> bool {
+    let (month, day, weekday) = (date.month(), date.day(), date.weekday());
+    let of_date = |date: NaiveDate| {
+        let fixed = [(1, 1), (6, 19), (7, 4), (11, 11), (12, 25)];
+        fixed.contains(&(date.month(), date.day()))
+    };
+    let of_week = match (month, weekday) {
+        (1 | 2, Weekday::Mon) => (15..=21).contains(&day),
+        (5, Weekday::Mon) => day >= 25,
+        (9, Weekday::Mon) => day <= 7,
+        (10, Weekday::Mon) => (8..=14).contains(&day),
+        (11, Weekday::Thu) => (22..=28).contains(&day),
+        _ => false,
+    };
+    let kept = weekday == Weekday::Mon && of_date(after(date, -1));
+    let weekend = weekday == Weekday::Sat || weekday == Weekday::Sun;
+    !(weekend || of_date(date) || kept || of_week)
 }

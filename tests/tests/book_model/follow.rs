@@ -32,7 +32,8 @@ impl Pair {
             | Event::PaymentApplied(_)
             | Event::PaymentReceived(_)
             | Event::PaymentReturned(_)
-            | Event::PaymentReinstated(_) => self.follow_payment(event)?,
+            | Event::PaymentReinstated(_)
+            | Event::PaymentSettled(_) => self.follow_payment(event)?,
             Event::FeeAssessed(assessed) => {
                 let amount = cents(assessed.amount.money());
                 let income = income(assessed.kind);
@@ -65,7 +66,8 @@ impl Pair {
             | Event::VehicleReturned(_)
             | Event::PayoffQuoted(_)
             | Event::CreditRefunded(_)
-            | Event::RefundReturned(_) => self.follow_servicing(event)?,
+            | Event::RefundReturned(_)
+            | Event::RefundSettled(_) => self.follow_servicing(event)?,
             Event::LienRecorded(_)
             | Event::LienReleased(_)
             | Event::RequestRefused(_)
@@ -91,7 +93,8 @@ impl Pair {
         }
         // Moving due dates moves no money, unless payments since pay something else.
         let shift = matches!(event, Event::ExtensionGranted(_) | Event::DueDateChanged(_));
-        let books = !shift || posting.restates();
+        // Nor does what the bank does with it.
+        let books = !is_settled(event) && (!shift || posting.restates());
         if books {
             self.model.books(booked.max(effective));
         }
@@ -142,6 +145,12 @@ impl Pair {
                 let fact = paid.fact;
                 self.model.is_good(fact);
                 Happening::Reinstated(reinstated.payment)
+            }
+            Event::PaymentSettled(settled) => {
+                let fact = self.paid(settled.payment)?.fact;
+                let kept = settled.withheld.map_or(0, |kept| cents(kept.money()));
+                self.model.facts[fact].bank = Some(kept);
+                Happening::Settled(settled.payment, settled.effective_date)
             }
             _ => return Err(format!("no payment: {event:?}")),
         })
@@ -201,6 +210,12 @@ impl Pair {
                 self.model.facts[*fact].gone = true;
                 Happening::RefundReturned(returned.refund)
             }
+            Event::RefundSettled(settled) => {
+                let refund = self.refunds.iter().find(|(id, _)| *id == settled.refund);
+                let (_, fact) = refund.ok_or("an unknown refund was settled")?;
+                self.model.facts[*fact].bank = Some(0);
+                Happening::RefundSettled(settled.refund, settled.effective_date)
+            }
             _ => return Err(format!("no servicing: {event:?}")),
         })
     }
@@ -215,6 +230,11 @@ impl Pair {
         let paid = self.payments.iter_mut().find(|paid| paid.id == id);
         paid.ok_or_else(|| format!("payment {id} is not known"))
     }
+}
+
+/// Is it about the bank's side only?
+pub(crate) const fn is_settled(event: &Event) -> bool {
+    matches!(event, Event::PaymentSettled(_) | Event::RefundSettled(_))
 }
 
 /// Where a fee is earned, or owed to others.

@@ -49,6 +49,12 @@ pub(crate) enum Ask {
     Reinstate {
         which: usize,
     },
+    /// The bank has a payment's money, since so many days ago, less what a vendor kept.
+    Settle {
+        which: usize,
+        days: i64,
+        kept: i128,
+    },
     Assess {
         cents: i128,
         kind: FeeKind,
@@ -97,6 +103,11 @@ pub(crate) enum Ask {
     ReturnRefund {
         which: usize,
     },
+    /// The bank paid a refund out, so many days ago.
+    SettleRefund {
+        which: usize,
+        days: i64,
+    },
 }
 
 /// How much, in words that fit the account as it is on the day of the payment.
@@ -138,7 +149,11 @@ impl Life {
         let mut chance = Chance::of(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let contract = contract(&mut chance);
         let count = 2 + number(&mut chance, 24);
-        let steps = (0..count).map(|_| step(&mut chance)).collect();
+        let asked = (0..count).map(|_| step(&mut chance)).collect::<Vec<_>>();
+        // The bank's side has a chance of its own: it changes nothing for what else is asked.
+        let mut bank = Chance::of(!seed);
+        let steps = asked.into_iter().flat_map(|step| [Some(step), settling(&mut bank, step.hour)]);
+        let steps = steps.flatten().collect();
         Self { personal: chance.below(3) == 0, contract, steps }
     }
 
@@ -287,6 +302,23 @@ fn step(chance: &mut Chance) -> Step {
         ask: ask(chance),
         looks: chance.draw(),
     }
+}
+
+/// What the bank does with money, now and then, after something else was asked.
+fn settling(chance: &mut Chance, hour: usize) -> Option<Step> {
+    let ask = match chance.below(9) {
+        0 | 1 => Ask::Settle {
+            which: index(chance),
+            days: one_of(chance, &[0, 0, 0, 1, 2, 3, 20, -1]),
+            kept: one_of(chance, &[0, 0, 0, 345, 345, 40_000]),
+        },
+        2 => {
+            let days = one_of(chance, &[0, 0, 1, 3, -1]);
+            Ask::SettleRefund { which: index(chance), days }
+        }
+        _ => return None,
+    };
+    Some(Step { days_later: 0, hour, ask, looks: chance.draw() })
 }
 
 fn ask(chance: &mut Chance) -> Ask {

@@ -8,11 +8,11 @@
 //! comes. It is slow, and has nothing that could be stale: no running balances, no restatements, no
 //! catch-up.
 //!
-//! The driver (`lives`, `asks`, `lease_asks`, `pair`, `follow`, `compare`, `readings`) makes up
-//! lives by chance, asks the product's decider what is asked in them, tells the model what was
-//! accepted, and compares the two after every step: what happened, balances as of several dates and
-//! each instalment on two of them, what every payment paid, the general ledger. In the end payments
-//! come back and are good after all, which must leave no trace.
+//! The driver (`lives`, `asks`, `bank_asks`, `lease_asks`, `pair`, `follow`, `compare`, `readings`)
+//! makes up lives by chance, asks the product's decider what is asked in them, tells the model what
+//! was accepted, and compares the two after every step: what happened, balances as of several dates
+//! and each instalment on two of them, what every payment paid, the general ledger. In the end
+//! payments come back and are good after all, which must leave no trace.
 //!
 //! A life that fails is cut down to what it needs to fail, and is told with its seed. The number of
 //! lives is `PAYLEDGER_BOOK_LIVES`; one life again is `PAYLEDGER_BOOK_SEED`.
@@ -25,6 +25,7 @@
 
 mod asks;
 mod balances;
+mod bank_asks;
 mod bills;
 mod compare;
 mod days;
@@ -129,6 +130,10 @@ fn had_everything(seen: &BTreeMap<String, u64>) {
         ("Quoted", 100),
         ("Refunded", 20),
         ("RefundReturned", 3),
+        ("Settled", 1_000),
+        ("RefundSettled", 10),
+        ("settled money that came back", 100),
+        ("a fee that a vendor kept", 100),
         ("AccrualStopped", 100),
         ("AccrualResumed", 10),
         ("a small balance written off", 100),

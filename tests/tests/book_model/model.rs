@@ -73,6 +73,8 @@ pub(crate) struct Fact {
     pub(crate) what: What,
     /// Returned, waived: as if it had never been, until it is back in its old place.
     pub(crate) gone: bool,
+    /// The bank has moved its money, and a vendor kept so much of it.
+    pub(crate) bank: Option<i128>,
 }
 
 #[derive(Debug, Clone)]
@@ -235,7 +237,7 @@ impl Model {
 
     /// Records a fact; tells its number.
     pub(crate) fn happens(&mut self, effective: NaiveDate, what: What) -> usize {
-        self.facts.push(Fact { effective, what, gone: false });
+        self.facts.push(Fact { effective, what, gone: false, bank: None });
         self.facts.len() - 1
     }
 
@@ -258,8 +260,11 @@ impl Model {
         let before = self.met(today);
         self.facts[fact].gone = true;
         let after = self.met(today);
+        // A purchase that is undone may leave a vehicle that came back: what never falls due now.
+        let count = self.plan_on(today).len();
         let of_days = before.iter().zip(&after);
         let open = of_days.flat_map(|(before, after)| before.difference(after));
+        let open = open.filter(|number| **number < count);
         for number in open.collect::<BTreeSet<_>>() {
             // What falls due later is late by itself, whoever is to blame for the return.
             let excused = blameless && *number < due;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use ledger::domain::account::commands::Command;
+use ledger::domain::account::events::Event;
 use ledger::domain::account::state::{Account, OpenAccount};
 use ledger::domain::account::{Context, Denial, decide, evolve};
 use ledger::domain::books::AccountingDays;
@@ -13,6 +14,7 @@ use ledger::domain::rulebook::Rulebook;
 use ledger::ids::{AccountId, FeeId, PaymentId, QuoteId, RefundId, RequestId};
 
 use crate::days::after;
+use crate::follow::is_settled;
 use crate::lives::{Ask, Life, Step};
 use crate::model::{Figures, Model};
 use crate::readings::{cents, terms};
@@ -43,6 +45,8 @@ pub(crate) enum Happening {
     Quoted(i128),
     Refunded(i128),
     RefundReturned(RefundId),
+    Settled(PaymentId, NaiveDate),
+    RefundSettled(RefundId, NaiveDate),
     AccrualStopped,
     AccrualResumed,
     PaidOff,
@@ -197,7 +201,8 @@ impl Pair {
                     self.product = evolve(before, event, self.now);
                     happened.extend(self.follow(event)?);
                 }
-                if events.iter().any(|event| event.posting().is_some()) {
+                let counts = |event: &Event| event.posting().is_some() && !is_settled(event);
+                if events.iter().any(counts) {
                     let facts = self.model.correct_late_fees();
                     let fees = self.fees.iter().filter(|fee| facts.contains(&fee.fact));
                     corrected.extend(fees.map(|fee| Happening::FeeWaived(fee.id)));
@@ -280,6 +285,8 @@ impl Happening {
                 | Self::Scheduled
                 | Self::Cancelled
                 | Self::Quoted(_)
+                | Self::Settled(..)
+                | Self::RefundSettled(..)
                 | Self::PaidOff
                 | Self::Reopened
         )

@@ -22,7 +22,7 @@ async fn open_day(town: &Client, name: &str, day: &str) -> Answer<OpenDayRespons
     Ok(town.books().open_day(request).await?.into_inner())
 }
 
-async fn close_day(town: &Client, name: &str, day: &str) -> Answer<CloseDayResponse> {
+pub(crate) async fn close_day(town: &Client, name: &str, day: &str) -> Answer<CloseDayResponse> {
     let request = CloseDayRequest { request_id: request_id(name), gl_date: Some(date(day)) };
     Ok(town.books().close_day(request).await?.into_inner())
 }
@@ -32,13 +32,13 @@ async fn close_month(town: &Client, name: &str, month: &str) -> Answer<CloseMont
     Ok(town.books().close_month(request).await?.into_inner())
 }
 
-async fn feed(town: &Client, day: &str) -> GetLedgerFeedResponse {
+pub(crate) async fn feed(town: &Client, day: &str) -> GetLedgerFeedResponse {
     let request = GetLedgerFeedRequest { gl_date: Some(date(day)), min_position: 0 };
     town.books().get_ledger_feed(request).await.unwrap().into_inner()
 }
 
 /// All restatements of a day, a few a page.
-async fn restatements(town: &Client, day: &str, page_size: i32) -> Vec<Restatement> {
+pub(crate) async fn restatements(town: &Client, day: &str, page_size: i32) -> Vec<Restatement> {
     let mut request = ListRestatementsRequest {
         gl_date: Some(date(day)),
         page_size,
@@ -69,7 +69,7 @@ fn accrual(close: &DayClose, product: Product) -> Vec<String> {
     of.map(|of| of.accrual.iter().map(row).collect()).unwrap_or_default()
 }
 
-fn row(line: &LedgerTurnover) -> String {
+pub(crate) fn row(line: &LedgerTurnover) -> String {
     let amounts = (text(line.debits.as_ref()), text(line.credits.as_ref()));
     format!("{} {} {}", line.ledger_account, amounts.0, amounts.1)
 }
@@ -104,7 +104,7 @@ fn add(sums: &mut Sums, product: Product, lines: &[LedgerTurnover]) {
 /// Holds every closed day to what it promises: its journals balance and are its movement; what was
 /// sealed is the trial balance now, and as the log had it then; the sealed root is that of the list
 /// of restatements.
-async fn closes_hold(town: &Client) -> Vec<String> {
+pub(crate) async fn closes_hold(town: &Client) -> Vec<String> {
     let list = ListAccountingDaysRequest::default();
     let days = town.books().list_accounting_days(list).await.unwrap().into_inner().days;
     let closed = days.iter().rev().filter(|day| day.closed_position > 0);
@@ -165,7 +165,7 @@ fn root(restated: &[Restatement]) -> String {
 }
 
 /// Stops the service and works every close out again from its log.
-async fn audited(town: Town) {
+pub(crate) async fn audited(town: Town) {
     let folder = town.stop().await;
     let log = Embedded::open_read_only(folder.path()).unwrap();
     let audit = audit_books(&log).await.unwrap();

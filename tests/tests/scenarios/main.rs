@@ -27,6 +27,7 @@ mod rubbish;
 mod schedules;
 mod servicing;
 mod serving;
+mod settlements;
 mod titles;
 mod vehicles;
 mod windows;

@@ -271,7 +271,9 @@ fn told(outcome: &batch_result::Outcome) -> String {
         | Outcome::ReinstatePayment(_)
         | Outcome::RecordLien(_)
         | Outcome::ReleaseLien(_)
-        | Outcome::RefundCredit(_)) => {
+        | Outcome::RefundCredit(_)
+        | Outcome::SettlePayment(_)
+        | Outcome::SettleRefund(_)) => {
             unreachable!("{other:?}")
         }
     }

@@ -81,6 +81,10 @@ const VERBS: &[(&[&str], &[&str])] = &[
     ),
     (&["payments", "return"], &["--account", "a-1", "--payment", "p-1", "--code", "R01"]),
     (&["payments", "reinstate"], PAYMENT),
+    (
+        &["payments", "settle"],
+        &["--account", "a-1", "--payment", "p-1", "--settlement-date", "2026-03-04"],
+    ),
     (&["payments", "preview-return"], &["--account", "a-1", "--payment", "p-1", "--code", "R01"]),
     (
         &["payments", "preview-receive"],
@@ -163,6 +167,7 @@ const SERVICING: &[(&str, &str)] = &[
     ("payoff-quotes", "--page-size 10"),
     ("refund-credit", "--amount 8.78"),
     ("return-refund", "--refund r-1"),
+    ("settle-refund", "--refund r-1 --settlement-date 2026-03-04"),
     ("refunds", ""),
     ("instalments", "--effective-date 2026-04-03 --known-time 2026-04-03T12:00:00-04:00"),
     ("age", ""),

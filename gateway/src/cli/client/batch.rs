@@ -24,7 +24,8 @@ pub(super) const EXAMPLE: &str = r#"Example of two lines:
   {"schedule_payment":{"account_id":"a-1","amount":"310.00","payment_date":"2026-03-03"}}
   {"assess_fee":{"account_id":"a-2","kind":"late","amount":"15.00"}}
 Commands: open_account, assess_fee, waive_fee, schedule_payment, cancel_payment, receive_payment,
-return_payment, reinstate_payment, record_lien, release_lien."#;
+return_payment, reinstate_payment, settle_payment, record_lien, release_lien, refund_credit,
+settle_refund."#;
 
 /// Where the commands are.
 #[derive(Debug, clap::Args)]

@@ -55,6 +55,14 @@ pub enum Verb {
     Return(Return),
     /// Applies a returned payment again, as of its first effective date.
     Reinstate(Reinstate),
+    /// Books that the bank has the money of a payment: from clearing to cash.
+    #[command(after_help = "Examples:
+  payledger payments settle --account auto-1 --payment 7065946a-f55f-560c-a802-060dfb21bbd1 \\
+    --settlement-date 2026-03-04
+  payledger payments settle --account auto-1 --payment 7065946a-f55f-560c-a802-060dfb21bbd1 \\
+    --settlement-date 2026-03-05 --withheld 3.45
+A bank's file of thousands is a batch: settle_payment of execute-batch.")]
+    Settle(Settle),
     /// What these would do.
     #[command(flatten)]
     Foresee(previews::PaymentVerb),
@@ -200,6 +208,21 @@ pub struct Reinstate {
     pub preview: PreviewHash,
 }
 
+/// See [`Verb::Settle`].
+#[derive(Debug, Args, Serialize)]
+pub struct Settle {
+    /// The payment.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub payment: OnePayment,
+    /// The banking day on which the bank had the money, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE")]
+    pub settlement_date: String,
+    /// What a vendor kept of it as its fee, in dollars. Default: nothing.
+    #[arg(long, value_name = "AMOUNT")]
+    pub withheld: Option<String>,
+}
+
 /// See [`Verb::Get`].
 #[derive(Debug, Args, Serialize)]
 pub struct Get {
@@ -285,6 +308,7 @@ impl Verb {
             Self::Receive(receive) => Call::new("PaymentService.ReceivePayment", receive),
             Self::Return(payment) => Call::new("PaymentService.ReturnPayment", payment),
             Self::Reinstate(payment) => Call::new("PaymentService.ReinstatePayment", payment),
+            Self::Settle(payment) => Call::new("PaymentService.SettlePayment", payment),
             Self::Foresee(verb) => verb.call(),
             Self::Get(get) => Call::new("PaymentService.GetPayment", get),
             Self::List(filter) => Call::new("PaymentService.ListPayments", filter).map(list),
@@ -323,6 +347,7 @@ pub fn run(service: &Service<Verb>, form: Output, out: &mut impl Write) -> Resul
         | Verb::Receive(_)
         | Verb::Return(_)
         | Verb::Reinstate(_)
+        | Verb::Settle(_)
         | Verb::Foresee(_)
         | Verb::Get(_)
         | Verb::List(_)

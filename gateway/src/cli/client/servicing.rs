@@ -61,7 +61,9 @@ pub enum Verb {
     /// Sends a credit balance back to the customer, once no payment's funds can come back.
     RefundCredit(RefundCredit),
     /// Takes a refund back that did not reach the customer.
-    ReturnRefund(ReturnRefund),
+    ReturnRefund(OneRefund),
+    /// Books that the bank paid a refund out: from refunds in transit to cash.
+    SettleRefund(SettleRefund),
     /// Lists the refunds of an account, oldest first.
     Refunds(OfAccount),
     /// Lists the instalments of an account: when each falls due, what is paid of it, what is past
@@ -294,9 +296,9 @@ pub struct RefundCredit {
     pub request: RequestId,
 }
 
-/// See [`Verb::ReturnRefund`].
+/// See [`Verb::ReturnRefund`] and [`Verb::SettleRefund`].
 #[derive(Debug, Args, Serialize)]
-pub struct ReturnRefund {
+pub struct OneRefund {
     /// The account's id.
     #[arg(long = "account", value_name = "ID")]
     pub account_id: String,
@@ -307,6 +309,18 @@ pub struct ReturnRefund {
     #[command(flatten)]
     #[serde(flatten)]
     pub request: RequestId,
+}
+
+/// See [`Verb::SettleRefund`].
+#[derive(Debug, Args, Serialize)]
+pub struct SettleRefund {
+    /// The refund.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub refund: OneRefund,
+    /// The banking day on which the bank paid it out, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE")]
+    pub settlement_date: String,
 }
 
 /// See [`Verb::Instalments`].
@@ -357,6 +371,7 @@ impl Verb {
             }
             Self::RefundCredit(refund) => Call::new("AccountService.RefundCredit", refund),
             Self::ReturnRefund(refund) => Call::new("AccountService.ReturnRefund", refund),
+            Self::SettleRefund(refund) => Call::new("AccountService.SettleRefund", refund),
             Self::Refunds(of) => {
                 Ok(Call::new("AccountService.ListRefunds", of)?.listing("refunds", REFUNDS))
             }

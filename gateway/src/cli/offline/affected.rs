@@ -75,6 +75,10 @@ impl Range {
         if let Event::RefundReturned(back) = &event {
             self.refund(&account, back.refund, None, true, position);
         }
+        if let Event::RefundSettled(paid) = &event {
+            let returned = self.refunds.get(&paid.refund).is_some_and(|before| before.returned);
+            self.refund(&account, paid.refund, None, returned, position);
+        }
         if let Event::LienReleased(_) = &event {
             self.lien_releases_count = self.lien_releases_count.saturating_add(1);
             if self.lien_releases.len() < LISTED_MAX {
@@ -133,6 +137,7 @@ const fn payment_of(event: &Event) -> Option<(PaymentId, &'static str)> {
         Event::PaymentReceived(event) => Some((event.payment, "applied")),
         Event::PaymentReturned(event) => Some((event.payment, "returned")),
         Event::PaymentReinstated(event) => Some((event.payment, "applied")),
+        Event::PaymentSettled(event) => Some((event.payment, "applied")),
         Event::AccountOpened(_)
         | Event::FeeAssessed(_)
         | Event::FeeWaived(_)
@@ -151,6 +156,7 @@ const fn payment_of(event: &Event) -> Option<(PaymentId, &'static str)> {
         | Event::PayoffQuoted(_)
         | Event::CreditRefunded(_)
         | Event::RefundReturned(_)
+        | Event::RefundSettled(_)
         | Event::RequestRefused(_)
         | Event::NothingChanged(_) => None,
     }

@@ -89,6 +89,7 @@ pub fn refund(account: &AccountId, id: RefundId, refund: &Refund) -> wire::Refun
         payment_id: refund.payment.map(|payment| payment.to_string()).unwrap_or_default(),
         effective_date: Some(date_to_wire(refund.effective_date)),
         state: state.into(),
+        settlement_date: refund.settled.map(date_to_wire),
     }
 }
 

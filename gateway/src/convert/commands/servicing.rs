@@ -145,6 +145,15 @@ impl Mutation for wire::ReturnRefundRequest {
     }
 }
 
+impl Mutation for wire::SettleRefundRequest {
+    fn asked(&self) -> Field<Asked> {
+        let refund = RefundId::from_uuid(ids::uuid("refund_id", &self.refund_id)?);
+        let settlement_date = time::date("settlement_date", self.settlement_date.as_ref())?;
+        let command = Command::SettleRefund { refund, settlement_date };
+        asked(&self.account_id, &self.request_id, command)
+    }
+}
+
 impl Mutation for wire::AgeAccountRequest {
     fn asked(&self) -> Field<Asked> {
         asked(&self.account_id, &self.request_id, Command::AgeAccount)

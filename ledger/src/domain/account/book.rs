@@ -343,15 +343,21 @@ impl Book {
 
     /// Writes down what a money event posted.
     pub(super) fn post(&mut self, effective: NaiveDate, posting: &Posting) {
-        for line in &posting.lines {
-            *self.ledger.entry(line.account).or_default() += line.amount;
-        }
+        self.settle(posting);
         let through = posting.gl_date(effective).max(effective);
         self.accrued_through = self.accrued_through.max(through);
         let due = self.instalments.due_count(self.accrued_through);
         self.rentals_billed = self.rentals_billed.max(due);
         if posting.restates() {
             self.restate(posting);
+        }
+    }
+
+    /// Writes down what goes from one account of the general ledger to another, and brings nothing
+    /// up to any day.
+    pub(super) fn settle(&mut self, posting: &Posting) {
+        for line in &posting.lines {
+            *self.ledger.entry(line.account).or_default() += line.amount;
         }
     }
 

@@ -87,6 +87,16 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         preview: Option<String>,
     },
+    /// Books that the bank has the money of a payment: from clearing to cash.
+    SettlePayment {
+        /// The payment.
+        payment: PaymentId,
+        /// The banking day on which the bank had it.
+        settlement_date: NaiveDate,
+        /// What a vendor kept of it as its fee.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        withheld: Option<Amount>,
+    },
     /// Charges a fee.
     AssessFee {
         /// What for.
@@ -192,6 +202,13 @@ pub enum Command {
         /// The refund.
         refund: RefundId,
     },
+    /// Books that the bank paid a refund out.
+    SettleRefund {
+        /// The refund.
+        refund: RefundId,
+        /// The banking day on which it did.
+        settlement_date: NaiveDate,
+    },
     /// Assesses the late fees that are due, and books interest income or stops it as the days past
     /// due demand: asked by the daily run.
     AgeAccount,
@@ -235,6 +252,7 @@ impl Command {
             Self::ReceivePayment { .. } => "ReceivePayment",
             Self::ReturnPayment { .. } => "ReturnPayment",
             Self::ReinstatePayment { .. } => "ReinstatePayment",
+            Self::SettlePayment { .. } => "SettlePayment",
             Self::AssessFee { .. } => "AssessFee",
             Self::WaiveFee { .. } => "WaiveFee",
             Self::ChangeRate { .. } => "ChangeRate",
@@ -246,6 +264,7 @@ impl Command {
             Self::QuotePayoff { .. } => "QuotePayoff",
             Self::RefundCredit { .. } => "RefundCredit",
             Self::ReturnRefund { .. } => "ReturnRefund",
+            Self::SettleRefund { .. } => "SettleRefund",
             Self::AgeAccount => "AgeAccount",
             Self::RecordLien { .. } => "RecordLien",
             Self::ReleaseLien => "ReleaseLien",
@@ -258,7 +277,8 @@ impl Command {
             Self::CancelPayment { payment }
             | Self::ApplyPayment { payment }
             | Self::ReturnPayment { payment, .. }
-            | Self::ReinstatePayment { payment, .. } => Some(*payment),
+            | Self::ReinstatePayment { payment, .. }
+            | Self::SettlePayment { payment, .. } => Some(*payment),
             Self::OpenAccount { .. }
             | Self::SchedulePayment { .. }
             | Self::ReceivePayment { .. }
@@ -273,6 +293,7 @@ impl Command {
             | Self::QuotePayoff { .. }
             | Self::RefundCredit { .. }
             | Self::ReturnRefund { .. }
+            | Self::SettleRefund { .. }
             | Self::AgeAccount
             | Self::RecordLien { .. }
             | Self::ReleaseLien => None,
@@ -290,6 +311,7 @@ impl Command {
             | Self::ReceivePayment { .. }
             | Self::ReturnPayment { .. }
             | Self::ReinstatePayment { .. }
+            | Self::SettlePayment { .. }
             | Self::AssessFee { .. }
             | Self::WaiveFee { .. }
             | Self::ChangeRate { .. }
@@ -300,6 +322,7 @@ impl Command {
             | Self::ReturnVehicle { .. }
             | Self::QuotePayoff { .. }
             | Self::ReturnRefund { .. }
+            | Self::SettleRefund { .. }
             | Self::AgeAccount
             | Self::RecordLien { .. } => false,
         }
@@ -323,9 +346,11 @@ impl Command {
             | Self::SchedulePayment { .. }
             | Self::CancelPayment { .. }
             | Self::ApplyPayment { .. }
+            | Self::SettlePayment { .. }
             | Self::QuotePayoff { .. }
             | Self::RefundCredit { .. }
             | Self::ReturnRefund { .. }
+            | Self::SettleRefund { .. }
             | Self::AgeAccount
             | Self::RecordLien { .. }
             | Self::ReleaseLien => None,
@@ -352,9 +377,11 @@ impl Command {
             | Self::SchedulePayment { .. }
             | Self::CancelPayment { .. }
             | Self::ApplyPayment { .. }
+            | Self::SettlePayment { .. }
             | Self::QuotePayoff { .. }
             | Self::RefundCredit { .. }
             | Self::ReturnRefund { .. }
+            | Self::SettleRefund { .. }
             | Self::AgeAccount
             | Self::RecordLien { .. }
             | Self::ReleaseLien => {}

@@ -5,6 +5,7 @@
 
 mod payments;
 mod servicing;
+mod settlement;
 
 use chrono::NaiveDate;
 use schemars::JsonSchema;
@@ -24,6 +25,7 @@ pub use servicing::{
     PayoffQuoted, PrincipalAdjusted, RateChanged, RefundMethod, RefundReturned, VehicleReturned,
     WaiveReason,
 };
+pub use settlement::{PaymentSettled, RefundSettled};
 
 /// An event of an account's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub enum Event {
     PaymentReturned(PaymentReturned),
     /// A return was overturned: the payment is good again, from its original date.
     PaymentReinstated(PaymentReinstated),
+    /// The bank has the money of a payment.
+    PaymentSettled(PaymentSettled),
     /// A fee was charged.
     FeeAssessed(FeeAssessed),
     /// A fee was taken back, from the day on which it was charged.
@@ -76,6 +80,8 @@ pub enum Event {
     CreditRefunded(CreditRefunded),
     /// A refund came back.
     RefundReturned(RefundReturned),
+    /// The bank paid a refund out.
+    RefundSettled(RefundSettled),
     /// A request was refused: evidence, without effect.
     RequestRefused(RequestRefused),
     /// A request was accepted and changed nothing: evidence, without effect.
@@ -342,6 +348,12 @@ impl Event {
     pub const fn has_effect(&self) -> bool {
         !matches!(self, Self::RequestRefused(_) | Self::NothingChanged(_))
     }
+
+    /// Does it move money between accounts of the bank's side only? Then it changes nothing that
+    /// the customer owes, brings no interest up to any day, and restates nothing.
+    pub const fn is_settlement(&self) -> bool {
+        matches!(self, Self::PaymentSettled(_) | Self::RefundSettled(_))
+    }
 }
 
 macro_rules! money_events {
@@ -369,9 +381,10 @@ macro_rules! money_events {
 }
 
 money_events! {
-    PaymentApplied, PaymentReceived, PaymentReturned, PaymentReinstated, FeeAssessed, FeeWaived,
-    RateChanged, PrincipalAdjusted, ExtensionGranted, DueDateChanged, AccountChargedOff,
-    VehicleReturned, AccrualResumed, CreditRefunded, RefundReturned,
+    PaymentApplied, PaymentReceived, PaymentReturned, PaymentReinstated, PaymentSettled,
+    FeeAssessed, FeeWaived, RateChanged, PrincipalAdjusted, ExtensionGranted, DueDateChanged,
+    AccountChargedOff, VehicleReturned, AccrualResumed, CreditRefunded, RefundReturned,
+    RefundSettled,
     | PaymentScheduled, PaymentCancelled, LienRecorded, AccountPaidOff, PayoffReversed,
     LienReleased, NonAccrualStarted, PayoffQuoted, RequestRefused, NothingChanged,
 }

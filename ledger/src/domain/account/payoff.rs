@@ -11,6 +11,7 @@ use super::events::{
 };
 use super::posting::{Change, Subject, restate};
 use super::refusal::Refusal;
+use super::settlement::refund_leg;
 use super::state::{OpenAccount, Progress, Refund, Title};
 use super::{Context, Decision, Denial};
 use crate::domain::interest::DayCount;
@@ -154,15 +155,17 @@ pub(super) fn refund(
     Ok(draft.conclude(None))
 }
 
-/// Takes a refund back that did not arrive: it is a credit balance again.
+/// Takes a refund back that did not arrive: it is a credit balance again. If the bank had paid it
+/// out, it has the money again today.
 pub(super) fn take_refund_back(
     open: &OpenAccount,
     refund: RefundId,
     context: &Context<'_>,
 ) -> Decision {
-    let Some(Refund { amount, effective_date, returned, .. }) = open.refunds.get(&refund) else {
+    let Some(sent) = open.refunds.get(&refund) else {
         return Err(Denial::RefundNotFound(refund));
     };
+    let Refund { amount, effective_date, returned, .. } = sent;
     if *returned {
         return Err(Refusal::RefundAlreadyReturned { refund }.into());
     }
@@ -170,7 +173,8 @@ pub(super) fn take_refund_back(
     let dates = (*effective_date, context.gl_date());
     let subject = Subject::RefundBack(amount.money());
     let change = Change::without(&open.book, subject, is_it, dates);
-    let posting = restate(&open.book, change, context).posting;
+    let mut posting = restate(&open.book, change, context).posting;
+    posting.lines.splice(..0, refund_leg(sent, context));
     let mut draft = Draft::new(open, context);
     let effective_date = *effective_date;
     draft.push(Event::RefundReturned(RefundReturned { refund, effective_date, posting }));

@@ -244,6 +244,58 @@ pub enum Refusal {
         /// What it is.
         state: String,
     },
+    /// The bank has its money.
+    #[error("payment {payment} was settled on {settlement_date} before")]
+    AlreadySettled {
+        /// The payment.
+        payment: PaymentId,
+        /// When it was settled.
+        settlement_date: NaiveDate,
+    },
+    /// Money by wire is cash at once: it waits on no clearing account.
+    #[error("payment {payment} came by {channel}: there is nothing to settle")]
+    NothingToSettle {
+        /// The payment.
+        payment: PaymentId,
+        /// By which way it came.
+        channel: String,
+    },
+    /// The bank paid it out.
+    #[error("refund {refund} was settled on {settlement_date} before")]
+    RefundAlreadySettled {
+        /// The refund.
+        refund: RefundId,
+        /// When it was settled.
+        settlement_date: NaiveDate,
+    },
+    /// Nothing settles before it counts.
+    #[error("{settlement_date} is before {effective_date}, the day from which the money counts")]
+    SettlementTooEarly {
+        /// The date given.
+        settlement_date: NaiveDate,
+        /// The day of the payment, or of the refund.
+        effective_date: NaiveDate,
+    },
+    /// Banks settle on banking days.
+    #[error("{date} is no banking day")]
+    NotABankingDay {
+        /// The date given.
+        date: NaiveDate,
+    },
+    /// Only vendors keep their fee out of what they deliver.
+    #[error("nothing is withheld of money that comes by {channel}")]
+    ChannelWithholdsNothing {
+        /// By which way it came.
+        channel: String,
+    },
+    /// A fee is less than the payment that it is for.
+    #[error("{withheld} withheld is not less than the payment of {amount}")]
+    WithheldTooMuch {
+        /// What is said to be withheld.
+        withheld: Amount,
+        /// The payment.
+        amount: Amount,
+    },
     /// Only vehicles that are bought have titles with our lien.
     #[error("accounts of product {product} have no title")]
     ProductHasNoTitle {
@@ -315,6 +367,13 @@ impl Refusal {
             Self::ReturnCodeNotForPayment { .. } => "RETURN_CODE_NOT_FOR_PAYMENT",
             Self::AlreadyReturned { .. } => "ALREADY_RETURNED",
             Self::NotReturned { .. } => "NOT_RETURNED",
+            Self::AlreadySettled { .. } => "ALREADY_SETTLED",
+            Self::NothingToSettle { .. } => "NOTHING_TO_SETTLE",
+            Self::RefundAlreadySettled { .. } => "REFUND_ALREADY_SETTLED",
+            Self::SettlementTooEarly { .. } => "SETTLEMENT_TOO_EARLY",
+            Self::NotABankingDay { .. } => "NOT_A_BANKING_DAY",
+            Self::ChannelWithholdsNothing { .. } => "CHANNEL_WITHHOLDS_NOTHING",
+            Self::WithheldTooMuch { .. } => "WITHHELD_TOO_MUCH",
             Self::ProductHasNoTitle { .. } => "PRODUCT_HAS_NO_TITLE",
             Self::LienExists { .. } => "LIEN_EXISTS",
             Self::NoLien => "NO_LIEN",

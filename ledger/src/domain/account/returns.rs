@@ -11,6 +11,7 @@ use super::events::{
 use super::fees::{self, Charge};
 use super::posting::{Change, Subject, restate};
 use super::refusal::Refusal;
+use super::settlement::{Bank, bank_leg};
 use super::state::{FeeState, OpenAccount, Payment, Progress};
 use super::{Context, Decision, Denial};
 use crate::domain::cutoff::eastern_date;
@@ -20,7 +21,7 @@ use crate::ids::{FeeId, PaymentId};
 
 /// Undoes a payment as of its effective date: its postings mirrored, later payments allocated anew,
 /// the instalments that it had met open again, and the contract's returned-item fee where the
-/// return code allows one.
+/// return code allows one. If the bank had the money, it takes it today.
 pub(super) fn take_back(
     open: &OpenAccount,
     id: PaymentId,
@@ -50,7 +51,8 @@ pub(super) fn take_back(
     let paid = payment.split.unwrap_or_default();
     let dates = (payment.effective_date, context.gl_date());
     let change = Change::without(&open.book, Subject::Out(payment.channel, paid), is_it, dates);
-    let restated = restate(&open.book, change, context);
+    let mut restated = restate(&open.book, change, context);
+    restated.posting.lines.extend(bank_leg(payment, Bank::Takes, context));
     let blameless = action.excuses_lateness();
     let mut draft = Draft::new(open, context);
     draft.push(Event::PaymentReturned(PaymentReturned {
@@ -107,7 +109,7 @@ fn returned_item_fee(
 }
 
 /// Restores a returned payment as of its effective date, and takes back the fee that its return had
-/// cost.
+/// cost. If the bank had the money before, it has it again today.
 pub(super) fn reinstate(open: &OpenAccount, id: PaymentId, context: &Context<'_>) -> Decision {
     let payment = open.payments.get(&id).ok_or(Denial::PaymentNotFound(id))?;
     if !matches!(payment.progress, Progress::Returned { .. }) {
@@ -125,7 +127,8 @@ pub(super) fn reinstate(open: &OpenAccount, id: PaymentId, context: &Context<'_>
     let entry = payment.entry(Split::default());
     let subject = Subject::In(id, payment.channel);
     let change = Change::with(&draft.account.book, subject, entry, context.gl_date());
-    let restated = restate(&draft.account.book, change, context);
+    let mut restated = restate(&draft.account.book, change, context);
+    restated.posting.lines.extend(bank_leg(payment, Bank::Gives, context));
     draft.push(Event::PaymentReinstated(PaymentReinstated {
         payment: id,
         effective_date: payment.effective_date,

@@ -26,6 +26,7 @@ pub(crate) mod properties;
 mod refusals;
 mod returns;
 mod servicing;
+mod settlement;
 mod title;
 mod vectors;
 mod vehicles;

@@ -89,6 +89,9 @@ pub struct Payment {
     pub payoff_quote: Option<QuoteId>,
     /// What it pays, or paid when it was last good.
     pub split: Option<Split>,
+    /// That the bank had its money. What the bank takes back with a return, and gives again with a
+    /// reinstatement, is booked there.
+    pub settlement: Option<Settlement>,
     /// When it was written to the books.
     pub applied_at: Option<DateTime<Utc>>,
     /// Its place among the movements of a day; kept through return and reinstatement.
@@ -154,6 +157,15 @@ pub struct Receipt {
     pub third_party_fee: Option<Amount>,
 }
 
+/// That the bank had a payment's money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settlement {
+    /// The banking day on which it had it.
+    pub date: NaiveDate,
+    /// What a vendor kept of it as its fee.
+    pub withheld: Option<Amount>,
+}
+
 /// A fee that was charged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fee {
@@ -184,6 +196,8 @@ pub struct Refund {
     pub payment: Option<PaymentId>,
     /// The day of the refund.
     pub effective_date: NaiveDate,
+    /// The banking day on which the bank paid it out.
+    pub settled: Option<NaiveDate>,
     /// Did it come back?
     pub returned: bool,
 }

@@ -154,3 +154,65 @@ impl Books {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::restatement::Owed;
+    use super::*;
+    use crate::domain::journal::{Journal, LedgerAccount};
+    use crate::ids::RequestId;
+
+    fn day() -> NaiveDate {
+        "2026-03-03".parse().unwrap()
+    }
+
+    fn event(name: &str) -> EventId {
+        EventId::derived("account-a-1", RequestId::derived("test", name), 0)
+    }
+
+    #[test]
+    fn a_journal_is_named_after_its_day_its_product_its_kind_and_its_events() {
+        let (fees, income) = (LedgerAccount::FeesReceivable, LedgerAccount::LateFeeIncome);
+        let mut lines = Journal::new(day());
+        lines.transfer(fees, income, "15.50".parse().unwrap(), day());
+        let lines = lines.finish();
+        let gathered = |order: [EventId; 2]| {
+            let mut journals = Journals::default();
+            for id in order {
+                journals.add(Product::AutoLoan, "FeeAssessed", id, &lines);
+            }
+            journals.finish(day())
+        };
+        let (one, two) = (event("one"), event("two"));
+        let journals = gathered([one, two]);
+        assert_eq!(journals, gathered([two, one]), "in whatever order they were found");
+        let (first, second) = (one.min(two), one.max(two));
+        let named = Sha256::digest(format!("2026-03-03 auto FeeAssessed\n{first}\n{second}\n"));
+        let journal = journals.first().unwrap();
+        assert_eq!(journal.id, hex::lower(&named[..16]));
+        assert_eq!(journal.events, 2);
+    }
+
+    #[test]
+    fn restatements_are_sealed_in_the_order_of_the_log() {
+        let restatement = |position| Restatement {
+            account: "a-1".parse().unwrap(),
+            position: Position(position),
+            version: 2,
+            effective_date: day(),
+            before: Owed::default(),
+            after: Owed::default(),
+        };
+        let scope = DayScope {
+            gl_date: day(),
+            is_first: true,
+            after: Position::START,
+            next_opened: Position(90),
+            sealed: Position(99),
+        };
+        let found = [7, 5, 6].map(restatement).to_vec();
+        let gathered = DayGathered { restatements: found, ..DayGathered::default() };
+        let closed = Books::default().close(scope, gathered, event("close"));
+        assert_eq!(closed.restatements, seal(&[5, 6, 7].map(restatement)));
+    }
+}

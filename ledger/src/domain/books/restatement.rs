@@ -69,10 +69,14 @@ pub fn seal(restatements: &[Restatement]) -> RestatementSeal {
     }
 }
 
-/// Does the event belong to the day and count from an earlier one?
+/// Does the event belong to the day and count from an earlier one? What settles late does, but
+/// nothing is owed otherwise since then: the bank tells of most days the day after.
 pub fn restates(day: &DayScope, past: &Past) -> bool {
     let is_earlier = past.event.effective_date().is_some_and(|date| date < day.gl_date);
-    is_earlier && past.position <= day.sealed && day.takes(&past.event)
+    is_earlier
+        && !past.event.is_settlement()
+        && past.position <= day.sealed
+        && day.takes(&past.event)
 }
 
 /// The restatements of one account, each with the place of its day in `days`. `past` is the

@@ -302,8 +302,16 @@ fn a_close_books_what_was_earned_since_the_one_before() {
     let balance = &second.products.first().unwrap().trial_balance;
     let interest = balance.iter().find(|row| row.account == LedgerAccount::AccruedInterest);
     assert_eq!(interest.unwrap().debits, "18.00".parse().unwrap());
-    books.follow(&Event::DayClosed(second.clone()), Position(110), instant("2026-03-07T05:00:06Z"));
+    let restatements = RestatementSeal { count: 3, ..RestatementSeal::default() };
+    let second = Event::DayClosed(DayClosed { restatements, ..second });
+    books.follow(&second, Position(110), instant("2026-03-07T05:00:06Z"));
     assert_eq!(accrual(&closed(&books, "2026-03-06", &accounts)), "[]");
+    // The month is the sum of its days.
+    let march = books.month_end(month("2026-03")).unwrap();
+    assert_eq!((march.days, march.journals, march.restatements), (2, 2, 3));
+    let moved = march.products.iter().flat_map(|of| &of.movement);
+    let moved: Vec<_> = moved.map(|row| format!("{} {}", row.account, row.debits)).collect();
+    assert_eq!(moved, ["1110 18.00", "4010 0.00"]);
 }
 
 #[test]

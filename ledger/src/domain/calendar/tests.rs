@@ -96,6 +96,7 @@ fn a_year_has_eleven_closures_less_its_saturdays() {
         let holidays = calendar().holidays(year);
         let expected = if year < 2021 { 10 } else { 11 };
         assert_eq!(holidays.len(), expected, "{year}");
+        assert!(holidays.is_sorted_by_key(|holiday| holiday.date), "{year}");
 
         let saturdays = holidays.iter().filter(|h| h.date.weekday() == Weekday::Sat).count();
         let observed: BTreeSet<_> = holidays.iter().filter_map(|h| h.observed_date).collect();

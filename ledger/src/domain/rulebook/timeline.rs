@@ -140,6 +140,9 @@ mod tests {
         assert_eq!(timeline(&[]), Err(TimelineError::Empty));
         assert!(timeline(&["2022-01-01", "2020-01-01"]).is_err());
         assert!(timeline(&["2022-01-01", "2022-01-01"]).is_err());
+        // After the first, but not after the one before it.
+        let unordered = timeline(&["2020-01-01", "2024-01-01", "2022-01-01"]);
+        assert_eq!(unordered, Err(TimelineError::Unordered("2022-01-01".parse().unwrap())));
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl AccountRow {
     }
 
     /// What an event posts, and through which day. Other due dates catch nothing up, unless
-    /// payments pay something else.
+    /// payments pay something else, and what the bank settles never does.
     fn post_event(&mut self, event: &Event) {
         let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) else {
             return;
@@ -162,7 +162,7 @@ impl AccountRow {
         self.post(&posting.lines);
         self.billed = posting.billed.unwrap_or(self.billed);
         let moves_dates = matches!(event, Event::ExtensionGranted(_) | Event::DueDateChanged(_));
-        if !moves_dates || posting.restates() {
+        if (!moves_dates && !event.is_settlement()) || posting.restates() {
             let through = posting.gl_date(effective).max(effective);
             self.accrued_through = self.accrued_through.max(through);
         }
@@ -200,6 +200,7 @@ impl AccountRow {
             | Event::PaymentReceived(_)
             | Event::PaymentReturned(_)
             | Event::PaymentReinstated(_)
+            | Event::PaymentSettled(_)
             | Event::FeeAssessed(_)
             | Event::FeeWaived(_)
             | Event::RateChanged(_)
@@ -208,6 +209,7 @@ impl AccountRow {
             | Event::PayoffQuoted(_)
             | Event::CreditRefunded(_)
             | Event::RefundReturned(_)
+            | Event::RefundSettled(_)
             | Event::LienRecorded(_)
             | Event::LienReleased(_)
             | Event::RequestRefused(_)

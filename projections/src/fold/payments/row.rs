@@ -29,6 +29,8 @@ pub(super) struct PaymentRow {
     pub(super) returned_nanos: Option<i64>,
     pub(super) return_code: Option<String>,
     pub(super) reinstated_nanos: Option<i64>,
+    pub(super) settlement_day: Option<i64>,
+    pub(super) withheld_cents: Option<i64>,
     /// The split's parts, in the order of their columns.
     pub(super) parts: Option<[i64; 13]>,
     pub(super) settled_position: Option<i64>,
@@ -52,7 +54,7 @@ pub(super) struct Made {
 }
 
 /// The columns that change over time, behind the key. They are bound in this order.
-const CHANGING: [&str; 23] = [
+const CHANGING: [&str; 25] = [
     "state",
     "payoff_quote_id",
     "cancelled_nanos",
@@ -61,6 +63,8 @@ const CHANGING: [&str; 23] = [
     "returned_nanos",
     "return_code",
     "reinstated_nanos",
+    "settlement_day",
+    "withheld_cents",
     "interest_cents",
     "principal_cents",
     "fees_cents",
@@ -144,6 +148,8 @@ impl PaymentRow {
             returned_nanos: None,
             return_code: None,
             reinstated_nanos: None,
+            settlement_day: None,
+            withheld_cents: None,
             parts: None,
             settled_position: None,
             last_position: key,
@@ -168,6 +174,8 @@ impl PaymentRow {
             returned_nanos: columns.next()?,
             return_code: columns.next()?,
             reinstated_nanos: columns.next()?,
+            settlement_day: columns.next()?,
+            withheld_cents: columns.next()?,
             parts: maybe_parts(columns)?,
             settled_position: columns.next()?,
             last_position: columns.next()?,
@@ -195,6 +203,8 @@ impl PaymentRow {
         bind(&self.returned_nanos)?;
         bind(&self.return_code)?;
         bind(&self.reinstated_nanos)?;
+        bind(&self.settlement_day)?;
+        bind(&self.withheld_cents)?;
         for part in 0..13 {
             bind(&self.parts.and_then(|parts| parts.get(part).copied()))?;
         }

@@ -1,6 +1,6 @@
 //! The views of what a servicer does beside payments, and of who is past due.
 
-use super::{date, instant, maybe_uuid, money, plain, uuid, view};
+use super::{AS_OF_DAY, date, instant, maybe_uuid, money, plain, uuid, view};
 
 pub(super) fn fees() -> String {
     let state = "CASE WHEN waived_nanos IS NULL THEN 'assessed' ELSE 'waived' END AS state";
@@ -84,15 +84,13 @@ pub(super) fn refunds() -> String {
         maybe_uuid("payment_id", "payment_id"),
         date("effective_day", "effective_date"),
         instant("refunded_nanos", "refunded_at"),
+        date("settlement_day", "settlement_date"),
         instant("returned_nanos", "returned_at"),
         plain("refund_key AS first_position"),
         plain("refund.last_position AS last_position"),
     ];
     view("refunds", &columns, "refund JOIN account USING (account_key)")
 }
-
-/// The last accounting day that anything was posted to.
-const AS_OF: &str = "(SELECT max(gl_day) FROM ledger_day) AS as_of_day";
 
 pub(super) fn delinquency() -> String {
     let columns = [
@@ -112,7 +110,7 @@ pub(super) fn delinquency() -> String {
     ];
     let from = format!(
         "(SELECT *, max(as_of_day - coalesce(oldest_unpaid_due_day, as_of_day), 0) \
-         AS days_past_due FROM (SELECT *, {AS_OF} FROM account \
+         AS days_past_due FROM (SELECT *, {AS_OF_DAY} AS as_of_day FROM account \
          WHERE paid_off_day IS NULL AND charged_off_day IS NULL)) GROUP BY product, bucket"
     );
     view("delinquency", &columns, &from)

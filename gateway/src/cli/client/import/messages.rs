@@ -81,19 +81,22 @@ pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<Request, CliErro
         | Command::ApplyPayment { .. }
         | Command::ReturnPayment { .. }
         | Command::ReinstatePayment { .. }
+        | Command::SettlePayment { .. }
         | Command::WaiveFee { .. }
         | Command::ChangeDueDate { .. }
         | Command::ReturnVehicle { .. }
         | Command::QuotePayoff { .. }
         | Command::RefundCredit { .. }
         | Command::ReturnRefund { .. }
+        | Command::SettleRefund { .. }
         | Command::AgeAccount
         | Command::RecordLien { .. }
-        | Command::ReleaseLien) => {
-            let message = format!("{} is no command of an import", other.name());
-            Err(CliError::Usage(message))
-        }
+        | Command::ReleaseLien) => Err(no_command_of_an_import(other)),
     }
+}
+
+fn no_command_of_an_import(other: &Command) -> CliError {
+    CliError::Usage(format!("{} is no command of an import", other.name()))
 }
 
 fn in_batch(command: &str, request: &Json) -> Result<Request, CliError> {

@@ -53,6 +53,9 @@ fn a_payoff_is_quoted_paid_and_what_is_left_over_sent_back() {
     let sent = ask(&service, "refund-credit");
     assert_eq!(sent["refund"]["amount"], "39.38");
     let refund = sent["refund"]["refund_id"].as_str().unwrap();
+    let day = "--settlement-date 2026-03-03";
+    let paid = ask(&service, &format!("settle-refund --refund {refund} {day}"));
+    assert_eq!(paid["refund"]["settlement_date"], "2026-03-03");
     let back = ask(&service, &format!("return-refund --refund {refund}"));
     assert_eq!(back["refund"]["state"], "returned");
     assert_eq!(ask(&service, "refunds")["refunds"][0], back["refund"]);
@@ -134,5 +137,26 @@ fn a_leased_vehicle_comes_back_and_is_charged_for() {
     let wrong = "accounts return-vehicle --account a-1 --effective-date 2026-03-03 --charge late=5";
     let (code, error) = service.refused(&wrong.split(' ').collect::<Vec<_>>());
     assert_eq!((code, &error["reason"]), (2, &json!("INVALID_FIELD")), "{error}");
+    service.stop();
+}
+
+#[test]
+fn money_of_a_vendor_is_settled_less_what_it_kept() {
+    let service = Running::start();
+    service.open_account();
+    let receive = "payments receive --account a-1 --channel moneygram --amount 310.00 \
+                   --received-date 2026-03-03";
+    let received = service.json(&receive.split_whitespace().collect::<Vec<_>>());
+    let payment = received["payment"]["payment_id"].as_str().unwrap();
+    let settle = format!("payments settle --account a-1 --payment {payment}");
+    let settle = format!("{settle} --settlement-date 2026-03-03 --withheld 3.45");
+    let settled = service.json(&settle.split(' ').collect::<Vec<_>>());
+    assert_eq!(settled["payment"]["withheld"], "3.45");
+    let position = settled["position"].to_string();
+    let listed =
+        service.json(&["payments", "list", "--account", "a-1", "--min-position", &position]);
+    assert_eq!(listed["payments"][0]["settlement_date"], "2026-03-03");
+    let (code, error) = service.refused(&settle.split(' ').collect::<Vec<_>>());
+    assert_eq!((code, &error["reason"]), (5, &json!("ALREADY_SETTLED")));
     service.stop();
 }

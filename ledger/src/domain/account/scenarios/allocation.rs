@@ -179,3 +179,13 @@ fn a_split_is_stored_without_what_is_nothing() {
     assert_eq!(serde_json::from_str::<Split>(stored).unwrap(), split);
     assert_eq!(serde_json::to_string(&Split::default()).unwrap(), "{}");
 }
+
+#[test]
+fn what_was_paid_ahead_leaves_the_next_instalment_before_fees() {
+    let ahead = opened(loan()).at("2026-04-01 09:00");
+    let ahead = ahead.when(receive(Channel::Wire, "410.00", "2026-04-01")).done();
+    let fined = ahead.at("2026-04-10 09:00").when(assess("15.50")).done();
+    let paid = fined.at("2026-04-15 09:00").when(receive(Channel::Mail, "50.00", "2026-04-15"));
+    // 14 days of 9,652.00 at 1.9304; of May's 310.00 a hundred is paid.
+    assert_eq!(paid.done().split(paid.payment()), "27.03/22.97/0.00/0.00");
+}

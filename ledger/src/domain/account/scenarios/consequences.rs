@@ -1,8 +1,9 @@
 //! What a change means: exactly what is another, and nothing that stayed.
 
-use super::super::consequences::Consequences;
+use super::super::consequences::{Consequences, Figures};
 use super::super::events::ChargedOff;
 use super::super::state::FeeState;
+use super::super::terms::{LateCharge, LateFee};
 use super::*;
 
 /// What `change` means at the close of `on`.
@@ -145,4 +146,55 @@ fn a_payoff_means_that_what_is_scheduled_is_not_made_and_its_return_that_it_is()
     let back = paid.at("2026-03-12 09:00").when(take_back(wire.payment(), "R10"));
     let all = meaning(&paid, &back, "2026-03-12");
     assert!(all.pending.len() == 2 && all.pending.iter().all(|it| it.made));
+}
+
+#[test]
+fn payments_that_change_are_in_the_order_in_which_they_count() {
+    let history = opened(loan()).paid_by_ach("310.00", "2026-04-01").0;
+    let keyed = history.at("2026-04-20 09:00").when(receive(Channel::Mail, "100.00", "2026-03-11"));
+    // Ten days at 2.00, then 21 of 9,920.00 at 1.984.
+    assert_eq!(
+        payments(&meaning(&history, &keyed, "2026-04-20")),
+        [
+            "100.00: - > 20.00/80.00/0.00/0.00",
+            "310.00: 62.00/248.00/0.00/0.00 > 41.66/268.34/0.00/0.00",
+        ]
+    );
+}
+
+#[test]
+fn what_is_scheduled_and_fees_are_in_the_order_of_their_dates() {
+    let mut history = opened(loan());
+    let days = ["2026-04-09", "2026-04-07", "2026-04-08", "2026-04-02", "2026-04-06", "2026-04-03"];
+    for on in days {
+        history = history.at("2026-03-10 09:00").when(pay("50.00", on)).done();
+    }
+    let wire =
+        history.at("2026-03-11 09:00").when(receive(Channel::Wire, "10020.00", "2026-03-11"));
+    let pending = meaning(&history, &wire, "2026-03-11").pending;
+    let dates: Vec<_> = pending.iter().map(|it| it.payment_date.to_string()).collect();
+    let mut in_order = days;
+    in_order.sort_unstable();
+    assert_eq!(dates, in_order);
+
+    let charge = LateCharge::Amount(amount("15.00"));
+    let late_fee = Some(LateFee { grace_days: 10, charge, maximum: None });
+    let never = opened(Terms { late_fee, ..loan() });
+    let late = never.at("2026-09-20 09:00").when(Command::AgeAccount).done();
+    let keyed = late.at("2026-09-21 09:00").when(receive(Channel::Wire, "10062.00", "2026-04-01"));
+    let fees = meaning(&late, &keyed, "2026-09-21").fees;
+    let dates: Vec<_> = fees.iter().map(|it| it.after.effective_date.to_string()).collect();
+    let grace_ended =
+        ["2026-04-12", "2026-05-12", "2026-06-12", "2026-07-12", "2026-08-12", "2026-09-12"];
+    assert_eq!(dates, grace_ended);
+}
+
+#[test]
+fn the_next_due_date_of_who_is_behind_is_the_next_that_comes() {
+    let next = |on: &str| Figures::of(opened(loan()).open(), date(on)).next_due_date;
+    assert_eq!(next("2026-03-31"), Some(date("2026-04-01")));
+    assert_eq!(next("2026-05-10"), Some(date("2026-06-01")));
+    let ahead = opened(loan()).paid_by_ach("620.00", "2026-03-10").0;
+    let next = Figures::of(ahead.open(), date("2026-03-10")).next_due_date;
+    assert_eq!(next, Some(date("2026-06-01")));
 }

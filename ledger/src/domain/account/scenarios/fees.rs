@@ -15,6 +15,10 @@ fn a_fee_is_owed_from_the_day_on_and_earns_nothing() {
         history.standing("2026-04-11"),
         "principal 10000.00 interest 82.00 fees 0.00 credit 0.00 dpd 10"
     );
+    // The day after, the general ledger lacks that day's interest.
+    let unbooked = history.open().book.unbooked(date("2026-04-13"));
+    let (account, income) = (LedgerAccount::AccruedInterest, LedgerAccount::InterestIncome);
+    assert_eq!(unbooked, [(account, income, money("2.00").decimal())]);
 }
 
 #[test]
@@ -110,4 +114,25 @@ fn a_waiver_undoes_a_fee_of_an_earlier_day_from_that_day() {
     for day in ["2026-04-12", "2026-04-15", "2026-05-21"] {
         assert_eq!(after.standing(day), never.standing(day), "{day}");
     }
+}
+
+#[test]
+fn a_fee_that_no_entry_carries_is_refused() {
+    let moment = opened(loan()).at("2026-04-12 09:00");
+    assert_eq!(moment.when(assess("100000000.00")).reason(), "AMOUNT_TOO_LARGE");
+    moment.when(assess("99999999.99")).then(&["FeeAssessed"]);
+}
+
+#[test]
+fn an_event_names_the_payments_that_pay_something_else_and_no_others() {
+    let (april, _) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    let (may, second) = april.paid_by_ach("400.00", "2026-05-01");
+    let fined = |on: &str| may.at("2026-05-20 09:00").when(assess_on(amount("15.50"), date(on)));
+    let named = |outcome: &Outcome| -> Vec<PaymentId> {
+        let posting = outcome.events().first().and_then(Event::posting).unwrap();
+        posting.reallocated.iter().map(|it| it.payment).collect()
+    };
+    // April's payment has nothing left for a fee, and May's has.
+    assert_eq!(named(&fined("2026-03-20")), [second]);
+    assert_eq!(named(&fined("2026-05-02")), []);
 }

@@ -249,3 +249,41 @@ fn it_makes_no_difference_which_of_two_returns_came_first_once_one_is_overturned
         assert!(last.contains(&"2026-05-31 15.50 for 1".to_owned()), "{of_first} {of_second}");
     }
 }
+
+#[test]
+fn of_two_later_returns_each_opens_what_is_missing_without_it_and_those_after_it() {
+    for last_is_june in [true, false] {
+        let (april, first) = opened(loan_with_late_fee()).paid_by_ach("310.00", "2026-04-01");
+        let (may, second) = april.paid_by_ach("310.00", "2026-05-01");
+        let (june, third) = may.paid_by_ach("310.00", "2026-06-01");
+        let (early, late) = if last_is_june { (second, third) } else { (third, second) };
+        let gone = june.at("2026-06-02 09:00").when(take_back(first, "R01")).done();
+        let gone = gone.at("2026-06-03 09:00").when(take_back(early, "R01")).done();
+        let none = gone.at("2026-06-05 09:00").when(take_back(late, "R01")).done();
+        let good = none.at("2026-06-08 09:00").when(reinstate(first)).done();
+        // April is paid. What came back last leaves May open, and what came back before it June;
+        // if that was May's own, June's paid May a month late.
+        let named = good.open().reopened.iter().map(|(payment, it)| (*payment, it.instalment));
+        let mut expected = vec![(early, 2), (early, 3), (late, 2)];
+        expected.drain(..usize::from(!last_is_june));
+        assert_eq!(named.collect::<Vec<_>>(), expected, "{last_is_june}");
+        assert_eq!(charged(&aged(&good, "2026-06-13 23:00")), [""; 0]);
+        assert_eq!(charged(&aged(&good, "2026-06-14 00:01")), ["2026-06-14 15.50 for 3"]);
+        let both = charged(&aged(&good, "2026-06-16 00:01"));
+        assert_eq!(both, ["2026-06-16 15.50 for 2", "2026-06-14 15.50 for 3"]);
+    }
+}
+
+#[test]
+fn what_a_later_return_opens_is_what_its_payment_met_and_not_what_went_to_fees() {
+    let (april, first) = opened(loan_with_late_fee()).paid_by_ach("310.00", "2026-04-01");
+    let fined = april.at("2026-04-15 09:00").when(assess("310.00")).done();
+    // May's instalment, and as much again for the fee: June is not met.
+    let (may, second) = fined.paid_by_ach("620.00", "2026-05-01");
+    assert_eq!(may.split(second), "58.51/251.49/310.00/0.00");
+    let gone = may.at("2026-06-05 09:00").when(take_back(first, "R01")).done();
+    let neither = gone.at("2026-06-06 09:00").when(take_back(second, "R01")).done();
+    let good = neither.at("2026-06-08 09:00").when(reinstate(first)).done();
+    let named = good.open().reopened.iter().map(|(payment, it)| (*payment, it.instalment));
+    assert_eq!(named.collect::<Vec<_>>(), [(second, 2)]);
+}

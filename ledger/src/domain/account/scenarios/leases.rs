@@ -85,3 +85,16 @@ fn a_rental_of_before_the_opening_that_is_moved_is_not_billed_once_the_lease_has
     assert_eq!(lost.journal(), ["1130 -362.00", "4040 362.00", "1135 -27.00", "2140 27.00"]);
     assert_eq!(lost.done().ledger(LedgerAccount::RentalsReceivable), "0.00");
 }
+
+#[test]
+fn what_was_billed_since_is_not_missing_on_an_earlier_day() {
+    // April's rental is billed with the fee.
+    let billed = opened(lease()).at("2026-04-10 09:00").when(assess("5.00")).done();
+    let missing = |on: &str| {
+        let unbooked = billed.open().book.unbooked(date(on)).into_iter();
+        unbooked.map(|(_, _, amount)| amount.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(missing("2026-03-20"), ["0.00", "0.00"]);
+    assert_eq!(missing("2026-04-30"), ["0.00", "0.00"]);
+    assert_eq!(missing("2026-05-01"), ["362.00", "27.00"]);
+}

@@ -29,10 +29,16 @@ fn a_charge_off_takes_everything_owed_and_reverses_this_months_interest() {
     assert_eq!(standing.charged_off, money("10277.50"));
     assert_eq!((standing.principal, standing.interest_due), (Money::ZERO, Money::ZERO));
     assert_eq!(after.open().payoff(date("2026-12-31")), money("10277.50"));
-    let moment = after.at("2026-07-11 09:00");
-    assert_eq!(moment.when(assess("15.50")).reason(), "ACCOUNT_CHARGED_OFF");
-    assert_eq!(moment.when(extend(1, date("2026-07-11"))).reason(), "ACCOUNT_CHARGED_OFF");
-    assert_eq!(moment.when(charge_off(None, date("2026-07-11"))).reason(), "ACCOUNT_CHARGED_OFF");
+    let (moment, on) = (after.at("2026-07-11 09:00"), date("2026-07-11"));
+    for command in [
+        assess("15.50"),
+        extend(1, on),
+        Command::ChangeDueDate { day_of_month: 5, effective_date: on, preview: None },
+        change_rate("0.06".parse().unwrap(), on),
+        charge_off(None, on),
+    ] {
+        assert_eq!(moment.when(command).reason(), "ACCOUNT_CHARGED_OFF");
+    }
     moment.when(Command::AgeAccount).then_nothing();
 }
 
@@ -104,6 +110,10 @@ fn from_120_days_past_due_no_income_is_booked_until_the_account_is_current() {
     let interest = after.open().standing(date("2026-08-02")).interest_due;
     assert_eq!(after.ledger(LedgerAccount::AccruedInterest), interest.to_string());
     assert_eq!(after.ledger(LedgerAccount::InterestIncome), "-308.00");
+    // And from then on it is booked again: ten days of 8,758.00 at 1.7516.
+    let fined = after.at("2026-08-12 09:00").when(assess("15.50")).then(&["FeeAssessed"]);
+    assert_eq!(fined.ledger(LedgerAccount::AccruedInterest), "17.52");
+    assert_eq!(fined.ledger(LedgerAccount::InterestIncome), "-325.52");
 }
 
 #[test]
@@ -116,6 +126,19 @@ fn a_charge_off_on_non_accrual_reverses_no_income_that_was_never_booked() {
     assert_eq!(after.open().standing(date("2026-08-10")).charged_off, money("10339.50"));
     assert_eq!(after.ledger(LedgerAccount::LossAllowance), "10226.00");
     assert_eq!(after.ledger(LedgerAccount::InterestIncome), "-226.00");
+    // Ten dollars of July turn up: that much less is lost of the 244.00 that were booked, and the
+    // 80.00 that never were are no income now either.
+    let found = after.at("2026-08-12 09:00").when(receive(Channel::Mail, "10.00", "2026-07-05"));
+    let found = found.then(&["PaymentReceived"]);
+    assert_eq!(found.ledger(LedgerAccount::AccruedInterest), "0.00");
+    assert_eq!(found.ledger(LedgerAccount::LossAllowance), "10216.00");
+    assert_eq!(found.ledger(LedgerAccount::InterestIncome), "-226.00");
+    // Of 324.00 of interest 250.00 turn up, which is more than was booked: no income is reversed.
+    let more = after.at("2026-08-12 09:00").when(receive(Channel::Mail, "250.00", "2026-07-05"));
+    let more = more.then(&["PaymentReceived"]);
+    assert_eq!(more.ledger(LedgerAccount::AccruedInterest), "0.00");
+    assert_eq!(more.ledger(LedgerAccount::LossAllowance), "10000.00");
+    assert_eq!(more.ledger(LedgerAccount::InterestIncome), "-250.00");
 }
 
 #[test]

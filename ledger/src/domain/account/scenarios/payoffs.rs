@@ -35,6 +35,8 @@ fn a_payoff_that_comes_late_is_short_by_little_and_the_rest_is_written_off() {
         .at("2026-06-16 09:00")
         .when(Command::QuotePayoff { good_through_date: date("2026-06-30") });
     let history = quoted.then(&["PayoffQuoted"]);
+    let quoted_at = history.open().quoted_at.values().copied().collect::<Vec<_>>();
+    assert_eq!(quoted_at, [eastern("2026-06-16 09:00")]);
     let received =
         history.at("2026-07-02 09:00").when(receive(Channel::Mail, "12403.60", "2026-07-02"));
     let after = received.then(&["PaymentReceived", "AccountPaidOff"]);
@@ -161,4 +163,35 @@ fn a_payoff_keyed_late_settles_the_fee_charged_meanwhile_out_of_its_excess() {
     let after = keyed.then(&["PaymentReceived", "AccountPaidOff"]);
     assert_eq!(after.split(keyed.payment()), "62.00/10000.00/0.00/38.00");
     assert_eq!(after.open().payoff(date("2026-04-13")), money("-22.50"));
+}
+
+#[test]
+fn a_quote_that_was_paid_takes_no_second_payment() {
+    let quoted = opened(quoted_loan())
+        .at("2026-06-16 09:00")
+        .when(Command::QuotePayoff { good_through_date: date("2026-06-30") })
+        .done();
+    let payoff_quote = quoted.open().quotes.keys().next().copied();
+    let pay_quote = || Command::SchedulePayment {
+        amount: amount("12403.60"),
+        payment_date: date("2026-06-30"),
+        funding: None,
+        allow_duplicate: false,
+        payoff_quote,
+    };
+    quoted.at("2026-06-17 09:00").when(pay_quote()).then(&["PaymentScheduled"]);
+    let wire = quoted.at("2026-06-18 09:00").when(receive(Channel::Wire, "12403.60", "2026-06-18"));
+    let paid = wire.then(&["PaymentReceived", "AccountPaidOff"]);
+    assert_eq!(paid.at("2026-06-18 10:00").when(pay_quote()).reason(), "ACCOUNT_PAID_OFF");
+}
+
+#[test]
+fn a_payment_of_a_quotes_very_amount_pays_that_quote_once_it_is_made() {
+    let quoted = opened(quoted_loan())
+        .at("2026-06-16 09:00")
+        .when(Command::QuotePayoff { good_through_date: date("2026-06-30") })
+        .done();
+    let (paid, payment) = quoted.paid_by_ach("12403.60", "2026-06-30");
+    let named = paid.open().payments[&payment].payoff_quote;
+    assert_eq!(named.as_ref(), quoted.open().quotes.keys().next());
 }

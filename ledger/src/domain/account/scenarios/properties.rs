@@ -1,15 +1,17 @@
 //! What is true of an account whatever is asked of it, in whatever order.
 
-use chrono::{Datelike, Duration};
+mod audit;
+
+use chrono::Duration;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::super::book::{Movement, Standing};
 use super::super::buyout::PurchaseOption;
 use super::super::commands::LeaseCharge;
 use super::super::state::{FeeState, Progress};
+use super::settlement::{refund_back, settle_less, settle_refund};
 use super::*;
-use crate::domain::money::total;
+use audit::{CLEARING, audit};
 
 /// One step of a life: so many minutes later, this is asked.
 #[derive(Debug, Clone)]
@@ -28,6 +30,7 @@ enum Ask {
     PayOff(Channel, i64, i64),
     Return(Index, &'static str),
     Reinstate(Index),
+    Settle(Index, i64, Option<Amount>),
     Assess(FeeKind, Amount, i64),
     Waive(Index),
     Release,
@@ -39,6 +42,8 @@ enum Ask {
     GiveBack(Amount, i64),
     Quote(i64),
     Refund,
+    SettleRefund(Index, i64),
+    RefundBack(Index),
     Age,
 }
 
@@ -65,7 +70,9 @@ fn servicing() -> impl Strategy<Value = Ask> {
         1 => (part, 0_i64..60).prop_map(|(part, ago)| Ask::ChargeOff(part, ago)),
         1 => (amounts(), 0_i64..60).prop_map(|(charged, ago)| Ask::GiveBack(charged, ago)),
         1 => (0_i64..30).prop_map(Ask::Quote),
-        1 => Just(Ask::Refund),
+        2 => Just(Ask::Refund),
+        2 => (any::<Index>(), 0_i64..4).prop_map(|(which, ago)| Ask::SettleRefund(which, ago)),
+        1 => any::<Index>().prop_map(Ask::RefundBack),
         6 => Just(Ask::Age),
     ]
 }
@@ -84,6 +91,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(by, cents, ago)| Ask::PayOff(by, cents, ago)),
         3 => (any::<Index>(), code).prop_map(|(which, code)| Ask::Return(which, code)),
         2 => any::<Index>().prop_map(Ask::Reinstate),
+        3 => (any::<Index>(), 0_i64..4, prop::option::weighted(0.3, amounts()))
+            .prop_map(|(which, ago, kept)| Ask::Settle(which, ago, kept)),
         1 => (prop::sample::select(FeeKind::ALL), amounts(), 0_i64..60)
             .prop_map(|(kind, charged, ago)| Ask::Assess(kind, charged, ago)),
         1 => any::<Index>().prop_map(Ask::Waive),
@@ -154,6 +163,9 @@ impl Ask {
             }
             Self::Return(which, code) => take_back(payment(which)?, code),
             Self::Reinstate(which) => reinstate(payment(which)?),
+            Self::Settle(which, ago, kept) => {
+                settle_less(payment(which)?, today - Duration::days(*ago), *kept)
+            }
             Self::Assess(kind, amount, ago) => Command::AssessFee {
                 kind: *kind,
                 amount: *amount,
@@ -185,118 +197,13 @@ impl Ask {
                 Command::QuotePayoff { good_through_date: today + Duration::days(*days) }
             }
             Self::Refund => Command::RefundCredit { amount: None },
+            Self::SettleRefund(which, ago) => {
+                settle_refund(nth(&open.refunds, *which)?, today - Duration::days(*ago))
+            }
+            Self::RefundBack(which) => refund_back(nth(&open.refunds, *which)?),
             Self::Age => Command::AgeAccount,
         })
     }
-}
-
-/// Interest by the integer method: a numerator over the common multiple of 365 and 366, day by day.
-fn interest_by_integers(open: &OpenAccount, through: NaiveDate) -> i128 {
-    let terms = open.terms();
-    let per_million = |day| {
-        let scaled = open.book.rate_on(day).decimal() * rust_decimal::Decimal::from(1_000_000);
-        i128::try_from(scaled).unwrap()
-    };
-    let mut numerator = 0_i128;
-    let mut day = terms.interest_paid_through;
-    while day < through {
-        let paid = open.book.entries().iter().filter(|entry| entry.effective <= day);
-        let paid = paid.map(|entry| match &entry.what {
-            Movement::Payment { split, .. } => {
-                split.principal + split.write_off.unwrap_or_default().principal
-            }
-            Movement::Principal { change, credited, .. } => -(*change + *credited),
-            Movement::ChargeOff { taken, .. } => taken.principal,
-            Movement::Fee { .. }
-            | Movement::Refund { .. }
-            | Movement::Rate(_)
-            | Movement::Shift(_)
-            | Movement::VehicleReturned { .. } => Money::ZERO,
-        });
-        let principal = i128::from((terms.principal - total(paid)).cents());
-        let leap = NaiveDate::from_ymd_opt(day.year(), 2, 29).is_some();
-        numerator += principal * per_million(day) * if leap { 365 } else { 366 };
-        day = day.succ_opt().unwrap();
-    }
-    let unit = 1_000_000 * 133_590;
-    (numerator * 2 + unit).div_euclid(2 * unit)
-}
-
-/// What is true of every account at all times.
-fn audit(open: &OpenAccount) {
-    let standing = open.book.standing(open.book.accrued_through());
-    let settled = open.book.final_standing().settled;
-    assert_eq!(open.paid_off.is_some(), settled, "{standing:?}");
-    audit_ledger(open, &standing);
-    audit_splits(open, &standing);
-}
-
-/// The general ledger says what the timeline says.
-fn audit_ledger(open: &OpenAccount, standing: &Standing) {
-    let book = &open.book;
-    let Standing { as_of, principal, interest_due, fees_due, billed, credit, .. } = *standing;
-    let owed = [principal, interest_due, fees_due, billed, standing.charged_off];
-    assert!(owed.iter().all(|part| !part.is_negative()), "{standing:?}");
-    let dates = book.instalments();
-    let rentals = match open.terms().product {
-        // Once no rental falls due any more nothing is receivable but what had fallen due when the
-        // vehicle came back.
-        Product::Lease if book.cut().is_some() => standing.rentals_due,
-        Product::Lease => {
-            let in_ledger = book.rentals_billed().max(dates.due_count(as_of));
-            dates.plan().total_of(in_ledger) - billed
-        }
-        Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => Money::ZERO,
-    };
-    let balance = |account| book.ledger_balance(account);
-    let receivable =
-        balance(LedgerAccount::RentalsReceivable) + balance(LedgerAccount::LeaseTaxReceivable);
-    assert_eq!(balance(LedgerAccount::Principal), principal);
-    if book.is_non_accrual() {
-        assert!(balance(LedgerAccount::AccruedInterest) <= interest_due);
-    } else {
-        assert_eq!(balance(LedgerAccount::AccruedInterest), interest_due);
-    }
-    assert_eq!(balance(LedgerAccount::FeesReceivable), fees_due);
-    assert_eq!(balance(LedgerAccount::CustomerCredit), -credit);
-    assert_eq!(receivable, rentals);
-    let option = open.terms().purchase_option.filter(|_| book.vehicle_bought().is_none());
-    let vehicle = option.map_or(Money::ZERO, |option| option.residual.money());
-    let (out, back) = match book.vehicle_returned() {
-        Some(_) => (Money::ZERO, vehicle),
-        None => (vehicle, Money::ZERO),
-    };
-    assert_eq!(balance(LedgerAccount::LeasedVehicles), out);
-    assert_eq!(balance(LedgerAccount::ReturnedVehicles), back);
-    assert!(total(book.ledger().values().copied()).is_zero());
-}
-
-/// Payments are split whole, pay the interest that integers find, and are split as a timeline that
-/// is worked out from its beginning would split them.
-fn audit_splits(open: &OpenAccount, standing: &Standing) {
-    let mut paid_interest = Money::ZERO;
-    for payment in open.payments.values().filter(|payment| payment.progress == Progress::Applied) {
-        let split = payment.split.unwrap();
-        let parts = [split.interest, split.principal, split.fees, split.rentals, split.tax];
-        assert!(parts.iter().all(|part| !part.is_negative()), "{split:?}");
-        let vehicle = split.residual + split.sales_tax;
-        let rest = vehicle + split.recovery + split.credit;
-        assert_eq!(total(parts) + rest, payment.amount.money());
-        assert!(!split.residual.is_negative() && !split.sales_tax.is_negative(), "{split:?}");
-        paid_interest += split.interest + split.write_off.unwrap_or_default().interest;
-    }
-    for entry in open.book.entries() {
-        if let Movement::ChargeOff { taken, .. } = &entry.what {
-            paid_interest += taken.interest;
-        }
-    }
-    let accrued = standing.interest_due + paid_interest - open.terms().unpaid_interest;
-    assert_eq!(i128::from(accrued.cents()), interest_by_integers(open, standing.as_of));
-    let mut anew = open.book.clone();
-    for (payment, split) in anew.reallocate(NaiveDate::MIN, &RULES).splits {
-        assert_eq!(open.payments[&payment].split, Some(split));
-    }
-    assert_eq!(anew.entries(), open.book.entries());
 }
 
 /// The events of an account to which anything may have happened.
@@ -367,6 +274,29 @@ proptest! {
         let charged = after.open().fees.values()
             .filter(|fee| fee.payment == Some(payment) && fee.state == FeeState::Assessed);
         prop_assert_eq!(charged.count(), 0);
+        let bank = [LedgerAccount::Cash, LedgerAccount::OperationalLoss];
+        for account in CLEARING.into_iter().chain(bank) {
+            prop_assert_eq!(after.ledger(account), before.ledger(account));
+        }
+    }
+
+    #[test]
+    fn clearing_comes_to_nothing_once_everything_is_settled(terms in accounts(), steps in steps()) {
+        let (mut history, at) = life(terms, &steps);
+        // A Tuesday after all that there is, on which banks are open.
+        let at = at.max(eastern("2030-07-02 10:00"));
+        let today = eastern_date(at);
+        let payments: Vec<_> = history.open().payments.keys().copied().collect();
+        let settle = payments.into_iter().map(|payment| settle_less(payment, today, None));
+        let refunds: Vec<_> = history.open().refunds.keys().copied().collect();
+        let settle_refunds = refunds.into_iter().map(|refund| settle_refund(refund, today));
+        for command in settle.chain(settle_refunds).collect::<Vec<_>>() {
+            history = history.at_instant(at).when(command).after;
+            audit(history.open());
+        }
+        for account in CLEARING {
+            prop_assert_eq!(history.ledger(account), "0.00");
+        }
     }
 
     #[test]

@@ -205,3 +205,33 @@ fn a_payment_that_comes_back_a_second_time_costs_the_fee_of_one() {
         "25.00 credit 0.00 dpd 7"
     );
 }
+
+#[test]
+fn a_payment_that_is_good_again_has_its_place_among_those_of_its_day() {
+    let fined = opened(loan()).at("2026-03-20 09:00").when(assess("15.50")).done();
+    let wire = fined.at("2026-04-01 09:00").when(receive(Channel::Wire, "310.00", "2026-04-01"));
+    let (both, second) = wire.done().paid_by_ach("310.00", "2026-04-01");
+    let splits = |history: &History| [history.split(wire.payment()), history.split(second)];
+    let as_paid = ["62.00/248.00/0.00/0.00", "0.00/294.50/15.50/0.00"];
+    assert_eq!(splits(&both), as_paid);
+    let gone = both.at("2026-04-02 09:00").when(take_back(second, "R10")).done();
+    let good = gone.at("2026-04-03 09:00").when(reinstate(second)).done();
+    assert_eq!(splits(&good), as_paid);
+}
+
+#[test]
+fn a_return_costs_what_the_contract_says_and_at_most_what_the_state_allows() {
+    for (state, agreed, costs) in [
+        (None, "25.00", "25.00"),
+        (Some("CO"), "25.00", "20.00"),
+        (Some("CO"), "15.00", "15.00"),
+        (Some("AZ"), "25.00", "25.00"),
+    ] {
+        let governing_state = state.map(|state| state.parse().unwrap());
+        let returned_item_fee = Some(amount(agreed));
+        let history = opened(Terms { governing_state, returned_item_fee, ..loan() });
+        let (paid, payment) = history.paid_by_ach("310.00", "2026-04-01");
+        let back = paid.at("2026-04-03 08:30").when(take_back(payment, "R01")).done();
+        assert_eq!(back.ledger(LedgerAccount::FeesReceivable), costs, "{state:?} {agreed}");
+    }
+}

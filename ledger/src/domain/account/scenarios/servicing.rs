@@ -273,3 +273,55 @@ fn a_rate_that_an_earlier_change_has_set_already_cuts_no_month_of_thirty_days() 
     let interest = both.done().open().standing(date("2026-04-30")).interest_due;
     assert_eq!(interest, money("101.58"));
 }
+
+#[test]
+fn who_owes_nothing_that_falls_due_is_given_no_more_time() {
+    let fee = opened(loan()).at("2026-04-05 09:00").when(assess("20.00")).done();
+    let keyed = fee.at("2026-04-06 09:00").when(receive(Channel::Wire, "10062.00", "2026-04-01"));
+    let owing = keyed.then(&["PaymentReceived"]).at("2026-04-07 09:00");
+    let on = date("2026-04-07");
+    for command in [extend(1, on), change_due_date(15, "2026-04-07")] {
+        owing.when(command).then_refused(Refusal::NoInstalmentLeft);
+    }
+}
+
+#[test]
+fn an_extension_of_before_a_payment_moves_what_that_pays() {
+    let fined = opened(loan()).at("2026-03-20 09:00").when(assess("15.50")).done();
+    let (paid, payment) = fined.paid_by_ach("500.00", "2026-05-10");
+    // April and May were due, and come before the fee; 70 days at 2.00.
+    assert_eq!(paid.split(payment), "140.00/360.00/0.00/0.00");
+    let extended = paid.at("2026-05-20 09:00").when(extend(2, date("2026-03-25")));
+    // Only June's 310.00 come before it now.
+    let after = extended.then(&["ExtensionGranted"]);
+    assert_eq!(after.split(payment), "140.00/344.50/15.50/0.00");
+    assert_eq!(after.ledger(LedgerAccount::Principal), "9655.50");
+    assert_eq!(after.ledger(LedgerAccount::FeesReceivable), "0.00");
+    // Ten days of that at 1.9311.
+    assert_eq!(after.ledger(LedgerAccount::AccruedInterest), "19.31");
+    // An explanation names each movement by its place among them.
+    let orders = after.open().book.entries().iter().map(|entry| entry.order);
+    assert_eq!(orders.collect::<Vec<_>>(), [0, 2, 1]);
+    let wire = receive(Channel::Wire, "10.00", "2026-05-20");
+    let wired = after.at("2026-05-20 10:00").when(wire).done();
+    assert_eq!(wired.open().book.entries().last().map(|entry| entry.order), Some(3));
+}
+
+#[test]
+fn no_more_is_past_due_than_is_owed() {
+    let adjusted = opened(loan()).at("2026-03-11 09:00").when(adjust("-9900.00", "2026-03-11"));
+    // Ten days at 2.00, and 22 of 100.00 at 0.02.
+    let standing = adjusted.done().open().standing(date("2026-04-02"));
+    assert_eq!((standing.interest_due, standing.past_due), (money("20.44"), money("120.44")));
+}
+
+#[test]
+fn a_new_due_day_leaves_what_is_past_due_where_it_was() {
+    let moved = opened(loan()).at("2026-05-10 09:00").when(change_due_date(15, "2026-05-10"));
+    let Some(Event::DueDateChanged(changed)) = moved.events().first() else { panic!("none") };
+    assert_eq!(changed.next_due_date, date("2026-06-15"));
+    let after = moved.done();
+    let due = [0, 1, 2].map(|index| after.open().book.instalments().due_date(index));
+    assert_eq!(due, ["2026-04-01", "2026-05-01", "2026-06-15"].map(date));
+    assert_eq!(after.open().days_past_due(date("2026-05-10")), 39);
+}

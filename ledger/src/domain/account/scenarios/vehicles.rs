@@ -123,7 +123,9 @@ fn rentals_that_were_paid_ahead_are_a_credit_that_pays_the_charges() {
     let back = ahead.at("2026-04-20 09:00");
     let back = back.when(back_on("2026-04-15", &[(FeeKind::ExcessMileage, "500.00")]));
     let after = back.then(&["VehicleReturned", "FeeAssessed", "AccountPaidOff"]);
-    // May and June had been paid.
+    // May and June had been paid, and satisfy nothing any more; March and April do.
+    let billed = back.events().first().and_then(Event::posting).and_then(|it| it.billed);
+    assert_eq!(billed, Some(money("778.00")));
     let standing = after.open().standing(date("2026-04-20"));
     assert_eq!((standing.credit, standing.fees_due), (money("778.00"), money("500.00")));
     assert_eq!((standing.balance(), standing.billed), (money("-278.00"), money("778.00")));

@@ -42,6 +42,20 @@ fn fees_of_either_kind_are_charged_off_and_owed_all_the_same() {
 }
 
 #[test]
+fn what_fees_are_left_to_charge_off_is_of_the_kind_that_is_paid_last() {
+    let paid = opened(loan()).at("2026-04-01 09:00");
+    let paid = paid.when(receive(Channel::Mail, "310.00", "2026-04-01"));
+    let back = paid.done().at("2026-04-05 09:00").when(take_back(paid.payment(), "R01")).done();
+    let fined = back.at("2026-04-06 09:00").when(assess("15.50")).done();
+    // 36 days at 2.00, 238.00 of principal, the late fee, and 4.50 of 25.00 for the return.
+    let part = fined.at("2026-04-06 10:00");
+    let part = part.when(receive(Channel::Wire, "330.00", "2026-04-06"));
+    assert_eq!(part.done().split(part.payment()), "72.00/238.00/20.00/0.00");
+    let lost = part.done().at("2026-04-06 11:00").when(charge_off(None, date("2026-04-06")));
+    assert_eq!(lost.journal(), ["1190 9762.00", "1100 -9762.00", "4030 20.50", "1120 -20.50"]);
+}
+
+#[test]
 fn a_recovery_satisfies_no_instalment() {
     let taken = opened(loan()).at("2026-07-10 09:00").when(charge_off(None, date("2026-07-10")));
     let paid = taken.done().at("2026-08-01 09:00");
@@ -242,4 +256,37 @@ fn a_credit_balance_covers_interest_and_then_fees() {
         "principal 0.00 interest 9.50 fees 5.50 credit 15.00 dpd 0"
     );
     assert_eq!(after.ledger(LedgerAccount::SmallBalanceWriteOff), "0.50");
+}
+
+#[test]
+fn a_part_that_turns_out_to_be_more_than_was_owed_takes_what_was() {
+    let part = charge_off(Some(amount("4000.00")), date("2026-05-01"));
+    let taken = opened(loan()).at("2026-05-01 09:00").when(part).done();
+    let keyed = taken.at("2026-05-02 09:00").when(receive(Channel::Wire, "9000.00", "2026-04-01"));
+    let after = keyed.done();
+    // 62.00 of interest and 8,938.00 of principal had been paid by then.
+    let standing = after.open().standing(date("2026-04-30"));
+    assert_eq!(standing.principal, money("1062.00"));
+    assert_eq!(after.open().standing(date("2026-05-02")).principal, Money::ZERO);
+    assert_eq!(after.ledger(LedgerAccount::LossAllowance), "1062.00");
+}
+
+#[test]
+fn a_lease_that_is_charged_off_owes_no_rental_twice_and_reverses_no_income_of_others() {
+    let lease = super::buyouts::long_lease;
+    let lost = |history: &History| {
+        let lost = history.at("2026-03-20 09:00").when(charge_off(None, date("2026-03-20")));
+        let Some(Event::AccountChargedOff(lost)) = lost.events().first() else { panic!("none") };
+        lost.taken
+    };
+    // Four of 24 rentals are paid, three of them ahead: twenty of 362.00 are left.
+    let ahead = opened(lease()).at("2026-03-10 09:00");
+    let ahead = ahead.when(receive(Channel::Wire, "1556.00", "2026-03-10")).done();
+    assert_eq!(lost(&ahead).rentals_ahead, money("7240.00"));
+    // March's had fallen due before the account came to these books.
+    let day = date("2026-03-15");
+    let boarded = opened(Terms { opened_date: day, interest_paid_through: day, ..lease() });
+    let taken = lost(&boarded);
+    assert_eq!((taken.rentals, taken.rentals_of_month), (money("362.00"), Money::ZERO));
+    assert_eq!(lost(&opened(lease())).rentals_of_month, Money::ZERO);
 }

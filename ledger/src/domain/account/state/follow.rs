@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Fee, FeeState, OpenAccount, Payment, Progress, Receipt, Refund, Schedule, Title};
+use super::{
+    Fee, FeeState, OpenAccount, Payment, Progress, Receipt, Refund, Schedule, Settlement, Title,
+};
 use crate::domain::account::book::Movement;
 use crate::domain::account::events::{
     AccountChargedOff, Event, FeeAssessed, LeftOpen, PaymentApplied, PaymentReceived,
-    PaymentReinstated, PaymentReturned, PaymentScheduled, Posting, Reopened,
+    PaymentReinstated, PaymentReturned, PaymentScheduled, PaymentSettled, Posting, Reopened,
 };
 use crate::domain::account::instalments::Shift;
 use crate::domain::product::Channel;
@@ -34,7 +36,8 @@ impl OpenAccount {
             | Event::AccountChargedOff(_)
             | Event::VehicleReturned(_)
             | Event::CreditRefunded(_)
-            | Event::RefundReturned(_) => self.serviced(event),
+            | Event::RefundReturned(_)
+            | Event::RefundSettled(_) => self.serviced(event),
             Event::PaymentScheduled(scheduled) => self.payment_scheduled(scheduled, at),
             Event::PaymentCancelled(cancelled) => {
                 if let Some(payment) = self.payment_mut(&cancelled.payment) {
@@ -45,6 +48,7 @@ impl OpenAccount {
             Event::PaymentReceived(received) => self.payment_received(received, at),
             Event::PaymentReturned(returned) => self.payment_returned(returned, at),
             Event::PaymentReinstated(reinstated) => self.payment_reinstated(reinstated),
+            Event::PaymentSettled(settled) => self.payment_settled(settled),
             Event::FeeAssessed(assessed) => self.fee_assessed(assessed),
             Event::FeeWaived(waived) => {
                 if let Some(fee) = self.fees.get_mut(&waived.fee) {
@@ -98,7 +102,8 @@ impl OpenAccount {
             Event::CreditRefunded(refunded) => {
                 let (amount, effective_date) = (refunded.amount, refunded.effective_date);
                 let (method, payment) = (refunded.method, refunded.payment);
-                let refund = Refund { amount, method, payment, effective_date, returned: false };
+                let (settled, returned) = (None, false);
+                let refund = Refund { amount, method, payment, effective_date, settled, returned };
                 self.refunds.insert(refunded.refund, refund);
                 let what = Movement::Refund { id: refunded.refund, amount };
                 self.moved(effective_date, what, &refunded.posting);
@@ -113,6 +118,12 @@ impl OpenAccount {
                 self.book.remove(is_it);
                 self.book.post(returned.effective_date, &returned.posting);
             }
+            Event::RefundSettled(settled) => {
+                if let Some(refund) = self.refunds.get_mut(&settled.refund) {
+                    refund.settled = Some(settled.effective_date);
+                }
+                self.book.settle(&settled.posting);
+            }
             Event::AccountOpened(_)
             | Event::PaymentScheduled(_)
             | Event::PaymentCancelled(_)
@@ -120,6 +131,7 @@ impl OpenAccount {
             | Event::PaymentReceived(_)
             | Event::PaymentReturned(_)
             | Event::PaymentReinstated(_)
+            | Event::PaymentSettled(_)
             | Event::FeeAssessed(_)
             | Event::FeeWaived(_)
             | Event::LienRecorded(_)
@@ -155,6 +167,7 @@ impl OpenAccount {
             receipt: None,
             payoff_quote: scheduled.payoff_quote,
             split: None,
+            settlement: None,
             applied_at: None,
             order: 0,
         };
@@ -194,6 +207,7 @@ impl OpenAccount {
             }),
             payoff_quote: received.payoff_quote,
             split: Some(received.split),
+            settlement: None,
             applied_at: Some(at),
             order: self.movements,
         };
@@ -232,6 +246,14 @@ impl OpenAccount {
             self.book.insert(payment.entry(reinstated.split));
         }
         self.book.post(reinstated.effective_date, &reinstated.posting);
+    }
+
+    fn payment_settled(&mut self, settled: &PaymentSettled) {
+        if let Some(payment) = self.payment_mut(&settled.payment) {
+            let (date, withheld) = (settled.effective_date, settled.withheld);
+            payment.settlement = Some(Settlement { date, withheld });
+        }
+        self.book.settle(&settled.posting);
     }
 
     fn fee_assessed(&mut self, assessed: &FeeAssessed) {
