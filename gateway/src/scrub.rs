@@ -10,6 +10,7 @@ use ledger::clock::Clock;
 use ledger::envelope::Position;
 use ledger::store::ReadError;
 use ledger::store::embedded::{Embedded, Scrub, ScrubStep, Witness};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::server::Shutdown;
@@ -18,7 +19,7 @@ use crate::status::chain;
 /// How many steps a second has.
 const STEPS_A_SECOND: u64 = 4;
 
-/// How long after one pass the next one begins.
+/// How long after one pass the next one begins, unless a read meets damage before that.
 const PASS_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// How many places of damage are listed; more are only counted.
@@ -76,16 +77,33 @@ impl LogWatch {
     /// stops.
     pub async fn run_until(self, bytes_a_second: NonZeroU64, shutdown: Shutdown) {
         let Some(log) = self.log.clone() else { return };
+        let mut met = log.damage_met();
         let passes = async {
             loop {
                 self.pass(&log, bytes_a_second).await;
-                tokio::time::sleep(PASS_EVERY).await;
+                tokio::select! {
+                    () = tokio::time::sleep(PASS_EVERY) => {}
+                    () = self.unknown_damage(&mut met) => {}
+                }
             }
         };
         tokio::select! {
             () = passes => {}
             () = shutdown.asked() => {}
         }
+    }
+
+    /// Waits until a read meets damage that is not listed, as far as there is room in the list.
+    async fn unknown_damage(&self, met: &mut watch::Receiver<Option<Position>>) {
+        while met.changed().await.is_ok() {
+            let known = self.findings().damages;
+            let at = *met.borrow_and_update();
+            if at.is_some_and(|at| known.len() < DAMAGES_MAX && !known.contains_key(&at)) {
+                return;
+            }
+        }
+        // The log is closed: the service stops.
+        std::future::pending::<()>().await;
     }
 
     async fn pass(&self, log: &Embedded, bytes_a_second: NonZeroU64) {

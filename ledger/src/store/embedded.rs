@@ -104,6 +104,8 @@ pub struct Embedded {
     head: watch::Receiver<Head>,
     writing: Option<Writing>,
     failure: Arc<OnceLock<WriterFailure>>,
+    /// The damage that a read has met last.
+    met: watch::Sender<Option<Position>>,
 }
 
 /// What only a store that was opened for writing has.
@@ -188,7 +190,7 @@ impl Embedded {
             keeper,
             _lock: lock,
         };
-        Ok(Self { reader, head, writing: Some(writing), failure })
+        Ok(Self { reader, head, writing: Some(writing), failure, met: watch::Sender::default() })
     }
 
     /// Opens the log in `directory` to look at it as it is now: takes no lock, writes nothing, and
@@ -211,7 +213,13 @@ impl Embedded {
         let (head, _) = scanned.map_err(|fault| fault.into_open(&path))?;
         let reader = Arc::new(Reader::new(path, access, log_id, index));
         let (_, head) = watch::channel(head);
-        Ok(Self { reader, head, writing: None, failure: Arc::default() })
+        Ok(Self {
+            reader,
+            head,
+            writing: None,
+            failure: Arc::default(),
+            met: watch::Sender::default(),
+        })
     }
 
     /// The id of the log: a read model of another log is not one of this.
@@ -238,11 +246,6 @@ impl Embedded {
     /// Checks that the log still holds what `witness` was taken from. Blocks for one indexed read.
     pub fn confirm(&self, witness: &Witness) -> Result<(), WitnessError> {
         self.reader.confirm(witness, *self.head.borrow())
-    }
-
-    /// Begins a pass over everything that the log holds now, to find damage before a reader does.
-    pub fn scrub(&self) -> Scrub {
-        Scrub::new(Arc::clone(&self.reader), *self.head.borrow())
     }
 
     /// How many streams the log holds.
@@ -294,7 +297,11 @@ impl Embedded {
             read(&reader)
         })
         .await;
-        answer.map_err(|panicked| unavailable(panicked.into()))?
+        let answer = answer.map_err(|panicked| unavailable(panicked.into()))?;
+        if let Err(ReadError::Damaged { position, .. }) = &answer {
+            self.met.send_replace(Some(*position));
+        }
+        answer
     }
 
     fn enqueue(&self, appends: Vec<Append>) -> Result<oneshot::Receiver<Answers>, Rejected> {

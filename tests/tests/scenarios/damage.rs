@@ -70,18 +70,32 @@ async fn a_log_that_is_whole_is_found_so() {
     town.until(async |town| health(town, "log").await == ServingStatus::Serving).await;
 }
 
+/// Spoils the block that holds a position; tells where it begins.
+fn spoil(data_dir: &TempDir, position: u64) -> i64 {
+    let log = Connection::open(data_dir.path().join("events.db")).unwrap();
+    let spoil = "UPDATE blocks SET payload = zeroblob(40) WHERE first_position <= ?1
+         AND first_position + events > ?1 RETURNING first_position";
+    log.query_row(spoil, [i64::try_from(position).unwrap()], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn damage_that_a_read_meets_before_the_scrub_is_found_and_told() {
+    let (data_dir, opened) = two_accounts().await;
+    let town = town_on(data_dir.clone()).await;
+    assert_eq!(checked(&town).await.state(), LogState::Whole);
+    let spoilt = spoil(&data_dir, opened);
+    assert_eq!(reason(town.balance("a-1", "2026-03-03").await), "LOG_DAMAGED");
+    town.until(async |town| log_status(town).await.state() == LogState::Damaged).await;
+    let found = log_status(&town).await.damages;
+    assert_eq!(found.iter().map(|it| it.position.cast_signed()).collect::<Vec<_>>(), [spoilt]);
+    town.until(async |town| health(town, "log").await == ServingStatus::NotServing).await;
+}
+
 #[tokio::test]
 async fn old_damage_is_found_and_told_and_other_accounts_go_on() {
     let (data_dir, opened) = two_accounts().await;
-    let log = Connection::open(data_dir.path().join("events.db")).unwrap();
     // Where that is, and further on.
-    let spoil = "UPDATE blocks SET payload = zeroblob(40) WHERE first_position <= ?1
-         AND first_position + events > ?1 RETURNING first_position";
-    let spoil = |position: u64| -> i64 {
-        log.query_row(spoil, [i64::try_from(position).unwrap()], |row| row.get(0)).unwrap()
-    };
-    let spoilt = [spoil(opened), spoil(opened + 40)];
-    drop(log);
+    let spoilt = [spoil(&data_dir, opened), spoil(&data_dir, opened + 40)];
     let town = town_on(data_dir).await;
 
     town.until(async |town| log_status(town).await.damage_count == 2).await;

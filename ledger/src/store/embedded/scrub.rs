@@ -6,6 +6,9 @@
 
 use std::sync::{Arc, PoisonError};
 
+use tokio::sync::watch;
+
+use super::Embedded;
 use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, sql_position};
 use super::fault::Fault;
 use super::reader::Reader;
@@ -49,8 +52,20 @@ pub enum ScrubStep {
     Damaged,
 }
 
+impl Embedded {
+    /// Begins a pass over everything that the log holds now, to find damage before a reader does.
+    pub fn scrub(&self) -> Scrub {
+        Scrub::new(Arc::clone(&self.reader), *self.head.borrow())
+    }
+
+    /// Tells whenever a read has met damage, and where: what a scrub has not found yet.
+    pub fn damage_met(&self) -> watch::Receiver<Option<Position>> {
+        self.met.subscribe()
+    }
+}
+
 impl Scrub {
-    pub(super) fn new(reader: Arc<Reader>, through: Head) -> Self {
+    fn new(reader: Arc<Reader>, through: Head) -> Self {
         let chain = ChainHash::genesis(reader.log_id);
         let at = Head { position: Position::START, chain };
         let (damaged, lost_track, skip) = (false, false, SKIP_EVENTS);
