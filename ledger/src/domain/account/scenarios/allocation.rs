@@ -189,3 +189,25 @@ fn what_was_paid_ahead_leaves_the_next_instalment_before_fees() {
     // 14 days of 9,652.00 at 1.9304; of May's 310.00 a hundred is paid.
     assert_eq!(paid.done().split(paid.payment()), "27.03/22.97/0.00/0.00");
 }
+
+#[test]
+fn another_waterfall_leaves_alone_what_was_paid_under_the_one_before() {
+    let (history, first) = behind().paid_by_ach("400.00", "2026-04-01");
+    let mut document: serde_json::Value = serde_json::from_str(RULES.document()).unwrap();
+    let order = document.pointer_mut("/waterfalls/auto/0/rule/order").unwrap();
+    *order = serde_json::json!(["fees", "interest", "due_principal", "extra_principal"]);
+    let rules = Rulebook::parse(&document.to_string()).unwrap();
+    let (account, request) = (account_id(), RequestId::derived("scenario", "other rules"));
+    let received_at = eastern("2026-05-01 09:00");
+    let days = AccountingDays::of_calendar(eastern_date(received_at));
+    let context = Context { account: &account, request, received_at, rules: &rules, days };
+    let command = receive(Channel::Mail, "310.00", "2026-05-01");
+    let decided = decide(&history.account, &command, &context).unwrap();
+    let [Event::PaymentReceived(received)] = &decided[..] else { panic!("{decided:?}") };
+    assert_eq!(received.posting.reallocated, []);
+    // Of 9,662.00, for thirty days: the first payment left the fee of 15.50 unpaid.
+    assert_eq!(split_text(&received.split), "57.97/236.53/15.50/0.00");
+    let after = evolve(history.account, &decided[0], received_at);
+    let paid = after.open().unwrap().payments[&first].split.unwrap();
+    assert_eq!(split_text(&paid), "62.00/338.00/0.00/0.00");
+}
