@@ -84,6 +84,21 @@ pub(crate) fn kept_in_one_place(house: &House) -> Vec<Fault> {
     faults
 }
 
+/// `cargo run` at the top runs the service: it takes the binary of the members that are built by
+/// default, and refuses to choose among several.
+pub(crate) fn one_binary_is_run(house: &House) -> Vec<Fault> {
+    let Some(workspace) = house.file("Cargo.toml") else { return Vec::new() };
+    let by_default =
+        |member: &str| workspace.text.contains(&format!("\ndefault-members = [\"{member}\"]\n"));
+    let binaries = members(house)
+        .filter(|(member, _)| by_default(member))
+        .map(|(_, manifest)| manifest.text.matches("[[bin]]").count());
+    if binaries.sum::<usize>() == 1 {
+        return Vec::new();
+    }
+    vec![workspace.fault(1, "the default members have not exactly one binary to run")]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +129,20 @@ mod tests {
         assert_eq!(planted("gateway/Cargo.toml", "toml = \"0.9\""), (0, 1));
         let house = House::planted(&[("gateway/Cargo.toml", "[dependencies]\n")]);
         assert_eq!(kept_in_one_place(&house).len(), 1);
+    }
+
+    #[test]
+    fn a_choice_of_binaries_to_run_is_found() {
+        let one = "[[bin]]\nname = \"payledger\"\n";
+        let faults = |workspace: &str, gateway: &str| {
+            let files =
+                [("Cargo.toml", workspace), ("gateway/Cargo.toml", gateway), ("a/Cargo.toml", one)];
+            one_binary_is_run(&House::planted(&files)).len()
+        };
+        let chosen = "[workspace]\ndefault-members = [\"gateway\"]\n";
+        assert_eq!(faults(chosen, one), 0);
+        assert_eq!(faults(chosen, &one.repeat(2)), 1);
+        assert_eq!(faults(chosen, ""), 1);
+        assert_eq!(faults("[workspace]\n", one), 1);
     }
 }
