@@ -90,10 +90,9 @@ pub(crate) fn one_binary_is_run(house: &House) -> Vec<Fault> {
     let Some(workspace) = house.file("Cargo.toml") else { return Vec::new() };
     let by_default =
         |member: &str| workspace.text.contains(&format!("\ndefault-members = [\"{member}\"]\n"));
-    let binaries = members(house)
-        .filter(|(member, _)| by_default(member))
-        .map(|(_, manifest)| manifest.text.matches("[[bin]]").count());
-    if binaries.sum::<usize>() == 1 {
+    let run = members(house).filter(|(member, _)| by_default(member));
+    let binaries = run.flat_map(|(_, manifest)| manifest.text.matches("[[bin]]"));
+    if binaries.count() == 1 {
         return Vec::new();
     }
     vec![workspace.fault(1, "the default members have not exactly one binary to run")]
