@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ledger::domain::account::state::{Account, Progress};
 use ledger::domain::money::{Money, total};
 use rusqlite::Connection;
+use tempfile::TempDir;
 
 use super::kit::Bank;
 use crate::database::open_reader;
@@ -19,6 +20,14 @@ fn empty() -> Connection {
     database.execute_batch(&tables()).unwrap();
     database.execute_batch(&views()).unwrap();
     database
+}
+
+/// The read database in `folder`, once it holds what the bank has recorded.
+async fn followed(bank: &Bank, folder: &TempDir) -> Connection {
+    let open = Projections::open(folder.path(), bank.port(), Options::default());
+    let projections = open.await.unwrap();
+    projections.wait_for(bank.head().await).await.unwrap();
+    open_reader(&generation::file(&generation::folder(folder.path()), 1)).unwrap()
 }
 
 fn names(database: &Connection, kind: &str) -> BTreeSet<String> {
@@ -69,11 +78,7 @@ fn the_documents_examples_run() {
 async fn amounts_dates_and_instants_are_exact_text() {
     let bank = Bank::lives(31, 6, 300).await;
     let folder = tempfile::tempdir().unwrap();
-    let projections =
-        Projections::open(folder.path(), bank.port(), Options::default()).await.unwrap();
-    projections.wait_for(bank.head().await).await.unwrap();
-    let path = generation::file(&generation::folder(folder.path()), 1);
-    let database = open_reader(&path).unwrap();
+    let database = followed(&bank, &folder).await;
     let mut compared = 0;
     for account in bank.accounts.values() {
         let Account::Open(open) = account else { continue };
@@ -108,11 +113,7 @@ async fn amounts_dates_and_instants_are_exact_text() {
 async fn the_journal_and_the_trial_balance_are_two_sums_of_the_same_lines() {
     let bank = Bank::lives(32, 6, 300).await;
     let folder = tempfile::tempdir().unwrap();
-    let projections =
-        Projections::open(folder.path(), bank.port(), Options::default()).await.unwrap();
-    projections.wait_for(bank.head().await).await.unwrap();
-    let path = generation::file(&generation::folder(folder.path()), 1);
-    let database = open_reader(&path).unwrap();
+    let database = followed(&bank, &folder).await;
     let sums = |sql: &str| -> Vec<(String, String, i64)> {
         let mut select = database.prepare(sql).unwrap();
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
@@ -147,11 +148,7 @@ async fn the_journal_and_the_trial_balance_are_two_sums_of_the_same_lines() {
 async fn what_is_unsettled_is_what_the_clearing_accounts_hold() {
     let bank = Bank::lives(33, 6, 400).await;
     let folder = tempfile::tempdir().unwrap();
-    let projections =
-        Projections::open(folder.path(), bank.port(), Options::default()).await.unwrap();
-    projections.wait_for(bank.head().await).await.unwrap();
-    let path = generation::file(&generation::folder(folder.path()), 1);
-    let database = open_reader(&path).unwrap();
+    let database = followed(&bank, &folder).await;
     let sums = |sql: &str| -> Vec<(String, i64)> {
         let mut select = database.prepare(sql).unwrap();
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
