@@ -1,14 +1,9 @@
 //! Bytes as people read them.
 
-use std::fmt::Write as _;
-
 /// Lower-case hexadecimal digits, two a byte.
 pub fn lower(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    bytes.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 /// The bytes that [`lower`] wrote. None if `text` is anything else.

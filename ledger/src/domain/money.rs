@@ -1,4 +1,5 @@
-//! Money and rates: exact decimals that cannot be built wrong.
+//! Money and rates: exact numbers that cannot be built wrong. Money is whole cents; rates, and
+//! interest before it is rounded, are decimals.
 
 mod text;
 
@@ -8,10 +9,10 @@ use std::str::FromStr;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
-use text::decimal_text;
+use text::{decimal_text, write_cents};
 
 /// The most that one ACH entry can carry: ten digits of cents (Nacha entry detail, field 6).
-pub const AMOUNT_MAX: Amount = Amount(Decimal::from_parts(1_410_065_407, 2, 0, false, 2));
+pub const AMOUNT_MAX: Amount = Amount(9_999_999_999);
 
 /// Why a text or number is not the money or rate it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -102,16 +103,16 @@ impl fmt::Display for Currency {
 /// assert!("1.005".parse::<Amount>().is_err());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Amount(Decimal);
+pub struct Amount(i64);
 
 impl Amount {
     /// Takes a decimal that is above zero and has at most two decimals.
     pub fn new(value: Decimal) -> Result<Self, MoneyError> {
-        let Money(value) = Money::new(value)?;
-        if value <= Decimal::ZERO {
-            return Err(MoneyError::NotPositive(value));
+        let Money(cents) = Money::new(value)?;
+        if cents <= 0 {
+            return Err(MoneyError::NotPositive(Money(cents).decimal()));
         }
-        Ok(Self(value))
+        Ok(Self(cents))
     }
 
     /// The same number as a balance, which may be added and subtracted.
@@ -129,67 +130,65 @@ impl Amount {
 /// assert_eq!((a + b).to_string(), "10.25");
 /// assert!("10.505".parse::<Money>().is_err());
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Money(Decimal);
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Money(i64);
 
-impl Default for Money {
-    fn default() -> Self {
-        Self::ZERO
-    }
-}
-
-/// Far beyond any consumer balance, far below what a decimal can add without loss.
-const MONEY_LIMIT: Decimal = Decimal::from_parts(0xa764_0000, 0x0de0_b6b3, 0, false, 2);
+/// In cents: far beyond any consumer balance, and a ninth of what additions can hold.
+const MONEY_LIMIT: i64 = 1_000_000_000_000_000_000;
 
 impl Money {
-    /// No money, written with two decimals as all money is.
-    pub const ZERO: Self = Self(Decimal::from_parts(0, 0, 0, false, 2));
+    /// No money.
+    pub const ZERO: Self = Self(0);
 
     /// Takes a decimal with at most two decimals and a magnitude that additions cannot overflow.
     pub fn new(value: Decimal) -> Result<Self, MoneyError> {
-        let mut value = value;
         if value.scale() > 2 && value.normalize().scale() > 2 {
             return Err(MoneyError::OverPrecise(value));
         }
-        if value.abs() >= MONEY_LIMIT {
+        let Self(cents) = Self::rescaled(value);
+        if cents.unsigned_abs() >= MONEY_LIMIT.unsigned_abs() {
             return Err(MoneyError::Overflow);
         }
-        value.rescale(2);
-        Ok(Self(value))
+        Ok(Self(cents))
     }
 
     /// Rounds half-up (away from zero) to the cent: the rule for posting.
     pub fn round_half_up(exact: Decimal) -> Self {
-        let mut value = exact.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
-        value.rescale(2);
-        Self(value)
+        Self::rescaled(exact.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
     }
 
     /// Drops what is less than a cent.
     pub fn round_down(exact: Decimal) -> Self {
-        let mut value = exact.round_dp_with_strategy(2, RoundingStrategy::ToZero);
-        value.rescale(2);
-        Self(value)
+        Self::rescaled(exact.round_dp_with_strategy(2, RoundingStrategy::ToZero))
     }
 
-    /// The plain decimal.
-    pub const fn decimal(self) -> Decimal {
-        self.0
+    /// A decimal that has no more than two decimals; the most that can be held if it is larger.
+    fn rescaled(mut value: Decimal) -> Self {
+        value.rescale(2);
+        let most = if value.is_sign_negative() { i64::MIN } else { i64::MAX };
+        // One that has no room for two decimals is beyond the range, too.
+        let cents = (value.scale() == 2).then(|| i64::try_from(value.mantissa()).ok());
+        Self(cents.flatten().unwrap_or(most))
+    }
+
+    /// The number of dollars, as a decimal with two decimals.
+    pub fn decimal(self) -> Decimal {
+        Decimal::new(self.0, 2)
     }
 
     /// Is it nothing?
-    pub fn is_zero(self) -> bool {
-        self.0.is_zero()
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
     }
 
     /// Is it below zero?
-    pub fn is_negative(self) -> bool {
-        self < Self::ZERO
+    pub const fn is_negative(self) -> bool {
+        self.0 < 0
     }
 
     /// Is it above zero?
-    pub fn is_positive(self) -> bool {
-        self > Self::ZERO
+    pub const fn is_positive(self) -> bool {
+        self.0 > 0
     }
 
     /// The amount, if it is above zero.
@@ -203,14 +202,14 @@ impl Money {
         self.max(Self::ZERO)
     }
 
-    /// How many cents. Total, since a balance is far below the range of `i64`.
-    pub fn cents(self) -> i64 {
-        i64::try_from(self.0.mantissa()).unwrap_or(i64::MAX)
+    /// How many cents.
+    pub const fn cents(self) -> i64 {
+        self.0
     }
 
     /// So many cents.
-    pub fn from_cents(cents: i64) -> Self {
-        Self(Decimal::new(cents, 2))
+    pub const fn from_cents(cents: i64) -> Self {
+        Self(cents)
     }
 }
 
@@ -219,8 +218,8 @@ pub fn total(parts: impl IntoIterator<Item = Money>) -> Money {
     parts.into_iter().fold(Money::ZERO, |sum, part| sum + part)
 }
 
-// A balance is bounded by `Money::new` to 10^16 dollars and a decimal holds 7.9 * 10^28 units, so
-// that adding two in range cannot overflow; saturating keeps the operation total all the same.
+// A balance is bounded by `Money::new` to 10^16 dollars, and nine of them fit, so that adding two in
+// range cannot overflow; saturating keeps the operation total all the same.
 impl std::ops::Add for Money {
     type Output = Self;
 
@@ -252,10 +251,8 @@ impl std::ops::SubAssign for Money {
 impl std::ops::Neg for Money {
     type Output = Self;
 
-    #[expect(clippy::arithmetic_side_effects, reason = "negation only flips the sign")]
     fn neg(self) -> Self {
-        // A decimal keeps a negative zero apart, and `-0.00` must never reach a stored document.
-        if self.0.is_zero() { self } else { Self(-self.0) }
+        Self(self.0.saturating_neg())
     }
 }
 
@@ -304,6 +301,30 @@ impl Carry {
     /// The plain decimal.
     pub const fn decimal(self) -> Decimal {
         self.0
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_cents(self.0, f)
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_cents(self.0, f)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Carry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -385,6 +406,18 @@ mod tests {
         let carry = |text: &str| Carry::new(text.parse().unwrap());
         assert!(carry("0.01").is_err() && carry("-0.01").is_err());
         assert!(carry("0.00999999").is_ok() && carry("-0.00999999").is_ok());
+    }
+
+    #[test]
+    fn what_is_too_large_is_the_most_that_is_held_and_nothing_else() {
+        assert!(Money::new(Decimal::MAX).is_err() && Money::new(Decimal::MIN).is_err());
+        assert_eq!(Money::round_half_up(Decimal::MAX), Money::from_cents(i64::MAX));
+        assert_eq!(Money::round_down(Decimal::MIN), Money::from_cents(i64::MIN));
+        assert_eq!(-Money::from_cents(i64::MIN), Money::from_cents(i64::MAX));
+        assert_eq!(Money::from_cents(i64::MIN).to_string(), "-92233720368547758.08");
+        assert!("9999999999999999.99".parse::<Money>().is_ok());
+        assert!("10000000000000000.00".parse::<Money>().is_err());
+        assert!("-10000000000000000.00".parse::<Money>().is_err());
     }
 
     #[test]

@@ -42,7 +42,15 @@ impl<T: FromStr<Err = MoneyError>> Visitor<'_> for Parsed<T> {
     }
 }
 
-/// How a checked decimal is read from text, written, and described in a schema.
+/// Writes cents as dollars with two decimals.
+pub(super) fn write_cents(cents: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let sign = if cents < 0 { "-" } else { "" };
+    let cents = cents.unsigned_abs();
+    let (dollars, rest) = (cents.div_euclid(100), cents.rem_euclid(100));
+    write!(f, "{sign}{dollars}.{rest:02}")
+}
+
+/// How a checked decimal is read from text, stored as it is shown, and described in a schema.
 macro_rules! decimal_text {
     ($type:ident, $describe:literal, $pattern:literal) => {
         impl std::str::FromStr for $type {
@@ -62,12 +70,6 @@ macro_rules! decimal_text {
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 to.collect_str(self)
-            }
-        }
-
-        impl std::fmt::Display for $type {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.0.fmt(f)
             }
         }
 
