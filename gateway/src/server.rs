@@ -1,6 +1,7 @@
 //! The gRPC server: what it listens on, what stands in front of every service, and how it stops.
 
 pub mod clarify;
+mod incoming;
 pub mod readiness;
 pub mod shutdown;
 
@@ -11,7 +12,6 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tonic::service::{Routes, RoutesBuilder};
-use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -19,6 +19,7 @@ use crate::deadline::DeadlineLayer;
 use crate::limit::LimitLayer;
 
 use clarify::ClarifyLayer;
+use incoming::incoming;
 
 pub use readiness::Readiness;
 pub use shutdown::Shutdown;
@@ -144,7 +145,7 @@ impl Bound {
     ) -> Result<Drained, ServeError> {
         let routes = with_standard_services(services, &readiness)?;
         let server = builder(self.tls)?;
-        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        let incoming = incoming(self.listener);
         let streams = shutdown.clone();
         let mut serving = Box::pin(
             server
@@ -174,7 +175,7 @@ impl Bound {
     /// Answers calls of another protocol until `shutdown` ends streams: with the limit on calls,
     /// and nothing else of ours in front of it.
     pub async fn serve_plain(self, routes: Routes, shutdown: Shutdown) -> Result<(), ServeError> {
-        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        let incoming = incoming(self.listener);
         let ends = shutdown.clone();
         let serving = builder(self.tls)?
             .layer(LimitLayer::new(self.settings.calls_max))

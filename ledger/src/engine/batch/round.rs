@@ -75,14 +75,19 @@ impl Inner {
         requests: &[Request],
         works: &[Work],
     ) -> Result<Option<DaysHeld>, EngineError> {
-        let new = works.iter().flat_map(|work| {
-            let asked = work.waiting.iter().filter_map(|place| requests.get(*place));
-            asked.filter(|request| {
-                let folded = work.lane.as_ref();
-                folded.is_none_or(|folded| !folded.requests.contains_key(&request.request_id))
+        let asked = || {
+            works.iter().flat_map(|work| {
+                let waiting = work.waiting.iter().filter_map(|place| requests.get(*place));
+                waiting.map(|request| (work.lane.as_ref(), request))
             })
-        });
-        match new.map(|request| request.receipt.at()).max() {
+        };
+        let is_new = |(folded, request): (Option<&Arc<Folded>>, &Request)| {
+            folded.is_none_or(|folded| !folded.requests.contains_key(&request.request_id))
+        };
+        if !asked().any(is_new) {
+            return Ok(None);
+        }
+        match asked().map(|(_, request)| request.receipt.at()).max() {
             Some(latest) => self.days(latest).await.map(Some),
             None => Ok(None),
         }
@@ -150,10 +155,14 @@ impl Ahead {
     /// where. None if some were and some were not.
     fn settle(self, settled: &[(RequestId, Position)], unwritten: &[RequestId]) -> Option<Folded> {
         let Self { mut folded, mark } = self;
-        match mark.filter(|_| !unwritten.is_empty()) {
-            None => folded.settle_positions(settled),
-            Some(mark) if settled.is_empty() => folded.undo(mark, unwritten),
-            Some(_) => return None,
+        // It was ahead of nothing: what was followed was followed where it is.
+        let Some(mark) = mark else { return Some(folded) };
+        if unwritten.is_empty() {
+            folded.settle_positions(settled);
+        } else if settled.is_empty() {
+            folded.undo(mark, unwritten);
+        } else {
+            return None;
         }
         Some(folded)
     }

@@ -1,0 +1,69 @@
+//! The connections that come in.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::transport::server::TcpIncoming;
+
+/// How long after a failure to take a connection the next is taken.
+const AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// The connections that `listener` takes.
+pub(super) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
+    unhurried(TcpIncoming::from(listener).with_nodelay(Some(true)))
+}
+
+/// Waits a moment after a failure that is not the connection's own. Who has no file handle left,
+/// or no memory, fails again at once: without the wait, as often as a core can ask.
+fn unhurried<T>(
+    taken: impl Stream<Item = io::Result<T>>,
+) -> impl Stream<Item = io::Result<T>> {
+    taken.then(async |taken| {
+        if taken.as_ref().is_err_and(|error| !is_of_the_connection(error)) {
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+        taken
+    })
+}
+
+/// Did the connection break before it was taken?
+fn is_of_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | BrokenPipe | Interrupted | WouldBlock
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// How long five attempts that all end in `kind` take.
+    async fn five_end_in(kind: io::ErrorKind) -> Duration {
+        let failing = tokio_stream::iter((0..5).map(|_| Err::<(), _>(io::Error::from(kind))));
+        let mut taken = pin!(unhurried(failing));
+        let begun = Instant::now();
+        while let Some(taken) = taken.next().await {
+            assert_eq!(taken.unwrap_err().kind(), kind);
+        }
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_cannot_take_connections_tries_again_after_a_moment() {
+        let out_of_handles = five_end_in(io::ErrorKind::Other).await;
+        assert_eq!(out_of_handles, AGAIN_AFTER.saturating_mul(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_broke_keeps_nobody_else_waiting() {
+        assert_eq!(five_end_in(io::ErrorKind::ConnectionAborted).await, Duration::ZERO);
+    }
+}
