@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use ledger::domain::money::{Amount, Money};
 use ledger::envelope::Position;
-use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError};
+use rusqlite::{Row, Statement, ToSql};
 
 /// The day that is stored as 0.
 const EPOCH: NaiveDate = match NaiveDate::from_ymd_opt(1970, 1, 1) {
@@ -85,5 +85,38 @@ impl<'a> InOrder<'a> {
     {
         let word = self.text()?.parse();
         Ok(word.map_err(|error| FromSqlError::Other(Box::new(error)))?)
+    }
+}
+
+/// A statement's parameters, one after the other. Most of a payment's are null, and what is not
+/// bound is.
+pub(crate) struct Binding<'a, 'c> {
+    statement: &'a mut Statement<'c>,
+    next: usize,
+}
+
+impl<'a, 'c> Binding<'a, 'c> {
+    /// All parameters are null.
+    pub(crate) fn of(statement: &'a mut Statement<'c>) -> Self {
+        statement.clear_bindings();
+        Self { statement, next: 1 }
+    }
+
+    /// Binds the next parameter.
+    pub(crate) fn next(&mut self, value: impl ToSql) -> Result<(), rusqlite::Error> {
+        let place = self.next;
+        self.next = place.saturating_add(1);
+        self.statement.raw_bind_parameter(place, value)
+    }
+
+    /// Binds the next parameter if there is a value for it.
+    pub(crate) fn maybe(&mut self, value: Option<impl ToSql>) -> Result<(), rusqlite::Error> {
+        match value {
+            Some(value) => self.next(value),
+            None => {
+                self.next = self.next.saturating_add(1);
+                Ok(())
+            }
+        }
     }
 }

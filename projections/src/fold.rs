@@ -19,7 +19,7 @@ use ledger::codec::Fact;
 use ledger::domain::account::events::Event;
 use ledger::domain::journal::is_balanced;
 use ledger::domain::product::Product;
-use ledger::envelope::{Metadata, Position, RecordedEvent};
+use ledger::envelope::{Metadata, Position};
 use ledger::ids::AccountId;
 use ledger::streams::Stream;
 use rusqlite::Connection;
@@ -112,14 +112,14 @@ impl<'a> Fold<'a> {
 
     /// Folds one event. After an error the transaction must be rolled back.
     pub(crate) fn apply(&mut self, event: &Decoded) -> Result<(), FoldError> {
-        let Decoded { position, stream, fact, metadata, recorded } = event;
+        let Decoded { position, stream, fact, metadata, kind, name } = event;
         let at = At { position: key(*position), nanos: nanos(metadata.received_at) };
         match (stream, fact) {
             (Stream::Account(account), Fact::Account(event)) => {
                 if event.posting().is_some_and(|posting| !is_balanced(&posting.lines)) {
                     return Err(Poison::Unbalanced.into());
                 }
-                self.account_event(account, event, recorded, metadata, at)
+                self.account_event(account, event, kind, metadata, at)
             }
             (Stream::Cutoff(_), Fact::WindowSealed(sealed)) => {
                 self.windows.sealed(self.database, sealed, at)
@@ -131,7 +131,7 @@ impl<'a> Fold<'a> {
             (Stream::Recovery, Fact::Recovery(event)) => {
                 refusals::of_recovery(self.database, event, metadata, at)
             }
-            (Stream::Unknown, _) => Err(Poison::StreamUnknown(recorded.stream.clone()).into()),
+            (Stream::Unknown, _) => Err(Poison::StreamUnknown(name.clone()).into()),
             (
                 Stream::Account(_)
                 | Stream::Cutoff(_)
@@ -144,7 +144,7 @@ impl<'a> Fold<'a> {
                 | Fact::Books(_)
                 | Fact::Recovery(_),
             ) => {
-                let (kind, stream) = (recorded.kind.clone(), recorded.stream.clone());
+                let (kind, stream) = (kind.clone(), name.clone());
                 Err(Poison::WrongStream { kind, stream }.into())
             }
         }
@@ -154,7 +154,7 @@ impl<'a> Fold<'a> {
         &mut self,
         id: &AccountId,
         event: &Event,
-        recorded: &RecordedEvent,
+        kind: &str,
         metadata: &Metadata,
         at: At,
     ) -> Result<(), FoldError> {
@@ -172,19 +172,20 @@ impl<'a> Fold<'a> {
         if let Event::NothingChanged(_) = event {
             return Ok(());
         }
-        if let Event::AccountOpened(opened) = event {
-            self.rows.accounts.opened(database, id, opened, at)?;
-        }
-        let row = self.rows.accounts.row(database, id)?;
-        let (key, product) = (row.key(), row.product());
+        let accounts = &mut self.rows.accounts;
+        let place = match event {
+            Event::AccountOpened(opened) => accounts.opened(database, id, opened, at)?,
+            _ => accounts.place(database, id)?,
+        };
+        let (key, product) = (place.key, place.product);
         self.detail((id, key, product), event, at)?;
         if let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) {
             self.rows.payments.reallocate(database, key, &posting.reallocated, at)?;
             charge_offs::restate(database, &posting.charge_offs, at)?;
-            let of = (key, product, recorded.kind.as_str());
+            let of = (key, product, kind);
             self.ledger_days.post(database, of, posting, effective, at)?;
         }
-        self.rows.accounts.follow(database, id, event, at)
+        self.rows.accounts.follow(database, place, event, at)
     }
 
     /// Writes down what happened beside the account's own row.

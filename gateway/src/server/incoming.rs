@@ -17,9 +17,7 @@ pub(super) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<T
 
 /// Waits a moment after a failure that is not the connection's own. Who has no file handle left,
 /// or no memory, fails again at once: without the wait, as often as a core can ask.
-fn unhurried<T>(
-    taken: impl Stream<Item = io::Result<T>>,
-) -> impl Stream<Item = io::Result<T>> {
+fn unhurried<T>(taken: impl Stream<Item = io::Result<T>>) -> impl Stream<Item = io::Result<T>> {
     taken.then(async |taken| {
         if taken.as_ref().is_err_and(|error| !is_of_the_connection(error)) {
             tokio::time::sleep(AGAIN_AFTER).await;

@@ -6,39 +6,44 @@
 mod columns;
 mod row;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use ledger::domain::account::events::{AccountOpened, Event};
+use ledger::domain::product::Product;
 use ledger::ids::AccountId;
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{At, FoldError, charge_offs};
+use crate::columns::Binding;
 use crate::error::Poison;
-use columns::{INSERT, MOVE, SELECT, UPDATE, changing, fixed, load};
-use row::AccountRow;
+use columns::{INSERT, MOVE, SELECT, UPDATE, bind_changing, bind_fixed, load};
+use row::{AccountRow, Differs};
 
 /// How many rows are kept between transactions: less than a kilobyte each. A row that is not kept
 /// is read again when its account is touched. Tests keep so few that they come to know both.
 const ROWS_KEPT_MAX: usize = if cfg!(test) { 8 } else { 262_144 };
 
+/// How many in bulk, where none is written before they are more.
+const BULK_ROWS_MAX: usize = if cfg!(test) { 8 } else { 1_048_576 };
+
 /// The rows that were touched lately.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
-    /// Boxed, so that a map that grows moves them cheaply.
-    rows: HashMap<AccountId, Box<AccountRow>>,
-    /// What is not written, by key.
-    changed: BTreeMap<i64, Changed>,
+    places: HashMap<AccountId, Place>,
+    /// Boxed, so that a list that grows moves them cheaply.
+    rows: Vec<Box<AccountRow>>,
+    /// Where rows are that are not as they are in the table.
+    changed: Vec<Place>,
     /// Whether rows are written late, since nobody reads the table meanwhile.
     in_bulk: bool,
 }
 
-/// A row that is not as it is in the table.
-#[derive(Debug)]
-struct Changed {
-    id: AccountId,
-    /// Whether more than its position is another.
-    whole: bool,
+/// Where a row is, and whose.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    index: usize,
+    pub(super) key: i64,
+    pub(super) product: Product,
 }
 
 /// Does the event change more of a row than its position?
@@ -72,95 +77,113 @@ impl Accounts {
     /// is: rows that were committed before stay, and pass over the events that they hold.
     pub(crate) fn clear(&mut self, committed: i64) {
         if self.in_bulk {
-            self.rows.retain(|_, row| row.key() <= committed);
-            self.changed.retain(|key, _| *key <= committed);
+            self.places.retain(|_, place| place.key <= committed);
+            self.changed.retain(|place| place.key <= committed);
         } else {
-            self.rows.clear();
-            self.changed.clear();
+            self.forget();
         }
     }
 
+    fn forget(&mut self) {
+        self.places.clear();
+        self.rows.clear();
+        self.changed.clear();
+    }
+
+    /// Makes the row of an account that is opened, and says where it is.
     pub(super) fn opened(
         &mut self,
         database: &Connection,
         id: &AccountId,
         opened: &AccountOpened,
         at: At,
-    ) -> Result<(), FoldError> {
-        if self.find(database, id)? {
+    ) -> Result<Place, FoldError> {
+        if self.find(database, id)?.is_some() {
             return Err(Poison::AccountRepeated(id.clone()).into());
         }
-        self.rows.insert(id.clone(), Box::new(AccountRow::new(&opened.terms, at)));
-        Ok(())
+        Ok(self.keep(id, AccountRow::new(id, &opened.terms, at)))
     }
 
-    fn find(&mut self, database: &Connection, id: &AccountId) -> Result<bool, rusqlite::Error> {
-        if self.rows.contains_key(id) {
-            return Ok(true);
-        }
-        let mut select = database.prepare_cached(&SELECT)?;
-        let Some(row) = select.query_row([id.as_str()], load).optional()? else { return Ok(false) };
-        self.rows.insert(id.clone(), Box::new(row));
-        Ok(true)
-    }
-
-    pub(super) fn row(
+    /// Where the row of an account is.
+    pub(super) fn place(
         &mut self,
         database: &Connection,
         id: &AccountId,
-    ) -> Result<&mut AccountRow, FoldError> {
-        self.find(database, id)?;
-        let row = self.rows.get_mut(id).map(Box::as_mut);
-        row.ok_or_else(|| Poison::AccountUnknown(id.clone()).into())
+    ) -> Result<Place, FoldError> {
+        self.find(database, id)?.ok_or_else(|| Poison::AccountUnknown(id.clone()).into())
+    }
+
+    fn find(
+        &mut self,
+        database: &Connection,
+        id: &AccountId,
+    ) -> Result<Option<Place>, rusqlite::Error> {
+        if let Some(place) = self.places.get(id) {
+            return Ok(Some(*place));
+        }
+        let mut select = database.prepare_cached(&SELECT)?;
+        let row = select.query_row([id.as_str()], load).optional()?;
+        Ok(row.map(|row| self.keep(id, row)))
+    }
+
+    fn keep(&mut self, id: &AccountId, row: AccountRow) -> Place {
+        let place = Place { index: self.rows.len(), key: row.key, product: row.product };
+        self.rows.push(Box::new(row));
+        self.places.insert(id.clone(), place);
+        place
     }
 
     /// Folds an event into its account's row, once everything beside the row is written.
     pub(super) fn follow(
         &mut self,
         database: &Connection,
-        id: &AccountId,
+        place: Place,
         event: &Event,
         at: At,
     ) -> Result<(), FoldError> {
-        let row = self.row(database, id)?;
-        let key = row.key();
+        let Some(row) = self.rows.get_mut(place.index) else { return Ok(()) };
         if !row.holds(event, at) {
             row.follow(event, at);
         }
         if takes_otherwise(event) {
-            row.set_charged_off_total(charge_offs::taken(database, key)?);
+            row.set_charged_off_total(charge_offs::taken(database, row.key)?);
         }
-        let changed = self.changed.entry(key);
-        let changed = changed.or_insert_with(|| Changed { id: id.clone(), whole: false });
-        changed.whole |= changes_more(event);
+        if row.differs == Differs::Nowhere {
+            self.changed.push(place);
+        }
+        let differs = if changes_more(event) { Differs::Anywhere } else { Differs::InPosition };
+        row.differs = row.differs.max(differs);
         Ok(())
     }
 
     /// Writes what changed, in order of key.
     pub(super) fn flush(&mut self, database: &Connection) -> Result<(), rusqlite::Error> {
-        if self.in_bulk && self.rows.len() <= ROWS_KEPT_MAX {
+        if self.in_bulk && self.rows.len() <= BULK_ROWS_MAX {
             return Ok(());
         }
         let mut insert = database.prepare_cached(&INSERT)?;
         let mut update = database.prepare_cached(&UPDATE)?;
         let mut advance = database.prepare_cached(MOVE)?;
-        for (key, Changed { id, whole }) in std::mem::take(&mut self.changed) {
-            let Some(row) = self.rows.get_mut(&id) else { continue };
-            if !whole {
-                advance.execute([row.last_position, key])?;
-                continue;
-            }
-            let mut values = changing(row);
-            if let Some(terms) = row.terms.take() {
-                values.extend(fixed(key, &id, &terms, row));
-                insert.execute(rusqlite::params_from_iter(values))?;
+        self.changed.sort_unstable_by_key(|place| place.key);
+        for place in std::mem::take(&mut self.changed) {
+            let Some(row) = self.rows.get_mut(place.index) else { continue };
+            let differs = std::mem::take(&mut row.differs);
+            if let Some(opened) = row.opened.take() {
+                let mut to = Binding::of(&mut insert);
+                bind_changing(row, &mut to)?;
+                bind_fixed(&opened, row, &mut to)?;
+                insert.raw_execute()?;
+            } else if differs == Differs::InPosition {
+                advance.execute([row.last_position, row.key])?;
             } else {
-                values.push(Value::from(key));
-                update.execute(rusqlite::params_from_iter(values))?;
+                let mut to = Binding::of(&mut update);
+                bind_changing(row, &mut to)?;
+                to.next(row.key)?;
+                update.raw_execute()?;
             }
         }
         if self.rows.len() > ROWS_KEPT_MAX {
-            self.rows.clear();
+            self.forget();
         }
         Ok(())
     }

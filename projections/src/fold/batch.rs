@@ -1,7 +1,7 @@
 //! Events decoded ahead of the fold, so that decoding and writing run side by side.
 
 use ledger::codec::{Fact, decode};
-use ledger::envelope::{Metadata, Position, RecordedEvent};
+use ledger::envelope::{Metadata, Position, RecordedEvent, StreamName};
 use ledger::streams::Stream;
 
 use crate::error::Poison;
@@ -13,8 +13,9 @@ pub(crate) struct Decoded {
     pub(super) stream: Stream,
     pub(super) fact: Fact,
     pub(super) metadata: Metadata,
-    /// As it was recorded, to say what an event was.
-    pub(super) recorded: RecordedEvent,
+    /// To say what an event was.
+    pub(super) kind: String,
+    pub(super) name: StreamName,
 }
 
 /// Events in order, up to the first that cannot be read.
@@ -40,9 +41,9 @@ impl Batch {
 
 impl Decoded {
     fn new(recorded: RecordedEvent) -> Result<Self, Poison> {
-        let fact = decode(&recorded.kind, &recorded.data)?;
-        let metadata = serde_json::from_slice(&recorded.metadata).map_err(Poison::Metadata)?;
-        let (position, stream) = (recorded.position, Stream::of(&recorded.stream));
-        Ok(Self { position, stream, fact, metadata, recorded })
+        let RecordedEvent { position, stream: name, kind, data, metadata, .. } = recorded;
+        let fact = decode(&kind, &data)?;
+        let metadata = serde_json::from_slice(&metadata).map_err(Poison::Metadata)?;
+        Ok(Self { position, stream: Stream::of(&name), fact, metadata, kind, name })
     }
 }

@@ -4,7 +4,7 @@
 
 mod row;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use ledger::domain::account::events::{
     Event, PaymentApplied, PaymentCancelled, PaymentReceived, PaymentReinstated, PaymentReturned,
@@ -27,9 +27,12 @@ const ROWS_KEPT_MAX: usize = 131_072;
 /// The rows that were touched lately.
 #[derive(Debug, Default)]
 pub(crate) struct Payments {
-    /// Boxed, so that a map that grows moves them cheaply.
-    rows: HashMap<PaymentId, Box<PaymentRow>>,
-    changed: BTreeSet<(i64, PaymentId)>,
+    /// Where their rows are.
+    places: HashMap<PaymentId, usize>,
+    /// Boxed, so that a list that grows moves them cheaply.
+    rows: Vec<Box<PaymentRow>>,
+    /// The keys of rows that are not as they are in the table, and where they are.
+    changed: Vec<(i64, usize)>,
     /// The keys of all payments, while their table has no index by id.
     keys: Option<HashMap<PaymentId, i64>>,
 }
@@ -48,6 +51,7 @@ impl Payments {
     /// Forgets everything that is not committed: what is in memory is no longer what is in the
     /// table.
     pub(crate) fn clear(&mut self, committed: i64) {
+        self.places.clear();
         self.rows.clear();
         self.changed.clear();
         if let Some(keys) = &mut self.keys {
@@ -58,11 +62,27 @@ impl Payments {
     fn make(&mut self, payment: PaymentId, row: PaymentRow) -> Result<(), FoldError> {
         let key = row.key;
         let known = self.keys.as_mut().is_some_and(|keys| keys.insert(payment, key).is_some());
-        if known || self.rows.insert(payment, Box::new(row)).is_some() {
+        if known || self.places.contains_key(&payment) {
             return Err(Poison::PaymentRepeated(payment).into());
         }
-        self.changed.insert((key, payment));
+        let place = self.keep(payment, row);
+        self.change(place);
         Ok(())
+    }
+
+    fn keep(&mut self, payment: PaymentId, row: PaymentRow) -> usize {
+        let place = self.rows.len();
+        self.rows.push(Box::new(row));
+        self.places.insert(payment, place);
+        place
+    }
+
+    fn change(&mut self, place: usize) -> Option<&mut PaymentRow> {
+        let row = self.rows.get_mut(place)?;
+        if !std::mem::replace(&mut row.differs, true) {
+            self.changed.push((row.key, place));
+        }
+        Some(row)
     }
 
     /// The row of an account's payment, which is about to change.
@@ -72,14 +92,14 @@ impl Payments {
         account: i64,
         payment: PaymentId,
     ) -> Result<&mut PaymentRow, FoldError> {
-        if !self.rows.contains_key(&payment) {
-            let found =
-                self.load(database, account, payment)?.ok_or(Poison::PaymentUnknown(payment))?;
-            self.rows.insert(payment, Box::new(found));
-        }
-        let row = self.rows.get_mut(&payment).ok_or(Poison::PaymentUnknown(payment))?;
-        self.changed.insert((row.key, payment));
-        Ok(row)
+        let unknown = || Poison::PaymentUnknown(payment);
+        let place = if let Some(place) = self.places.get(&payment) {
+            *place
+        } else {
+            let found = self.load(database, account, payment)?.ok_or_else(unknown)?;
+            self.keep(payment, found)
+        };
+        self.change(place).ok_or_else(|| unknown().into())
     }
 
     fn load(
@@ -290,14 +310,17 @@ impl Payments {
     pub(super) fn flush(&mut self, database: &Connection) -> Result<(), rusqlite::Error> {
         let mut insert = database.prepare_cached(&INSERT)?;
         let mut update = database.prepare_cached(&UPDATE)?;
-        for (_, payment) in std::mem::take(&mut self.changed) {
-            let Some(row) = self.rows.get_mut(&payment) else { continue };
+        self.changed.sort_unstable();
+        for (_, place) in std::mem::take(&mut self.changed) {
+            let Some(row) = self.rows.get_mut(place) else { continue };
+            row.differs = false;
             match row.made.take() {
                 Some(made) => row.insert(&made, &mut insert)?,
                 None => row.update(&mut update)?,
             }
         }
         if self.rows.len() > ROWS_KEPT_MAX {
+            self.places.clear();
             self.rows.clear();
         }
         Ok(())

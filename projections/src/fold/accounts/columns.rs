@@ -6,15 +6,14 @@ use std::sync::LazyLock;
 use chrono::NaiveDate;
 use ledger::domain::account::events::AccountPaidOff;
 use ledger::domain::account::instalments::{Instalments, Shift};
-use ledger::domain::account::terms::{InstalmentPlan, LateCharge, Terms};
+use ledger::domain::account::terms::{InstalmentPlan, LateCharge};
 use ledger::domain::journal::LedgerAccount;
 use ledger::domain::money::Money;
-use ledger::ids::AccountId;
 use rusqlite::Row;
-use rusqlite::types::{FromSqlError, Value};
+use rusqlite::types::FromSqlError;
 
-use super::row::AccountRow;
-use crate::columns::{InOrder, amount, cents, date, day};
+use super::row::{AccountRow, Differs, Opened};
+use crate::columns::{Binding, InOrder, amount, cents, date, day};
 use crate::schema::ledger_columns;
 
 /// The columns that change over time, after those of the general ledger.
@@ -130,40 +129,44 @@ pub(super) static SELECT: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {}, {ledger} FROM account WHERE account_id = ?1", LOADED.join(", "))
 });
 
-/// What changes over time: the general ledger, then in the order of [`CHANGING`].
-pub(super) fn changing(row: &AccountRow) -> Vec<Value> {
+/// Binds what changes over time: the general ledger, then in the order of [`CHANGING`].
+pub(super) fn bind_changing(
+    row: &AccountRow,
+    to: &mut Binding<'_, '_>,
+) -> Result<(), rusqlite::Error> {
     let (oldest, next) = row.due_dates();
     let paid_off = row.paid_off.as_ref();
     // No date of release where the vehicle stays the lessor's.
     let released = paid_off.filter(|paid_off| !paid_off.vehicle_kept);
-    let ledger = row.ledger.iter().map(|balance| Value::from(balance.cents()));
-    let others: [Value; 18] = [
-        day(row.accrued_through).into(),
-        row.billed.cents().into(),
-        row.rate.to_string().into(),
-        day(row.rate_from).into(),
-        shifts_text(row.instalments.shifts()).into(),
-        oldest.map(day).into(),
-        next.map(day).into(),
-        day(row.instalments.maturity_date()).into(),
-        row.charged_off_total.cents().into(),
-        row.charged_off.map(day).into(),
-        row.vehicle_returned.map(|(returned, _)| day(returned)).into(),
-        row.vehicle_returned.map(|(_, due)| i64::from(due)).into(),
-        row.non_accrual.map(day).into(),
-        row.late_after_all.map(day).into(),
-        paid_off.map(|paid_off| day(paid_off.paid_off_date)).into(),
-        released.map(|paid_off| day(paid_off.release_date)).into(),
-        released.map(|paid_off| day(paid_off.statutory_date)).into(),
-        row.last_position.into(),
-    ];
-    let mut values = Vec::with_capacity(LedgerAccount::ALL.len().saturating_add(FIXED.len()));
-    values.extend(ledger.chain(others));
-    values
+    for balance in &row.ledger {
+        to.next(balance.cents())?;
+    }
+    to.next(day(row.accrued_through))?;
+    to.next(row.billed.cents())?;
+    to.next(row.rate.to_string())?;
+    to.next(day(row.rate_from))?;
+    to.maybe(shifts_text(row.instalments.shifts()))?;
+    to.maybe(oldest.map(day))?;
+    to.maybe(next.map(day))?;
+    to.next(day(row.instalments.maturity_date()))?;
+    to.next(row.charged_off_total.cents())?;
+    to.maybe(row.charged_off.map(day))?;
+    to.maybe(row.vehicle_returned.map(|(returned, _)| day(returned)))?;
+    to.maybe(row.vehicle_returned.map(|(_, due)| due))?;
+    to.maybe(row.non_accrual.map(day))?;
+    to.maybe(row.late_after_all.map(day))?;
+    to.maybe(paid_off.map(|paid_off| day(paid_off.paid_off_date)))?;
+    to.maybe(released.map(|paid_off| day(paid_off.release_date)))?;
+    to.maybe(released.map(|paid_off| day(paid_off.statutory_date)))?;
+    to.next(row.last_position)
 }
 
-/// In the order of [`FIXED`].
-pub(super) fn fixed(key: i64, id: &AccountId, terms: &Terms, row: &AccountRow) -> [Value; 25] {
+/// Binds what is written once, in the order of [`FIXED`].
+pub(super) fn bind_fixed(
+    Opened { id, terms }: &Opened,
+    row: &AccountRow,
+    to: &mut Binding<'_, '_>,
+) -> Result<(), rusqlite::Error> {
     let plan = &terms.instalments;
     let late_fee = terms.late_fee;
     let option = terms.purchase_option;
@@ -172,33 +175,31 @@ pub(super) fn fixed(key: i64, id: &AccountId, terms: &Terms, row: &AccountRow) -
         Some(LateCharge::Amount(amount)) => (Some(amount), None),
         Some(LateCharge::Rate(rate)) => (None, Some(rate.to_string())),
     };
-    [
-        key.into(),
-        id.as_str().to_owned().into(),
-        terms.product.as_str().to_owned().into(),
-        terms.currency.code().to_owned().into(),
-        day(terms.opened_date).into(),
-        terms.annual_rate.to_string().into(),
-        terms.day_count.as_str().to_owned().into(),
-        day(terms.interest_paid_through).into(),
-        terms.interest_carry.to_string().into(),
-        terms.principal.cents().into(),
-        plan.amount.money().cents().into(),
-        plan.tax.cents().into(),
-        day(plan.first_due_date).into(),
-        i64::from(plan.day_of_month).into(),
-        i64::from(plan.count).into(),
-        cents(plan.first_amount_due).into(),
-        row.instalments.tolerance().cents().into(),
-        cents(terms.returned_item_fee).into(),
-        late_fee.map(|fee| i64::from(fee.grace_days)).into(),
-        cents(late_amount).into(),
-        late_rate.into(),
-        cents(late_fee.and_then(|fee| fee.maximum)).into(),
-        terms.governing_state.map(|state| state.to_string()).into(),
-        cents(option.map(|option| option.residual)).into(),
-        option.map(|option| option.sales_tax_rate.to_string()).into(),
-    ]
+    to.next(row.key)?;
+    to.next(id.as_str())?;
+    to.next(terms.product.as_str())?;
+    to.next(terms.currency.code())?;
+    to.next(day(terms.opened_date))?;
+    to.next(terms.annual_rate.to_string())?;
+    to.next(terms.day_count.as_str())?;
+    to.next(day(terms.interest_paid_through))?;
+    to.next(terms.interest_carry.to_string())?;
+    to.next(terms.principal.cents())?;
+    to.next(plan.amount.money().cents())?;
+    to.next(plan.tax.cents())?;
+    to.next(day(plan.first_due_date))?;
+    to.next(plan.day_of_month)?;
+    to.next(plan.count)?;
+    to.maybe(cents(plan.first_amount_due))?;
+    to.next(row.instalments.tolerance().cents())?;
+    to.maybe(cents(terms.returned_item_fee))?;
+    to.maybe(late_fee.map(|fee| fee.grace_days))?;
+    to.maybe(cents(late_amount))?;
+    to.maybe(late_rate)?;
+    to.maybe(cents(late_fee.and_then(|fee| fee.maximum)))?;
+    to.maybe(terms.governing_state.map(|state| state.to_string()))?;
+    to.maybe(cents(option.map(|option| option.residual)))?;
+    to.maybe(option.map(|option| option.sales_tax_rate.to_string()))
 }
 
 /// What was shifted, as JSON: the first instalment from 0, months, and the new day if it changes.
@@ -236,7 +237,8 @@ pub(super) fn load(row: &Row<'_>) -> Result<AccountRow, rusqlite::Error> {
         key,
         product,
         instalments,
-        terms: None,
+        opened: None,
+        differs: Differs::Nowhere,
         grace_days: columns.next()?,
         has_residual: columns.next::<Option<i64>>()?.is_some(),
         accrued_through: date(columns.next()?),

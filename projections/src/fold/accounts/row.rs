@@ -8,6 +8,7 @@ use ledger::domain::cutoff::eastern_date;
 use ledger::domain::journal::{LedgerAccount, Line};
 use ledger::domain::money::{Money, Rate};
 use ledger::domain::product::Product;
+use ledger::ids::AccountId;
 
 use super::At;
 
@@ -23,7 +24,7 @@ pub(crate) struct AccountRow {
     /// Is it a lease whose vehicle can be bought, or was?
     pub(super) has_residual: bool,
     /// Set until the row is in the table.
-    pub(super) terms: Option<Box<Terms>>,
+    pub(super) opened: Option<Box<Opened>>,
     /// In the order of the chart.
     pub(super) ledger: Vec<Money>,
     pub(super) accrued_through: NaiveDate,
@@ -43,17 +44,35 @@ pub(crate) struct AccountRow {
     pub(super) late_after_all: Option<NaiveDate>,
     pub(super) paid_off: Option<AccountPaidOff>,
     pub(super) last_position: i64,
+    pub(super) differs: Differs,
+}
+
+/// What is written once.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) id: AccountId,
+    pub(super) terms: Terms,
+}
+
+/// Where a row is not what the table holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Differs {
+    #[default]
+    Nowhere,
+    /// In the position of its last event only.
+    InPosition,
+    Anywhere,
 }
 
 impl AccountRow {
-    pub(super) fn new(terms: &Terms, at: At) -> Self {
+    pub(super) fn new(id: &AccountId, terms: &Terms, at: At) -> Self {
         Self {
             key: at.position,
             product: terms.product,
             instalments: Instalments::new(terms),
             grace_days: terms.late_fee.map(|fee| fee.grace_days),
             has_residual: terms.purchase_option.is_some(),
-            terms: Some(Box::new(terms.clone())),
+            opened: Some(Box::new(Opened { id: id.clone(), terms: terms.clone() })),
             ledger: vec![Money::ZERO; LedgerAccount::ALL.len()],
             accrued_through: terms.opened_date,
             billed: Money::ZERO,
@@ -66,15 +85,8 @@ impl AccountRow {
             late_after_all: None,
             paid_off: None,
             last_position: at.position,
+            differs: Differs::Nowhere,
         }
-    }
-
-    pub(in crate::fold) const fn key(&self) -> i64 {
-        self.key
-    }
-
-    pub(in crate::fold) const fn product(&self) -> Product {
-        self.product
     }
 
     fn post(&mut self, lines: &[Line]) {

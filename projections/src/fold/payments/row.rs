@@ -6,9 +6,9 @@ use ledger::domain::account::events::Split;
 use ledger::domain::money::Money;
 use ledger::domain::product::{Channel, Product};
 use ledger::ids::{PaymentId, QuoteId};
-use rusqlite::{Row, Statement, ToSql};
+use rusqlite::{Row, Statement};
 
-use crate::columns::InOrder;
+use crate::columns::{Binding, InOrder};
 use crate::queries::payments::PaymentState;
 
 /// One payment. Its key is the position of its first event.
@@ -35,6 +35,8 @@ pub(super) struct PaymentRow {
     pub(super) parts: Option<[i64; 13]>,
     pub(super) settled_position: Option<i64>,
     pub(super) last_position: i64,
+    /// Is it not what the table holds?
+    pub(super) differs: bool,
 }
 
 /// What is written once.
@@ -153,6 +155,7 @@ impl PaymentRow {
             parts: None,
             settled_position: None,
             last_position: key,
+            differs: false,
         }
     }
 
@@ -179,6 +182,7 @@ impl PaymentRow {
             parts: maybe_parts(columns)?,
             settled_position: columns.next()?,
             last_position: columns.next()?,
+            differs: false,
         })
     }
 
@@ -188,29 +192,23 @@ impl PaymentRow {
     }
 
     /// Binds the key and the columns of [`CHANGING`].
-    fn bind(&self, to: &mut Statement<'_>) -> Result<usize, rusqlite::Error> {
-        let mut place = 0_usize;
-        let mut bind = |value: &dyn ToSql| {
-            place = place.saturating_add(1);
-            to.raw_bind_parameter(place, value)
-        };
-        bind(&self.key)?;
-        bind(&self.state.as_str())?;
-        bind(&self.payoff_quote)?;
-        bind(&self.cancelled_nanos)?;
-        bind(&self.cancel_reason)?;
-        bind(&self.applied_nanos)?;
-        bind(&self.returned_nanos)?;
-        bind(&self.return_code)?;
-        bind(&self.reinstated_nanos)?;
-        bind(&self.settlement_day)?;
-        bind(&self.withheld_cents)?;
+    fn bind(&self, to: &mut Binding<'_, '_>) -> Result<(), rusqlite::Error> {
+        to.next(self.key)?;
+        to.next(self.state.as_str())?;
+        to.maybe(self.payoff_quote)?;
+        to.maybe(self.cancelled_nanos)?;
+        to.maybe(self.cancel_reason.as_deref())?;
+        to.maybe(self.applied_nanos)?;
+        to.maybe(self.returned_nanos)?;
+        to.maybe(self.return_code.as_deref())?;
+        to.maybe(self.reinstated_nanos)?;
+        to.maybe(self.settlement_day)?;
+        to.maybe(self.withheld_cents)?;
         for part in 0..13 {
-            bind(&self.parts.and_then(|parts| parts.get(part).copied()))?;
+            to.maybe(self.parts.and_then(|parts| parts.get(part).copied()))?;
         }
-        bind(&self.settled_position)?;
-        bind(&self.last_position)?;
-        Ok(place)
+        to.maybe(self.settled_position)?;
+        to.next(self.last_position)
     }
 
     /// Adds the row to the table, by [`INSERT`].
@@ -219,31 +217,28 @@ impl PaymentRow {
         made: &Made,
         insert: &mut Statement<'_>,
     ) -> Result<(), rusqlite::Error> {
-        let mut place = self.bind(insert)?;
-        let mut bind = |value: &dyn ToSql| {
-            place = place.saturating_add(1);
-            insert.raw_bind_parameter(place, value)
-        };
-        bind(made.payment.uuid().as_bytes())?;
-        bind(&made.account)?;
-        bind(&self.product.as_str())?;
-        bind(&made.channel.as_str())?;
-        bind(&made.amount_cents)?;
-        bind(&self.effective_day)?;
-        bind(&self.window_minutes)?;
-        bind(&made.cutoff_nanos)?;
-        bind(&made.origination_day)?;
-        bind(&made.scheduled_nanos)?;
-        bind(&made.funding_token)?;
-        bind(&made.funding_last_four)?;
-        bind(&made.reference)?;
-        bind(&made.third_party_fee_cents)?;
+        let mut to = Binding::of(insert);
+        self.bind(&mut to)?;
+        to.next(made.payment.uuid().as_bytes())?;
+        to.next(made.account)?;
+        to.next(self.product.as_str())?;
+        to.next(made.channel.as_str())?;
+        to.next(made.amount_cents)?;
+        to.next(self.effective_day)?;
+        to.maybe(self.window_minutes)?;
+        to.maybe(made.cutoff_nanos)?;
+        to.maybe(made.origination_day)?;
+        to.maybe(made.scheduled_nanos)?;
+        to.maybe(made.funding_token.as_deref())?;
+        to.maybe(made.funding_last_four.as_deref())?;
+        to.maybe(made.reference.as_deref())?;
+        to.maybe(made.third_party_fee_cents)?;
         insert.raw_execute().map(drop)
     }
 
     /// Writes down what changed, by [`UPDATE`].
     pub(super) fn update(&self, update: &mut Statement<'_>) -> Result<(), rusqlite::Error> {
-        self.bind(update)?;
+        self.bind(&mut Binding::of(update))?;
         update.raw_execute().map(drop)
     }
 }
