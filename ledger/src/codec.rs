@@ -15,7 +15,6 @@ use schemars::JsonSchema;
 
 /// An event of any stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "most facts are an account's")]
 pub enum Fact {
     /// Of an account.
     Account(Event),

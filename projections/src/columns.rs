@@ -111,12 +111,10 @@ impl<'a, 'c> Binding<'a, 'c> {
 
     /// Binds the next parameter if there is a value for it.
     pub(crate) fn maybe(&mut self, value: Option<impl ToSql>) -> Result<(), rusqlite::Error> {
-        match value {
-            Some(value) => self.next(value),
-            None => {
-                self.next = self.next.saturating_add(1);
-                Ok(())
-            }
+        if let Some(value) = value {
+            return self.next(value);
         }
+        self.next = self.next.saturating_add(1);
+        Ok(())
     }
 }

@@ -173,9 +173,10 @@ impl<'a> Fold<'a> {
             return Ok(());
         }
         let accounts = &mut self.rows.accounts;
-        let place = match event {
-            Event::AccountOpened(opened) => accounts.opened(database, id, opened, at)?,
-            _ => accounts.place(database, id)?,
+        let place = if let Event::AccountOpened(opened) = event {
+            accounts.opened(database, id, opened, at)?
+        } else {
+            accounts.place(database, id)?
         };
         let (key, product) = (place.key, place.product);
         self.detail((id, key, product), event, at)?;

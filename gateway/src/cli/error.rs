@@ -159,7 +159,10 @@ impl CliError {
                  PAYLEDGER_SERVER"
                     .to_owned(),
             ),
-            Self::Log(OpenError::Missing { path }) if path.parent().is_some_and(Cluster::is_in) => {
+            Self::Log(OpenError::Missing { path })
+            | Self::Replica(ReplicaError::Source(OpenError::Missing { path }))
+                if path.parent().is_some_and(Cluster::is_in) =>
+            {
                 Some(
                     "its log is on a cluster: `payledger copy-log --from CONNECTION --to \
                      DIRECTORY` makes a data directory of it"

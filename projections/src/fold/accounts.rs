@@ -30,7 +30,7 @@ const BULK_ROWS_MAX: usize = if cfg!(test) { 8 } else { 1_048_576 };
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     places: HashMap<AccountId, Place>,
-    /// Boxed, so that a list that grows moves them cheaply.
+    #[expect(clippy::vec_box, reason = "a list that grows has no room for all of them twice")]
     rows: Vec<Box<AccountRow>>,
     /// Where rows are that are not as they are in the table.
     changed: Vec<Place>,

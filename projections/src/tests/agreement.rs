@@ -145,7 +145,7 @@ async fn payments_are_those_of_the_accounts_own_fold() {
         assert_eq!(rows.len(), open.payments.len());
         assert!(rows.iter().map(|row| row.first_position).is_sorted(), "{id}");
         for row in rows {
-            let expected = &open.payments[&row.payment];
+            let expected = open.payments.get(&row.payment).unwrap();
             assert_eq!(row.account.as_str(), id);
             assert_eq!(row.state.as_str(), expected.progress.name());
             assert_eq!(row.split, expected.split);

@@ -283,7 +283,7 @@ fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
     let some_fee = open.fees.keys().next().copied();
     let days = Days::new(dice.roll(20));
     let amount = Money::from_cents(cents(dice, 90_000)).amount().unwrap();
-    let payment = one_of(open.payments.keys().copied(), dice);
+    let payment = one_of(open.payments.keys(), dice);
     let payoff_quote = one_of(open.quotes.keys().copied(), dice).filter(|_| dice.roll(3) == 0);
     let due = open.payments.values().find(|payment| {
         let schedule = payment.schedule.as_ref();

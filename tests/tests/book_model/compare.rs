@@ -99,7 +99,7 @@ impl Pair {
 
     fn compare_splits(&self, open: &OpenAccount, replay: &Replay) -> Result<(), Fault> {
         for paid in self.payments.iter().filter(|paid| paid.state == State::Good) {
-            let product = &open.payments[&paid.id];
+            let product = open.payments.get(&paid.id).unwrap();
             let Some(parts) = product.split else { return Err(format!("no split: {product:?}")) };
             let parts = split(&parts);
             same("the split of a payment", &parts, &replay.deeds.splits[&paid.fact])?;
@@ -163,8 +163,12 @@ impl Pair {
                 same(&what, &figures(later, *day)?, &figures(before, *day)?)?;
             }
             same("reinstated, paid off", &later.paid_off, &before.paid_off)?;
-            for (id, payment) in &before.payments {
-                same("reinstated, a split", &later.payments[id].split, &payment.split)?;
+            for payment in before.payments.values() {
+                same(
+                    "reinstated, a split",
+                    &later.payments.get(&payment.id).unwrap().split,
+                    &payment.split,
+                )?;
             }
         }
         Ok(())

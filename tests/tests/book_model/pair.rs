@@ -173,7 +173,7 @@ impl Pair {
         let due: Vec<Paid> = due.filter(|paid| paid.cutoff_at <= self.now).cloned().collect();
         for paid in due {
             let payment = paid.id;
-            let scheduled = &self.open_account()?.payments[&payment];
+            let scheduled = self.open_account()?.payments.get(&payment).unwrap();
             let date = scheduled.effective_date;
             let made = Happening::Paid(date, cents(scheduled.amount.money()));
             let expected = if self.settled { Happening::Cancelled } else { made };

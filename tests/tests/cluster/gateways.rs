@@ -56,13 +56,18 @@ async fn the_directory_of_a_gateway_is_served_without_its_cluster_by_nobody() {
         let asked = tokio::task::spawn_blocking(move || {
             let here = folder.to_str().unwrap();
             let serve = failed(&["serve", "--listen", "127.0.0.1:0", "--data-dir", here]);
-            (serve, failed(&["verify", "--data-dir", here]))
+            let standby = folder.join("standby");
+            let standby = standby.to_str().unwrap();
+            let replicate = failed(&["replicate", "--from", here, "--to", standby]);
+            (serve, [failed(&["verify", "--data-dir", here]), replicate])
         });
-        let (serve, verify) = asked.await.unwrap();
+        let (serve, others) = asked.await.unwrap();
         assert_eq!(serve.0, 1, "{serve:?}");
         assert!(serve.1.contains("name the cluster with --store"), "{serve:?}");
-        assert_eq!(verify.0, 4, "{verify:?}");
-        assert!(verify.1.contains("payledger copy-log --from CONNECTION"), "{verify:?}");
+        for other in others {
+            assert_eq!(other.0, 4, "{other:?}");
+            assert!(other.1.contains("payledger copy-log --from CONNECTION"), "{other:?}");
+        }
         if is_left {
             std::fs::remove_dir_all(directory.path().join("read")).unwrap();
         }

@@ -47,8 +47,7 @@ pub(crate) fn pay(amount: &str) -> Command {
 }
 
 pub(crate) fn payment_of(answer: &Answer) -> PaymentId {
-    let mut payments = answer.account.open().unwrap().payments.keys().copied();
-    payments.next_back().unwrap()
+    answer.account.open().unwrap().payments.keys().last().unwrap()
 }
 
 impl Desk {

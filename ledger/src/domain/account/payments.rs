@@ -1,7 +1,5 @@
 //! Payments: scheduled, cancelled, applied at their window, or received by another channel.
 
-use std::sync::Arc;
-
 use chrono::NaiveDate;
 
 use super::book::Movement;
@@ -79,7 +77,7 @@ pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) 
     let slot = place(policy, rules.calendar(), context.received_at, order.payment_date)
         .map_err(Refusal::from)?;
     check_on_books(open, order.payment_date)?;
-    let same = |payment: &&Arc<Payment>| {
+    let same = |payment: &&Payment| {
         payment.progress == Progress::Scheduled
             && payment.amount == order.amount
             && payment.effective_date == order.payment_date
@@ -103,7 +101,7 @@ pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) 
 }
 
 fn find(open: &OpenAccount, payment: PaymentId) -> Result<&Payment, Denial> {
-    open.payments.get(&payment).map(Arc::as_ref).ok_or(Denial::PaymentNotFound(payment))
+    open.payments.get(&payment).ok_or(Denial::PaymentNotFound(payment))
 }
 
 /// Cancels a scheduled payment received before its cut-off. At the cut-off it is too late, whether
@@ -170,7 +168,7 @@ pub(super) fn receive(open: &OpenAccount, receipt: Receipt, context: &Context<'_
         return Err(Refusal::ReceivedInFuture { received_date, today }.into());
     }
     check_on_books(open, received_date)?;
-    let twin = |payment: &&Arc<Payment>| {
+    let twin = |payment: &&Payment| {
         let reference = payment.receipt.as_ref().and_then(|receipt| receipt.reference.as_ref());
         reference == receipt.reference.as_ref() && payment.channel == receipt.channel
     };

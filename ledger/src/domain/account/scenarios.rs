@@ -285,7 +285,7 @@ impl History {
     }
 
     fn split(&self, payment: PaymentId) -> String {
-        split_text(&self.open().payments[&payment].split.unwrap())
+        split_text(&self.open().payments.get(&payment).unwrap().split.unwrap())
     }
 
     /// Principal, interest, fees, credit and days past due at the close of a day.

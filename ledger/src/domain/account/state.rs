@@ -1,9 +1,9 @@
 //! What is known of an account: the fold of its events.
 
 mod follow;
+mod payments;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -19,6 +19,7 @@ use crate::domain::money::{Amount, Money};
 use crate::domain::product::{Channel, Product};
 use crate::domain::words::words;
 use crate::ids::{FeeId, PaymentId, QuoteId, RefundId};
+pub use payments::Payments;
 
 /// An account, or the absence of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,8 +46,8 @@ impl Account {
 pub struct OpenAccount {
     /// The money.
     pub book: Book,
-    /// Payments of all channels, by id. A copy of the account shares those that do not change.
-    pub payments: BTreeMap<PaymentId, Arc<Payment>>,
+    /// Payments of all channels.
+    pub payments: Payments,
     /// Fees that were charged, by id.
     pub fees: BTreeMap<FeeId, Fee>,
     /// The lien and the title.
@@ -254,7 +255,7 @@ impl OpenAccount {
         book.post(opened.terms.opened_date, &opened.posting);
         Self {
             book,
-            payments: BTreeMap::new(),
+            payments: Payments::default(),
             fees: BTreeMap::new(),
             title: Title::NoLien,
             paid_off: None,

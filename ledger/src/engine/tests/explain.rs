@@ -35,7 +35,7 @@ async fn a_line_names_the_event_it_comes_from_and_the_one_that_changed_it() {
     at(&engine, "2026-04-20T10:00:00-04:00");
     execute(&engine, "second", receive("150.00", "2026-04-20")).await.unwrap();
     at(&engine, "2026-04-22T10:00:00-04:00");
-    let payment = *first.account.open().unwrap().payments.keys().next().unwrap();
+    let payment = first.account.open().unwrap().payments.keys().next().unwrap();
     let return_code = "R01".to_owned();
     let take_back = Command::ReturnPayment { payment, return_code, preview: None };
     execute(&engine, "return", take_back).await.unwrap();

@@ -17,7 +17,7 @@ async fn two_payments() -> (Engine, PaymentId) {
     let first = execute(&engine, "first", receive("310.00", "2026-04-01")).await.unwrap();
     at(&engine, "2026-04-20T10:00:00-04:00");
     execute(&engine, "second", receive("150.00", "2026-04-20")).await.unwrap();
-    let payment = *first.account.open().unwrap().payments.keys().next().unwrap();
+    let payment = first.account.open().unwrap().payments.keys().next().unwrap();
     (engine, payment)
 }
 

@@ -76,8 +76,8 @@ fn two_payments_of_a_day_pay_the_same_interest_in_either_order() {
     let both = |first: &str, second: &str| {
         let (one, a) = opened(loan()).paid_by_ach(first, "2026-04-01");
         let (two, b) = one.paid_by_ach(second, "2026-04-01");
-        let sum = two.open().payments[&a].split.unwrap().interest
-            + two.open().payments[&b].split.unwrap().interest;
+        let sum = two.open().payments.get(&a).unwrap().split.unwrap().interest
+            + two.open().payments.get(&b).unwrap().split.unwrap().interest;
         (sum, two.standing("2026-04-15"))
     };
     assert_eq!(both("40.00", "270.00"), both("270.00", "40.00"));
@@ -115,7 +115,7 @@ fn what_a_vendor_charges_on_top_is_in_no_sum() {
     assert_eq!(received.journal()[0], "1027 310.00");
     assert_eq!(after.ledger(LedgerAccount::VendorClearing), "310.00");
     assert_eq!(after.split(received.payment()), "62.00/248.00/0.00/0.00");
-    let receipt = after.open().payments[&received.payment()].receipt.clone().unwrap();
+    let receipt = after.open().payments.get(&received.payment()).unwrap().receipt.clone().unwrap();
     assert_eq!(receipt.third_party_fee, Some(amount("3.45")));
 }
 
@@ -208,6 +208,6 @@ fn another_waterfall_leaves_alone_what_was_paid_under_the_one_before() {
     // Of 9,662.00, for thirty days: the first payment left the fee of 15.50 unpaid.
     assert_eq!(split_text(&received.split), "57.97/236.53/15.50/0.00");
     let after = evolve(history.account, &decided[0], received_at);
-    let paid = after.open().unwrap().payments[&first].split.unwrap();
+    let paid = after.open().unwrap().payments.get(&first).unwrap().split.unwrap();
     assert_eq!(split_text(&paid), "62.00/338.00/0.00/0.00");
 }

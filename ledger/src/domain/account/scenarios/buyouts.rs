@@ -32,7 +32,7 @@ fn quoted(outcome: &Outcome) -> PayoffQuoted {
 
 /// Rentals, tax, fees, residual, sales tax and credit of a payment.
 fn bought_text(history: &History, payment: PaymentId) -> String {
-    let split = history.open().payments[&payment].split.unwrap();
+    let split = history.open().payments.get(&payment).unwrap().split.unwrap();
     let parts = [split.rentals, split.tax, split.fees, split.residual, split.sales_tax];
     let parts = parts.map(|part| part.to_string()).join("/");
     format!("{parts}/{}", split.credit)

@@ -88,7 +88,7 @@ fn a_cancel_wins_until_the_last_millisecond_and_loses_at_the_cutoff() {
         let payment = scheduled.payment();
         let history = scheduled.then(&["PaymentScheduled"]);
         let after = history.at(last).when(cancel(payment)).then(&["PaymentCancelled"]);
-        assert_eq!(after.open().payments[&payment].progress.name(), "cancelled");
+        assert_eq!(after.open().payments.get(&payment).unwrap().progress.name(), "cancelled");
         let received_at = eastern(late);
         history.at(late).when(cancel(payment)).then_refused(Refusal::CancelWindowClosed {
             payment,
@@ -181,7 +181,7 @@ fn an_amount_that_no_entry_carries_is_refused() {
 #[test]
 fn a_payment_that_is_applied_knows_when() {
     let (history, payment) = account().paid_by_ach("310.00", "2026-03-03");
-    let paid = &history.open().payments[&payment];
+    let paid = &history.open().payments.get(&payment).unwrap();
     assert_eq!(paid.progress, Progress::Applied);
     assert_eq!(paid.applied_at, Some(eastern("2026-03-03 15:01")));
     let schedule = paid.schedule.as_ref().unwrap();

@@ -308,7 +308,7 @@ fn a_vehicle_is_bought_though_most_of_its_residual_value_is_written_off() {
     }
     let paid = history.at("2026-05-01 10:00").when(command);
     let after = paid.then(&["PaymentReceived", "AccountPaidOff"]);
-    let split = after.open().payments[&paid.payment()].split.unwrap();
+    let split = after.open().payments.get(&paid.payment()).unwrap().split.unwrap();
     assert_eq!((split.residual, split.write_off.unwrap().residual), (money("1.00"), money("4.00")));
     assert!(!after.open().paid_off.as_ref().unwrap().vehicle_kept);
     assert!(!after.open().can_be_bought());

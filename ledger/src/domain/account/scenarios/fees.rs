@@ -80,7 +80,7 @@ fn charged_at(local: &str) -> Outcome {
 fn a_fee_of_an_earlier_day_is_paid_by_what_came_after_it() {
     let late = charged_at("2026-05-20 09:00");
     let history = late.then(&["FeeAssessed"]);
-    let payment = *history.open().payments.keys().next().unwrap();
+    let payment = history.open().payments.keys().next().unwrap();
     assert_eq!(history.split(payment), "90.00/294.50/15.50/0.00");
     // 15.50 of principal more earns for 35 days.
     assert_eq!(

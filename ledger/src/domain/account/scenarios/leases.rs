@@ -3,7 +3,7 @@
 use super::*;
 
 fn rentals(history: &History, payment: PaymentId) -> String {
-    let split = history.open().payments[&payment].split.unwrap();
+    let split = history.open().payments.get(&payment).unwrap().split.unwrap();
     format!("{}/{}/{}/{}", split.rentals, split.tax, split.fees, split.credit)
 }
 

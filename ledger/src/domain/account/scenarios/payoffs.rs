@@ -98,7 +98,10 @@ fn the_run_cancels_what_was_scheduled_before_the_payoff() {
     let after = run.then(&["PaymentCancelled"]);
     let reason = CancelReason::AccountPaidOff;
     let at = eastern("2026-07-15 15:01");
-    assert_eq!(after.open().payments[&payment].progress, Progress::Cancelled { at, reason });
+    assert_eq!(
+        after.open().payments.get(&payment).unwrap().progress,
+        Progress::Cancelled { at, reason }
+    );
     after.at("2026-07-15 15:02").when(apply(payment)).then_nothing();
 }
 
@@ -192,6 +195,6 @@ fn a_payment_of_a_quotes_very_amount_pays_that_quote_once_it_is_made() {
         .when(Command::QuotePayoff { good_through_date: date("2026-06-30") })
         .done();
     let (paid, payment) = quoted.paid_by_ach("12403.60", "2026-06-30");
-    let named = paid.open().payments[&payment].payoff_quote;
+    let named = paid.open().payments.get(&payment).unwrap().payoff_quote;
     assert_eq!(named.as_ref(), quoted.open().quotes.keys().next());
 }

@@ -108,7 +108,7 @@ fn only_insufficient_funds_cost_a_fee() {
     ] {
         let outcome = paid.at("2026-04-03 08:30").when(take_back(payment, code));
         let after = outcome.then(&["PaymentReturned"]);
-        let name = after.open().payments[&payment].progress.clone();
+        let name = after.open().payments.get(&payment).unwrap().progress.clone();
         let at = eastern("2026-04-03 08:30");
         assert_eq!(name, Progress::Returned { at, return_code: code.to_owned() });
     }

@@ -73,7 +73,7 @@ fn a_fraction_of_a_cent_is_carried_from_day_to_day() {
     for on in date(month.0).iter_days().skip(1).take(30) {
         let on = on.to_string();
         let (after, payment) = wired(&history, &interest(&history, &on), &on);
-        let split = after.open().payments[&payment].split.unwrap();
+        let split = after.open().payments.get(&payment).unwrap().split.unwrap();
         assert_eq!(split.principal, Money::ZERO, "{on}");
         paid += split.interest;
         history = after;
@@ -97,7 +97,7 @@ fn a_level_payment_on_its_days_ends_as_the_carried_interest_has_it() {
         let rest = history.open().payoff(on);
         let paid = if number < 59 { "493.85".to_owned() } else { rest.to_string() };
         let (after, payment) = wired(&history, &paid, &on.to_string());
-        total += after.open().payments[&payment].split.unwrap().interest;
+        total += after.open().payments.get(&payment).unwrap().split.unwrap().interest;
         splits.push((paid, after.split(payment)));
         history = after;
     }

@@ -27,7 +27,7 @@ fn leased() -> History {
 
 /// Rentals, tax, fees and credit of a payment.
 fn paid(history: &History, payment: PaymentId) -> String {
-    let split = history.open().payments[&payment].split.unwrap();
+    let split = history.open().payments.get(&payment).unwrap().split.unwrap();
     format!("{}/{}/{}/{}", split.rentals, split.tax, split.fees, split.credit)
 }
 

@@ -1,7 +1,5 @@
 //! What each event changes.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
@@ -147,7 +145,7 @@ impl OpenAccount {
     }
 
     fn payment_mut(&mut self, id: &PaymentId) -> Option<&mut Payment> {
-        self.payments.get_mut(id).map(Arc::make_mut)
+        self.payments.get_mut(id)
     }
 
     fn payment_scheduled(&mut self, scheduled: &PaymentScheduled, at: DateTime<Utc>) {
@@ -171,7 +169,7 @@ impl OpenAccount {
             applied_at: None,
             order: 0,
         };
-        self.payments.insert(payment.id, Arc::new(payment));
+        self.payments.insert(payment);
     }
 
     fn payment_applied(&mut self, applied: &PaymentApplied, at: DateTime<Utc>) {
@@ -212,7 +210,7 @@ impl OpenAccount {
             order: self.movements,
         };
         let what = payment.entry(received.split).what;
-        self.payments.insert(payment.id, Arc::new(payment));
+        self.payments.insert(payment);
         self.moved(received.effective_date, what, &received.posting);
     }
 
@@ -240,7 +238,7 @@ impl OpenAccount {
             (payment, Reopened { instalment, grace_from })
         });
         self.reopened.extend(left_open);
-        if let Some(payment) = self.payments.get_mut(&reinstated.payment).map(Arc::make_mut) {
+        if let Some(payment) = self.payments.get_mut(&reinstated.payment) {
             payment.progress = Progress::Applied;
             payment.split = Some(reinstated.split);
             self.book.insert(payment.entry(reinstated.split));

@@ -104,7 +104,7 @@ fn audit_ledger(open: &OpenAccount, standing: &Standing) {
 fn audit_bank(open: &OpenAccount) {
     let balance = |account| open.book.ledger_balance(account);
     let applied = |payment: &&Payment| payment.progress == Progress::Applied;
-    let payments: Vec<_> = open.payments.values().map(AsRef::as_ref).filter(applied).collect();
+    let payments: Vec<_> = open.payments.values().filter(applied).collect();
     let is_cash =
         |payment: &Payment| LedgerAccount::clearing(payment.channel) == LedgerAccount::Cash;
     for account in CLEARING {
@@ -158,7 +158,7 @@ fn audit_splits(open: &OpenAccount, standing: &Standing) {
     assert_eq!(i128::from(accrued.cents()), interest_by_integers(open, standing.as_of));
     let mut anew = open.book.clone();
     for (payment, split) in anew.reallocate(NaiveDate::MIN, &RULES).splits {
-        assert_eq!(open.payments[&payment].split, Some(split));
+        assert_eq!(open.payments.get(&payment).unwrap().split, Some(split));
     }
     assert_eq!(anew.entries(), open.book.entries());
 }
