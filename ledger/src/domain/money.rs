@@ -1,6 +1,7 @@
 //! Money and rates: exact numbers that cannot be built wrong. Money is whole cents; rates, and
 //! interest before it is rounded, are decimals.
 
+mod rates;
 mod text;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::str::FromStr;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
+pub use rates::{Carry, Rate};
 use text::{decimal_text, write_cents};
 
 /// The most that one ACH entry can carry: ten digits of cents (Nacha entry detail, field 6).
@@ -218,8 +220,8 @@ pub fn total(parts: impl IntoIterator<Item = Money>) -> Money {
     parts.into_iter().fold(Money::ZERO, |sum, part| sum + part)
 }
 
-// A balance is bounded by `Money::new` to 10^16 dollars, and nine of them fit, so that adding two in
-// range cannot overflow; saturating keeps the operation total all the same.
+// A balance is bounded by `Money::new` to 10^16 dollars, and nine of them fit, so that adding two
+// in range cannot overflow; saturating keeps the operation total all the same.
 impl std::ops::Add for Money {
     type Output = Self;
 
@@ -262,48 +264,6 @@ impl From<Amount> for Money {
     }
 }
 
-/// A yearly rate as a decimal fraction with at most six decimals: 5.75 % is `0.0575`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rate(Decimal);
-
-impl Rate {
-    /// Takes a fraction of a year, at least zero and below ten.
-    pub fn new(value: Decimal) -> Result<Self, MoneyError> {
-        let value = value.normalize();
-        let in_range = value >= Decimal::ZERO && value < Decimal::TEN;
-        if !in_range || value.scale() > 6 {
-            return Err(MoneyError::RateOutOfRange(value));
-        }
-        Ok(Self(value))
-    }
-
-    /// The plain decimal.
-    pub const fn decimal(self) -> Decimal {
-        self.0
-    }
-}
-
-/// Less than a cent of interest, with its sign and at most eight decimals: what a former servicer
-/// had accrued and not posted when an account was boarded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Carry(Decimal);
-
-impl Carry {
-    /// Takes a fraction of a cent, in dollars.
-    pub fn new(value: Decimal) -> Result<Self, MoneyError> {
-        let value = value.normalize();
-        if value.abs() >= Decimal::new(1, 2) || value.scale() > 8 {
-            return Err(MoneyError::CarryOutOfRange(value));
-        }
-        Ok(Self(value))
-    }
-
-    /// The plain decimal.
-    pub const fn decimal(self) -> Decimal {
-        self.0
-    }
-}
-
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_cents(self.0, f)
@@ -316,26 +276,8 @@ impl fmt::Display for Money {
     }
 }
 
-impl fmt::Display for Rate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for Carry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 decimal_text!(Amount, "US dollars above zero, two decimals", r"^\d+\.\d{2}$");
 decimal_text!(Money, "US dollars with a sign, two decimals", r"^-?\d+\.\d{2}$");
-decimal_text!(Rate, "Yearly rate as a fraction, at most six decimals", r"^\d(\.\d{1,6})?$");
-decimal_text!(
-    Carry,
-    "Less than a cent, in dollars, at most eight decimals",
-    r"^-?0(\.00\d{1,6})?$"
-);
 
 #[cfg(test)]
 mod tests {
@@ -391,21 +333,6 @@ mod tests {
         assert_eq!(exact("0.025"), "0.03");
         assert_eq!(exact("0.0249999"), "0.02");
         assert_eq!(exact("-0.025"), "-0.03");
-    }
-
-    #[test]
-    fn a_rate_has_at_most_six_decimals() {
-        assert_eq!("0.0575".parse::<Rate>().unwrap().to_string(), "0.0575");
-        assert!("0.0000001".parse::<Rate>().is_err());
-        assert!("-0.01".parse::<Rate>().is_err());
-        assert!("10".parse::<Rate>().is_err());
-    }
-
-    #[test]
-    fn a_carry_is_less_than_a_cent_either_way() {
-        let carry = |text: &str| Carry::new(text.parse().unwrap());
-        assert!(carry("0.01").is_err() && carry("-0.01").is_err());
-        assert!(carry("0.00999999").is_ok() && carry("-0.00999999").is_ok());
     }
 
     #[test]

@@ -6,8 +6,7 @@
 mod columns;
 mod row;
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use ledger::domain::account::events::{AccountOpened, Event};
 use ledger::domain::product::Product;
 use ledger::ids::AccountId;

@@ -4,8 +4,7 @@
 
 mod row;
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use ledger::domain::account::events::{
     Event, PaymentApplied, PaymentCancelled, PaymentReceived, PaymentReinstated, PaymentReturned,
     PaymentScheduled, PaymentSettled, Reallocation,
@@ -40,7 +39,7 @@ pub(crate) struct Payments {
 impl Payments {
     /// For a table that is empty, and has no index by id for now.
     pub(crate) fn without_index() -> Self {
-        Self { keys: Some(HashMap::new()), ..Self::default() }
+        Self { keys: Some(HashMap::default()), ..Self::default() }
     }
 
     /// The table has its index by id from now on.

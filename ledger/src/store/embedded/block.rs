@@ -5,8 +5,7 @@
 
 #![expect(clippy::disallowed_types, reason = "looked up only; what is written is in order of use")]
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use uuid::Uuid;
 
 use crate::envelope::{NewEvent, Position, RecordedEvent, StreamName, Version};

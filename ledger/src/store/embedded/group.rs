@@ -2,8 +2,7 @@
 
 #![expect(clippy::disallowed_types, reason = "looked up by name only; the order is never seen")]
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use rusqlite::{Connection, params};
 
 use super::block::BlockBuilder;
@@ -40,7 +39,7 @@ impl<'a> Group<'a> {
     /// and gives the answers that hold once the group is committed.
     pub(super) fn plan(jobs: &'a [Job], index: &Index, head: Head) -> (Self, Vec<Answers>) {
         let mut group = Self { events: Vec::new(), blocks: Vec::new(), head };
-        let mut versions = HashMap::new();
+        let mut versions = HashMap::default();
         let mut last = head.position;
         let answers = jobs
             .iter()
