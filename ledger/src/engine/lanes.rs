@@ -9,7 +9,7 @@ use crate::ids::AccountId;
 pub(super) type Lane = tokio::sync::Mutex<Option<Arc<Folded>>>;
 
 #[expect(clippy::disallowed_types, reason = "a cache: its order is never seen")]
-type Map = foldhash::HashMap<AccountId, Kept>;
+type Map = std::collections::HashMap<AccountId, Kept>;
 
 /// The lanes of the accounts used lately.
 #[derive(Debug)]

@@ -6,7 +6,8 @@
 mod columns;
 mod row;
 
-use foldhash::HashMap;
+use std::collections::HashMap;
+
 use ledger::domain::account::events::{AccountOpened, Event};
 use ledger::domain::product::Product;
 use ledger::ids::AccountId;

@@ -4,7 +4,8 @@
 
 mod row;
 
-use foldhash::HashMap;
+use std::collections::HashMap;
+
 use ledger::domain::account::events::{
     Event, PaymentApplied, PaymentCancelled, PaymentReceived, PaymentReinstated, PaymentReturned,
     PaymentScheduled, PaymentSettled, Reallocation,
@@ -39,7 +40,7 @@ pub(crate) struct Payments {
 impl Payments {
     /// For a table that is empty, and has no index by id for now.
     pub(crate) fn without_index() -> Self {
-        Self { keys: Some(HashMap::default()), ..Self::default() }
+        Self { keys: Some(HashMap::new()), ..Self::default() }
     }
 
     /// The table has its index by id from now on.

@@ -5,7 +5,8 @@
 
 #![expect(clippy::disallowed_types, reason = "looked up only; what is written is in order of use")]
 
-use foldhash::HashMap;
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
 use crate::envelope::{NewEvent, Position, RecordedEvent, StreamName, Version};

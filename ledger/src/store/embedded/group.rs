@@ -2,7 +2,8 @@
 
 #![expect(clippy::disallowed_types, reason = "looked up by name only; the order is never seen")]
 
-use foldhash::HashMap;
+use std::collections::HashMap;
+
 use rusqlite::{Connection, params};
 
 use super::block::BlockBuilder;
@@ -39,7 +40,7 @@ impl<'a> Group<'a> {
     /// and gives the answers that hold once the group is committed.
     pub(super) fn plan(jobs: &'a [Job], index: &Index, head: Head) -> (Self, Vec<Answers>) {
         let mut group = Self { events: Vec::new(), blocks: Vec::new(), head };
-        let mut versions = HashMap::default();
+        let mut versions = HashMap::new();
         let mut last = head.position;
         let answers = jobs
             .iter()
