@@ -5,6 +5,7 @@
 mod row;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use ledger::domain::account::events::{
     Event, PaymentApplied, PaymentCancelled, PaymentReceived, PaymentReinstated, PaymentReturned,
@@ -60,10 +61,15 @@ impl Payments {
     }
 
     fn make(&mut self, payment: PaymentId, row: PaymentRow) -> Result<(), FoldError> {
-        let key = row.key;
-        let known = self.keys.as_mut().is_some_and(|keys| keys.insert(payment, key).is_some());
-        if known || self.places.contains_key(&payment) {
+        if self.places.contains_key(&payment) {
             return Err(Poison::PaymentRepeated(payment).into());
+        }
+        if let Some(keys) = &mut self.keys {
+            // The key of the first one stays.
+            match keys.entry(payment) {
+                Entry::Occupied(_) => return Err(Poison::PaymentRepeated(payment).into()),
+                Entry::Vacant(free) => free.insert(row.key),
+            };
         }
         let place = self.keep(payment, row);
         self.change(place);

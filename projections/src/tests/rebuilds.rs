@@ -77,20 +77,26 @@ async fn an_event_that_cannot_be_folded_stops_a_bulk_before_it() {
     let twice = bank.store.read_all(last, 1).await.unwrap().remove(0);
     bank.append(&twice.stream, vec![(twice.kind, twice.data)]).await;
     bank.open(&id("a-2"), Product::PersonalLoan, "900.00").await;
-    let folder = tempfile::tempdir().unwrap();
-    let (path, head) = (folder.path().join("x.db"), bank.head().await);
-    let mut writer = Writer::create_in_bulk(&path, head).unwrap();
-    let events = bank.store.read_all(Position::START, 1000).await.unwrap();
-    let error = writer.apply(Batch::decode(events), |_| None).unwrap_err();
-    assert!(
-        matches!(error, FeedError::Poisoned { cause: Poison::PaymentRepeated(_), .. }),
-        "{error}"
-    );
-    assert_eq!(writer.position(), before);
-    drop(writer);
-    let followed = folder.path().join("y.db");
-    drop(Writer::create(&followed).unwrap());
-    assert_eq!(made_of(&path), made_of(&followed));
+    let (head, events) = (bank.head().await, bank.store.read_all(Position::START, 1000).await);
+    let events = events.unwrap();
+    // In one transaction with the first of the two, and in a later one.
+    for at_once in [events.len(), usize::try_from(before.0).unwrap()] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let mut writer = Writer::create_in_bulk(&path, head).unwrap();
+        let mut ends =
+            events.chunks(at_once).map(|some| writer.apply(Batch::decode(some.to_vec()), |_| None));
+        let error = ends.find_map(Result::err).unwrap();
+        assert!(
+            matches!(error, FeedError::Poisoned { cause: Poison::PaymentRepeated(_), .. }),
+            "{error}"
+        );
+        assert_eq!(writer.position(), before);
+        drop(writer);
+        let followed = folder.path().join("y.db");
+        drop(Writer::create(&followed).unwrap());
+        assert_eq!(made_of(&path), made_of(&followed));
+    }
 }
 
 /// How many rows of two files' tables are in one of them only.
