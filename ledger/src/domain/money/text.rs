@@ -1,4 +1,4 @@
-//! Decimals as text: how they are read, without a copy of the text, and written.
+//! Decimals and cents as text: how they are read, without a copy of the text, and written.
 
 use std::fmt;
 use std::marker::PhantomData;

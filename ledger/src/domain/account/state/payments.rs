@@ -9,9 +9,12 @@ use crate::ids::PaymentId;
 
 type ById = BTreeMap<PaymentId, Arc<Payment>>;
 
+/// How many payments are kept apart from those that copies share, before all are shared anew.
+const OWN_MAX: usize = 32;
+
 /// Payments by id. Every decision that moves money works on a copy of its account, and a copy
-/// shares all payments but those that are written after it: it costs as much for an account with
-/// hundreds of payments as for one with none.
+/// shares all payments but the last few that were written: it costs no more for an account with
+/// hundreds of payments than for one with some.
 #[derive(Debug, Clone, Default)]
 pub struct Payments {
     /// Not written to while a copy has it, too.
@@ -68,9 +71,10 @@ impl Payments {
         Arc::get_mut(&mut self.shared).is_some()
     }
 
-    /// Where to write: among all of them once nobody shares them.
+    /// Where to write: among all of them if nobody shares them, or once too many are apart since
+    /// somebody always did.
     fn written(&mut self) -> &mut ById {
-        if !self.is_alone() {
+        if !self.is_alone() && self.own.len() < OWN_MAX {
             return &mut self.own;
         }
         let all = Arc::make_mut(&mut self.shared);
@@ -158,6 +162,19 @@ mod tests {
         assert!(!payments.contains_key(&payment(9, "2.00").id));
         assert!(copy.contains_key(&payment(9, "2.00").id));
         assert!(copy.get_mut(&payment(10, "1.00").id).is_none());
+    }
+
+    #[test]
+    fn few_are_apart_even_if_there_is_a_copy_at_every_write() {
+        let mut payments = Payments::default();
+        for number in 0..200 {
+            let before = payments.clone();
+            payments.insert(payment(number, "1.00"));
+            let earlier = payment(number / 3, "1.00").id;
+            payments.get_mut(&earlier).unwrap().amount = "2.00".parse().unwrap();
+            assert!(payments.own.len() <= OWN_MAX + 1, "{}", payments.own.len());
+            assert_eq!(payments.len(), before.len() + 1);
+        }
     }
 
     #[test]
