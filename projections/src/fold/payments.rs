@@ -52,12 +52,16 @@ impl Payments {
     /// Forgets everything that is not committed: what is in memory is no longer what is in the
     /// table.
     pub(crate) fn clear(&mut self, committed: i64) {
-        self.places.clear();
-        self.rows.clear();
-        self.changed.clear();
+        self.forget();
         if let Some(keys) = &mut self.keys {
             keys.retain(|_, key| *key <= committed);
         }
+    }
+
+    fn forget(&mut self) {
+        self.places.clear();
+        self.rows.clear();
+        self.changed.clear();
     }
 
     fn make(&mut self, payment: PaymentId, row: PaymentRow) -> Result<(), FoldError> {
@@ -326,8 +330,7 @@ impl Payments {
             }
         }
         if self.rows.len() > ROWS_KEPT_MAX {
-            self.places.clear();
-            self.rows.clear();
+            self.forget();
         }
         Ok(())
     }
