@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::digest::Digest;
 use crate::ids::{Actor, EventId, RequestId};
@@ -83,7 +84,7 @@ pub const STREAM_NAME_BYTES_MAX: usize = 128;
 /// The name of a stream: `account-{account_id}`, `cutoff-{product}-{date}-{window}`, `rulebook`,
 /// `books`, `recovery`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct StreamName(String);
+pub struct StreamName(SmolStr);
 
 /// A text that cannot name a stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -92,12 +93,12 @@ pub struct StreamNameError(String);
 
 impl StreamName {
     /// Takes 1 to 128 printable ASCII characters without spaces.
-    pub fn new(name: impl Into<String>) -> Result<Self, StreamNameError> {
+    pub fn new(name: impl Into<SmolStr>) -> Result<Self, StreamNameError> {
         let name = name.into();
         let safe = !name.is_empty()
             && name.len() <= STREAM_NAME_BYTES_MAX
             && name.bytes().all(|b| b.is_ascii_graphic());
-        if safe { Ok(Self(name)) } else { Err(StreamNameError(name)) }
+        if safe { Ok(Self(name)) } else { Err(StreamNameError(name.into())) }
     }
 
     /// The name as text.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 /// The longest account id.
@@ -39,7 +40,7 @@ fn uuid_from(text: &str) -> Result<Uuid, IdError> {
 /// Names one account. Opaque: leading zeros count, and it is never a number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct AccountId(String);
+pub struct AccountId(SmolStr);
 
 impl AccountId {
     /// The id as text.
@@ -57,7 +58,7 @@ impl FromStr for AccountId {
         if text.len() > ACCOUNT_ID_BYTES_MAX || !starts_well || !text.bytes().all(safe) {
             return Err(IdError::Account(text.chars().take(80).collect()));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(SmolStr::new(text)))
     }
 }
 
@@ -71,7 +72,7 @@ impl TryFrom<String> for AccountId {
 
 impl From<AccountId> for String {
     fn from(id: AccountId) -> Self {
-        id.0
+        id.0.into()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which stream holds what. These names are for ever.
 
+use smol_str::{SmolStr, format_smolstr};
+
 use crate::cycles::cutoff::WindowKey;
 use crate::envelope::StreamName;
 use crate::ids::AccountId;
@@ -29,31 +31,31 @@ const RECOVERY: &str = "recovery";
 
 /// The stream of an account.
 pub fn of_account(account: &AccountId) -> StreamName {
-    known(format!("{ACCOUNT}{account}"))
+    known(format_smolstr!("{ACCOUNT}{account}"))
 }
 
 /// The stream of a cut-off window.
 pub fn of_window(window: &WindowKey) -> StreamName {
-    known(format!("{CUTOFF}{}", window.name()))
+    known(format_smolstr!("{CUTOFF}{}", window.name()))
 }
 
 /// The stream of the rules' versions.
 pub fn of_rulebook() -> StreamName {
-    known(RULEBOOK.to_owned())
+    known(RULEBOOK.into())
 }
 
 /// The stream of the accounting calendar.
 pub fn of_books() -> StreamName {
-    known(BOOKS.to_owned())
+    known(BOOKS.into())
 }
 
 /// The stream of what was lost.
 pub fn of_recovery() -> StreamName {
-    known(RECOVERY.to_owned())
+    known(RECOVERY.into())
 }
 
 #[expect(clippy::expect_used, reason = "made of checked ids, which are shorter and narrower")]
-fn known(name: String) -> StreamName {
+fn known(name: SmolStr) -> StreamName {
     StreamName::new(name).expect("a stream name")
 }
 
