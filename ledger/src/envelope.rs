@@ -150,7 +150,8 @@ pub struct RecordedEvent {
 pub struct Metadata {
     /// When the request was received: the instant that decided. Receipts never decrease; their
     /// events may be recorded in another order, by as much as a command may take to decide.
-    #[serde(rename = "at")]
+    #[serde(rename = "at", with = "crate::iso")]
+    #[schemars(with = "DateTime<Utc>")]
     pub received_at: DateTime<Utc>,
     /// The request that caused the event.
     #[serde(rename = "req")]

@@ -3,7 +3,10 @@
 /// Lower-case hexadecimal digits, two a byte.
 pub fn lower(bytes: impl AsRef<[u8]>) -> String {
     let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
-    bytes.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+    let bytes = bytes.as_ref();
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]));
+    text
 }
 
 /// The bytes that [`lower`] wrote. None if `text` is anything else.

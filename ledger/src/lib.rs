@@ -12,5 +12,6 @@ pub mod engine;
 pub mod envelope;
 pub mod hex;
 pub mod ids;
+mod iso;
 pub mod store;
 pub mod streams;

@@ -39,12 +39,18 @@ pub struct PaymentScheduled {
     /// How much will be debited.
     pub amount: Amount,
     /// The date the customer asked for, which becomes the effective date.
+    #[serde(with = "crate::iso")]
+    #[schemars(with = "NaiveDate")]
     pub payment_date: NaiveDate,
     /// The window whose run applies it.
     pub window: Window,
     /// The cut-off: it can be cancelled before this instant.
+    #[serde(with = "crate::iso")]
+    #[schemars(with = "DateTime<Utc>")]
     pub cutoff_at: DateTime<Utc>,
     /// The ACH effective entry date.
+    #[serde(with = "crate::iso")]
+    #[schemars(with = "NaiveDate")]
     pub origination_date: NaiveDate,
     /// Where the money comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,6 +89,8 @@ pub struct PaymentApplied {
     /// The whole of it.
     pub amount: Amount,
     /// The day from which it counts.
+    #[serde(with = "crate::iso")]
+    #[schemars(with = "NaiveDate")]
     pub effective_date: NaiveDate,
     /// The payoff quote that it pays: named by the sender, or of the same amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,6 +111,8 @@ pub struct PaymentReceived {
     /// What reached us.
     pub amount: Amount,
     /// The date on which the servicer, or its agent, received it.
+    #[serde(with = "crate::iso")]
+    #[schemars(with = "NaiveDate")]
     pub effective_date: NaiveDate,
     /// The sender's reference: confirmation number, MTCN, cheque serial, trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
