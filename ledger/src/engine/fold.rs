@@ -1,6 +1,8 @@
 //! An account as its stream tells it: state, and the outcome of every request so far.
 
-use std::collections::BTreeMap;
+#![expect(clippy::disallowed_types, reason = "looked up by id only; the order is never seen")]
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -30,7 +32,7 @@ pub struct Folded {
     /// The place of the last of them in the log.
     pub position: Position,
     /// What came of every request: the stream itself is the memory.
-    pub requests: BTreeMap<RequestId, Outcome>,
+    pub requests: HashMap<RequestId, Outcome>,
 }
 
 /// What came of a request.

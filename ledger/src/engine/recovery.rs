@@ -136,7 +136,7 @@ impl Inner {
     }
 
     async fn recover(&self, request: &RecoveryRequest) -> Result<RecoveryAnswer, EngineError> {
-        let content = serde_json::to_vec(&request.command).unwrap_or_default();
+        let content = codec::json(&request.command).unwrap_or_default();
         let received_at = request.receipt.at();
         let metadata = Metadata {
             received_at,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::fold::{Counted, fold_stream, fold_with};
 use super::{Answer, EngineError, Folded, Inner, Outcome, Request};
+use crate::codec;
 use crate::digest::Digest;
 use crate::domain::account::events::Event;
 use crate::domain::account::state::Account;
@@ -79,6 +80,6 @@ pub(super) fn conclude(
 /// What tells a repeat from a reuse: the digest of the command.
 pub(super) fn digest_of(request: &Request) -> Digest {
     // A command is plain data, which always has a JSON form.
-    let content = serde_json::to_vec(&request.command).unwrap_or_default();
+    let content = codec::json(&request.command).unwrap_or_default();
     Digest::of(&content)
 }

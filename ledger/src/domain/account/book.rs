@@ -11,6 +11,7 @@ mod running;
 mod standing;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -103,12 +104,13 @@ pub enum Movement {
     },
 }
 
-/// The timeline and the general-ledger balances of one account.
+/// The timeline and the general-ledger balances of one account. A copy shares the contract, and the
+/// timeline until one of them writes to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Book {
     /// The contract.
-    pub terms: Terms,
-    entries: Vec<Entry>,
+    pub terms: Arc<Terms>,
+    entries: Arc<Vec<Entry>>,
     instalments: Instalments,
     ledger: BTreeMap<LedgerAccount, Money>,
     accrued_through: NaiveDate,
@@ -163,8 +165,8 @@ impl Book {
         let instalments = Instalments::new(&terms);
         let rentals_billed = instalments.due_count(accrued_through);
         Self {
-            terms,
-            entries: Vec::new(),
+            terms: Arc::new(terms),
+            entries: Arc::default(),
             instalments,
             ledger: BTreeMap::new(),
             accrued_through,
@@ -252,9 +254,9 @@ impl Book {
     pub fn with_entries(&self, mut entries: Vec<Entry>) -> Self {
         entries.sort_by_key(|entry| (entry.effective, entry.order));
         Self {
-            terms: self.terms.clone(),
+            terms: Arc::clone(&self.terms),
             instalments: shifted(&self.terms, &entries),
-            entries,
+            entries: Arc::new(entries),
             ledger: self.ledger.clone(),
             ..*self
         }
@@ -264,6 +266,7 @@ impl Book {
     /// order, under the waterfalls of `rules`, and writes it on the timeline.
     pub(super) fn reallocate(&mut self, from: NaiveDate, rules: &Rulebook) -> Reallocated {
         let Self { terms, entries, .. } = self;
+        let entries = Arc::make_mut(entries);
         let mut running = Running::new(terms);
         let mut done = Reallocated::default();
         for at in 0..entries.len() {
@@ -304,7 +307,7 @@ impl Book {
     fn restate(&mut self, posting: &Posting) {
         let splits: BTreeMap<_, _> =
             posting.reallocated.iter().map(|moved| (moved.payment, moved.split)).collect();
-        for entry in &mut self.entries {
+        for entry in Arc::make_mut(&mut self.entries) {
             match &mut entry.what {
                 Movement::Payment { id, split, .. } => {
                     if let Some(moved) = splits.get(id) {
@@ -333,12 +336,12 @@ impl Book {
         self.instalments.follow(&entry);
         let key = (entry.effective, entry.order);
         let at = self.entries.partition_point(|other| (other.effective, other.order) <= key);
-        self.entries.insert(at, entry);
+        Arc::make_mut(&mut self.entries).insert(at, entry);
     }
 
     /// Takes movements off the timeline.
     pub(super) fn remove(&mut self, is_it: impl Fn(&Movement) -> bool) {
-        self.entries.retain(|entry| !is_it(&entry.what));
+        Arc::make_mut(&mut self.entries).retain(|entry| !is_it(&entry.what));
     }
 
     /// Writes down what a money event posted.

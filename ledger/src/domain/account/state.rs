@@ -270,7 +270,7 @@ impl OpenAccount {
     }
 
     /// The contract.
-    pub const fn terms(&self) -> &Terms {
+    pub fn terms(&self) -> &Terms {
         &self.book.terms
     }
 

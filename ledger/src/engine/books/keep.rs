@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use super::gather::gather;
 use super::{FoldedBooks, event_of};
+use crate::codec;
 use crate::cycles::cutoff::{RECEIPT_AGE_MAX, WindowKey};
 use crate::digest::Digest;
 use crate::domain::books::events::{BooksRequestRefused, Event};
@@ -74,7 +75,7 @@ impl Inner {
         accounts: &dyn AccountPages,
     ) -> Result<BooksAnswer, EngineError> {
         let _turn = self.calendar.turn.lock().await;
-        let content = serde_json::to_vec(&request.command).unwrap_or_default();
+        let content = codec::json(&request.command).unwrap_or_default();
         let metadata = Metadata {
             received_at: request.receipt.at(),
             request_id: request.request_id,

@@ -68,7 +68,7 @@ impl Book {
     pub fn billing_of(&self, payment: PaymentId) -> Option<Billing> {
         let mut instalments = Instalments::new(&self.terms);
         let mut billed = Money::ZERO;
-        for entry in &self.entries {
+        for entry in self.entries.iter() {
             match &entry.what {
                 Movement::Payment { id, amount, split, .. } if *id == payment => {
                     return Some(billing(&instalments, billed, (*amount, split), entry.effective));
