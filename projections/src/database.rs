@@ -171,14 +171,14 @@ impl Writer {
     /// folded, keeps those before it, folded one by one, and stops there.
     pub(crate) fn apply(
         &mut self,
-        batch: Batch,
+        batch: &mut Batch,
         witness: impl Fn(Position) -> Option<String>,
     ) -> Result<(), FeedError> {
         let poison = match self.fold(&batch.events, &witness) {
-            Ok(()) => batch.poison,
+            Ok(()) => batch.poison.take(),
             Err(BatchError::Database(error)) => return Err(error.into()),
             Err(BatchError::Poison(_)) => {
-                self.fold_singly(&batch.events, &witness)?.or(batch.poison)
+                self.fold_singly(&batch.events, &witness)?.or(batch.poison.take())
             }
         };
         if self.bulk.is_some_and(|until| self.position >= until || poison.is_some()) {

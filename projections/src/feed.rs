@@ -72,12 +72,14 @@ impl Feed {
         let position = writer.position();
         let (publish, progress) = watch::channel(Progress { position, failure: None });
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
+        let (give_back, folded) = std::sync::mpsc::channel();
         let gate = Arc::new(tokio::sync::Mutex::new(()));
         let ending = Arc::new(AtomicBool::new(false));
         let worker = Worker {
             writer,
             witness,
             publish,
+            give_back,
             gate: Arc::clone(&gate),
             ending: Arc::clone(&ending),
         };
@@ -85,7 +87,7 @@ impl Feed {
             .name("projections".to_owned())
             .spawn(move || worker.run(batches))?;
         let (waiting, hurry) = watch::channel(0);
-        let reading = Reading { store, after: position, hurry };
+        let reading = Reading { store, after: position, hurry, folded };
         let follower = tokio::spawn(reading.follow(sender)).abort_handle();
         Ok(Self { progress, waiting, gate, ending, follower, thread: Mutex::new(Some(thread)) })
     }
@@ -171,6 +173,9 @@ struct Reading {
     after: Position,
     /// How many wait for what is not folded yet.
     hurry: watch::Receiver<usize>,
+    /// What the thread is done with. It is freed where it was made: to free it takes a while, and
+    /// a rebuild waits for the thread.
+    folded: std::sync::mpsc::Receiver<Batch>,
 }
 
 impl Reading {
@@ -182,7 +187,12 @@ impl Reading {
                 Err(error) => Err(FeedError::from(error)),
                 Ok(events) => {
                     gathered = Instant::now();
-                    let decoded = tokio::task::spawn_blocking(move || Batch::decode(events)).await;
+                    let folded: Vec<_> = self.folded.try_iter().collect();
+                    let decode = move || {
+                        drop(folded);
+                        Batch::decode(events)
+                    };
+                    let decoded = tokio::task::spawn_blocking(decode).await;
                     // It panicked, or the runtime goes down.
                     decoded.map_err(|_ended| FeedError::Ended)
                 }
@@ -235,6 +245,7 @@ struct Worker {
     writer: Writer,
     witness: Option<Arc<dyn LogWitness>>,
     publish: watch::Sender<Progress>,
+    give_back: std::sync::mpsc::Sender<Batch>,
     gate: Arc<tokio::sync::Mutex<()>>,
     ending: Arc<AtomicBool>,
 }
@@ -244,8 +255,12 @@ impl Worker {
         while let Some(batch) = batches.blocking_recv() {
             let gate = self.gate.blocking_lock();
             let witness = self.witness.as_ref();
-            let applied = batch.and_then(|batch| {
-                self.writer.apply(batch, |at| witness.and_then(|log| log.witness(at)))
+            let applied = batch.and_then(|mut batch| {
+                let witness = |at| witness.and_then(|log| log.witness(at));
+                let applied = self.writer.apply(&mut batch, witness);
+                // It fails only when nobody reads any more.
+                let _ = self.give_back.send(batch);
+                applied
             });
             let position = self.writer.position();
             let failure = applied.err().map(Arc::new);

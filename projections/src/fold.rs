@@ -15,18 +15,17 @@ mod refusals;
 mod titles;
 mod windows;
 
-use ledger::codec::Fact;
+use ledger::codec::kind_of;
 use ledger::domain::account::events::Event;
-use ledger::domain::journal::is_balanced;
 use ledger::domain::product::Product;
 use ledger::envelope::{Metadata, Position};
 use ledger::ids::AccountId;
-use ledger::streams::Stream;
 use rusqlite::Connection;
 
 use crate::columns::{key, nanos};
 use crate::error::Poison;
 use accounts::Accounts;
+use batch::Happened;
 pub(crate) use batch::{Batch, Decoded};
 use ledger_days::LedgerDays;
 use payments::Payments;
@@ -75,7 +74,7 @@ pub(crate) struct Rows {
 impl Rows {
     /// For tables that are empty, have no indexes for now, and are read by nobody.
     pub(crate) fn in_bulk() -> Self {
-        Self { accounts: Accounts::in_bulk(), payments: Payments::without_index() }
+        Self { accounts: Accounts::in_bulk(), payments: Payments::in_bulk() }
     }
 
     /// Writes what was put off. The tables may be read from now on.
@@ -112,41 +111,16 @@ impl<'a> Fold<'a> {
 
     /// Folds one event. After an error the transaction must be rolled back.
     pub(crate) fn apply(&mut self, event: &Decoded) -> Result<(), FoldError> {
-        let Decoded { position, stream, fact, metadata, kind, name } = event;
+        let Decoded { position, metadata, what } = event;
         let at = At { position: key(*position), nanos: nanos(metadata.received_at) };
-        match (stream, fact) {
-            (Stream::Account(account), Fact::Account(event)) => {
-                if event.posting().is_some_and(|posting| !is_balanced(&posting.lines)) {
-                    return Err(Poison::Unbalanced.into());
-                }
-                self.account_event(account, event, kind, metadata, at)
-            }
-            (Stream::Cutoff(_), Fact::WindowSealed(sealed)) => {
-                self.windows.sealed(self.database, sealed, at)
-            }
-            (Stream::Rulebook, Fact::RulebookAdopted(_)) => Ok(()),
-            (Stream::Books, Fact::Books(event)) => {
+        match what {
+            Happened::Account(account, event) => self.account_event(account, event, metadata, at),
+            Happened::WindowSealed(sealed) => self.windows.sealed(self.database, sealed, at),
+            Happened::RulebookAdopted => Ok(()),
+            Happened::Books(event) => {
                 books::follow(self.database, &mut self.ledger_days, event, metadata, at)
             }
-            (Stream::Recovery, Fact::Recovery(event)) => {
-                refusals::of_recovery(self.database, event, metadata, at)
-            }
-            (Stream::Unknown, _) => Err(Poison::StreamUnknown(name.clone()).into()),
-            (
-                Stream::Account(_)
-                | Stream::Cutoff(_)
-                | Stream::Rulebook
-                | Stream::Books
-                | Stream::Recovery,
-                Fact::Account(_)
-                | Fact::WindowSealed(_)
-                | Fact::RulebookAdopted(_)
-                | Fact::Books(_)
-                | Fact::Recovery(_),
-            ) => {
-                let (kind, stream) = (kind.clone(), name.clone());
-                Err(Poison::WrongStream { kind, stream }.into())
-            }
+            Happened::Recovery(event) => refusals::of_recovery(self.database, event, metadata, at),
         }
     }
 
@@ -154,7 +128,6 @@ impl<'a> Fold<'a> {
         &mut self,
         id: &AccountId,
         event: &Event,
-        kind: &str,
         metadata: &Metadata,
         at: At,
     ) -> Result<(), FoldError> {
@@ -183,7 +156,7 @@ impl<'a> Fold<'a> {
         if let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) {
             self.rows.payments.reallocate(database, key, &posting.reallocated, at)?;
             charge_offs::restate(database, &posting.charge_offs, at)?;
-            let of = (key, product, kind);
+            let of = (key, product, kind_of(event));
             self.ledger_days.post(database, of, posting, effective, at)?;
         }
         self.rows.accounts.follow(database, place, event, at)

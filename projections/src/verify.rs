@@ -98,7 +98,7 @@ pub async fn verify(store: Arc<dyn EventStore>, data: &Path) -> Result<Report, P
     while writer.position() < at.position {
         let mut events = store.read_all(writer.position(), BATCH_EVENTS_MAX).await?;
         events.retain(|event| event.position <= at.position);
-        writer.apply(Batch::decode(events), |_| None).map_err(|error| match error {
+        writer.apply(&mut Batch::decode(events), |_| None).map_err(|error| match error {
             FeedError::Database(error) => no_place(error),
             error @ (FeedError::Poisoned { .. } | FeedError::Log(_) | FeedError::Ended) => {
                 error.into()

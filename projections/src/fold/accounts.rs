@@ -17,7 +17,7 @@ use super::{At, FoldError, charge_offs};
 use crate::columns::Binding;
 use crate::error::Poison;
 use columns::{INSERT, MOVE, SELECT, UPDATE, bind_changing, bind_fixed, load};
-use row::{AccountRow, Differs};
+use row::AccountRow;
 
 /// How many rows are kept between transactions: less than a kilobyte each. A row that is not kept
 /// is read again when its account is touched. Tests keep so few that they come to know both.
@@ -30,12 +30,30 @@ const BULK_ROWS_MAX: usize = if cfg!(test) { 8 } else { 1_048_576 };
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     places: HashMap<AccountId, Place>,
-    #[expect(clippy::vec_box, reason = "a list that grows has no room for all of them twice")]
-    rows: Vec<Box<AccountRow>>,
+    rows: Vec<Held>,
     /// Where rows are that are not as they are in the table.
     changed: Vec<Place>,
     /// Whether rows are written late, since nobody reads the table meanwhile.
     in_bulk: bool,
+}
+
+/// A row, and beside it what every event asks for: most change nothing else, and the row itself is
+/// seldom in the processor's caches.
+#[derive(Debug)]
+struct Held {
+    last_position: i64,
+    differs: Differs,
+    row: Box<AccountRow>,
+}
+
+/// Where a row is not what the table holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Differs {
+    #[default]
+    Nowhere,
+    /// In the position of its last event only.
+    InPosition,
+    Anywhere,
 }
 
 /// Where a row is, and whose.
@@ -101,7 +119,8 @@ impl Accounts {
         if self.find(database, id)?.is_some() {
             return Err(Poison::AccountRepeated(id.clone()).into());
         }
-        Ok(self.keep(id, AccountRow::new(id, &opened.terms, at)))
+        // Its opening is followed as what comes after it is.
+        Ok(self.keep(id, AccountRow::new(id, &opened.terms, at), 0))
     }
 
     /// Where the row of an account is.
@@ -123,12 +142,12 @@ impl Accounts {
         }
         let mut select = database.prepare_cached(&SELECT)?;
         let row = select.query_row([id.as_str()], load).optional()?;
-        Ok(row.map(|row| self.keep(id, row)))
+        Ok(row.map(|(row, last_position)| self.keep(id, row, last_position)))
     }
 
-    fn keep(&mut self, id: &AccountId, row: AccountRow) -> Place {
+    fn keep(&mut self, id: &AccountId, row: AccountRow, last_position: i64) -> Place {
         let place = Place { index: self.rows.len(), key: row.key, product: row.product };
-        self.rows.push(Box::new(row));
+        self.rows.push(Held { last_position, differs: Differs::Nowhere, row: Box::new(row) });
         self.places.insert(id.clone(), place);
         place
     }
@@ -141,18 +160,22 @@ impl Accounts {
         event: &Event,
         at: At,
     ) -> Result<(), FoldError> {
-        let Some(row) = self.rows.get_mut(place.index) else { return Ok(()) };
-        if !row.holds(event, at) {
-            row.follow(event, at);
+        let Some(held) = self.rows.get_mut(place.index) else { return Ok(()) };
+        let changes_more = changes_more(event);
+        if at.position > held.last_position {
+            held.last_position = at.position;
+            if changes_more {
+                held.row.follow(event, at);
+            }
         }
         if takes_otherwise(event) {
-            row.set_charged_off_total(charge_offs::taken(database, row.key)?);
+            held.row.charged_off_total = charge_offs::taken(database, place.key)?;
         }
-        if row.differs == Differs::Nowhere {
+        if held.differs == Differs::Nowhere {
             self.changed.push(place);
         }
-        let differs = if changes_more(event) { Differs::Anywhere } else { Differs::InPosition };
-        row.differs = row.differs.max(differs);
+        let differs = if changes_more { Differs::Anywhere } else { Differs::InPosition };
+        held.differs = held.differs.max(differs);
         Ok(())
     }
 
@@ -166,18 +189,19 @@ impl Accounts {
         let mut advance = database.prepare_cached(MOVE)?;
         self.changed.sort_unstable_by_key(|place| place.key);
         for place in std::mem::take(&mut self.changed) {
-            let Some(row) = self.rows.get_mut(place.index) else { continue };
-            let differs = std::mem::take(&mut row.differs);
+            let Some(held) = self.rows.get_mut(place.index) else { continue };
+            let (row, last_position) = (&mut held.row, held.last_position);
+            let differs = std::mem::take(&mut held.differs);
             if let Some(opened) = row.opened.take() {
                 let mut to = Binding::of(&mut insert);
-                bind_changing(row, &mut to)?;
+                bind_changing(row, last_position, &mut to)?;
                 bind_fixed(&opened, row, &mut to)?;
                 insert.raw_execute()?;
             } else if differs == Differs::InPosition {
-                advance.execute([row.last_position, row.key])?;
+                advance.execute([last_position, row.key])?;
             } else {
                 let mut to = Binding::of(&mut update);
-                bind_changing(row, &mut to)?;
+                bind_changing(row, last_position, &mut to)?;
                 to.next(row.key)?;
                 update.raw_execute()?;
             }

@@ -13,86 +13,89 @@ use ledger::domain::account::events::{
 };
 use ledger::domain::product::{Channel, Product};
 use ledger::ids::PaymentId;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::Connection;
 
 use super::windows::{WindowDay, Windows, minutes};
 use super::{At, FoldError};
 use crate::columns::{cents, day, nanos};
 use crate::error::Poison;
 use crate::queries::payments::PaymentState;
-use row::{INSERT, Made, PaymentRow, SELECT_BY_ID, SELECT_BY_KEY, UPDATE, quote};
+use row::{INSERT, Made, PaymentRow, UPDATE, quote};
 
 /// How many rows are kept between transactions: some tens of megabytes.
 const ROWS_KEPT_MAX: usize = 131_072;
 
+/// The key of a payment's row, and where in memory the row is, or was. Packed, since in bulk there
+/// is one for every payment.
+#[derive(Debug, Clone, Copy)]
+#[repr(Rust, packed)]
+struct Place {
+    key: i64,
+    index: u32,
+}
+
+impl Place {
+    fn new(key: i64, index: usize) -> Self {
+        // Memory does not hold so many rows.
+        Self { key, index: u32::try_from(index).unwrap_or(u32::MAX) }
+    }
+
+    fn index(self) -> usize {
+        usize::try_from(self.index).unwrap_or(usize::MAX)
+    }
+}
+
 /// The rows that were touched lately.
 #[derive(Debug, Default)]
 pub(crate) struct Payments {
-    /// Where their rows are.
-    places: HashMap<PaymentId, usize>,
+    /// The places of those, and of all others while their table has no index by id.
+    places: HashMap<PaymentId, Place>,
     #[expect(clippy::vec_box, reason = "a list that grows has no room for all of them twice")]
     rows: Vec<Box<PaymentRow>>,
-    /// The keys of rows that are not as they are in the table, and where they are.
-    changed: Vec<(i64, usize)>,
-    /// The keys of all payments, while their table has no index by id.
-    keys: Option<HashMap<PaymentId, i64>>,
+    /// Where the rows are that are not as they are in the table.
+    changed: Vec<Place>,
+    /// Whether the table has no index by id for now.
+    in_bulk: bool,
 }
 
 impl Payments {
     /// For a table that is empty, and has no index by id for now.
-    pub(crate) fn without_index() -> Self {
-        Self { keys: Some(HashMap::new()), ..Self::default() }
+    pub(crate) fn in_bulk() -> Self {
+        Self { in_bulk: true, ..Self::default() }
     }
 
     /// The table has its index by id from now on.
     pub(crate) fn indexed(&mut self) {
-        self.keys = None;
+        self.in_bulk = false;
+        self.forget();
     }
 
     /// Forgets everything that is not committed: what is in memory is no longer what is in the
     /// table.
     pub(crate) fn clear(&mut self, committed: i64) {
         self.forget();
-        if let Some(keys) = &mut self.keys {
-            keys.retain(|_, key| *key <= committed);
-        }
+        self.places.retain(|_, place| place.key <= committed);
     }
 
     fn forget(&mut self) {
-        self.places.clear();
         self.rows.clear();
         self.changed.clear();
+        if !self.in_bulk {
+            self.places.clear();
+        }
     }
 
-    fn make(&mut self, payment: PaymentId, row: PaymentRow) -> Result<(), FoldError> {
-        if self.places.contains_key(&payment) {
-            return Err(Poison::PaymentRepeated(payment).into());
-        }
-        if let Some(keys) = &mut self.keys {
-            // The key of the first one stays.
-            match keys.entry(payment) {
-                Entry::Occupied(_) => return Err(Poison::PaymentRepeated(payment).into()),
-                Entry::Vacant(free) => free.insert(row.key),
-            };
-        }
-        let place = self.keep(payment, row);
-        self.change(place);
+    fn make(&mut self, payment: PaymentId, mut row: Box<PaymentRow>) -> Result<(), FoldError> {
+        let place = Place::new(row.key, self.rows.len());
+        match self.places.entry(payment) {
+            // The first one stays.
+            Entry::Occupied(_) => return Err(Poison::PaymentRepeated(payment).into()),
+            Entry::Vacant(free) => free.insert(place),
+        };
+        row.differs = true;
+        self.changed.push(place);
+        self.rows.push(row);
         Ok(())
-    }
-
-    fn keep(&mut self, payment: PaymentId, row: PaymentRow) -> usize {
-        let place = self.rows.len();
-        self.rows.push(Box::new(row));
-        self.places.insert(payment, place);
-        place
-    }
-
-    fn change(&mut self, place: usize) -> Option<&mut PaymentRow> {
-        let row = self.rows.get_mut(place)?;
-        if !std::mem::replace(&mut row.differs, true) {
-            self.changed.push((row.key, place));
-        }
-        Some(row)
     }
 
     /// The row of an account's payment, which is about to change.
@@ -103,29 +106,31 @@ impl Payments {
         payment: PaymentId,
     ) -> Result<&mut PaymentRow, FoldError> {
         let unknown = || Poison::PaymentUnknown(payment);
-        let place = if let Some(place) = self.places.get(&payment) {
-            *place
+        let known = self.places.get(&payment).copied();
+        let place = if let Some(place) = known.filter(|place| self.is_held(*place)) {
+            place
         } else {
-            let found = self.load(database, account, payment)?.ok_or_else(unknown)?;
-            self.keep(payment, found)
+            let found = if self.in_bulk {
+                known.map_or(Ok(None), |place| PaymentRow::by_key(database, place.key))?
+            } else {
+                PaymentRow::by_id(database, account, payment)?
+            };
+            let row = found.ok_or_else(unknown)?;
+            let place = Place::new(row.key, self.rows.len());
+            self.places.insert(payment, place);
+            self.rows.push(Box::new(row));
+            place
         };
-        self.change(place).ok_or_else(|| unknown().into())
+        let row = self.rows.get_mut(place.index()).ok_or_else(unknown)?;
+        if !std::mem::replace(&mut row.differs, true) {
+            self.changed.push(place);
+        }
+        Ok(row)
     }
 
-    fn load(
-        &self,
-        database: &Connection,
-        account: i64,
-        payment: PaymentId,
-    ) -> Result<Option<PaymentRow>, rusqlite::Error> {
-        let Some(keys) = &self.keys else {
-            let mut select = database.prepare_cached(&SELECT_BY_ID)?;
-            let id = payment.uuid();
-            return select.query_row(params![account, id.as_bytes()], PaymentRow::load).optional();
-        };
-        let Some(key) = keys.get(&payment) else { return Ok(None) };
-        let mut select = database.prepare_cached(&SELECT_BY_KEY)?;
-        select.query_row([key], PaymentRow::load).optional()
+    /// Is the row still in memory, and not another in its place?
+    fn is_held(&self, place: Place) -> bool {
+        self.rows.get(place.index()).is_some_and(|row| row.key == place.key)
     }
 
     /// Folds what happens to a payment into its row and its window's counts.
@@ -179,7 +184,8 @@ impl Payments {
             third_party_fee_cents: None,
         });
         let (day, minutes) = (day(scheduled.payment_date), minutes(scheduled.window));
-        let mut row = PaymentRow::new(at.position, made, product, day, PaymentState::Scheduled);
+        let state = PaymentState::Scheduled;
+        let mut row = Box::new(PaymentRow::new(at.position, made, product, day, state));
         row.window_minutes = Some(minutes);
         row.payoff_quote = quote(scheduled.payoff_quote);
         self.make(scheduled.payment, row)?;
@@ -206,7 +212,8 @@ impl Payments {
             third_party_fee_cents: cents(received.third_party_fee),
         });
         let day = day(received.effective_date);
-        let mut row = PaymentRow::new(at.position, made, product, day, PaymentState::Applied);
+        let state = PaymentState::Applied;
+        let mut row = Box::new(PaymentRow::new(at.position, made, product, day, state));
         row.applied_nanos = Some(at.nanos);
         row.payoff_quote = quote(received.payoff_quote);
         row.split(&received.split, at.position);
@@ -320,9 +327,9 @@ impl Payments {
     pub(super) fn flush(&mut self, database: &Connection) -> Result<(), rusqlite::Error> {
         let mut insert = database.prepare_cached(&INSERT)?;
         let mut update = database.prepare_cached(&UPDATE)?;
-        self.changed.sort_unstable();
-        for (_, place) in std::mem::take(&mut self.changed) {
-            let Some(row) = self.rows.get_mut(place) else { continue };
+        self.changed.sort_unstable_by_key(|place| place.key);
+        for place in std::mem::take(&mut self.changed) {
+            let Some(row) = self.rows.get_mut(place.index()) else { continue };
             row.differs = false;
             match row.made.take() {
                 Some(made) => row.insert(&made, &mut insert)?,

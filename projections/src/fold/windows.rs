@@ -1,12 +1,13 @@
 //! Cut-off windows: how many payments wait, how many are settled, how many are sealed.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use chrono::Timelike as _;
 use ledger::cycles::cutoff::WindowSealed;
 use ledger::domain::cutoff::{Window, instant_of};
 use ledger::domain::product::Product;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{At, FoldError};
 use crate::columns::{day, nanos};
@@ -37,6 +38,32 @@ struct Counts {
     sealed_position: Option<i64>,
 }
 
+impl Counts {
+    const fn none(cutoff_nanos: i64) -> Self {
+        let sealed_position = None;
+        Self { cutoff_nanos, pending: 0, settled: 0, sealed: 0, seals: 0, sealed_position }
+    }
+
+    fn read(database: &Connection, of: WindowDay) -> Result<Option<Self>, rusqlite::Error> {
+        let mut select = database.prepare_cached(
+            "SELECT cutoff_nanos, pending_count, settled_count, sealed_count, seals, \
+             sealed_position FROM run_window \
+             WHERE product = ?1 AND day = ?2 AND window_minutes = ?3",
+        )?;
+        let counts = |row: &Row<'_>| {
+            Ok(Self {
+                cutoff_nanos: row.get(0)?,
+                pending: row.get(1)?,
+                settled: row.get(2)?,
+                sealed: row.get(3)?,
+                seals: row.get(4)?,
+                sealed_position: row.get(5)?,
+            })
+        };
+        select.query_row(params![of.product.as_str(), of.day, of.minutes], counts).optional()
+    }
+}
+
 /// Windows that were touched, not yet written.
 #[derive(Debug, Default)]
 pub(super) struct Windows {
@@ -50,35 +77,13 @@ impl Windows {
         window: WindowDay,
         cutoff_nanos: i64,
     ) -> Result<&mut Counts, rusqlite::Error> {
-        let counts = match self.touched.get(&window) {
-            Some(counts) => *counts,
-            None => database
-                .prepare_cached(
-                    "SELECT cutoff_nanos, pending_count, settled_count, sealed_count, seals, \
-                     sealed_position FROM run_window \
-                     WHERE product = ?1 AND day = ?2 AND window_minutes = ?3",
-                )?
-                .query_row(params![window.product.as_str(), window.day, window.minutes], |row| {
-                    Ok(Counts {
-                        cutoff_nanos: row.get(0)?,
-                        pending: row.get(1)?,
-                        settled: row.get(2)?,
-                        sealed: row.get(3)?,
-                        seals: row.get(4)?,
-                        sealed_position: row.get(5)?,
-                    })
-                })
-                .optional()?
-                .unwrap_or(Counts {
-                    cutoff_nanos,
-                    pending: 0,
-                    settled: 0,
-                    sealed: 0,
-                    seals: 0,
-                    sealed_position: None,
-                }),
-        };
-        Ok(self.touched.entry(window).or_insert(counts))
+        Ok(match self.touched.entry(window) {
+            Entry::Occupied(touched) => touched.into_mut(),
+            Entry::Vacant(free) => {
+                let read = Counts::read(database, window)?;
+                free.insert(read.unwrap_or_else(|| Counts::none(cutoff_nanos)))
+            }
+        })
     }
 
     /// One more payment waits.

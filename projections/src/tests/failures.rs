@@ -128,7 +128,7 @@ async fn a_batch_that_was_not_committed_loses_and_repeats_nothing() {
         drop(writer);
         writer = Writer::open(&path).unwrap();
         assert_eq!(usize::try_from(writer.position().0).unwrap(), done);
-        writer.apply(next(), |_| None).unwrap();
+        writer.apply(&mut next(), |_| None).unwrap();
         size += 3;
     }
     drop(writer);
@@ -144,7 +144,7 @@ async fn a_missing_event_stops_the_writer() {
     let mut writer = Writer::create(&folder.path().join("x.db")).unwrap();
     let mut events = bank.store.read_all(Position::START, 1000).await.unwrap();
     events.remove(10);
-    let error = writer.apply(Batch::decode(events), |_| None).unwrap_err();
+    let error = writer.apply(&mut Batch::decode(events), |_| None).unwrap_err();
     assert!(matches!(cause(&error), Poison::Gap { after: Position(10) }), "{error}");
     assert_eq!(writer.position(), Position(10));
 }

@@ -84,8 +84,9 @@ async fn an_event_that_cannot_be_folded_stops_a_bulk_before_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
         let mut writer = Writer::create_in_bulk(&path, head).unwrap();
-        let mut ends =
-            events.chunks(at_once).map(|some| writer.apply(Batch::decode(some.to_vec()), |_| None));
+        let mut ends = events
+            .chunks(at_once)
+            .map(|some| writer.apply(&mut Batch::decode(some.to_vec()), |_| None));
         let error = ends.find_map(Result::err).unwrap();
         assert!(
             matches!(error, FeedError::Poisoned { cause: Poison::PaymentRepeated(_), .. }),
@@ -136,7 +137,9 @@ async fn a_bulk_that_is_stopped_holds_what_comes_before_and_nothing_twice() {
         ];
         for writer in &mut writers {
             let mut ends = events.chunks(150).map(|some| {
-                writer.apply(Batch::decode(some.to_vec()), |_| None).map(|()| writer.position())
+                writer
+                    .apply(&mut Batch::decode(some.to_vec()), |_| None)
+                    .map(|()| writer.position())
             });
             let poisoned = ends.find_map(Result::err).unwrap();
             let FeedError::Poisoned { cause: Poison::AccountRepeated(_), .. } = poisoned else {

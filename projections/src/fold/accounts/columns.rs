@@ -12,7 +12,7 @@ use ledger::domain::money::Money;
 use rusqlite::Row;
 use rusqlite::types::FromSqlError;
 
-use super::row::{AccountRow, Differs, Opened};
+use super::row::{AccountRow, Opened};
 use crate::columns::{Binding, InOrder, amount, cents, date, day};
 use crate::schema::ledger_columns;
 
@@ -98,6 +98,7 @@ pub(super) const MOVE: &str = "UPDATE account SET last_position = ?1 WHERE accou
 const LOADED: [&str; 26] = [
     "account_key",
     "product",
+    "last_position",
     "instalment_cents",
     "instalment_tax_cents",
     "first_due_day",
@@ -121,7 +122,6 @@ const LOADED: [&str; 26] = [
     "paid_off_day",
     "release_day",
     "statutory_day",
-    "last_position",
 ];
 
 pub(super) static SELECT: LazyLock<String> = LazyLock::new(|| {
@@ -132,6 +132,7 @@ pub(super) static SELECT: LazyLock<String> = LazyLock::new(|| {
 /// Binds what changes over time: the general ledger, then in the order of [`CHANGING`].
 pub(super) fn bind_changing(
     row: &AccountRow,
+    last_position: i64,
     to: &mut Binding<'_, '_>,
 ) -> Result<(), rusqlite::Error> {
     let (oldest, next) = row.due_dates();
@@ -158,7 +159,7 @@ pub(super) fn bind_changing(
     to.maybe(paid_off.map(|paid_off| day(paid_off.paid_off_date)))?;
     to.maybe(released.map(|paid_off| day(paid_off.release_date)))?;
     to.maybe(released.map(|paid_off| day(paid_off.statutory_date)))?;
-    to.next(row.last_position)
+    to.next(last_position)
 }
 
 /// Binds what is written once, in the order of [`FIXED`].
@@ -217,12 +218,13 @@ fn shifts_from(text: Option<String>) -> Result<Vec<Shift>, rusqlite::Error> {
     Ok(stored.into_iter().map(shift).collect())
 }
 
-/// Reads a row of [`SELECT`].
-pub(super) fn load(row: &Row<'_>) -> Result<AccountRow, rusqlite::Error> {
+/// Reads a row of [`SELECT`], and the position of its account's last event.
+pub(super) fn load(row: &Row<'_>) -> Result<(AccountRow, i64), rusqlite::Error> {
     let mut columns = InOrder::of(row);
     let columns = &mut columns;
     let key = columns.next()?;
     let product = columns.word()?;
+    let last_position = columns.next()?;
     let plan = InstalmentPlan {
         amount: amount(columns.next()?).ok_or(FromSqlError::InvalidType)?,
         tax: Money::from_cents(columns.next()?),
@@ -238,7 +240,6 @@ pub(super) fn load(row: &Row<'_>) -> Result<AccountRow, rusqlite::Error> {
         product,
         instalments,
         opened: None,
-        differs: Differs::Nowhere,
         grace_days: columns.next()?,
         has_residual: columns.next::<Option<i64>>()?.is_some(),
         accrued_through: date(columns.next()?),
@@ -251,7 +252,6 @@ pub(super) fn load(row: &Row<'_>) -> Result<AccountRow, rusqlite::Error> {
         non_accrual: maybe_date(columns)?,
         late_after_all: maybe_date(columns)?,
         paid_off: paid_off(columns)?,
-        last_position: columns.next()?,
         ledger: LedgerAccount::ALL
             .iter()
             .map(|_| columns.next().map(Money::from_cents))
@@ -260,7 +260,7 @@ pub(super) fn load(row: &Row<'_>) -> Result<AccountRow, rusqlite::Error> {
     if let Some((_, due)) = row.vehicle_returned {
         row.instalments.end(due);
     }
-    Ok(row)
+    Ok((row, last_position))
 }
 
 fn vehicle_returned(

@@ -43,8 +43,6 @@ pub(crate) struct AccountRow {
     /// The last day on which something was recorded by which a met instalment may have been late.
     pub(super) late_after_all: Option<NaiveDate>,
     pub(super) paid_off: Option<AccountPaidOff>,
-    pub(super) last_position: i64,
-    pub(super) differs: Differs,
 }
 
 /// What is written once.
@@ -52,16 +50,6 @@ pub(crate) struct AccountRow {
 pub(super) struct Opened {
     pub(super) id: AccountId,
     pub(super) terms: Terms,
-}
-
-/// Where a row is not what the table holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Differs {
-    #[default]
-    Nowhere,
-    /// In the position of its last event only.
-    InPosition,
-    Anywhere,
 }
 
 impl AccountRow {
@@ -84,8 +72,6 @@ impl AccountRow {
             non_accrual: None,
             late_after_all: None,
             paid_off: None,
-            last_position: at.position,
-            differs: Differs::Nowhere,
         }
     }
 
@@ -161,10 +147,6 @@ impl AccountRow {
         }
     }
 
-    pub(super) const fn set_charged_off_total(&mut self, total: Money) {
-        self.charged_off_total = total;
-    }
-
     /// What an event posts, and through which day. Other due dates catch nothing up, unless
     /// payments pay something else, and what the bank settles never does.
     fn post_event(&mut self, event: &Event) {
@@ -178,11 +160,6 @@ impl AccountRow {
             let through = posting.gl_date(effective).max(effective);
             self.accrued_through = self.accrued_through.max(through);
         }
-    }
-
-    /// Is the event in the row? Its own first one is in no row before it is followed.
-    pub(super) const fn holds(&self, event: &Event, at: At) -> bool {
-        self.last_position >= at.position && !matches!(event, Event::AccountOpened(_))
     }
 
     pub(super) fn follow(&mut self, event: &Event, at: At) {
@@ -228,6 +205,5 @@ impl AccountRow {
             | Event::NothingChanged(_) => {}
         }
         self.look_for_late(event, met, at);
-        self.last_position = at.position;
     }
 }

@@ -6,7 +6,7 @@ use ledger::domain::account::events::Split;
 use ledger::domain::money::Money;
 use ledger::domain::product::{Channel, Product};
 use ledger::ids::{PaymentId, QuoteId};
-use rusqlite::{Row, Statement};
+use rusqlite::{Connection, OptionalExtension as _, Row, Statement, params};
 
 use crate::columns::{Binding, InOrder};
 use crate::queries::payments::PaymentState;
@@ -32,7 +32,7 @@ pub(super) struct PaymentRow {
     pub(super) settlement_day: Option<i64>,
     pub(super) withheld_cents: Option<i64>,
     /// The split's parts, in the order of their columns.
-    pub(super) parts: Option<[i64; 13]>,
+    pub(super) parts: Option<Box<[i64; 13]>>,
     pub(super) settled_position: Option<i64>,
     pub(super) last_position: i64,
     /// Is it not what the table holds?
@@ -122,10 +122,10 @@ fn select(which: &str) -> String {
     )
 }
 
-pub(super) static SELECT_BY_ID: LazyLock<String> =
+static SELECT_BY_ID: LazyLock<String> =
     LazyLock::new(|| select("account_key = ?1 AND payment_id = ?2"));
 
-pub(super) static SELECT_BY_KEY: LazyLock<String> = LazyLock::new(|| select("payment_key = ?1"));
+static SELECT_BY_KEY: LazyLock<String> = LazyLock::new(|| select("payment_key = ?1"));
 
 impl PaymentRow {
     /// A payment that was made now, and nothing happened to since.
@@ -159,8 +159,24 @@ impl PaymentRow {
         }
     }
 
+    /// The row of an account's payment, which the table finds by its index.
+    pub(super) fn by_id(
+        database: &Connection,
+        account: i64,
+        payment: PaymentId,
+    ) -> Result<Option<Self>, rusqlite::Error> {
+        let mut select = database.prepare_cached(&SELECT_BY_ID)?;
+        select.query_row(params![account, payment.uuid().as_bytes()], Self::load).optional()
+    }
+
+    /// The row of a key.
+    pub(super) fn by_key(database: &Connection, key: i64) -> Result<Option<Self>, rusqlite::Error> {
+        let mut select = database.prepare_cached(&SELECT_BY_KEY)?;
+        select.query_row([key], Self::load).optional()
+    }
+
     /// Reads a row of [`SELECT_BY_ID`] or [`SELECT_BY_KEY`].
-    pub(super) fn load(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+    fn load(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
         let mut columns = InOrder::of(row);
         let columns = &mut columns;
         Ok(Self {
@@ -187,7 +203,7 @@ impl PaymentRow {
     }
 
     pub(super) fn split(&mut self, split: &Split, at: i64) {
-        self.parts = Some(parts(split));
+        self.parts = Some(Box::new(parts(split)));
         self.last_position = at;
     }
 
@@ -205,7 +221,7 @@ impl PaymentRow {
         to.maybe(self.settlement_day)?;
         to.maybe(self.withheld_cents)?;
         for part in 0..13 {
-            to.maybe(self.parts.and_then(|parts| parts.get(part).copied()))?;
+            to.maybe(self.parts.as_ref().and_then(|parts| parts.get(part).copied()))?;
         }
         to.maybe(self.settled_position)?;
         to.next(self.last_position)
@@ -270,10 +286,10 @@ fn parts(split: &Split) -> [i64; 13] {
 }
 
 /// A split's parts, if the payment has any.
-fn maybe_parts(columns: &mut InOrder<'_>) -> Result<Option<[i64; 13]>, rusqlite::Error> {
+fn maybe_parts(columns: &mut InOrder<'_>) -> Result<Option<Box<[i64; 13]>>, rusqlite::Error> {
     let mut parts = [None; 13];
     for part in &mut parts {
         *part = columns.next::<Option<i64>>()?;
     }
-    Ok((!parts.contains(&None)).then(|| parts.map(Option::unwrap_or_default)))
+    Ok((!parts.contains(&None)).then(|| Box::new(parts.map(Option::unwrap_or_default))))
 }
