@@ -133,6 +133,7 @@ async fn a_restore_that_was_killed_is_not_taken_for_a_new_log_and_is_done_again(
     let refusal = fresh.refusal();
     assert!(matches!(refusal, OpenError::Unfinished { .. }), "{refusal:?}");
     restore(&backup.file, fresh.path(), None).unwrap();
+    assert_eq!(pending_loss(fresh.path()).unwrap(), None, "this one loses nothing");
     assert_eq!(all(&*fresh.open()).await, backup.events);
 }
 

@@ -88,13 +88,17 @@ pub fn restore(
     }
     let expected = look_for_end(from, to)?;
     fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
+    // Looked at again once nobody else writes to it: it gets no lock if it is no place for one.
     refuse_unless_empty(directory)?;
     let _lock = DirectoryLock::take(directory)?;
+    refuse_unless_empty(directory)?;
     let path = directory.join(LOG_FILE);
     let fresh = beside(&path, ".new");
     let made = make(from, &fresh, &expected, to).and_then(|restored| {
-        if let Some(document) = loss(&restored).map_err(RestoreError::Loss)? {
-            notes::write(directory, LOSS_FILE, &document)?;
+        match loss(&restored).map_err(RestoreError::Loss)? {
+            Some(document) => notes::write(directory, LOSS_FILE, &document)?,
+            // One that was killed has left what it would have lost.
+            None => notes::remove(directory, LOSS_FILE)?,
         }
         Ok(restored)
     });
