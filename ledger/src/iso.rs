@@ -120,8 +120,8 @@ impl Text {
         Some(())
     }
 
-    /// In UTC, with a point and as many groups of three digits below the second as it takes. None for a leap
-    /// second.
+    /// In UTC, with a point and as many groups of three digits below the second as it takes. None
+    /// for a leap second.
     fn push_time(&mut self, time: NaiveTime) -> Option<()> {
         let nanos = time.nanosecond();
         let (fraction, digits) = match nanos {
@@ -228,8 +228,8 @@ mod tests {
             seconds in -100_000_000_000_i64..300_000_000_000,
             nanos in prop_oneof![
                 Just(0_u32),
-                (0_u32..1000).prop_map(|it| it * 1_000_000),
-                (0_u32..1_000_000).prop_map(|it| it * 1000),
+                (0_u32..1000).prop_map(|it| it.saturating_mul(1_000_000)),
+                (0_u32..1_000_000).prop_map(|it| it.saturating_mul(1000)),
                 0_u32..2_000_000_000,
             ],
         ) {

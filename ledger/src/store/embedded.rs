@@ -44,7 +44,7 @@ pub use head_file::read as remembered_head;
 pub use lock::refuse_in_use;
 pub use notes::{
     begin_copy, clear_pending_loss, end_copy, pending_loss, refuse_pending_loss, refuse_to_copy,
-    unfinished_copy,
+    refuse_unfinished_copy, unfinished_copy,
 };
 pub use reader::READERS_MAX;
 pub use replicate::{Replica, ReplicaError, Round};
@@ -134,7 +134,7 @@ impl Embedded {
     /// copied into. Blocks meanwhile.
     pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
         let lock = Self::lock(directory)?;
-        notes::refuse_unfinished_copy(directory)?;
+        refuse_unfinished_copy(directory)?;
         Self::open_locked(directory, options, lock)
     }
 
@@ -194,13 +194,14 @@ impl Embedded {
     }
 
     /// Opens the log in `directory` to look at it as it is now: takes no lock, writes nothing, and
-    /// does not see what comes later. Appends are refused. A process may serve the directory
-    /// meanwhile.
-    ///
-    /// Reads and checks the whole log once; blocks meanwhile. One that another is being copied into
-    /// is refused.
+    /// does not see what comes later. A process may serve the directory meanwhile. Reads and checks
+    /// the whole log once; blocks meanwhile. One that `HEAD` knows more of is refused.
     pub fn open_read_only(directory: &Path) -> Result<Self, OpenError> {
-        Self::open_file_read_only(directory.join(LOG_FILE))
+        // Read first: what is appended meanwhile is not looked for.
+        let known = head_file::read(directory)?;
+        let log = Self::open_file_read_only(directory.join(LOG_FILE))?;
+        verify::confirm_head(directory, known, &log.head_witness())?;
+        Ok(log)
     }
 
     /// Opens a log that lies elsewhere, such as a backup, as [`Embedded::open_read_only`] does.

@@ -3,9 +3,10 @@
 
 use std::fs;
 
+use chrono::DateTime;
 use ledger::envelope::Position;
 use ledger::store::EventStore;
-use ledger::store::embedded::{Embedded, OpenError, Options, verify};
+use ledger::store::embedded::{Embedded, OpenError, Options, Replica, ReplicaError, verify};
 use rusqlite::Connection;
 use uuid::Uuid;
 
@@ -15,10 +16,16 @@ fn head(directory: &Directory) -> String {
     fs::read_to_string(directory.file("HEAD")).unwrap()
 }
 
-/// Opening and verifying both say that the log ends at `head` and that `known` was in it.
+/// Whoever opens, looks at, verifies or follows the log is told that it ends at `head` and that
+/// `known` was in it.
 #[track_caller]
 fn assert_end_missing(directory: &Directory, known: u64, head: u64) {
-    for refusal in [directory.refusal(), verify(directory.path()).unwrap_err()] {
+    let looked_at = Embedded::open_read_only(directory.path()).unwrap_err();
+    let standby = Directory::new();
+    let followed = Replica::open(directory.path(), standby.path(), DateTime::UNIX_EPOCH);
+    let ReplicaError::Source(followed) = followed.unwrap_err() else { panic!("not the source") };
+    let verified = verify(directory.path()).unwrap_err();
+    for refusal in [directory.refusal(), verified, looked_at, followed] {
         let OpenError::EndMissing { path, known: named, head: found } = refusal else {
             panic!("{refusal:?}")
         };
@@ -72,6 +79,16 @@ async fn a_log_that_lost_its_end_is_refused() {
     fs::remove_file(directory.file("HEAD")).unwrap();
     drop(directory.open());
     assert!(head(&directory).contains("position 3\n"));
+}
+
+#[tokio::test]
+async fn a_log_that_was_cut_to_nothing_is_gone_and_not_another_file() {
+    let directory = Directory::with_appends(5).await;
+    fs::write(directory.log(), "").unwrap();
+    for refusal in [directory.refusal(), verify(directory.path()).unwrap_err()] {
+        let OpenError::LogGone { known, .. } = refusal else { panic!("{refusal:?}") };
+        assert_eq!(known, Position(5));
+    }
 }
 
 #[tokio::test]

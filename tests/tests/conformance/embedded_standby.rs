@@ -26,6 +26,16 @@ fn replicate(from: &Directory, to: &Directory) -> Result<Round, ReplicaError> {
     }
 }
 
+#[tokio::test]
+async fn a_standby_whose_log_is_gone_follows_no_further() {
+    let (directory, to) = (Directory::with_appends(3).await, Directory::new());
+    let mut replica = Replica::open(directory.path(), to.path(), NOW).unwrap();
+    replica.round(NOW).unwrap();
+    fs::remove_file(to.log()).unwrap();
+    let refusal = replica.round(NOW).unwrap_err();
+    assert!(matches!(refusal, ReplicaError::Target(OpenError::Missing { .. })), "{refusal:?}");
+}
+
 fn promote(directory: &Directory) -> Result<Promoted, ReplicaError> {
     ledger::store::embedded::promote(directory.path(), |_| Ok(None))
 }

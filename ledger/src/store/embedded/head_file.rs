@@ -73,6 +73,16 @@ pub(super) fn check(
     Err(OpenError::HeadDiffers { path, position: known.position, problem })
 }
 
+/// Why a log cannot be opened: a file that is none is a log that is gone where `HEAD` knows of one.
+pub(super) fn or_gone(directory: &Path, known: Option<&Witness>, error: OpenError) -> OpenError {
+    match (error, known) {
+        (OpenError::NotALog { .. }, Some(known)) => {
+            OpenError::LogGone { path: path(directory), known: known.position }
+        }
+        (error, _) => error,
+    }
+}
+
 fn text(witness: &Witness) -> String {
     let Witness { log_id, position, chain } = witness;
     let said = format!("{TITLE}\nlog_id {log_id}\nposition {position}\nchain {chain}\n");

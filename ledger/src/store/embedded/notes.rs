@@ -94,7 +94,7 @@ pub fn unfinished_copy(directory: &Path) -> Result<Option<String>, OpenError> {
 
 /// Refuses a directory whose log is a part of the one that is being copied into it, and may even
 /// end in the middle of what one request caused.
-pub(super) fn refuse_unfinished_copy(directory: &Path) -> Result<(), OpenError> {
+pub fn refuse_unfinished_copy(directory: &Path) -> Result<(), OpenError> {
     match unfinished_copy(directory)? {
         Some(what) => Err(OpenError::CopyUnfinished { directory: directory.to_owned(), what }),
         None => Ok(()),

@@ -37,8 +37,10 @@ pub(super) fn open(
     if is_new {
         refuse_without_log(directory, path, known)?;
         file::create(path, options.log_id)?;
+        tracing::info!(directory = %directory.display(), "there was no log: a new one is begun");
     }
-    let connection = file::open_writer(path, options.pages_max)?;
+    let connection = file::open_writer(path, options.pages_max)
+        .map_err(|error| head_file::or_gone(directory, known.as_ref(), error))?;
     let log_id = file::log_id(&connection, path)?;
     let recovered = recover(&connection, directory, log_id, options.tail_events);
     let recovered = recovered.map_err(|fault| fault.into_open(path))?;

@@ -14,9 +14,12 @@ use uuid::Uuid;
 use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, scan};
 use super::fault::{Fault, OpenError};
 use super::file::{self, LOG_FILE, open_to_inspect};
+use super::head_file;
 use super::lock::{DirectoryLock, LOCK_FILE};
 use super::notes;
+use super::recovery::block_end;
 use super::standby::{Extent, SourceHead, Standby, end_at, extent_beyond, standby};
+use super::verify::confirm_head;
 use super::witness::Witness;
 use crate::envelope::Position;
 use crate::store::BoxError;
@@ -100,7 +103,7 @@ impl Replica {
     /// checked whole, and against the source. Blocks.
     pub fn open(from: &Path, directory: &Path, now: DateTime<Utc>) -> Result<Self, ReplicaError> {
         let path = from.join(LOG_FILE);
-        let (source, _, log_id) = open_to_inspect(&path).map_err(ReplicaError::Source)?;
+        let (source, log_id) = open_source(from)?;
         notes::refuse_pending_loss(from).map_err(ReplicaError::Source)?;
         fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
         notes::refuse_unfinished_copy(directory)?;
@@ -109,6 +112,10 @@ impl Replica {
             return Err(ReplicaError::NotAStandby { directory: directory.to_owned() });
         }
         let lock = DirectoryLock::take(directory)?;
+        // Another may have come first.
+        if begun.is_none() && !is_empty(directory)? {
+            return Err(ReplicaError::NotAStandby { directory: directory.to_owned() });
+        }
         notes::refuse_pending_loss(directory)?;
         let standby = match begun {
             Some(standby) if standby.log_id == log_id => standby,
@@ -135,8 +142,12 @@ impl Replica {
     /// it, or at least [`ROUND_BYTES_FULL`]. Blocks.
     pub fn round(&mut self, now: DateTime<Utc>) -> Result<Round, ReplicaError> {
         let path = self.from.join(LOG_FILE);
+        let own = self.directory.join(LOG_FILE);
+        if !own.exists() {
+            return Err(OpenError::Missing { path: own }.into());
+        }
         // A fresh connection: the source may have been put in its place meanwhile.
-        let (source, _, found) = open_to_inspect(&path).map_err(ReplicaError::Source)?;
+        let (source, found) = open_source(&self.from)?;
         let expected = self.standby.log_id;
         if found != expected {
             return Err(ReplicaError::OtherLog { expected, found });
@@ -249,6 +260,21 @@ impl From<Fault> for Failed {
     fn from(fault: Fault) -> Self {
         Self::Reading(fault)
     }
+}
+
+/// Opens the log that is followed, which must hold what its own `HEAD` knows.
+fn open_source(from: &Path) -> Result<(Connection, Uuid), ReplicaError> {
+    let open = || {
+        // Read first: what is appended meanwhile is not looked for.
+        let known = head_file::read(from)?;
+        let path = from.join(LOG_FILE);
+        let (source, _, log_id) = open_to_inspect(&path)?;
+        let end = block_end(&source, log_id, Position(u64::MAX));
+        let head = end.map_err(|fault| fault.into_open(&path))?.witness(log_id);
+        confirm_head(from, known, &head)?;
+        Ok((source, log_id))
+    };
+    open().map_err(ReplicaError::Source)
 }
 
 /// Is nothing in `directory` but what a replication that was killed at its beginning has left?

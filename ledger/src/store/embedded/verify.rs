@@ -121,15 +121,25 @@ fn in_directory(
     // Read first: what is appended meanwhile is not looked for.
     let known = head_file::read(directory)?;
     let path = directory.join(LOG_FILE);
-    let (report, rows) = indexed(&path, up_to, see)?;
-    if let Some(known) = known {
-        head_file::check(directory, &known, &report.head, |at| {
-            let (connection, _, log_id) = open_to_inspect(&path)?;
-            let end = block_end(&connection, log_id, at);
-            Ok(end.map_err(|fault| fault.into_open(&path))?.witness(log_id))
-        })?;
-    }
+    let (report, rows) = indexed(&path, up_to, see)
+        .map_err(|error| head_file::or_gone(directory, known.as_ref(), error))?;
+    confirm_head(directory, known, &report.head)?;
     Ok((report, rows))
+}
+
+/// Refuses a log that ends at `head` if what `HEAD` knew before the log was read is not in it.
+pub(super) fn confirm_head(
+    directory: &Path,
+    known: Option<Witness>,
+    head: &Witness,
+) -> Result<(), OpenError> {
+    let Some(known) = known else { return Ok(()) };
+    head_file::check(directory, &known, head, |at| {
+        let path = directory.join(LOG_FILE);
+        let (connection, _, log_id) = open_to_inspect(&path)?;
+        let end = block_end(&connection, log_id, at);
+        Ok(end.map_err(|fault| fault.into_open(&path))?.witness(log_id))
+    })
 }
 
 /// Checks the log at `path`, and hands every event to `check`.
