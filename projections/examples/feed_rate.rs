@@ -26,7 +26,7 @@ use ledger::ids::{AccountId, Actor, EventId, RequestId};
 use ledger::store::memory::Memory;
 use ledger::store::{Append, EventStore, Expected};
 use ledger::streams::of_account;
-use projections::verify::verify;
+use projections::verify::Live;
 use projections::{Options, Projections};
 use tokio::time::Instant;
 
@@ -162,7 +162,7 @@ async fn main() {
     projections.rebuild().unwrap().finished().await.unwrap();
     println!("{head} events rebuilt: {}/s", rate(started));
     let started = Instant::now();
-    let report = verify(store, folder.path()).await.unwrap();
+    let report = Live::open(folder.path()).unwrap().verify(store).await.unwrap();
     println!("{head} events verified: {}/s, clean: {}", rate(started), report.is_clean());
     let status = projections.status().await.unwrap();
     let file = folder.path().join("read").join(format!("gen-{}.db", status.generation));

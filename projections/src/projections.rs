@@ -12,7 +12,7 @@ use crate::feed::{LogWitness, Progress};
 use crate::generation::{self, Generation};
 use crate::opening;
 use crate::readers::{Answer, READERS_MAX, Reader};
-use crate::rebuild::{Rebuild, RebuildProgress};
+use crate::rebuild::Rebuild;
 use crate::schema::FOLD_VERSION;
 
 /// What a read model is opened with.
@@ -53,7 +53,7 @@ pub struct Status {
     /// Why nothing more is folded, if so.
     pub failure: Option<Arc<FeedError>>,
     /// The rebuild under way, or the last one.
-    pub rebuild: Option<RebuildProgress>,
+    pub rebuild: Option<Rebuild>,
 }
 
 impl Projections {
@@ -170,7 +170,7 @@ impl Projections {
             // The feed may have moved since the head was read.
             head: head.max(progress.position),
             failure: progress.failure,
-            rebuild: rebuild.as_ref().map(Rebuild::progress),
+            rebuild: rebuild.clone(),
         })
     }
 

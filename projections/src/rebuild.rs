@@ -86,6 +86,11 @@ impl Rebuild {
         *self.progress.borrow()
     }
 
+    /// Why it failed, if it did.
+    pub fn failure(&self) -> Option<Arc<ProjectionError>> {
+        self.outcome.borrow().as_ref().and_then(|ended| ended.as_ref().err().cloned())
+    }
+
     /// Follows how far it comes.
     pub fn subscribe(&self) -> watch::Receiver<RebuildProgress> {
         self.progress.clone()

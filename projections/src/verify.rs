@@ -11,7 +11,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
-use crate::database::{BATCH_EVENTS_MAX, Writer, checkpoint, open_reader};
+use crate::database::{BATCH_EVENTS_MAX, Checkpoint, Writer, checkpoint, open_reader};
 use crate::error::{FeedError, ProjectionError};
 use crate::fold::Batch;
 use crate::generation;
@@ -67,50 +67,69 @@ impl Drop for Scratch {
     }
 }
 
-/// Folds the log again up to the position of the live read model of the data directory `data`, and
-/// compares all rows. The service may run meanwhile: the live rows are read in one transaction.
-pub async fn verify(store: Arc<dyn EventStore>, data: &Path) -> Result<Report, ProjectionError> {
-    let folder = generation::folder(data);
-    let number =
-        generation::current(&folder)?.ok_or_else(|| ProjectionError::Missing(folder.clone()))?;
-    let path = generation::file(&folder, number);
-    if !path.exists() {
-        return Err(ProjectionError::Missing(path));
+/// The live read model of a data directory as it is at one moment.
+#[derive(Debug)]
+pub struct Live {
+    folder: PathBuf,
+    generation: u64,
+    /// In a transaction: what the service commits meanwhile is not seen.
+    database: Connection,
+    checkpoint: Checkpoint,
+}
+
+impl Live {
+    /// Opens the live read model of the data directory `data`, which may be served meanwhile.
+    pub fn open(data: &Path) -> Result<Self, ProjectionError> {
+        let folder = generation::folder(data);
+        let generation = generation::current(&folder)?
+            .ok_or_else(|| ProjectionError::Missing(folder.clone()))?;
+        let path = generation::file(&folder, generation);
+        if !path.exists() {
+            return Err(ProjectionError::Missing(path));
+        }
+        let database = open_reader(&path)?;
+        database.execute_batch("BEGIN")?;
+        let checkpoint = checkpoint(&database)?;
+        if checkpoint.fold_version != i64::from(FOLD_VERSION) {
+            let (found, expected) = (checkpoint.fold_version, FOLD_VERSION);
+            return Err(ProjectionError::FoldVersion { found, expected });
+        }
+        Ok(Self { folder, generation, database, checkpoint })
     }
-    let live = open_reader(&path)?;
-    live.execute_batch("BEGIN")?;
-    let at = checkpoint(&live)?;
-    if at.fold_version != i64::from(FOLD_VERSION) {
-        let (found, expected) = (at.fold_version, FOLD_VERSION);
-        return Err(ProjectionError::FoldVersion { found, expected });
+
+    /// Folds the log again up to the read model's position, and compares all rows. The log has to
+    /// be opened after it, since one that is looked at may not see what is appended later.
+    pub async fn verify(self, log: Arc<dyn EventStore>) -> Result<Report, ProjectionError> {
+        let Self { folder, generation, database: live, checkpoint } = self;
+        let position = checkpoint.position;
+        check(&checkpoint, log.head().await?, None)?;
+        let scratch = Scratch(folder.join(format!("verify-{}.db", std::process::id())));
+        generation::remove(&scratch.0);
+        // Never looked up by anything but keys, so that it needs no indexes.
+        let bulk = Position(u64::MAX);
+        // What fails there says nothing about what is compared.
+        let no_place = |error: rusqlite::Error| {
+            let (path, source) = (scratch.0.clone(), std::io::Error::other(error));
+            ProjectionError::File { path, source }
+        };
+        let mut writer = Writer::create_in_bulk(&scratch.0, bulk).map_err(no_place)?;
+        while writer.position() < position {
+            let mut events = log.read_all(writer.position(), BATCH_EVENTS_MAX).await?;
+            events.retain(|event| event.position <= position);
+            writer.apply(&mut Batch::decode(events), |_| None).map_err(|error| match error {
+                FeedError::Database(error) => no_place(error),
+                error @ (FeedError::Poisoned { .. } | FeedError::Log(_) | FeedError::Ended) => {
+                    error.into()
+                }
+            })?;
+        }
+        writer.write_out().map_err(no_place)?;
+        let rebuilt = open_reader(&scratch.0)?;
+        let tables = TABLES.iter().map(|table| compare(*table, &live, &rebuilt));
+        let tables = tables.collect::<Result<_, _>>()?;
+        let structure = structure(&live)?;
+        Ok(Report { generation, position, tables, structure })
     }
-    check(&at, store.head().await?, None)?;
-    let scratch = Scratch(folder.join(format!("verify-{}.db", std::process::id())));
-    generation::remove(&scratch.0);
-    // Never looked up by anything but keys, so that it needs no indexes.
-    let bulk = Position(u64::MAX);
-    // What fails there says nothing about what is compared.
-    let no_place = |error: rusqlite::Error| {
-        let (path, source) = (scratch.0.clone(), std::io::Error::other(error));
-        ProjectionError::File { path, source }
-    };
-    let mut writer = Writer::create_in_bulk(&scratch.0, bulk).map_err(no_place)?;
-    while writer.position() < at.position {
-        let mut events = store.read_all(writer.position(), BATCH_EVENTS_MAX).await?;
-        events.retain(|event| event.position <= at.position);
-        writer.apply(&mut Batch::decode(events), |_| None).map_err(|error| match error {
-            FeedError::Database(error) => no_place(error),
-            error @ (FeedError::Poisoned { .. } | FeedError::Log(_) | FeedError::Ended) => {
-                error.into()
-            }
-        })?;
-    }
-    writer.write_out().map_err(no_place)?;
-    let rebuilt = open_reader(&scratch.0)?;
-    let tables = TABLES.iter().map(|table| compare(*table, &live, &rebuilt));
-    let tables = tables.collect::<Result<_, _>>()?;
-    let structure = structure(&live)?;
-    Ok(Report { generation: number, position: at.position, tables, structure })
 }
 
 /// Has SQLite walk the whole file: pages, and every index against its table. Questions go by

@@ -2,7 +2,7 @@
 
 use ledger::domain::cutoff::eastern_date;
 use ledger::domain::money::total;
-use projections::rebuild::RebuildProgress;
+use projections::rebuild::{Rebuild, RebuildState};
 use proto::payledger::v1 as wire;
 use tonic::{Request, Response, Status};
 use wire::operations_service_server::OperationsService;
@@ -36,8 +36,8 @@ impl OperationsService for Gateway {
         &self,
         _: Request<wire::RebuildProjectionRequest>,
     ) -> Result<Response<wire::RebuildProjectionResponse>, Status> {
-        let (progress, started) = match self.reads.rebuild() {
-            Ok(rebuild) => (Some(rebuild.progress()), true),
+        let (rebuild, started) = match self.reads.rebuild() {
+            Ok(rebuild) => (Some(rebuild), true),
             Err(projections::error::ProjectionError::Rebuilding) => {
                 let status =
                     self.reads.status().await.map_err(|error| projection_failed(&error))?;
@@ -45,7 +45,7 @@ impl OperationsService for Gateway {
             }
             Err(error) => return Err(projection_failed(&error)),
         };
-        let rebuild = progress.map(to_progress);
+        let rebuild = rebuild.as_ref().map(to_progress);
         Ok(Response::new(wire::RebuildProjectionResponse { rebuild, started }))
     }
 
@@ -71,7 +71,7 @@ impl OperationsService for Gateway {
             fold_version: status.fold_version.to_string(),
             head_position: status.head.0,
             lag_events: lag,
-            rebuild: status.rebuild.map(to_progress),
+            rebuild: status.rebuild.as_ref().map(to_progress),
             failure,
             read_position: status.position.0,
             read_time: Some(self.read_time()),
@@ -180,11 +180,19 @@ fn summary(run: &WindowRun) -> wire::CutoffSummary {
     }
 }
 
-const fn to_progress(progress: RebuildProgress) -> wire::RebuildProgress {
+fn to_progress(rebuild: &Rebuild) -> wire::RebuildProgress {
+    let progress = rebuild.progress();
+    let state = match progress.state {
+        RebuildState::Running => wire::RebuildState::Running,
+        RebuildState::Done => wire::RebuildState::Done,
+        RebuildState::Failed => wire::RebuildState::Failed,
+    };
     wire::RebuildProgress {
         generation: progress.generation,
         position: progress.position.0,
         target_position: progress.head.0,
+        state: state.into(),
+        message: rebuild.failure().map(|error| chain(&*error)).unwrap_or_default(),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::kit::{Bank, id};
 use crate::error::{FeedError, ProjectionError, QueryError};
 use crate::readers::READERS_MAX;
-use crate::verify::verify;
+use crate::verify::Live;
 use crate::{Options, Projections, generation};
 
 fn overwrite(path: &Path, place: std::ops::Range<usize>) {
@@ -55,7 +55,7 @@ async fn a_read_model_that_cannot_be_read_is_built_anew_before_it_serves() {
         let number = projections.status().await.unwrap().generation;
         assert_eq!(generation::current(&read).unwrap(), Some(number), "{case}");
         assert_eq!(file.exists(), number == 1, "{case}");
-        let report = verify(bank.port(), folder.path()).await.unwrap();
+        let report = Live::open(folder.path()).unwrap().verify(bank.port()).await.unwrap();
         assert_eq!((report.difference(), report.position), (None, head), "{case}");
         projections.shutdown().await.unwrap();
     }

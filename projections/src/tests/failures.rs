@@ -13,7 +13,7 @@ use crate::database::{Writer, checkpoint, open_reader};
 use crate::error::{FeedError, Poison, ProjectionError, QueryError};
 use crate::fold::Batch;
 use crate::generation::{self, point_at};
-use crate::verify::verify;
+use crate::verify::Live;
 use crate::{LogWitness, Options, Projections};
 
 async fn poisoned(bank: &mut Bank, stream: &str, kind: &str, data: &str) -> Arc<FeedError> {
@@ -132,7 +132,7 @@ async fn a_batch_that_was_not_committed_loses_and_repeats_nothing() {
         size += 3;
     }
     drop(writer);
-    let report = verify(bank.port(), folder.path()).await.unwrap();
+    let report = Live::open(folder.path()).unwrap().verify(bank.port()).await.unwrap();
     assert_eq!(report.difference(), None);
     assert_eq!(report.position, bank.head().await);
 }
@@ -202,7 +202,7 @@ async fn a_changed_row_is_found_and_named_in_words() {
         Projections::open(folder.path(), bank.port(), Options::default()).await.unwrap();
     projections.wait_for(bank.head().await).await.unwrap();
     projections.shutdown().await.unwrap();
-    assert!(verify(bank.port(), folder.path()).await.unwrap().is_clean());
+    assert!(Live::open(folder.path()).unwrap().verify(bank.port()).await.unwrap().is_clean());
     let path = generation::file(&generation::folder(folder.path()), 1);
     let database = rusqlite::Connection::open(&path).unwrap();
     for (change, words) in [
@@ -215,7 +215,7 @@ async fn a_changed_row_is_found_and_named_in_words() {
         database.execute_batch("BEGIN").unwrap();
         assert_eq!(database.execute(change, []).unwrap(), 1, "{change}");
         database.execute_batch("COMMIT").unwrap();
-        let report = verify(bank.port(), folder.path()).await.unwrap();
+        let report = Live::open(folder.path()).unwrap().verify(bank.port()).await.unwrap();
         let found = report.tables.iter().any(|table| {
             table.difference.as_ref().is_some_and(|difference| difference.contains(words))
         });
@@ -254,7 +254,7 @@ async fn an_index_that_does_not_lead_to_its_rows_is_found() {
     let moved =
         |days: &str| format!("UPDATE payment SET effective_day = effective_day {days} {first}");
     spoil_index(&path, "payment_effective", &moved("+ 1"), &moved("- 1"));
-    let report = verify(bank.port(), folder.path()).await.unwrap();
+    let report = Live::open(folder.path()).unwrap().verify(bank.port()).await.unwrap();
     assert!(report.tables.iter().all(|table| table.difference.is_none()), "{report:?}");
     assert!(!report.is_clean(), "{report:?}");
     let said = report.difference().unwrap();

@@ -16,7 +16,7 @@ use crate::queries::accounts::AccountFilter;
 use crate::queries::page::Page;
 use crate::rebuild::RebuildState;
 use crate::schema::TABLES;
-use crate::verify::verify;
+use crate::verify::Live;
 use crate::{Options, Projections};
 
 async fn opened(bank: &Bank, folder: &tempfile::TempDir) -> Projections {
@@ -31,16 +31,31 @@ async fn a_rebuilt_read_model_is_row_for_row_the_live_one() {
     let bank = Bank::lives(1, 9, 500).await;
     let folder = tempfile::tempdir().unwrap();
     let projections = opened(&bank, &folder).await;
-    let before = verify(bank.port(), folder.path()).await.unwrap();
+    let before = Live::open(folder.path()).unwrap().verify(bank.port()).await.unwrap();
     assert_eq!(before.difference(), None);
     assert!(before.tables.iter().filter(|table| table.rows > 0).count() >= 6, "{before:?}");
     let rebuild = projections.rebuild().unwrap();
     assert_eq!(rebuild.finished().await.unwrap(), 2);
     assert_eq!(rebuild.progress().state, RebuildState::Done);
     assert_eq!(projections.status().await.unwrap().generation, 2);
-    let after = verify(bank.port(), folder.path()).await.unwrap();
+    let after = Live::open(folder.path()).unwrap().verify(bank.port()).await.unwrap();
     assert_eq!(after.tables, before.tables);
     assert!(!generation::file(&generation::folder(folder.path()), 1).exists());
+    projections.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_folded_while_it_is_verified_is_not_seen() {
+    let mut bank = Bank::lives(1, 4, 100).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    let (live, head) = (Live::open(folder.path()).unwrap(), bank.head().await);
+    bank.open(&"a-late".parse().unwrap(), Product::AutoLoan, "100.00").await;
+    projections.wait_for(bank.head().await).await.unwrap();
+    let report = live.verify(bank.port()).await.unwrap();
+    assert!(report.is_clean(), "{:?}", report.difference());
+    assert_eq!(report.position, head);
+    assert!(bank.head().await > head);
     projections.shutdown().await.unwrap();
 }
 

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use gateway::serve::ServiceSettings;
 use ledger::store::embedded::Options;
 use proto::payledger::v1::batch_command::Command;
-use proto::payledger::v1::{Channel, GetLogStatusRequest, GetLogStatusResponse, LogState};
+use proto::payledger::v1::{
+    Channel, GetLogStatusRequest, GetLogStatusResponse, GetProjectionStatusRequest, LogState,
+    RebuildProgress, RebuildProjectionRequest, RebuildState,
+};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tests::client::Client;
@@ -120,4 +123,16 @@ async fn old_damage_is_found_and_told_and_other_accounts_go_on() {
     // Taken out of service it would help nobody; but who watches the log is told.
     town.until(async |town| health(town, "log").await == ServingStatus::NotServing).await;
     town.until(async |town| health(town, "").await == ServingStatus::Serving).await;
+
+    // Read models cannot be built anew from it, which does not look as if they were being built.
+    town.operations().rebuild_projection(RebuildProjectionRequest {}).await.unwrap();
+    town.until(async |town| rebuild(town).await.state() == RebuildState::Failed).await;
+    let failed = rebuild(&town).await;
+    assert!(failed.message.contains("damaged"), "{}", failed.message);
+}
+
+async fn rebuild(client: &Client) -> RebuildProgress {
+    let asked = GetProjectionStatusRequest::default();
+    let status = client.operations().get_projection_status(asked).await.unwrap();
+    status.into_inner().rebuild.unwrap()
 }

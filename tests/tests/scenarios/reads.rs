@@ -2,7 +2,7 @@
 
 use proto::payledger::v1::{
     Channel, GetAccountRequest, GetBalanceRequest, GetPaymentRequest, GetProjectionStatusRequest,
-    GetTitleRequest, ListPaymentsRequest, ProjectionState, RebuildProjectionRequest,
+    GetTitleRequest, ListPaymentsRequest, ProjectionState, RebuildProjectionRequest, RebuildState,
 };
 use tests::refusals::{field, reason, refused};
 use tests::requests::{auto_loan, money, request_id, text};
@@ -120,7 +120,8 @@ async fn a_rebuild_goes_on_beside_the_live_views_and_ends_in_the_same() {
     assert!(answer.into_inner().started);
     town.until(async |town| {
         let now = town.operations().get_projection_status(status(0)).await.unwrap().into_inner();
-        now.live_generation > old.live_generation
+        let ended = now.rebuild.is_some_and(|rebuild| rebuild.state() == RebuildState::Done);
+        now.live_generation > old.live_generation && ended
     })
     .await;
     assert_eq!(tests::views::all_payments(&town, town.head().await.unwrap()).await, before);

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Subcommand;
-use ledger::store::embedded::Embedded;
+use ledger::store::embedded::{Embedded, refuse_unfinished_copy};
 use projections::error::ProjectionError;
-use projections::verify::{Report, verify};
+use projections::verify::{Live, Report};
 
 use crate::cli::CliError;
 use crate::cli::args::DataDir;
@@ -38,15 +38,23 @@ pub fn run(verb: &Verb, form: Output, out: &mut impl Write) -> Result<(), CliErr
     let Verb::Verify(args) = verb;
     let report = compare(&args.data.path)?;
     let answer = document(&report);
-    view::write(out, &answer, View::Object, form).map_err(CliError::output())?;
-    difference(&report).map_or(Ok(()), |difference| Err(CliError::Integrity(difference)))
+    let told = view::write(out, &answer, View::Object, form).map_err(CliError::output());
+    // Whoever does not read to the end is told all the same by the exit code.
+    difference(&report).map_or(told, |difference| Err(CliError::Integrity(difference)))
 }
 
 /// Folds the log of a data directory again and compares.
 pub(super) fn compare(data_dir: &Path) -> Result<Report, CliError> {
+    refuse_unfinished_copy(data_dir)?;
+    // The rows first: a log that grows meanwhile holds all that they were folded from.
+    let live = Live::open(data_dir).map_err(failed)?;
     let log = Arc::new(Embedded::open_read_only(data_dir)?);
     let runtime = crate::cli::runtime()?;
-    runtime.block_on(verify(log, data_dir)).map_err(|error| match error {
+    runtime.block_on(live.verify(log)).map_err(failed)
+}
+
+fn failed(error: ProjectionError) -> CliError {
+    match error {
         ProjectionError::Missing(folder) => {
             CliError::NotFound(format!("there are no read models in {}", folder.display()))
         }
@@ -67,7 +75,7 @@ pub(super) fn compare(data_dir: &Path) -> Result<Report, CliError> {
         | ProjectionError::Log(_)
         | ProjectionError::Database(_)
         | ProjectionError::Thread(_)) => CliError::Integrity(crate::status::chain(&error)),
-    })
+    }
 }
 
 /// The first row that differs, in words, or what is wrong with the file.
