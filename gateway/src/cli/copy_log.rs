@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ledger::envelope::{NewEvent, Position, RecordedEvent, Version};
-use ledger::store::embedded::{Embedded, refuse_to_copy};
+use ledger::store::embedded::{Embedded, refuse_in_use, refuse_to_copy};
 use ledger::store::eventstore::{Cluster, OpenError as ClusterError};
 use ledger::store::{Append, AppendError, EventStore, Expected};
 use sha2::{Digest as _, Sha256};
@@ -98,8 +98,10 @@ impl Side {
             let cluster = opened.map_err(|error| unusable(&name, &error))?;
             return Ok(Self { name, store: Arc::new(cluster), _positions: Some(positions) });
         }
-        let path = Path::new(source);
+        let path = directory(source)?;
         refuse_to_copy(path)?;
+        // What is appended meanwhile would not be in the copy, and nothing would say so.
+        refuse_in_use(path)?;
         let log = Embedded::open_read_only(path)?;
         Ok(Self { name: source.to_owned(), store: Arc::new(log), _positions: None })
     }
@@ -124,6 +126,16 @@ impl Side {
     }
 }
 
+/// A data directory: anything but what is meant for a connection string and is none.
+fn directory(source: &str) -> Result<&Path, CliError> {
+    if source.contains("://") {
+        let message =
+            format!("{source:?} is no connection string: esdb://, kurrentdb:// or kdb://");
+        return Err(CliError::Usage(message));
+    }
+    Ok(Path::new(source))
+}
+
 /// Where the positions of a cluster are kept while it is read.
 fn positions() -> Result<TempDir, CliError> {
     choose_cryptography();
@@ -135,10 +147,10 @@ fn unusable(name: &str, error: &ClusterError) -> CliError {
     let said = format!("{name}: {}", chain(error));
     match error {
         ClusterError::CopyUnfinished(_) => CliError::CopyUnfinished(said),
-        ClusterError::Connection(_)
-        | ClusterError::Lock(_)
-        | ClusterError::Io { .. }
-        | ClusterError::Read(_) => CliError::Copy(said),
+        ClusterError::Connection(_) => CliError::Usage(said),
+        ClusterError::Lock(_) | ClusterError::Io { .. } | ClusterError::Read(_) => {
+            CliError::Copy(said)
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why a verb has no answer, and the exit code that says so to programs.
 
+mod codes;
+
 use std::io;
 
 use ledger::store::embedded::{BackupError, LOG_FILE, OpenError, ReplicaError, RestoreError};
@@ -38,6 +40,9 @@ pub enum CliError {
         /// What the transport said.
         cause: String,
     },
+    /// Nobody reads what a verb says while it works, so that it goes no further.
+    #[error("nobody reads standard output any more: {0}")]
+    Unread(&'static str),
     /// Commands of a batch failed; the answer has each with its reason.
     #[error("{failed} of {commands} commands failed")]
     Batch {
@@ -106,6 +111,14 @@ impl CliError {
         Self::io("standard output")
     }
 
+    /// An error in writing what a verb says while it works; `left` is what it does not do then.
+    pub fn output_at_work(left: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |error| {
+            let is_unread = error.kind() == io::ErrorKind::BrokenPipe;
+            if is_unread { Self::Unread(left) } else { Self::output()(error) }
+        }
+    }
+
     /// The process's exit code: 1 an error, 2 wrong usage, 3 a broken promise of the log, 4 not
     /// found, 5 refused, 6 not allowed, 7 unavailable. Whoever reads our output may stop reading,
     /// which is no error.
@@ -123,8 +136,9 @@ impl CliError {
             {
                 0
             }
-            Self::Service(error) => exit_code_of_service(error),
+            Self::Service(error) => codes::of_service(error),
             Self::Io { .. }
+            | Self::Unread(_)
             | Self::Bench(_)
             | Self::Demo(_)
             | Self::SetAside { .. }
@@ -132,9 +146,9 @@ impl CliError {
             Self::Call(failure) => failure.exit_code(),
             Self::Unreachable { .. } | Self::Copy(_) => 7,
             Self::Batch { exit_code, .. } => *exit_code,
-            Self::Log(error) | Self::Backup(BackupError::Check(error)) => exit_code_of(error),
-            Self::Restore(error) => exit_code_of_restore(error),
-            Self::Replica(error) => exit_code_of_replica(error),
+            Self::Log(error) | Self::Backup(BackupError::Check(error)) => codes::of_log(error),
+            Self::Restore(error) => codes::of_restore(error),
+            Self::Replica(error) => codes::of_replica(error),
             Self::Backup(BackupError::TargetExists { .. })
             | Self::TargetExists(_)
             | Self::CopyUnfinished(_)
@@ -198,6 +212,7 @@ impl CliError {
             Self::Call(failure) => failure.hint(),
             Self::Usage(_)
             | Self::Io { .. }
+            | Self::Unread(_)
             | Self::Batch { .. }
             | Self::SetAside { .. }
             | Self::Log(_)
@@ -219,6 +234,7 @@ impl CliError {
             Self::Call(failure) => failure.fields(),
             Self::Usage(_)
             | Self::Io { .. }
+            | Self::Unread(_)
             | Self::Unreachable { .. }
             | Self::Batch { .. }
             | Self::SetAside { .. }
@@ -254,27 +270,6 @@ impl CliError {
     }
 }
 
-/// A log that lacks what its read models know is a broken promise; the rest is an error.
-const fn exit_code_of_service(error: &ServiceError) -> u8 {
-    match error {
-        ServiceError::Projections(
-            ProjectionError::AheadOfLog { .. }
-            | ProjectionError::OtherLog { .. }
-            | ProjectionError::LogGone(_),
-        ) => 3,
-        ServiceError::Cluster { .. } => 7,
-        ServiceError::Projections(_)
-        | ServiceError::Server(_)
-        | ServiceError::LogBeside(_)
-        | ServiceError::StoreUnnamed(_)
-        | ServiceError::Log { .. }
-        | ServiceError::Engine(_)
-        | ServiceError::Loss { .. }
-        | ServiceError::Writer(_)
-        | ServiceError::Task(_) => 1,
-    }
-}
-
 fn service_hint(error: &ServiceError) -> Option<String> {
     let ServiceError::Projections(error) = error else { return None };
     let hint = match error {
@@ -298,24 +293,6 @@ fn service_hint(error: &ServiceError) -> Option<String> {
         | ProjectionError::Thread(_) => return None,
     };
     Some(hint.to_owned())
-}
-
-const fn exit_code_of_restore(error: &RestoreError) -> u8 {
-    match error {
-        RestoreError::Open(error) => exit_code_of(error),
-        RestoreError::BeyondHead { .. } => 4,
-        RestoreError::InsideRequest { .. } | RestoreError::NotABackup { .. } => 5,
-        RestoreError::Loss(_) => 1,
-    }
-}
-
-const fn exit_code_of_replica(error: &ReplicaError) -> u8 {
-    match error {
-        ReplicaError::Target(error) | ReplicaError::Source(error) => exit_code_of(error),
-        ReplicaError::NotAStandby { .. } | ReplicaError::OtherLog { .. } => 5,
-        ReplicaError::Behind { .. } | ReplicaError::Diverged { .. } => 3,
-        ReplicaError::Loss(_) => 1,
-    }
 }
 
 /// What stopped a restore or a promotion from telling what it loses is an error of its own.
@@ -349,28 +326,6 @@ impl From<ReplicaError> for CliError {
     }
 }
 
-const fn exit_code_of(error: &OpenError) -> u8 {
-    match error {
-        OpenError::Damaged { .. }
-        | OpenError::EndMissing { .. }
-        | OpenError::HeadDiffers { .. }
-        | OpenError::HeadUnreadable { .. }
-        | OpenError::LogGone { .. } => 3,
-        OpenError::Missing { .. } => 4,
-        OpenError::NotEmpty { .. }
-        | OpenError::Standby { .. }
-        | OpenError::Unfinished { .. }
-        | OpenError::CopyUnfinished { .. }
-        | OpenError::LossPending { .. } => 5,
-        OpenError::DirectoryInUse { .. } => 7,
-        OpenError::Io { .. }
-        | OpenError::NotALog { .. }
-        | OpenError::Format { .. }
-        | OpenError::Full { .. }
-        | OpenError::Sqlite { .. } => 1,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,6 +348,7 @@ mod tests {
             (unreachable, 7),
             (CliError::output()(io::ErrorKind::StorageFull.into()), 1),
             (CliError::output()(io::ErrorKind::BrokenPipe.into()), 0),
+            (CliError::output_at_work("left")(io::ErrorKind::BrokenPipe.into()), 1),
         ] {
             assert_eq!(error.exit_code(), code, "{error}");
         }

@@ -27,8 +27,10 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<(), CliError> {
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|error| CliError::Usage(format!("--log {}: {error}", args.log)))?;
     let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // What cannot be logged is lost, and no call fails for it.
+    let logging = logging.with_ansi(false).log_internal_errors(false);
     // Somebody may have set one up already, as a test does.
-    let _set_up = logging.with_ansi(false).try_init();
+    let _set_up = logging.try_init();
     let runtime = runtime(args.threads).map_err(CliError::io("the runtime"))?;
     runtime.block_on(serve(settings(args), out))
 }
@@ -60,9 +62,11 @@ async fn serve(settings: ServiceSettings, out: &mut impl Write) -> Result<(), Cl
         Some(address) => format!("read protocol of EventStoreDB on {address}\n"),
         None => String::new(),
     };
-    write!(out, "listening on {address}\n{eventstore}")
-        .and_then(|()| out.flush())
-        .map_err(CliError::output())?;
+    match write!(out, "listening on {address}\n{eventstore}").and_then(|()| out.flush()) {
+        // Nobody needs to read it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        told => told.map_err(CliError::output())?,
+    }
     match service.run().await.map_err(failed)? {
         Drained::Fully => tracing::info!("stopped"),
         Drained::CutOff => tracing::warn!("stopped with calls under way"),

@@ -69,7 +69,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub set_clock: Option<DateTime<Utc>>,
     /// How many calls may be under way at once; those beyond are refused.
-    #[arg(long, default_value_t = 1024, value_name = "COUNT")]
+    #[arg(long, default_value_t = 1024, value_name = "COUNT", value_parser = calls)]
     pub calls_max: usize,
     /// How many threads answer calls. Default: one on up to two cores, else one a core.
     #[arg(long, value_name = "COUNT", value_parser = threads)]
@@ -108,6 +108,11 @@ fn connection(text: &str) -> Result<String, &'static str> {
 pub(crate) fn threads(text: &str) -> Result<usize, &'static str> {
     let count = text.parse().ok().filter(|count| (1..=THREADS_MAX).contains(count));
     count.ok_or("not a number of threads, 1 to 1024")
+}
+
+fn calls(text: &str) -> Result<usize, &'static str> {
+    let count = text.parse().ok().filter(|count| (1..=1_048_576).contains(count));
+    count.ok_or("not a number of calls, 1 to 1048576")
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {

@@ -34,6 +34,21 @@ async fn a_second_process_is_refused_and_told_who_holds_the_directory() {
     process.kill();
 }
 
+#[tokio::test]
+async fn commands_are_answered_though_nobody_hears_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::start(folder.path(), CLOCK).unwrap();
+    process.leave_unheard();
+    let client = Client::connect(process.address()).await;
+    // A clock that goes back is told of in the log, and so is what cannot be carried out.
+    for number in 0..3 {
+        client.open(auto_loan(&format!("a-{number}"))).await.unwrap();
+        client.receive("once", "nobody", Channel::Wire, "5.00", "2026-03-03").await.unwrap_err();
+    }
+    let ended = process.stop();
+    assert_eq!(ended.status.code(), Some(0), "{:?}", ended.status);
+}
+
 #[test]
 fn a_place_where_nothing_can_be_written_is_named() {
     let folder = tempfile::tempdir().unwrap();

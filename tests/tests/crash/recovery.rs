@@ -271,6 +271,25 @@ async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_of_a_lost_log_may_have_known_of_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, backup] = ["data", "backup"].map(|name| folder.path().join(name));
+    lived(&data_dir, &backup).await;
+    for broken in ["HEAD", "read/CURRENT"] {
+        let file = data_dir.join(broken);
+        let whole = std::fs::read(&file).unwrap();
+        std::fs::write(&file, "rubbish").unwrap();
+        let fresh = folder.path().join(broken.replace('/', " "));
+        let restored = ["restore", "--from", words(&backup), "--data-dir", words(&fresh)];
+        let restored = answered(&[&restored[..], &["--lost-dir", words(&data_dir)]].concat());
+        let unknown = "unknown: nothing tells whether there was more";
+        assert_eq!(restored["lost"]["to_position"], unknown, "{broken}");
+        assert!(fresh.join("LOSS").exists());
+        std::fs::write(&file, whole).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_loss_that_nothing_rules_out_holds_origination_and_one_that_is_left_lists_all() {
     let folder = tempfile::tempdir().unwrap();
     let [data_dir, backup, fresh, again] =

@@ -52,6 +52,10 @@ struct Tally {
     exit_code: u8,
 }
 
+/// What is left undone if nobody reads the results.
+const NOT_SENT: &str = "some commands whose results were not read were carried out, and the rest \
+                        was not sent; the same lines with the same ids can be sent again";
+
 /// Sends the commands in order, a full call at a time, and writes each result on a line.
 pub fn run(
     connection: &Connection,
@@ -134,9 +138,9 @@ async fn send(
     let results = answer.get_field_by_name("results");
     let results = results.as_deref().and_then(Value::as_list).unwrap_or_default();
     for result in results.iter().filter_map(Value::as_message) {
-        write_result(out, result, form, tally).map_err(CliError::output())?;
+        write_result(out, result, form, tally).map_err(CliError::output_at_work(NOT_SENT))?;
     }
-    out.flush().map_err(CliError::output())
+    out.flush().map_err(CliError::output_at_work(NOT_SENT))
 }
 
 fn of_batch(error: CliError) -> CliError {

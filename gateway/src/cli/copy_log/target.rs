@@ -1,6 +1,6 @@
 //! The log that another one is copied into, and the mark that it is not whole yet.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ledger::envelope::{Position, Version};
@@ -10,7 +10,7 @@ use ledger::store::embedded::{
 use ledger::store::eventstore::{COPY_NOTE, Cluster};
 use ledger::store::{AppendError, Notes as _};
 
-use super::{ANOTHER_WRITER, Side, positions, unusable};
+use super::{ANOTHER_WRITER, Side, directory, positions, unusable};
 use crate::cli::CliError;
 use crate::status::chain;
 
@@ -43,7 +43,7 @@ impl Target {
             let mark = Mark::Note(cluster, note.version);
             return Ok(Self { side, mark, is_marked: !note.text.is_empty() });
         }
-        let path = Path::new(target);
+        let path = directory(target)?;
         refuse_to_copy(path)?;
         let log = Embedded::open_copy(path, Options::default(), what)?;
         let is_marked = unfinished_copy(path)?.is_some();

@@ -178,7 +178,7 @@ pub(super) fn of_read_models(
         Err(error) => {
             let (lost_dir, error) = (lost_dir.display(), chain(&error));
             let message = format!("the read models in {lost_dir} cannot be read: {error}");
-            return Err(CliError::Usage(message));
+            return Err(CliError::Integrity(message));
         }
     };
     let ChangedAfter { through, witness, payments_count, payments, refunds_count, refunds } =

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::affected::{Told, of_log, of_read_models};
 use crate::cli::CliError;
+use crate::cli::output::tell;
 use crate::cli::render::document::Document;
 
 /// What is known of the log beyond what is brought back.
@@ -153,14 +154,15 @@ fn look_at(
         candidates.push((through, None, KnownBy::LostLog));
     }
     affected.extend(told.affected);
-    let ended_at = head.map(|head| head.position);
-    let remembered = remembered_head(lost_dir)?;
+    let mut ended_at = head.map(|head| head.position);
+    let remembered = remembered_head(lost_dir).map_err(CliError::from);
+    let remembered = readable(remembered, &mut ended_at);
     if let Some(head) = remembered {
         same_log(head.log_id, kept.log_id, lost_dir)?;
         compare(reference, head.position, head.chain, "--lost-dir")?;
         candidates.push((head.position, Some(head.chain), KnownBy::LostLog));
     }
-    let models = of_read_models(lost_dir, kept.position)?;
+    let models = readable(of_read_models(lost_dir, kept.position), &mut ended_at);
     if remembered.is_none() && models.is_none() && head.is_none() && through == Position::START {
         let lost_dir = lost_dir.display();
         let message = format!("--lost-dir: {lost_dir} holds no log, and no read models");
@@ -178,6 +180,15 @@ fn look_at(
     }
     affected.push(told);
     Ok(ended_at)
+}
+
+/// What can be read of a lost directory. What cannot may have known of more than the log holds.
+fn readable<T>(read: Result<Option<T>, CliError>, ended_at: &mut Option<Position>) -> Option<T> {
+    read.unwrap_or_else(|error| {
+        *ended_at = None;
+        tell(&format!("warning: {error}; what it knew of the lost log is not counted"));
+        None
+    })
 }
 
 fn same_log(found: Uuid, wanted: Uuid, lost_dir: &Path) -> Result<(), CliError> {

@@ -97,7 +97,8 @@ impl<W: Write> Teller<'_, W> {
         let Some((round, copied)) = self.unsaid.take() else { return Ok(()) };
         self.said_at = Some(Instant::now());
         let line = Document::Object(round_fields(&round, copied));
-        write_json_line(self.out, &line).and_then(|()| self.out.flush()).map_err(CliError::output())
+        let said = write_json_line(self.out, &line).and_then(|()| self.out.flush());
+        said.map_err(CliError::output_at_work("the standby follows no further"))
     }
 }
 

@@ -145,6 +145,56 @@ fn a_changed_byte_is_found_with_its_position_and_exits_with_three() {
     }
 }
 
+/// Standard output whose reader is gone.
+struct Unread;
+
+impl std::io::Write for Unread {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn damage_is_told_by_the_exit_code_though_nobody_reads_the_report() {
+    let directory = ledger();
+    let data_dir = directory.path().to_str().unwrap();
+    let verify = Cli::try_parse_from(["payledger", "verify", "--data-dir", data_dir]).unwrap();
+    assert_eq!(run(&verify, &mut Unread).unwrap_err().exit_code(), 0);
+    let path = directory.path().join("events.db");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(6).rposition(|window| window == b"310.00").unwrap();
+    bytes[at] = b'9';
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(run(&verify, &mut Unread).unwrap_err().exit_code(), 3);
+    let (out, _) = told(directory.path(), &["verify", "--output", "json"]);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert!(report["events_checked"].as_u64().unwrap() < 6, "{report}");
+    assert!(report["not_checked"].as_str().unwrap().contains("read models"), "{report}");
+}
+
+#[test]
+fn a_log_that_is_served_is_not_copied_and_no_address_is_taken_for_a_directory() {
+    let (directory, to) = (ledger(), tempfile::tempdir().unwrap());
+    let (from, to) = (directory.path().to_str().unwrap(), to.path().join("copy"));
+    let copy = |from: &str, to: &str| {
+        let words = ["payledger", "copy-log", "--from", from, "--to", to];
+        run(&Cli::try_parse_from(words).unwrap(), &mut Vec::new())
+    };
+    let served = Embedded::open(directory.path(), Options::default()).unwrap();
+    assert_eq!(copy(from, to.to_str().unwrap()).unwrap_err().exit_code(), 7);
+    drop(served);
+    for address in [" esdb://127.0.0.1:2113", "ESDB://127.0.0.1:2113", "esdb://"] {
+        assert_eq!(copy(from, address).unwrap_err().exit_code(), 2, "{address}");
+        assert_eq!(copy(address, to.to_str().unwrap()).unwrap_err().exit_code(), 2, "{address}");
+    }
+    assert!(!to.exists());
+    copy(from, to.to_str().unwrap()).unwrap();
+}
+
 #[test]
 fn where_there_is_no_ledger_nothing_is_made() {
     let directory = tempfile::tempdir().unwrap();

@@ -91,9 +91,10 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
         let standby = Document::Object(standby_fields(&standby, own));
         fields.push(("standby".to_owned(), standby));
     }
-    view::write(out, &document, View::Object, form).map_err(CliError::output())?;
+    let told = view::write(out, &document, View::Object, form).map_err(CliError::output());
+    // Whoever does not read to the end is told all the same by the exit code.
     match checks.first {
-        None => Ok(()),
+        None => told,
         Some((position, cause)) => {
             let count = checks.count;
             let violations = if count == 1 { "violation" } else { "violations" };
@@ -274,6 +275,11 @@ impl Checks {
         let mut fields = vec![Document::field("is_whole", self.count == 0)];
         fields.extend(report.map(report_fields).unwrap_or_default());
         fields.extend(index.map(|index| Document::field("index", index)));
+        fields.push(Document::field("events_checked", self.position));
+        if report.is_none() {
+            let rest = "the log behind it, the index, the books and the read models";
+            fields.push(Document::field("not_checked", rest));
+        }
         fields.push(Document::field("total_debits", self.debits.to_string()));
         fields.push(Document::field("total_credits", (Money::ZERO - self.credits).to_string()));
         let balances = self.balances.iter();
