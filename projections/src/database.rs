@@ -17,7 +17,7 @@ const STATEMENTS_KEPT: usize = 64;
 pub(crate) const BATCH_EVENTS_MAX: usize = 16_384;
 
 /// How many events are folded in bulk, at most: the keys of their payments are kept in memory, some
-/// 25 bytes each.
+/// 29 bytes each.
 const BULK_EVENTS_MAX: u64 = 16_000_000;
 
 /// How far a read database has come.

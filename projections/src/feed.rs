@@ -258,8 +258,10 @@ impl Worker {
             let applied = batch.and_then(|mut batch| {
                 let witness = |at| witness.and_then(|log| log.witness(at));
                 let applied = self.writer.apply(&mut batch, witness);
-                // It fails only when nobody reads any more.
-                let _ = self.give_back.send(batch);
+                // It fails only when nobody reads any more. The last one would lie there.
+                if !batches.is_empty() {
+                    let _ = self.give_back.send(batch);
+                }
                 applied
             });
             let position = self.writer.position();

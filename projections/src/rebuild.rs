@@ -73,8 +73,11 @@ impl Rebuild {
             started: Instant::now(),
         };
         tokio::spawn(async move {
-            let result = run.run().await.map_err(Arc::new);
-            end.send_replace(Some(result));
+            let (result, report) = run.run().await;
+            let state = if result.is_ok() { RebuildState::Done } else { RebuildState::Failed };
+            // First: whoever sees how it ended sees why.
+            end.send_replace(Some(result.map_err(Arc::new)));
+            report.send_modify(|progress| progress.state = state);
         });
         let rebuild = Self { progress, outcome, cancelled };
         *current = Some(rebuild.clone());
@@ -121,17 +124,15 @@ struct Run {
 }
 
 impl Run {
-    async fn run(mut self) -> Result<u64, ProjectionError> {
+    async fn run(mut self) -> (Result<u64, ProjectionError>, watch::Sender<RebuildProgress>) {
         let result = self.build().await;
-        let state = if result.is_ok() { RebuildState::Done } else { RebuildState::Failed };
-        self.report.send_modify(|progress| progress.state = state);
         match &result {
             Ok(()) => tracing::info!(generation = self.number, "the read models were rebuilt"),
             Err(error) => {
                 tracing::error!(generation = self.number, %error, "a rebuild failed");
             }
         }
-        result.map(|()| self.number)
+        (result.map(|()| self.number), self.report)
     }
 
     async fn build(&mut self) -> Result<(), ProjectionError> {
@@ -162,7 +163,11 @@ impl Run {
                 return Err(error);
             }
         };
-        retire(unused).await
+        // The new one serves, however the old one ends.
+        if let Err(error) = retire(unused).await {
+            tracing::warn!(%error, "the read models before a rebuild did not end in order");
+        }
+        Ok(())
     }
 
     /// Folds until the new generation has what the log held at the start, and what the live one

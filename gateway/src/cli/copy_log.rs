@@ -76,6 +76,10 @@ pub fn run(args: &CopyLogArgs, form: Output, out: &mut impl Write) -> Result<(),
         let to = &target.side;
         let (events, hash) = compare(&from, to, to.head().await?.max(until)).await?;
         let name = to.name.clone();
+        if !Cluster::is_connection_string(&args.from) {
+            // One that was started meanwhile.
+            refuse_in_use(Path::new(&args.from))?;
+        }
         target.end().await?;
         Ok::<_, CliError>(vec![
             Document::field("from", from.name.clone()),

@@ -15,6 +15,20 @@ use crate::demo::DemoError;
 use crate::serve::ServiceError;
 use crate::status::chain;
 
+/// What helps where a log is not what its `HEAD` knows.
+const AGAINST_HEAD: &str = "put the log back that belongs here, or restore a backup into an empty \
+                            directory; only if the log is right as it is, remove the file HEAD";
+
+const fn is_against_head(error: &OpenError) -> bool {
+    matches!(
+        error,
+        OpenError::EndMissing { .. }
+            | OpenError::HeadDiffers { .. }
+            | OpenError::HeadUnreadable { .. }
+            | OpenError::LogGone { .. }
+    )
+}
+
 /// Why a verb has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -160,6 +174,11 @@ impl CliError {
 
     /// What may help, if anything is known to.
     pub fn hint(&self) -> Option<String> {
+        if let Self::Log(error) | Self::Replica(ReplicaError::Source(error)) = self
+            && is_against_head(error)
+        {
+            return Some(AGAINST_HEAD.to_owned());
+        }
         match self {
             Self::Service(error) => service_hint(error),
             Self::Unreachable { cause, .. } if cause.contains("certificate") => Some(
@@ -199,16 +218,6 @@ impl CliError {
                 ReplicaError::Source(OpenError::CopyUnfinished { .. })
                 | ReplicaError::Target(OpenError::CopyUnfinished { .. }),
             ) => Some("run `payledger copy-log` again: it goes on where it stopped".to_owned()),
-            Self::Log(
-                OpenError::EndMissing { .. }
-                | OpenError::HeadDiffers { .. }
-                | OpenError::HeadUnreadable { .. }
-                | OpenError::LogGone { .. },
-            ) => Some(
-                "put the log back that belongs here, or restore a backup into an empty directory; \
-                 only if the log is right as it is, remove the file HEAD"
-                    .to_owned(),
-            ),
             Self::Call(failure) => failure.hint(),
             Self::Usage(_)
             | Self::Io { .. }

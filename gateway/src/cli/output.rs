@@ -26,10 +26,9 @@ impl Output {
     }
 }
 
-/// Tells whoever started us something beside the answer, on standard error.
-#[expect(clippy::print_stderr, reason = "standard output is for answers only")]
+/// Tells whoever started us something beside the answer, on standard error, if anybody hears it.
 pub fn tell(text: &str) {
-    eprintln!("{text}");
+    let _unheard = writeln!(io::stderr(), "{text}");
 }
 
 /// Writes one indented document.

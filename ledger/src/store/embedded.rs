@@ -193,18 +193,19 @@ impl Embedded {
         Ok(Self { reader, head, writing: Some(writing), failure, met: watch::Sender::default() })
     }
 
-    /// Opens the log in `directory` to look at it as it is now: takes no lock, writes nothing, and
-    /// does not see what comes later. A process may serve the directory meanwhile. Reads and checks
-    /// the whole log once; blocks meanwhile. One that `HEAD` knows more of is refused.
+    /// Opens the log in `directory` to look at it as it is now: takes no lock, refuses appends, and
+    /// does not see what comes later. Reads and checks the whole log once; blocks meanwhile. One
+    /// that `HEAD` knows more of is refused.
     pub fn open_read_only(directory: &Path) -> Result<Self, OpenError> {
         // Read first: what is appended meanwhile is not looked for.
         let known = head_file::read(directory)?;
-        let log = Self::open_file_read_only(directory.join(LOG_FILE))?;
+        let log = Self::open_file_read_only(directory.join(LOG_FILE))
+            .map_err(|error| head_file::or_gone(directory, known.as_ref(), error))?;
         verify::confirm_head(directory, known, &log.head_witness())?;
         Ok(log)
     }
 
-    /// Opens a log that lies elsewhere, such as a backup, as [`Embedded::open_read_only`] does.
+    /// Opens a log that lies elsewhere, such as a backup, in the same way. No `HEAD` is asked.
     pub fn open_file_read_only(path: PathBuf) -> Result<Self, OpenError> {
         let (connection, access, log_id) = file::open_to_inspect(&path)?;
         let mut index = Index::default();

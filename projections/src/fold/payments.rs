@@ -66,8 +66,8 @@ impl Payments {
 
     /// The table has its index by id from now on.
     pub(crate) fn indexed(&mut self) {
-        self.in_bulk = false;
-        self.forget();
+        // Not only emptied: it held all payments.
+        *self = Self::default();
     }
 
     /// Forgets everything that is not committed: what is in memory is no longer what is in the

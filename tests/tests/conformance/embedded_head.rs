@@ -6,7 +6,9 @@ use std::fs;
 use chrono::DateTime;
 use ledger::envelope::Position;
 use ledger::store::EventStore;
-use ledger::store::embedded::{Embedded, OpenError, Options, Replica, ReplicaError, verify};
+use ledger::store::embedded::{
+    Embedded, OpenError, Options, Replica, ReplicaError, verify, verify_with_index,
+};
 use rusqlite::Connection;
 use uuid::Uuid;
 
@@ -85,7 +87,10 @@ async fn a_log_that_lost_its_end_is_refused() {
 async fn a_log_that_was_cut_to_nothing_is_gone_and_not_another_file() {
     let directory = Directory::with_appends(5).await;
     fs::write(directory.log(), "").unwrap();
-    for refusal in [directory.refusal(), verify(directory.path()).unwrap_err()] {
+    let looked_at = Embedded::open_read_only(directory.path()).unwrap_err();
+    let with_index = verify_with_index(directory.path(), |_| Ok(())).unwrap_err();
+    let verified = verify(directory.path()).unwrap_err();
+    for refusal in [directory.refusal(), verified, looked_at, with_index] {
         let OpenError::LogGone { known, .. } = refusal else { panic!("{refusal:?}") };
         assert_eq!(known, Position(5));
     }

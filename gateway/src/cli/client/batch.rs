@@ -53,8 +53,8 @@ struct Tally {
 }
 
 /// What is left undone if nobody reads the results.
-const NOT_SENT: &str = "some commands whose results were not read were carried out, and the rest \
-                        was not sent; the same lines with the same ids can be sent again";
+const NOT_SENT: &str = "commands whose results were not read were carried out, and what comes \
+                        after them was not sent; a repeat with the same request ids is safe";
 
 /// Sends the commands in order, a full call at a time, and writes each result on a line.
 pub fn run(

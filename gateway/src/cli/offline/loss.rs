@@ -154,16 +154,19 @@ fn look_at(
         candidates.push((through, None, KnownBy::LostLog));
     }
     affected.extend(told.affected);
-    let mut ended_at = head.map(|head| head.position);
+    let mut is_unreadable = false;
     let remembered = remembered_head(lost_dir).map_err(CliError::from);
-    let remembered = readable(remembered, &mut ended_at);
+    let remembered = readable(remembered, &mut is_unreadable);
     if let Some(head) = remembered {
         same_log(head.log_id, kept.log_id, lost_dir)?;
         compare(reference, head.position, head.chain, "--lost-dir")?;
         candidates.push((head.position, Some(head.chain), KnownBy::LostLog));
     }
-    let models = readable(of_read_models(lost_dir, kept.position), &mut ended_at);
-    if remembered.is_none() && models.is_none() && head.is_none() && through == Position::START {
+    let models = readable(of_read_models(lost_dir, kept.position), &mut is_unreadable);
+    // What cannot be read may have known of more than the log holds.
+    let ended_at = head.filter(|_| !is_unreadable).map(|head| head.position);
+    let is_empty = remembered.is_none() && models.is_none() && through == Position::START;
+    if is_empty && head.is_none() && !is_unreadable {
         let lost_dir = lost_dir.display();
         let message = format!("--lost-dir: {lost_dir} holds no log, and no read models");
         return Err(CliError::NotFound(message));
@@ -182,10 +185,10 @@ fn look_at(
     Ok(ended_at)
 }
 
-/// What can be read of a lost directory. What cannot may have known of more than the log holds.
-fn readable<T>(read: Result<Option<T>, CliError>, ended_at: &mut Option<Position>) -> Option<T> {
+/// What can be read of a lost directory, which stops nothing.
+fn readable<T>(read: Result<Option<T>, CliError>, is_unreadable: &mut bool) -> Option<T> {
     read.unwrap_or_else(|error| {
-        *ended_at = None;
+        *is_unreadable = true;
         tell(&format!("warning: {error}; what it knew of the lost log is not counted"));
         None
     })

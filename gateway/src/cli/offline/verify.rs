@@ -276,9 +276,12 @@ impl Checks {
         fields.extend(report.map(report_fields).unwrap_or_default());
         fields.extend(index.map(|index| Document::field("index", index)));
         fields.push(Document::field("events_checked", self.position));
-        if report.is_none() {
-            let rest = "the log behind it, the index, the books and the read models";
-            fields.push(Document::field("not_checked", rest));
+        if self.count > 0 && (books.is_none() || read_models.is_none()) {
+            let behind = report.is_none().then_some("the log behind the damage");
+            let books = books.is_none().then_some("books");
+            let models = read_models.is_none().then_some("read models");
+            let rest: Vec<_> = [behind, books, models].into_iter().flatten().collect();
+            fields.push(Document::field("not_checked", rest.join(", ")));
         }
         fields.push(Document::field("total_debits", self.debits.to_string()));
         fields.push(Document::field("total_credits", (Money::ZERO - self.credits).to_string()));

@@ -112,7 +112,8 @@ impl Replica {
             return Err(ReplicaError::NotAStandby { directory: directory.to_owned() });
         }
         let lock = DirectoryLock::take(directory)?;
-        // Another may have come first.
+        // Another may have come first, and begun it or promoted it.
+        let begun = standby(directory)?;
         if begun.is_none() && !is_empty(directory)? {
             return Err(ReplicaError::NotAStandby { directory: directory.to_owned() });
         }
@@ -268,7 +269,8 @@ fn open_source(from: &Path) -> Result<(Connection, Uuid), ReplicaError> {
         // Read first: what is appended meanwhile is not looked for.
         let known = head_file::read(from)?;
         let path = from.join(LOG_FILE);
-        let (source, _, log_id) = open_to_inspect(&path)?;
+        let (source, _, log_id) = open_to_inspect(&path)
+            .map_err(|error| head_file::or_gone(from, known.as_ref(), error))?;
         let end = block_end(&source, log_id, Position(u64::MAX));
         let head = end.map_err(|fault| fault.into_open(&path))?.witness(log_id);
         confirm_head(from, known, &head)?;

@@ -77,7 +77,9 @@ pub fn verify_with_index(
     check: impl FnMut(RecordedEvent) -> Result<(), String>,
 ) -> Result<(Report, IndexState), OpenError> {
     let path = directory.join(LOG_FILE);
-    let (connection, _, log_id) = open_to_inspect(&path)?;
+    let known = head_file::read(directory)?;
+    let (connection, _, log_id) = open_to_inspect(&path)
+        .map_err(|error| head_file::or_gone(directory, known.as_ref(), error))?;
     // Read before the log, which may go on, and may have another index by then.
     let stored = match index_file::read(directory, log_id) {
         Ok(stored) => Ok(stored),
