@@ -1,6 +1,7 @@
 //! What can go wrong with a read model, told apart by what there is to do.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ledger::codec::CodecError;
 use ledger::envelope::{Position, StreamName};
@@ -143,7 +144,7 @@ pub enum ProjectionError {
     Cancelled,
     /// The events could not be folded.
     #[error(transparent)]
-    Feed(#[from] FeedError),
+    Feed(#[from] Arc<FeedError>),
     /// The log cannot be read.
     #[error("the log cannot be read: {0}")]
     Log(#[from] ReadError),
@@ -162,6 +163,12 @@ pub enum ProjectionError {
     /// A thread could not be started, or did not end well.
     #[error("a thread of the read model failed: {0}")]
     Thread(String),
+}
+
+impl From<FeedError> for ProjectionError {
+    fn from(error: FeedError) -> Self {
+        Arc::new(error).into()
+    }
 }
 
 /// Why a question to the read model has no answer.

@@ -162,9 +162,7 @@ async fn catch_up(feed: &Feed, head: Position) -> Result<(), ProjectionError> {
     match feed.wait_for(head).await {
         Ok(_) => Ok(()),
         Err(QueryError::Stopped { .. }) => match feed.progress().failure {
-            Some(failure) if !matches!(*failure, FeedError::Poisoned { .. }) => {
-                Err(ProjectionError::Thread(failure.to_string()))
-            }
+            Some(failure) if !matches!(*failure, FeedError::Poisoned { .. }) => Err(failure.into()),
             Some(_) | None => Ok(()),
         },
         Err(QueryError::Database(error)) => Err(error.into()),

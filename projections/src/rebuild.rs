@@ -185,7 +185,7 @@ impl Run {
             };
             self.tell(position);
             if let Some(failure) = failure {
-                return Err(ProjectionError::Thread(failure.to_string()));
+                return Err(failure.into());
             }
             if position >= head && position >= self.shared.live().feed.position() {
                 return Ok(());

@@ -80,11 +80,11 @@ async fn a_read_model_that_is_out_of_reach_is_left_alone() {
     assert_eq!(open().await.unwrap().status().await.unwrap().generation, 1);
 }
 
-/// A log whose reading panics after some events.
+/// A log whose reading fails in some way after some events.
 #[derive(Debug)]
-struct Panicking(Arc<dyn EventStore>, Position);
+struct Failing(Arc<dyn EventStore>, Position, fn(Position) -> ReadError);
 
-impl EventStore for Panicking {
+impl EventStore for Failing {
     fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
         self.0.append(append)
     }
@@ -110,7 +110,10 @@ impl EventStore for Panicking {
         after: Position,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
-        assert!(after < self.1, "the log is not read any further");
+        if after >= self.1 {
+            let failure = self.2(after.next());
+            return Box::pin(async { Err(failure) });
+        }
         let some = usize::try_from(self.1.0).unwrap();
         self.0.read_all(after, limit.min(some))
     }
@@ -129,7 +132,8 @@ async fn a_feed_whose_reading_panics_is_known_to_have_failed() {
     let bank = Bank::lives(43, 3, 20).await;
     let folder = tempfile::tempdir().unwrap();
     let last = Position(7);
-    let store = Arc::new(Panicking(bank.port(), last));
+    let panic = |_| panic!("the log is not read any further");
+    let store = Arc::new(Failing(bank.port(), last, panic));
     let projections = Projections::open(folder.path(), store, Options::default()).await.unwrap();
     let head = bank.head().await;
     let error = projections.wait_for(head).await.unwrap_err();
@@ -139,6 +143,25 @@ async fn a_feed_whose_reading_panics_is_known_to_have_failed() {
     let found = projections.read(None, |reader| reader.account(&id("a-0"))).await.unwrap();
     assert!(found.value.is_some());
     assert_eq!(found.read_position, last);
+}
+
+#[tokio::test]
+async fn damage_that_is_met_before_anything_is_served_is_told_as_what_it_is() {
+    let bank = Bank::lives(45, 3, 20).await;
+    let folder = tempfile::tempdir().unwrap();
+    let open = |store| Projections::open(folder.path(), store, Options::default());
+    let projections = open(bank.port()).await.unwrap();
+    projections.wait_for(bank.head().await).await.unwrap();
+    projections.shutdown().await.unwrap();
+    let file = generation::file(&generation::folder(folder.path()), 1);
+    std::fs::remove_file(&file).unwrap();
+    let damage = |position| ReadError::Damaged { position, cause: "a bit".to_owned() };
+    let error = open(Arc::new(Failing(bank.port(), Position(7), damage))).await.unwrap_err();
+    let ProjectionError::Feed(cause) = &error else { panic!("{error}") };
+    let FeedError::Log(ReadError::Damaged { position, .. }) = &**cause else { panic!("{error}") };
+    assert_eq!(*position, Position(8));
+    // It is there again once the log is.
+    assert_eq!(open(bank.port()).await.unwrap().position(), bank.head().await);
 }
 
 #[tokio::test]

@@ -1,21 +1,18 @@
 //! The exit codes of what the log, its copies and the service fail with.
 
 use ledger::engine::EngineError;
+use ledger::store::ReadError;
 use ledger::store::embedded::{OpenError, ReplicaError, RestoreError};
-use projections::error::ProjectionError;
+use projections::error::{FeedError, ProjectionError};
 
 use crate::serve::ServiceError;
 
 /// A log that is damaged, or lacks what its read models know, is a broken promise; the rest is an
 /// error.
-pub(super) const fn of_service(error: &ServiceError) -> u8 {
+pub(super) fn of_service(error: &ServiceError) -> u8 {
     match error {
-        ServiceError::Projections(
-            ProjectionError::AheadOfLog { .. }
-            | ProjectionError::OtherLog { .. }
-            | ProjectionError::LogGone(_),
-        )
-        | ServiceError::Engine(EngineError::Damaged { .. }) => 3,
+        ServiceError::Projections(error) if is_broken(error) => 3,
+        ServiceError::Engine(EngineError::Damaged { .. }) => 3,
         ServiceError::Cluster { .. } => 7,
         ServiceError::Projections(_)
         | ServiceError::Server(_)
@@ -26,6 +23,27 @@ pub(super) const fn of_service(error: &ServiceError) -> u8 {
         | ServiceError::Loss { .. }
         | ServiceError::Writer(_)
         | ServiceError::Task(_) => 1,
+    }
+}
+
+fn is_broken(error: &ProjectionError) -> bool {
+    match error {
+        ProjectionError::AheadOfLog { .. }
+        | ProjectionError::OtherLog { .. }
+        | ProjectionError::LogGone(_)
+        | ProjectionError::Log(ReadError::Damaged { .. }) => true,
+        ProjectionError::Feed(error) => {
+            matches!(**error, FeedError::Log(ReadError::Damaged { .. }))
+        }
+        ProjectionError::Log(ReadError::Unavailable(_))
+        | ProjectionError::Missing(_)
+        | ProjectionError::Pointer { .. }
+        | ProjectionError::FoldVersion { .. }
+        | ProjectionError::Rebuilding
+        | ProjectionError::Cancelled
+        | ProjectionError::File { .. }
+        | ProjectionError::Database(_)
+        | ProjectionError::Thread(_) => false,
     }
 }
 
