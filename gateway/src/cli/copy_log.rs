@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ledger::envelope::{NewEvent, Position, RecordedEvent, Version};
-use ledger::store::embedded::{Embedded, refuse_in_use, refuse_to_copy};
+use ledger::store::embedded::{Embedded, StandStill, refuse_to_copy, stand_still};
 use ledger::store::eventstore::{Cluster, OpenError as ClusterError};
 use ledger::store::{Append, AppendError, EventStore, Expected};
 use sha2::{Digest as _, Sha256};
@@ -58,6 +58,8 @@ struct Side {
     store: Arc<dyn EventStore>,
     /// Where a cluster's positions are kept while it is read.
     _positions: Option<TempDir>,
+    /// What is appended meanwhile would not be in the copy, and nothing would say so.
+    _still: Option<StandStill>,
 }
 
 /// Copies, reads both logs again from their beginning, and tells what they hold.
@@ -76,10 +78,6 @@ pub fn run(args: &CopyLogArgs, form: Output, out: &mut impl Write) -> Result<(),
         let to = &target.side;
         let (events, hash) = compare(&from, to, to.head().await?.max(until)).await?;
         let name = to.name.clone();
-        if !Cluster::is_connection_string(&args.from) {
-            // One that was started meanwhile.
-            refuse_in_use(Path::new(&args.from))?;
-        }
         target.end().await?;
         Ok::<_, CliError>(vec![
             Document::field("from", from.name.clone()),
@@ -100,14 +98,15 @@ impl Side {
             let name = Cluster::shown(source);
             let opened = Cluster::open(source, positions.path()).await;
             let cluster = opened.map_err(|error| unusable(&name, &error))?;
-            return Ok(Self { name, store: Arc::new(cluster), _positions: Some(positions) });
+            let (store, positions) = (Arc::new(cluster), Some(positions));
+            return Ok(Self { name, store, _positions: positions, _still: None });
         }
         let path = directory(source)?;
         refuse_to_copy(path)?;
-        // What is appended meanwhile would not be in the copy, and nothing would say so.
-        refuse_in_use(path)?;
+        let still = Some(stand_still(path)?);
         let log = Embedded::open_read_only(path)?;
-        Ok(Self { name: source.to_owned(), store: Arc::new(log), _positions: None })
+        let name = source.to_owned();
+        Ok(Self { name, store: Arc::new(log), _positions: None, _still: still })
     }
 
     async fn head(&self) -> Result<Position, CliError> {

@@ -158,7 +158,9 @@ impl CliError {
             | Self::SetAside { .. }
             | Self::Backup(BackupError::Copy { .. }) => 1,
             Self::Call(failure) => failure.exit_code(),
-            Self::Unreachable { .. } | Self::Copy(_) => 7,
+            Self::Unreachable { .. }
+            | Self::Copy(_)
+            | Self::Backup(BackupError::UnderWay { .. }) => 7,
             Self::Batch { exit_code, .. } => *exit_code,
             Self::Log(error) | Self::Backup(BackupError::Check(error)) => codes::of_log(error),
             Self::Restore(error) => codes::of_restore(error),

@@ -41,7 +41,7 @@ pub use chain::{ChainHash, ChainHashError};
 pub use fault::OpenError;
 pub use file::{FORMAT, LOG_FILE};
 pub use head_file::read as remembered_head;
-pub use lock::refuse_in_use;
+pub use lock::{StandStill, refuse_in_use, stand_still};
 pub use notes::{
     begin_copy, clear_pending_loss, end_copy, pending_loss, refuse_pending_loss, refuse_to_copy,
     refuse_unfinished_copy, unfinished_copy,
@@ -197,12 +197,11 @@ impl Embedded {
     /// does not see what comes later. Reads and checks the whole log once; blocks meanwhile. One
     /// that `HEAD` knows more of is refused.
     pub fn open_read_only(directory: &Path) -> Result<Self, OpenError> {
-        // Read first: what is appended meanwhile is not looked for.
-        let known = head_file::read(directory)?;
-        let log = Self::open_file_read_only(directory.join(LOG_FILE))
-            .map_err(|error| head_file::or_gone(directory, known.as_ref(), error))?;
-        verify::confirm_head(directory, known, &log.head_witness())?;
-        Ok(log)
+        head_file::confirmed(directory, |path| {
+            let log = Self::open_file_read_only(path.to_owned())?;
+            let head = log.head_witness();
+            Ok((log, head))
+        })
     }
 
     /// Opens a log that lies elsewhere, such as a backup, in the same way. No `HEAD` is asked.

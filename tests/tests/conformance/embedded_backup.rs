@@ -6,7 +6,8 @@ use std::path::Path;
 use ledger::envelope::Position;
 use ledger::store::EventStore;
 use ledger::store::embedded::{
-    BackupError, OpenError, RestoreError, Restored, verify, verify_file,
+    BackupError, Embedded, OpenError, Options, RestoreError, Restored, stand_still, verify,
+    verify_file,
 };
 
 use super::kit::{Directory, all, one, some};
@@ -75,7 +76,42 @@ async fn a_backup_to_nowhere_is_refused() {
     let directory = Directory::with_appends(1).await;
     let nowhere = directory.path().join("missing/backup");
     let refusal = directory.open().backup(&nowhere, |_| ()).unwrap_err();
-    assert!(matches!(refusal, BackupError::Copy { .. }), "{refusal:?}");
+    assert!(matches!(refusal, BackupError::Check(OpenError::Io { .. })), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn a_second_backup_to_the_same_file_leaves_the_first_alone() {
+    let directory = Directory::with_appends(3).await;
+    let store = directory.open();
+    let elsewhere = Directory::new();
+    let to = elsewhere.path().join("backup");
+    // An earlier one was killed.
+    fs::write(elsewhere.path().join("backup.partial"), "half of a page").unwrap();
+    let mut refusals = Vec::new();
+    let report = store.backup(&to, |_| refusals.push(store.backup(&to, |_| ())));
+    assert_eq!(verify_file(&to).unwrap(), report.unwrap());
+    assert!(!refusals.is_empty());
+    for refusal in refusals {
+        assert!(matches!(refusal, Err(BackupError::UnderWay { .. })), "{refusal:?}");
+    }
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1, "one file, nothing beside it");
+}
+
+#[tokio::test]
+async fn a_log_that_is_to_stand_still_is_not_opened_for_writing() {
+    let directory = Directory::with_appends(3).await;
+    let still = [(); 2].map(|()| stand_still(directory.path()).unwrap());
+    let refusal = Embedded::open(directory.path(), Options::default()).unwrap_err();
+    assert!(
+        refusal.to_string().ends_with("by a process that reads it and wants it to stand still")
+    );
+    verify(directory.path()).unwrap();
+    drop(still);
+    let store = directory.open();
+    let refusal = stand_still(directory.path()).unwrap_err();
+    let holder = format!("in use by process {}", std::process::id());
+    assert!(refusal.to_string().ends_with(&holder), "{refusal}");
+    store.append(one("b", 0)).await.unwrap();
 }
 
 #[tokio::test]

@@ -18,20 +18,35 @@ fn head(directory: &Directory) -> String {
     fs::read_to_string(directory.file("HEAD")).unwrap()
 }
 
-/// Whoever opens, looks at, verifies or follows the log is told that it ends at `head` and that
-/// `known` was in it.
+/// What whoever opens, looks at, verifies or follows the log is told.
 #[track_caller]
-fn assert_end_missing(directory: &Directory, known: u64, head: u64) {
+fn refusals(directory: &Directory) -> [OpenError; 5] {
     let looked_at = Embedded::open_read_only(directory.path()).unwrap_err();
+    let verified = verify(directory.path()).unwrap_err();
+    let with_index = verify_with_index(directory.path(), |_| Ok(())).unwrap_err();
     let standby = Directory::new();
     let followed = Replica::open(directory.path(), standby.path(), DateTime::UNIX_EPOCH);
     let ReplicaError::Source(followed) = followed.unwrap_err() else { panic!("not the source") };
-    let verified = verify(directory.path()).unwrap_err();
-    for refusal in [directory.refusal(), verified, looked_at, followed] {
+    [directory.refusal(), looked_at, verified, with_index, followed]
+}
+
+/// All are told that the log ends at `head` and that `known` was in it.
+#[track_caller]
+fn assert_end_missing(directory: &Directory, known: u64, head: u64) {
+    for refusal in refusals(directory) {
         let OpenError::EndMissing { path, known: named, head: found } = refusal else {
             panic!("{refusal:?}")
         };
         assert_eq!((path, named, found), (directory.file("HEAD"), Position(known), Position(head)));
+    }
+}
+
+/// All are told that the log is gone.
+#[track_caller]
+fn assert_gone(directory: &Directory) {
+    for refusal in refusals(directory) {
+        let OpenError::LogGone { known, .. } = refusal else { panic!("{refusal:?}") };
+        assert_eq!(known, Position(5));
     }
 }
 
@@ -87,13 +102,7 @@ async fn a_log_that_lost_its_end_is_refused() {
 async fn a_log_that_was_cut_to_nothing_is_gone_and_not_another_file() {
     let directory = Directory::with_appends(5).await;
     fs::write(directory.log(), "").unwrap();
-    let looked_at = Embedded::open_read_only(directory.path()).unwrap_err();
-    let with_index = verify_with_index(directory.path(), |_| Ok(())).unwrap_err();
-    let verified = verify(directory.path()).unwrap_err();
-    for refusal in [directory.refusal(), verified, looked_at, with_index] {
-        let OpenError::LogGone { known, .. } = refusal else { panic!("{refusal:?}") };
-        assert_eq!(known, Position(5));
-    }
+    assert_gone(&directory);
 }
 
 #[tokio::test]
@@ -184,7 +193,6 @@ async fn a_witness_that_cannot_be_read_refuses_opening() {
 async fn a_log_that_is_gone_is_not_begun_anew_beside_its_witness() {
     let directory = Directory::with_appends(5).await;
     fs::remove_file(directory.log()).unwrap();
-    let refusal = directory.refusal();
-    let OpenError::LogGone { known: Position(5), .. } = refusal else { panic!("{refusal:?}") };
+    assert_gone(&directory);
     assert!(!directory.log().exists());
 }

@@ -39,7 +39,7 @@ impl Target {
             let (cluster, note) = opened.map_err(|error| unusable(&name, &error))?;
             let cluster = Arc::new(cluster);
             let store = cluster.clone();
-            let side = Side { name, store, _positions: Some(positions) };
+            let side = Side { name, store, _positions: Some(positions), _still: None };
             let mark = Mark::Note(cluster, note.version);
             return Ok(Self { side, mark, is_marked: !note.text.is_empty() });
         }
@@ -47,7 +47,8 @@ impl Target {
         refuse_to_copy(path)?;
         let log = Embedded::open_copy(path, Options::default(), what)?;
         let is_marked = unfinished_copy(path)?.is_some();
-        let side = Side { name: target.to_owned(), store: Arc::new(log), _positions: None };
+        let (name, store) = (target.to_owned(), Arc::new(log));
+        let side = Side { name, store, _positions: None, _still: None };
         Ok(Self { side, mark: Mark::File(path.to_owned()), is_marked })
     }
 

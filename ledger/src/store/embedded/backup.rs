@@ -1,6 +1,6 @@
 //! Backup while the log is served.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -32,6 +32,12 @@ pub enum BackupError {
         /// The target.
         path: PathBuf,
     },
+    /// Another one writes to the same target.
+    #[error("another backup to {} is under way", path.display())]
+    UnderWay {
+        /// The target.
+        path: PathBuf,
+    },
     /// The copy could not be made.
     #[error("cannot copy the log to {}", path.display())]
     Copy {
@@ -55,10 +61,8 @@ impl Embedded {
         to: &Path,
         progress: impl FnMut(BackupProgress),
     ) -> Result<Report, BackupError> {
-        if to.try_exists().map_err(OpenError::io(to))? {
-            return Err(BackupError::TargetExists { path: to.to_owned() });
-        }
         let partial = beside(to, ".partial");
+        let _claim = claim(to, &partial)?;
         let made = self.copy_to(&partial, progress).and_then(|()| {
             sync_file(&partial)?;
             let report = verify_file(&partial)?;
@@ -79,14 +83,31 @@ impl Embedded {
         partial: &Path,
         progress: impl FnMut(BackupProgress),
     ) -> Result<(), BackupError> {
-        // What an interrupted backup left behind.
-        if partial.try_exists().map_err(OpenError::io(partial))? {
-            fs::remove_file(partial).map_err(OpenError::io(partial))?;
-        }
         let log = open_reader(&self.reader.path, self.reader.access);
         let copied = log.and_then(|log| copy(&log, partial, progress));
         copied.map_err(|source| BackupError::Copy { path: partial.to_owned(), source })
     }
+}
+
+/// Makes the file that is filled before it gets its name, empty and for one backup alone.
+fn claim(to: &Path, partial: &Path) -> Result<File, BackupError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    let file = options.open(partial).map_err(OpenError::io(partial))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(BackupError::UnderWay { path: to.to_owned() });
+        }
+        Err(TryLockError::Error(source)) => return Err(OpenError::io(partial)(source).into()),
+    }
+    if to.try_exists().map_err(OpenError::io(to))? {
+        fs::remove_file(partial).map_err(OpenError::io(partial))?;
+        return Err(BackupError::TargetExists { path: to.to_owned() });
+    }
+    // What an interrupted backup left behind.
+    file.set_len(0).map_err(OpenError::io(partial))?;
+    Ok(file)
 }
 
 fn copy(

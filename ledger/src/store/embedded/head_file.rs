@@ -10,7 +10,8 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::fault::OpenError;
-use super::file::beside;
+use super::file::{LOG_FILE, beside, open_to_inspect};
+use super::recovery::block_end;
 use super::witness::Witness;
 use crate::envelope::Position;
 
@@ -49,6 +50,27 @@ pub(super) fn write(directory: &Path, witness: &Witness) -> Result<(), OpenError
     fs::rename(&fresh, &path).map_err(OpenError::io(&path))
 }
 
+/// Gives what `look` finds of the log at the path that it gets, unless what `directory` remembers
+/// is not in that log, of which `look` tells the head as well.
+pub(super) fn confirmed<T>(
+    directory: &Path,
+    look: impl FnOnce(&Path) -> Result<(T, Witness), OpenError>,
+) -> Result<T, OpenError> {
+    // Read first: what is appended meanwhile is not looked for.
+    let known = read(directory)?;
+    let log = directory.join(LOG_FILE);
+    let looked = look(&log).map_err(|error| or_gone(directory, known.as_ref(), error));
+    let (found, head) = looked?;
+    if let Some(known) = known {
+        check(directory, &known, &head, |at| {
+            let (connection, _, log_id) = open_to_inspect(&log)?;
+            let end = block_end(&connection, log_id, at);
+            Ok(end.map_err(|fault| fault.into_open(&log))?.witness(log_id))
+        })?;
+    }
+    Ok(found)
+}
+
 /// Refuses a log that ends at `head` if `known`, from the file in `directory`, is not in it.
 /// `found` gives the end of the last block at or before a position.
 pub(super) fn check(
@@ -73,10 +95,11 @@ pub(super) fn check(
     Err(OpenError::HeadDiffers { path, position: known.position, problem })
 }
 
-/// Why a log cannot be opened: a file that is none is a log that is gone where `HEAD` knows of one.
+/// Why a log cannot be opened: no file, or one that is no log, is a log that is gone where `HEAD`
+/// knows of one.
 pub(super) fn or_gone(directory: &Path, known: Option<&Witness>, error: OpenError) -> OpenError {
     match (error, known) {
-        (OpenError::NotALog { .. }, Some(known)) => {
+        (OpenError::NotALog { .. } | OpenError::Missing { .. }, Some(known)) => {
             OpenError::LogGone { path: path(directory), known: known.position }
         }
         (error, _) => error,

@@ -10,13 +10,24 @@ use super::fault::OpenError;
 /// The name of the lock's file.
 pub(super) const LOCK_FILE: &str = "LOCK";
 
-/// Refuses a directory that a process serves. Writes nothing; a directory that is not there is not
-/// in use.
+/// Keeps a directory from being served for as long as it is kept.
+#[derive(Debug)]
+pub struct StandStill {
+    _lock: Option<File>,
+}
+
+/// Refuses a directory that a process serves.
 pub fn refuse_in_use(directory: &Path) -> Result<(), OpenError> {
+    stand_still(directory).map(drop)
+}
+
+/// Refuses a directory that a process serves, and then keeps others from serving it, which can be
+/// done by many at a time. Writes nothing: a directory that was never served has no lock to take.
+pub fn stand_still(directory: &Path) -> Result<StandStill, OpenError> {
     let path = directory.join(LOCK_FILE);
-    let Ok(file) = File::open(&path) else { return Ok(()) };
+    let Ok(file) = File::open(&path) else { return Ok(StandStill { _lock: None }) };
     match file.try_lock_shared() {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(StandStill { _lock: Some(file) }),
         Err(TryLockError::WouldBlock) => {
             let directory = directory.to_owned();
             Err(OpenError::DirectoryInUse { directory, holder: holder(file) })
@@ -25,8 +36,11 @@ pub fn refuse_in_use(directory: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Who holds the lock, as the file says.
+/// Who holds the lock, as the file says: the last one who took it for itself.
 fn holder(file: File) -> String {
+    if file.try_lock_shared().is_ok() {
+        return "a process that reads it and wants it to stand still".to_owned();
+    }
     let mut holder = String::new();
     let read = file.take(64).read_to_string(&mut holder);
     let named = read.is_ok_and(|_| !holder.trim().is_empty());

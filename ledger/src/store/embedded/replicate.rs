@@ -19,7 +19,6 @@ use super::lock::{DirectoryLock, LOCK_FILE};
 use super::notes;
 use super::recovery::block_end;
 use super::standby::{Extent, SourceHead, Standby, end_at, extent_beyond, standby};
-use super::verify::confirm_head;
 use super::witness::Witness;
 use crate::envelope::Position;
 use crate::store::BoxError;
@@ -265,18 +264,13 @@ impl From<Fault> for Failed {
 
 /// Opens the log that is followed, which must hold what its own `HEAD` knows.
 fn open_source(from: &Path) -> Result<(Connection, Uuid), ReplicaError> {
-    let open = || {
-        // Read first: what is appended meanwhile is not looked for.
-        let known = head_file::read(from)?;
-        let path = from.join(LOG_FILE);
-        let (source, _, log_id) = open_to_inspect(&path)
-            .map_err(|error| head_file::or_gone(from, known.as_ref(), error))?;
+    let opened = head_file::confirmed(from, |path| {
+        let (source, _, log_id) = open_to_inspect(path)?;
         let end = block_end(&source, log_id, Position(u64::MAX));
-        let head = end.map_err(|fault| fault.into_open(&path))?.witness(log_id);
-        confirm_head(from, known, &head)?;
-        Ok((source, log_id))
-    };
-    open().map_err(ReplicaError::Source)
+        let head = end.map_err(|fault| fault.into_open(path))?.witness(log_id);
+        Ok(((source, log_id), head))
+    });
+    opened.map_err(ReplicaError::Source)
 }
 
 /// Is nothing in `directory` but what a replication that was killed at its beginning has left?

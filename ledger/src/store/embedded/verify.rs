@@ -5,7 +5,7 @@ use std::path::Path;
 use super::block::EventView;
 use super::chain::scan;
 use super::fault::OpenError;
-use super::file::{LOG_FILE, open_to_inspect};
+use super::file::open_to_inspect;
 use super::head_file;
 use super::index::{Index, Rows};
 use super::index_file::{self, Unusable};
@@ -46,7 +46,7 @@ pub enum IndexState {
 ///
 /// The first damage is the answer, since nothing after it can be trusted.
 pub fn verify(directory: &Path) -> Result<Report, OpenError> {
-    Ok(in_directory(directory, None, |_| Ok(()))?.0)
+    in_directory(directory, |_| Ok(()))
 }
 
 /// Checks a log that lies elsewhere, such as a backup, as [`verify`] does.
@@ -60,7 +60,7 @@ pub fn verify_with(
     directory: &Path,
     check: impl FnMut(RecordedEvent) -> Result<(), String>,
 ) -> Result<Report, OpenError> {
-    Ok(in_directory(directory, None, recorded(check))?.0)
+    in_directory(directory, recorded(check))
 }
 
 /// Checks a log that lies elsewhere, such as a backup, as [`verify_with`] does.
@@ -76,36 +76,36 @@ pub fn verify_with_index(
     directory: &Path,
     check: impl FnMut(RecordedEvent) -> Result<(), String>,
 ) -> Result<(Report, IndexState), OpenError> {
-    let path = directory.join(LOG_FILE);
-    let known = head_file::read(directory)?;
-    let (connection, _, log_id) = open_to_inspect(&path)
-        .map_err(|error| head_file::or_gone(directory, known.as_ref(), error))?;
-    // Read before the log, which may go on, and may have another index by then.
-    let stored = match index_file::read(directory, log_id) {
-        Ok(stored) => Ok(stored),
-        Err(Unusable::Missing) => Err(IndexState::Absent),
-        Err(problem) => Err(IndexState::LeftAside(problem.to_string())),
-    };
-    let up_to = stored.as_ref().ok().map(|(_, end)| end.position);
-    let (report, rows) = in_directory(directory, up_to, recorded(check))?;
-    let state = match (stored, rows) {
-        (Err(state), _) => state,
-        (Ok((index, end)), Some(rows)) => {
-            let found = block_end(&connection, log_id, end.position);
-            if found.map_err(|fault| fault.into_open(&path))? == end {
-                let differs = index.rows().difference(&rows);
-                differs.map_or(IndexState::Fits(end.position), IndexState::Differs)
-            } else {
-                let position = end.position;
-                IndexState::LeftAside(format!("the log has no such block at position {position}"))
+    head_file::confirmed(directory, |path| {
+        let (connection, _, log_id) = open_to_inspect(path)?;
+        // Read before the log, which may go on, and may have another index by then.
+        let stored = match index_file::read(directory, log_id) {
+            Ok(stored) => Ok(stored),
+            Err(Unusable::Missing) => Err(IndexState::Absent),
+            Err(problem) => Err(IndexState::LeftAside(problem.to_string())),
+        };
+        let up_to = stored.as_ref().ok().map(|(_, end)| end.position);
+        let (report, rows) = indexed(path, up_to, recorded(check))?;
+        let state = match (stored, rows) {
+            (Err(state), _) => state,
+            (Ok((index, end)), Some(rows)) => {
+                let found = block_end(&connection, log_id, end.position);
+                if found.map_err(|fault| fault.into_open(path))? == end {
+                    let differs = index.rows().difference(&rows);
+                    differs.map_or(IndexState::Fits(end.position), IndexState::Differs)
+                } else {
+                    let position = end.position;
+                    let problem = format!("the log has no such block at position {position}");
+                    IndexState::LeftAside(problem)
+                }
             }
-        }
-        (Ok((_, end)), None) => {
-            let (known, head) = (end.position, report.head.position);
-            IndexState::LeftAside(format!("it goes to position {known}, and the log to {head}"))
-        }
-    };
-    Ok((report, state))
+            (Ok((_, end)), None) => {
+                let (known, head) = (end.position, report.head.position);
+                IndexState::LeftAside(format!("it goes to position {known}, and the log to {head}"))
+            }
+        };
+        Ok(((report, state), report.head))
+    })
 }
 
 fn recorded(
@@ -114,33 +114,13 @@ fn recorded(
     move |event| event.to_recorded().map_err(|error| error.to_string()).and_then(&mut check)
 }
 
-/// Checks the log in a data directory. With the report, what its index holds up to a position.
 fn in_directory(
     directory: &Path,
-    up_to: Option<Position>,
     see: impl FnMut(EventView<'_>) -> Result<(), String>,
-) -> Result<(Report, Option<Rows>), OpenError> {
-    // Read first: what is appended meanwhile is not looked for.
-    let known = head_file::read(directory)?;
-    let path = directory.join(LOG_FILE);
-    let (report, rows) = indexed(&path, up_to, see)
-        .map_err(|error| head_file::or_gone(directory, known.as_ref(), error))?;
-    confirm_head(directory, known, &report.head)?;
-    Ok((report, rows))
-}
-
-/// Refuses a log that ends at `head` if what `HEAD` knew before the log was read is not in it.
-pub(super) fn confirm_head(
-    directory: &Path,
-    known: Option<Witness>,
-    head: &Witness,
-) -> Result<(), OpenError> {
-    let Some(known) = known else { return Ok(()) };
-    head_file::check(directory, &known, head, |at| {
-        let path = directory.join(LOG_FILE);
-        let (connection, _, log_id) = open_to_inspect(&path)?;
-        let end = block_end(&connection, log_id, at);
-        Ok(end.map_err(|fault| fault.into_open(&path))?.witness(log_id))
+) -> Result<Report, OpenError> {
+    head_file::confirmed(directory, |path| {
+        let report = check(path, see)?;
+        Ok((report, report.head))
     })
 }
 
