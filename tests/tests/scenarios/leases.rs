@@ -291,6 +291,18 @@ async fn every_figure_of_a_lease_is_explained_before_and_after_its_end() {
 }
 
 #[tokio::test]
+async fn a_lease_that_comes_on_the_books_late_bills_what_fell_due_since_its_opening() {
+    let town = Town::at("2026-05-10T09:00:00-04:00").await;
+    town.open(lease_with_option("l-1")).await.unwrap();
+    agree(&town).await;
+    // March's rental was due at the opening and is paid; April's and May's are billed with that.
+    town.receive("march", "l-1", Channel::Wire, "389.00", "2026-05-10").await.unwrap();
+    let rows = of_books(&town, &["11", "2140", "4040"]).await;
+    assert_eq!(rows, ["1130 724.00", "1135 54.00", "1140 14250.00", "2140 -54.00", "4040 -724.00"]);
+    agree(&town).await;
+}
+
+#[tokio::test]
 async fn a_closed_day_before_a_buy_out_stays_and_the_feed_of_its_own_day_balances() {
     let town = Town::with_manual_books(OPENED).await;
     town.open(lease_with_option("l-1")).await.unwrap();

@@ -356,8 +356,7 @@ impl Book {
         }
     }
 
-    /// Writes down what goes from one account of the general ledger to another, and brings nothing
-    /// up to any day.
+    /// Writes down what is posted to the general ledger, and brings nothing up to any day.
     pub(super) fn settle(&mut self, posting: &Posting) {
         for line in &posting.lines {
             *self.ledger.entry(line.account).or_default() += line.amount;

@@ -252,7 +252,8 @@ impl OpenAccount {
     /// The account that an opening makes.
     pub(super) fn new(opened: &AccountOpened) -> Self {
         let mut book = Book::new(opened.terms.clone());
-        book.post(opened.terms.opened_date, &opened.posting);
+        // What has accrued or fallen due since then, if it is opened late, is not posted by this.
+        book.settle(&opened.posting);
         Self {
             book,
             payments: Payments::default(),

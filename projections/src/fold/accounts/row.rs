@@ -148,15 +148,19 @@ impl AccountRow {
     }
 
     /// What an event posts, and through which day. Other due dates catch nothing up, unless
-    /// payments pay something else, and what the bank settles never does.
+    /// payments pay something else; an opening and what the bank settles never do.
     fn post_event(&mut self, event: &Event) {
         let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) else {
             return;
         };
         self.post(&posting.lines);
         self.billed = posting.billed.unwrap_or(self.billed);
-        let moves_dates = matches!(event, Event::ExtensionGranted(_) | Event::DueDateChanged(_));
-        if (!moves_dates && !event.is_settlement()) || posting.restates() {
+        let catches_up = !event.is_settlement()
+            && !matches!(
+                event,
+                Event::AccountOpened(_) | Event::ExtensionGranted(_) | Event::DueDateChanged(_)
+            );
+        if catches_up || posting.restates() {
             let through = posting.gl_date(effective).max(effective);
             self.accrued_through = self.accrued_through.max(through);
         }

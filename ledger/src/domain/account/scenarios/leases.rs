@@ -78,6 +78,22 @@ fn a_rental_that_no_event_has_billed_is_not_in_the_ledger_yet() {
 }
 
 #[test]
+fn a_lease_that_is_opened_late_bills_what_fell_due_since_with_what_comes_next() {
+    let command = Command::OpenAccount { terms: lease(), lien: None };
+    let late = nothing().at("2026-05-10 09:00").when(command).done();
+    let book = &late.open().book;
+    // March's was due at the opening.
+    assert_eq!(late.ledger(LedgerAccount::RentalsReceivable), "362.00");
+    assert_eq!(book.accrued_through(), date("2026-03-01"));
+    let unbooked = book.unbooked(date("2026-05-10")).into_iter();
+    let unbooked: Vec<_> = unbooked.map(|(_, _, exact)| exact.to_string()).collect();
+    assert_eq!(unbooked, ["724.00", "54.00"]);
+    let charged = late.at("2026-05-11 09:00").when(assess("5.00")).done();
+    assert_eq!(charged.ledger(LedgerAccount::RentalsReceivable), "1086.00");
+    assert_eq!(charged.ledger(LedgerAccount::LeaseTaxReceivable), "81.00");
+}
+
+#[test]
 fn a_rental_of_before_the_opening_that_is_moved_is_not_billed_once_the_lease_has_ended() {
     // March's was due at the opening. Moved to May, it is one of those to come, without its tax.
     let moved = opened(lease()).at("2026-03-02 09:00").when(extend(2, date("2026-03-02"))).done();

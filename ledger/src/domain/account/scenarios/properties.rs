@@ -209,19 +209,25 @@ impl Ask {
     }
 }
 
+/// An account, and how many days after its opening it comes on the books.
+fn boarded() -> impl Strategy<Value = (Terms, i64)> {
+    (accounts(), prop_oneof![3 => Just(0), 2 => 1_i64..100])
+}
+
 /// The events of an account to which anything may have happened.
 pub(crate) fn lives() -> impl Strategy<Value = Vec<Event>> {
-    (accounts(), steps()).prop_map(|(terms, steps)| {
-        let (history, _) = life(terms, &steps);
+    (boarded(), steps()).prop_map(|(boarded, steps)| {
+        let (history, _) = life(boarded, &steps);
         history.recorded.into_iter().map(|(_, event)| event).collect()
     })
 }
 
 /// The account after all steps, each of them audited.
-fn life(terms: Terms, steps: &[Step]) -> (History, DateTime<Utc>) {
-    let mut at = eastern(&format!("{} 10:00", terms.opened_date));
-    let with_title = terms.has_title();
-    let mut history = opened_with(terms, with_title.then(|| lien("TX")));
+fn life((terms, late): (Terms, i64), steps: &[Step]) -> (History, DateTime<Utc>) {
+    let mut at = eastern(&format!("{} 10:00", terms.opened_date)) + Duration::days(late);
+    let lien = terms.has_title().then(|| lien("TX"));
+    let mut history = nothing().at_instant(at).when(Command::OpenAccount { terms, lien }).done();
+    audit(history.open());
     for step in steps {
         at += Duration::minutes(step.minutes_later);
         let today = eastern_date(at);
@@ -235,9 +241,9 @@ fn life(terms: Terms, steps: &[Step]) -> (History, DateTime<Utc>) {
 proptest! {
     #[test]
     fn the_books_agree_with_the_timeline_after_every_command(
-        terms in accounts(), steps in steps(),
+        boarded in boarded(), steps in steps(),
     ) {
-        let (history, _) = life(terms, &steps);
+        let (history, _) = life(boarded, &steps);
         let recorded = history.recorded.iter();
         let replayed =
             recorded.fold(Account::Absent, |account, (at, event)| evolve(account, event, *at));
@@ -246,12 +252,12 @@ proptest! {
 
     #[test]
     fn a_return_and_its_reinstatement_leave_everything_where_it_was(
-        terms in accounts(), first in amounts(), mut steps in steps(), which in any::<Index>(),
+        boarded in boarded(), first in amounts(), mut steps in steps(), which in any::<Index>(),
         code in prop::sample::select(vec!["R01", "R10"]),
     ) {
         let ask = Ask::Receive(Channel::Mail, first, 0);
         steps.insert(0, Step { minutes_later: 50_000, ask });
-        let (before, at) = life(terms, &steps);
+        let (before, at) = life(boarded, &steps);
         let applied: Vec<_> = before.open().payments.values()
             .filter(|payment| payment.progress == Progress::Applied)
             .map(|payment| payment.id)
@@ -284,8 +290,10 @@ proptest! {
     }
 
     #[test]
-    fn clearing_comes_to_nothing_once_everything_is_settled(terms in accounts(), steps in steps()) {
-        let (mut history, at) = life(terms, &steps);
+    fn clearing_comes_to_nothing_once_everything_is_settled(
+        boarded in boarded(), steps in steps(),
+    ) {
+        let (mut history, at) = life(boarded, &steps);
         // A Tuesday after all that there is, on which banks are open.
         let at = at.max(eastern("2030-07-02 10:00"));
         let today = eastern_date(at);
