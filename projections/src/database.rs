@@ -134,6 +134,12 @@ impl Writer {
         Ok(Self { database, rows: Rows::in_bulk(), position: Position::START, bulk })
     }
 
+    /// Makes an empty read database without indexes in a temporary file of SQLite's, which has no
+    /// name, so that it goes with the process however that ends.
+    pub(crate) fn create_unnamed() -> Result<Self, rusqlite::Error> {
+        Self::create_in_bulk(Path::new(""), Position(u64::MAX))
+    }
+
     /// Opens a read database that is there.
     pub(crate) fn open(path: &Path) -> Result<Self, rusqlite::Error> {
         let database = connect(path)?;
@@ -160,6 +166,10 @@ impl Writer {
         self.database.execute_batch("BEGIN")?;
         self.rows.write_out(&self.database)?;
         self.database.execute_batch("COMMIT")
+    }
+
+    pub(crate) const fn database(&self) -> &Connection {
+        &self.database
     }
 
     /// The last position that was folded.

@@ -7,6 +7,7 @@ use ledger::codec::CodecError;
 use ledger::envelope::{Position, StreamName};
 use ledger::ids::{AccountId, ChargeOffId, FeeId, PaymentId, RefundId};
 use ledger::store::ReadError;
+use rusqlite::ErrorCode;
 
 /// Why an event cannot be folded. Nothing is skipped: the feed stops before it.
 #[derive(Debug, thiserror::Error)]
@@ -194,11 +195,29 @@ impl QueryError {
     /// Is it what is stored that is wrong?
     pub(crate) fn is_damage(&self) -> bool {
         match self {
-            Self::Database(error) => matches!(
-                error.sqlite_error_code(),
-                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
-            ),
+            Self::Database(error) => is_damage(error),
             Self::Stopped { .. } | Self::Ended => false,
         }
+    }
+}
+
+impl FeedError {
+    /// Is it what the read database holds that is wrong?
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Database(error) => is_damage(error),
+            Self::Poisoned { .. } | Self::Log(_) | Self::Ended => false,
+        }
+    }
+}
+
+/// Is it what a read database holds that is wrong, so that another look at it cannot help?
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        Some(code) => matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase),
+        None => matches!(
+            error,
+            rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..)
+        ),
     }
 }

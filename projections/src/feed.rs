@@ -24,8 +24,12 @@ const BATCHES_AHEAD: usize = 2;
 /// What comes after a pause is folded at once.
 const GATHERING: Duration = Duration::from_millis(250);
 
-/// How long after a read that failed a log that others keep is read again.
+/// How long after a read that failed the log is read again.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+/// For how long a log of this process's own is read again: it may have been out of file handles.
+/// One that others keep is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a log can say about itself, so that a read model notices that it belongs to another log, or
 /// that its log was changed. The text is the log's own; the read model only keeps it.
@@ -204,21 +208,21 @@ impl Reading {
         }
     }
 
-    /// The next events, read again while a log that others keep is away: a cluster between two
-    /// leaders comes back, and a disk that cannot be read does not.
+    /// The next events, read again while the log is away: a cluster between two leaders comes back,
+    /// and a disk that cannot be read for long does not.
     async fn read_patiently(&mut self, last: Instant) -> Result<Vec<RecordedEvent>, ReadError> {
-        let mut told = false;
+        let mut since = None;
         loop {
-            match self.read(last).await {
-                Err(ReadError::Unavailable(cause)) if self.store.shared().is_some() => {
-                    if !told {
-                        tracing::warn!(position = %self.after, %cause, "the read models wait");
-                    }
-                    told = true;
-                    tokio::time::sleep(AGAIN_AFTER).await;
-                }
-                read => return read,
+            let read = self.read(last).await;
+            let Err(ReadError::Unavailable(cause)) = &read else { return read };
+            if since.is_none() {
+                tracing::warn!(position = %self.after, %cause, "the read models wait");
             }
+            let since = *since.get_or_insert_with(Instant::now);
+            if self.store.shared().is_none() && since.elapsed() >= PATIENCE {
+                return read;
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
         }
     }
 

@@ -8,7 +8,7 @@ use ledger::store::EventStore;
 use rusqlite::ErrorCode;
 
 use crate::database::{Checkpoint, Writer, checkpoint, open_reader};
-use crate::error::{FeedError, ProjectionError, QueryError};
+use crate::error::{FeedError, ProjectionError, QueryError, is_damage};
 use crate::feed::{Feed, LogWitness};
 use crate::generation::{self, Generation};
 use crate::schema::FOLD_VERSION;
@@ -132,17 +132,11 @@ fn next_file(folder: &Path) -> Result<(u64, PathBuf), ProjectionError> {
 fn is_unreadable(error: &ProjectionError) -> bool {
     match error {
         ProjectionError::Pointer { .. } | ProjectionError::Missing(_) => true,
-        ProjectionError::Database(error) => matches!(
-            (error.sqlite_error_code(), error),
-            // The last of them: a table is not there.
-            (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown), _)
-                | (
-                    None,
-                    rusqlite::Error::QueryReturnedNoRows
-                        | rusqlite::Error::InvalidColumnType(..)
-                        | rusqlite::Error::FromSqlConversionFailure(..)
-                )
-        ),
+        ProjectionError::Database(error) => {
+            let no_table = error.sqlite_error_code() == Some(ErrorCode::Unknown);
+            let no_row = matches!(error, rusqlite::Error::QueryReturnedNoRows);
+            is_damage(error) || no_table || no_row
+        }
         ProjectionError::AheadOfLog { .. }
         | ProjectionError::LogGone(_)
         | ProjectionError::OtherLog { .. }

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use ledger::envelope::Position;
 use ledger::store::EventStore;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::error::{FeedError, ProjectionError, QueryError};
 use crate::feed::{LogWitness, Progress};
@@ -14,6 +16,9 @@ use crate::opening;
 use crate::readers::{Answer, READERS_MAX, Reader};
 use crate::rebuild::Rebuild;
 use crate::schema::FOLD_VERSION;
+
+/// How long after damaged read models began to be built anew they are so again, if that failed.
+const REPLACED_EVERY: Duration = Duration::from_secs(60);
 
 /// What a read model is opened with.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) witness: Option<Arc<dyn LogWitness>>,
     live: RwLock<Arc<Generation>>,
     pub(crate) rebuild: Mutex<Option<Rebuild>>,
+    /// When damaged ones began to be built anew last.
+    replaced: Mutex<Option<Instant>>,
     /// One a question. Held where it is answered, since that goes on if the asker has left.
     permits: Arc<Semaphore>,
 }
@@ -85,6 +92,7 @@ impl Projections {
             witness,
             live: RwLock::new(Arc::new(live)),
             rebuild: Mutex::new(None),
+            replaced: Mutex::new(None),
             permits: Arc::new(Semaphore::new(READERS_MAX)),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -101,7 +109,7 @@ impl Projections {
     }
 
     /// Waits until `position` is folded; the deadline is the caller's. Fails if the feed stopped
-    /// before it.
+    /// before it; if that was because the read models are damaged, they are built anew.
     pub async fn wait_for(&self, position: Position) -> Result<Position, QueryError> {
         loop {
             let live = self.shared.live();
@@ -109,6 +117,9 @@ impl Projections {
             // A rebuild may have taken over while we waited: how far the old one went on tells
             // nothing of the new one, which is what will be asked.
             if Arc::ptr_eq(&live, &self.shared.live()) {
+                if live.feed.progress().failure.is_some_and(|failure| failure.is_damage()) {
+                    self.replace_damaged(&live);
+                }
                 return answer;
             }
         }
@@ -144,14 +155,17 @@ impl Projections {
         answer
     }
 
-    /// Builds a generation anew that a question has found damaged: all of it is in the log, and who
-    /// asks again is answered by the new one.
+    /// Builds a generation anew that was found damaged: all of it is in the log, and who asks again
+    /// is answered by the new one. If that fails, not again at once.
     fn replace_damaged(&self, damaged: &Arc<Generation>) {
-        if !Arc::ptr_eq(damaged, &self.shared.live()) {
+        let mut replaced = self.shared.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        let lately = replaced.is_some_and(|at| at.elapsed() < REPLACED_EVERY);
+        if lately || !Arc::ptr_eq(damaged, &self.shared.live()) {
             return;
         }
-        // Others may have found it too: one rebuild is enough.
+        // One may be under way already.
         if self.rebuild().is_ok() {
+            *replaced = Some(Instant::now());
             let generation = damaged.number;
             tracing::error!(generation, "the read models are damaged, and are built anew");
         }

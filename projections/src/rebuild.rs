@@ -51,7 +51,8 @@ pub struct Rebuild {
 impl Rebuild {
     pub(crate) fn start(shared: &Arc<Shared>) -> Result<Self, ProjectionError> {
         let mut current = shared.rebuild.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref().is_some_and(|rebuild| rebuild.outcome.borrow().is_none()) {
+        if current.as_ref().is_some_and(|rebuild| rebuild.progress().state == RebuildState::Running)
+        {
             return Err(ProjectionError::Rebuilding);
         }
         let number = generation::next(&shared.folder)?;
@@ -86,7 +87,12 @@ impl Rebuild {
 
     /// How far it has come.
     pub fn progress(&self) -> RebuildProgress {
-        *self.progress.borrow()
+        let mut progress = *self.progress.borrow();
+        // A task that panicked says nothing more.
+        if progress.state == RebuildState::Running && self.progress.has_changed().is_err() {
+            progress.state = RebuildState::Failed;
+        }
+        progress
     }
 
     /// Why it failed, if it did.

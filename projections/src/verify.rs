@@ -58,19 +58,9 @@ impl Report {
     }
 }
 
-/// A file that goes when it is dropped.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        generation::remove(&self.0);
-    }
-}
-
 /// The live read model of a data directory as it is at one moment.
 #[derive(Debug)]
 pub struct Live {
-    folder: PathBuf,
     generation: u64,
     /// In a transaction: what the service commits meanwhile is not seen.
     database: Connection,
@@ -94,25 +84,21 @@ impl Live {
             let (found, expected) = (checkpoint.fold_version, FOLD_VERSION);
             return Err(ProjectionError::FoldVersion { found, expected });
         }
-        Ok(Self { folder, generation, database, checkpoint })
+        Ok(Self { generation, database, checkpoint })
     }
 
     /// Folds the log again up to the read model's position, and compares all rows. The log has to
     /// be opened after it, since one that is looked at may not see what is appended later.
     pub async fn verify(self, log: Arc<dyn EventStore>) -> Result<Report, ProjectionError> {
-        let Self { folder, generation, database: live, checkpoint } = self;
+        let Self { generation, database: live, checkpoint } = self;
         let position = checkpoint.position;
         check(&checkpoint, log.head().await?, None)?;
-        let scratch = Scratch(folder.join(format!("verify-{}.db", std::process::id())));
-        generation::remove(&scratch.0);
-        // Never looked up by anything but keys, so that it needs no indexes.
-        let bulk = Position(u64::MAX);
         // What fails there says nothing about what is compared.
         let no_place = |error: rusqlite::Error| {
-            let (path, source) = (scratch.0.clone(), std::io::Error::other(error));
+            let (path, source) = (PathBuf::from("a temporary file"), std::io::Error::other(error));
             ProjectionError::File { path, source }
         };
-        let mut writer = Writer::create_in_bulk(&scratch.0, bulk).map_err(no_place)?;
+        let mut writer = Writer::create_unnamed().map_err(no_place)?;
         while writer.position() < position {
             let mut events = log.read_all(writer.position(), BATCH_EVENTS_MAX).await?;
             events.retain(|event| event.position <= position);
@@ -124,8 +110,7 @@ impl Live {
             })?;
         }
         writer.write_out().map_err(no_place)?;
-        let rebuilt = open_reader(&scratch.0)?;
-        let tables = TABLES.iter().map(|table| compare(*table, &live, &rebuilt));
+        let tables = TABLES.iter().map(|table| compare(*table, &live, writer.database()));
         let tables = tables.collect::<Result<_, _>>()?;
         let structure = structure(&live)?;
         Ok(Report { generation, position, tables, structure })

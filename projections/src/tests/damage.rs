@@ -8,7 +8,7 @@ use ledger::store::{Append, AppendError, Appended, BoxFuture, EventStore, ReadEr
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::kit::{Bank, id};
+use super::kit::{Bank, Dice, id};
 use crate::error::{FeedError, ProjectionError, QueryError};
 use crate::readers::READERS_MAX;
 use crate::verify::Live;
@@ -213,14 +213,9 @@ async fn a_question_whose_asker_has_left_still_counts_as_one_until_it_is_answere
     next.await.unwrap().unwrap();
 }
 
-#[tokio::test]
-async fn read_models_that_a_question_finds_damaged_are_built_anew() {
-    let bank = Bank::lives(46, 3, 20).await;
-    let folder = tempfile::tempdir().unwrap();
-    let open = Projections::open(folder.path(), bank.port(), Options::default());
-    let projections = open.await.unwrap();
-    projections.wait_for(bank.head().await).await.unwrap();
-    let path = generation::file(&generation::folder(folder.path()), 1);
+/// Overwrites the first page of the accounts, and no other.
+fn overwrite_accounts(data: &Path) {
+    let path = generation::file(&generation::folder(data), 1);
     let database = Connection::open(&path).unwrap();
     database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'account'";
@@ -228,6 +223,40 @@ async fn read_models_that_a_question_finds_damaged_are_built_anew() {
     let root = usize::try_from(root).unwrap();
     drop(database);
     overwrite(&path, (root - 1) * 4096..root * 4096);
+}
+
+#[tokio::test]
+async fn read_models_that_cannot_go_on_are_built_anew_for_who_waits() {
+    let mut bank = Bank::lives(47, 3, 20).await;
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Projections::open(folder.path(), bank.port(), Options::default());
+    let projections = open().await.unwrap();
+    projections.wait_for(bank.head().await).await.unwrap();
+    projections.shutdown().await.unwrap();
+    overwrite_accounts(folder.path());
+    // Nothing of what an opening looks at is damaged.
+    let projections = open().await.unwrap();
+    let before = bank.head().await;
+    bank.live_on(&mut Dice::new(48), 20).await;
+    let head = bank.head().await;
+    let stopped = projections.wait_for(head).await.unwrap_err();
+    assert!(matches!(stopped, QueryError::Stopped { position, .. } if position == before));
+    let rebuild = projections.shared.rebuild.lock().unwrap().clone().unwrap();
+    rebuild.finished().await.unwrap();
+    assert_eq!(projections.wait_for(head).await.unwrap(), head);
+    assert_eq!(projections.status().await.unwrap().generation, 2);
+    assert!(projections.progress().failure.is_none());
+    projections.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn read_models_that_a_question_finds_damaged_are_built_anew() {
+    let bank = Bank::lives(46, 3, 20).await;
+    let folder = tempfile::tempdir().unwrap();
+    let open = Projections::open(folder.path(), bank.port(), Options::default());
+    let projections = open.await.unwrap();
+    projections.wait_for(bank.head().await).await.unwrap();
+    overwrite_accounts(folder.path());
     let ask = || projections.read(None, |reader| reader.account(&id("a-0")));
     let damaged = ask().await.unwrap_err();
     assert!(matches!(damaged, QueryError::Database(_)), "{damaged}");
