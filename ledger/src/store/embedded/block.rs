@@ -15,14 +15,16 @@ use crate::ids::EventId;
 /// The most events in one block.
 pub(super) const BLOCK_EVENTS_MAX: usize = 64;
 
-/// A block takes no further event once it has so many bytes. An account that is not in memory costs
-/// a block for each of its events, so blocks are small. SQLite puts all but the first part of a
-/// long row, 489 bytes and what fills no page, on overflow pages of 4,092 bytes: with two of them
-/// full the part beside other rows is short, and little of its page stays empty.
-pub(super) const BLOCK_BYTES_FULL: usize = 489 + 2 * 4092 - ROW_BYTES;
+/// A block takes no further event that might make it larger. An account that is not in memory costs
+/// a block for each of its events, so a block is one page: of a row longer than 4,061 bytes SQLite
+/// puts the rest on other pages, each of which is read by itself.
+pub(super) const BLOCK_BYTES_MAX: usize = 4061 - ROW_BYTES;
 
 /// What a row holds beside its payload's events and dictionaries, about.
 const ROW_BYTES: usize = 64;
+
+/// What an event takes at most beside its texts, about: its id, and numbers and lengths.
+const EVENT_HEAD_BYTES: usize = 40;
 
 /// What the number of a dictionary's entries takes at most: there are no more than events.
 const DICTIONARY_HEAD_BYTES: usize = 2;
@@ -67,8 +69,12 @@ impl<'a> BlockBuilder<'a> {
         self.count = self.count.saturating_add(1);
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.count >= BLOCK_EVENTS_MAX || self.bytes() >= BLOCK_BYTES_FULL
+    /// Does it take another event? It is asked as if nothing of that one were there already.
+    pub(super) fn has_room(&self, stream: &StreamName, event: &NewEvent) -> bool {
+        let texts = [stream.as_str().len(), event.kind.len(), event.metadata.len()];
+        let more = texts.iter().fold(event.data.len(), |bytes, text| bytes.saturating_add(*text));
+        let bytes = self.bytes().saturating_add(more).saturating_add(EVENT_HEAD_BYTES);
+        self.count < BLOCK_EVENTS_MAX && bytes <= BLOCK_BYTES_MAX
     }
 
     const fn dictionaries(&self) -> [&Dictionary<'a>; 3] {
@@ -138,9 +144,9 @@ pub(super) fn decode(
         return Err(BlockError("the number of events"));
     }
     let mut rest = Rest(payload);
-    let streams = rest.texts("a stream name")?;
-    let kinds = rest.texts("a type name")?;
-    let metadata = rest.dictionary("metadata")?;
+    let streams = rest.dictionary("a stream name", text)?;
+    let kinds = rest.dictionary("a type name", text)?;
+    let metadata = rest.dictionary("metadata", Some)?;
     let mut events = Vec::with_capacity(count);
     let mut position = first;
     for _ in 0..count {
@@ -156,6 +162,10 @@ pub(super) fn decode(
         position = position.next();
     }
     if rest.0.is_empty() { Ok(events) } else { Err(BlockError("what follows the last event")) }
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
 }
 
 /// What has not been read yet.
@@ -190,15 +200,19 @@ impl<'a> Rest<'a> {
         self.take(bytes, what)
     }
 
-    fn dictionary(&mut self, what: &'static str) -> Result<Vec<&'a [u8]>, BlockError> {
-        let entries = self.varint(what)?;
-        (0..entries).map(|_| self.prefixed(what)).collect()
-    }
-
-    fn texts(&mut self, what: &'static str) -> Result<Vec<&'a str>, BlockError> {
-        let entries = self.dictionary(what)?;
-        let texts = entries.into_iter().map(std::str::from_utf8);
-        texts.collect::<Result<_, _>>().map_err(|_| BlockError(what))
+    fn dictionary<T>(
+        &mut self,
+        what: &'static str,
+        entry: impl Fn(&'a [u8]) -> Option<T>,
+    ) -> Result<Vec<T>, BlockError> {
+        let count = self.varint(what)?;
+        let count = usize::try_from(count).map_err(|_| BlockError(what))?;
+        // It has no more entries than the block has events, whatever damage says.
+        let mut entries = Vec::with_capacity(count.min(BLOCK_EVENTS_MAX));
+        for _ in 0..count {
+            entries.push(entry(self.prefixed(what)?).ok_or(BlockError(what))?);
+        }
+        Ok(entries)
     }
 
     fn entry<T: Copy>(&mut self, entries: &[T], what: &'static str) -> Result<T, BlockError> {

@@ -92,7 +92,8 @@ impl<'a> Group<'a> {
         let mut events = self.events.iter().peekable();
         while let Some(planned) = events.next() {
             builder.push(planned.stream, planned.version, planned.event);
-            if !builder.is_full() && events.peek().is_some() {
+            let next = events.peek();
+            if next.is_some_and(|next| builder.has_room(next.stream, next.event)) {
                 continue;
             }
             let first = self.head.position.next();
