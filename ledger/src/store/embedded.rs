@@ -28,7 +28,6 @@ mod verify;
 mod witness;
 mod writer;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -149,7 +148,7 @@ impl Embedded {
     }
 
     fn lock(directory: &Path) -> Result<DirectoryLock, OpenError> {
-        fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
+        file::make_directory(directory)?;
         DirectoryLock::take(directory)
     }
 

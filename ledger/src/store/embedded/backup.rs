@@ -1,6 +1,7 @@
 //! Backup while the log is served.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -94,12 +95,17 @@ fn claim(to: &Path, partial: &Path) -> Result<File, BackupError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     let file = options.open(partial).map_err(OpenError::io(partial))?;
+    let under_way = || BackupError::UnderWay { path: to.to_owned() };
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(BackupError::UnderWay { path: to.to_owned() });
-        }
+        Err(TryLockError::WouldBlock) => return Err(under_way()),
         Err(TryLockError::Error(source)) => return Err(OpenError::io(partial)(source).into()),
+    }
+    // Another may have come to its end in between, and taken the name away.
+    let (ours, named) = (file.metadata(), fs::metadata(partial));
+    let ours = ours.map_err(OpenError::io(partial))?;
+    if named.map_or(true, |named| named.ino() != ours.ino()) {
+        return Err(under_way());
     }
     if to.try_exists().map_err(OpenError::io(to))? {
         fs::remove_file(partial).map_err(OpenError::io(partial))?;

@@ -41,6 +41,14 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Makes a directory that is not there, durably, and what leads to it.
+pub(super) fn make_directory(directory: &Path) -> Result<(), OpenError> {
+    let missing = directory.ancestors().take_while(|it| !it.as_os_str().is_empty() && !it.exists());
+    let missing: Vec<_> = missing.collect();
+    fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
+    missing.into_iter().try_for_each(sync_parent)
+}
+
 /// Makes the directory's entries durable.
 pub(super) fn sync_directory(directory: &Path) -> Result<(), OpenError> {
     File::open(directory).and_then(|it| it.sync_all()).map_err(OpenError::io(directory))
@@ -70,7 +78,7 @@ pub(super) fn create(path: &Path, log_id: Option<Uuid>) -> Result<(), OpenError>
     fill(&fresh, log_id).map_err(OpenError::sqlite(&fresh))?;
     sync_file(&fresh)?;
     fs::rename(&fresh, path).map_err(OpenError::io(path))?;
-    path.parent().map_or(Ok(()), sync_directory)
+    sync_parent(path)
 }
 
 /// Makes the tables of a log in the new file `fresh`.

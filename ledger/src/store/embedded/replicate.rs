@@ -104,7 +104,7 @@ impl Replica {
         let path = from.join(LOG_FILE);
         let (source, log_id) = open_source(from)?;
         notes::refuse_pending_loss(from).map_err(ReplicaError::Source)?;
-        fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
+        file::make_directory(directory)?;
         notes::refuse_unfinished_copy(directory)?;
         let begun = standby(directory)?;
         if begun.is_none() && !is_empty(directory)? {

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::block::BlockBuilder;
 use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, checksum};
 use super::fault::{Fault, OpenError};
-use super::file::{self, LOG_FILE, beside, sync_directory, sync_file, sync_parent};
+use super::file::{self, LOG_FILE, beside, sync_directory, sync_file};
 use super::head_file;
 use super::lock::{DirectoryLock, LOCK_FILE};
 use super::notes::{self, LOSS_FILE};
@@ -87,7 +87,7 @@ pub fn restore(
         return Err(RestoreError::NotABackup { path: from.to_owned() });
     }
     let expected = look_for_end(from, to)?;
-    fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
+    file::make_directory(directory)?;
     // Looked at again once nobody else writes to it: it gets no lock if it is no place for one.
     refuse_unless_empty(directory)?;
     let _lock = DirectoryLock::take(directory)?;
@@ -116,7 +116,6 @@ pub fn restore(
     fs::rename(&fresh, &path).map_err(OpenError::io(&path))?;
     head_file::write(directory, &restored.report.head)?;
     sync_directory(directory)?;
-    sync_parent(directory)?;
     Ok(restored)
 }
 

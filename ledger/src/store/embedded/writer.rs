@@ -2,11 +2,9 @@
 
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
-use tokio::time::Instant;
 
 use super::chain::Head;
 use super::checkpoint::Checkpoints;
@@ -21,11 +19,6 @@ pub const QUEUE_BYTES_MAX: u32 = 64 * 1024 * 1024;
 
 /// A commit takes no further request once it has so many events.
 pub const COMMIT_EVENTS_FULL: usize = 4096;
-
-/// How long after the start of a commit that several requests shared the next one starts. A commit
-/// costs the processor as much as several commands, so it pays to have more of them in it. Who
-/// sends one request after the other is not kept waiting: theirs are commits of one.
-const PACE: Duration = Duration::from_micros(500);
 
 /// What the appends of one request came to, in their order.
 pub(super) type Answers = Vec<Result<Appended, AppendError>>;
@@ -83,10 +76,7 @@ impl Writer {
     }
 
     fn run(mut self, mut jobs: mpsc::UnboundedReceiver<Job>) {
-        let mut next = Instant::now();
         while let Some(job) = jobs.blocking_recv() {
-            thread::sleep(next.saturating_duration_since(Instant::now()));
-            next = Instant::now();
             let mut events = events_of(&job);
             let mut waiting = vec![job];
             while events < COMMIT_EVENTS_FULL
@@ -94,9 +84,6 @@ impl Writer {
             {
                 events = events.saturating_add(events_of(&job));
                 waiting.push(job);
-            }
-            if waiting.len() > 1 {
-                next = next.checked_add(PACE).unwrap_or(next);
             }
             let answers = self.serve(&waiting);
             let answered = waiting.into_iter().zip(answers).map(|(job, answers)| {
