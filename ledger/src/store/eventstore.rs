@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::task::JoinHandle;
 
 pub use notes::COPY_NOTE;
@@ -41,6 +42,9 @@ const OPEN_PAUSE: Duration = Duration::from_millis(500);
 
 /// How many events one read of the log brings at most.
 const READ_EVENTS: usize = 4096;
+
+/// How many streams are read at one time, of many that are asked for.
+const STREAMS_AT_ONCE: usize = 32;
 
 /// Why a cluster cannot be opened as a store, or cannot go on as one.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +170,9 @@ impl Cluster {
                              lags behind";
                 return Err(ReadError::Unavailable(cause.into()));
             };
+            if self.follower.place(position)? != Some(place_of(&found)) {
+                return Err(self.follower.differs(position));
+            }
             events.push(recorded(found, position)?);
         }
         Ok(events)
@@ -204,17 +211,19 @@ impl Cluster {
             let ahead = usize::try_from(ahead).unwrap_or(usize::MAX);
             let count = limit.saturating_sub(events.len()).min(ahead).min(READ_EVENTS);
             let page = self.wire.read_log(Some(first.commit), count).await.map_err(unavailable)?;
-            if page.is_empty() {
-                let cause = "the node that answers has not got what was read before";
-                return Err(ReadError::Unavailable(cause.into()));
-            }
+            let before = position;
             for found in page.into_iter().filter(|found| !found.is_mark()) {
                 position = position.next();
                 if self.follower.place(position)? != Some(place_of(&found)) {
-                    let cause = "the cluster has another event there than before".to_owned();
-                    return Err(ReadError::Damaged { position, cause });
+                    let cause = "the cluster has another event there than before, or the file \
+                                 positions is damaged, which is made anew if it is removed";
+                    return Err(ReadError::Damaged { position, cause: cause.to_owned() });
                 }
                 events.push(recorded(found, position)?);
+            }
+            if position == before {
+                let cause = "the node that answers has not got what was read before";
+                return Err(ReadError::Unavailable(cause.into()));
             }
         }
         Ok(events)
@@ -325,6 +334,15 @@ impl EventStore for Cluster {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>> {
         Box::pin(self.stream_page(stream, after, limit))
+    }
+
+    fn read_streams<'a>(
+        &'a self,
+        streams: &'a [StreamName],
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Vec<RecordedEvent>>, ReadError>> {
+        let pages = streams.iter().map(move |name| self.stream_page(name, Version::EMPTY, limit));
+        Box::pin(stream::iter(pages).buffered(STREAMS_AT_ONCE).try_collect())
     }
 
     fn read_all(

@@ -220,9 +220,10 @@ fn overwrite_accounts(data: &Path) {
     database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'account'";
     let root: u32 = database.query_row(sql, [], |row| row.get(0)).unwrap();
-    let root = usize::try_from(root).unwrap();
+    let [start, end] = [root.saturating_sub(1), root]
+        .map(|page| usize::try_from(page).unwrap().saturating_mul(4096));
     drop(database);
-    overwrite(&path, (root - 1) * 4096..root * 4096);
+    overwrite(&path, start..end);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledger::envelope::{Position, Version};
+use ledger::envelope::{Position, StreamName, Version};
 use ledger::store::eventstore::COPY_NOTE;
 use ledger::store::memory::Memory;
 use ledger::store::{AppendError, EventStore, Notes as _, ReadError};
@@ -89,6 +89,32 @@ async fn reads_that_end_early_or_fail_lose_nothing() {
     let events = read_through(&*other.cluster).await;
     assert!(events.iter().map(|event| event.position.0).eq(1..=50));
     assert_eq!(events, read_through(&*one.cluster).await);
+}
+
+#[tokio::test]
+async fn a_page_that_is_cut_off_in_order_is_read_on_or_is_no_answer() {
+    let node = Node::start().await;
+    let (one, other) = (store_on(&node).await, store_on(&node).await);
+    for version in 0..20 {
+        one.cluster.append(saying("a", version, "once")).await.unwrap();
+    }
+    let names = ["a", "nothing"].map(|name| StreamName::new(name).unwrap());
+    let mut answered = 0;
+    for round in 0..40 {
+        for _ in 0..round % 4 {
+            node.faults().plan_read(Fault::Ends { after: round % 3 });
+        }
+        let pages = other.cluster.read_streams(&names, 100).await;
+        if let Ok(pages) = pages {
+            let versions = pages[0].iter().map(|event| event.version.0);
+            assert!(versions.eq(1..=20) && pages[1].is_empty(), "{round}: {pages:?}");
+            answered += 1;
+        }
+        node.faults().plan_read(Fault::Ends { after: round % 3 });
+        assert_eq!(other.cluster.head().await.unwrap_or(Position(20)), Position(20));
+        node.faults().heal();
+    }
+    assert!(answered > 20, "{answered}");
 }
 
 /// Reads everything, again where a read failed or ended early.

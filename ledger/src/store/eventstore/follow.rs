@@ -258,6 +258,14 @@ impl Follower {
         broken.into()
     }
 
+    /// Follows the log no further: it has something else where `position` was.
+    pub(super) fn differs(&self, position: Position) -> ReadError {
+        let cause = "the cluster no longer holds the event that was read there: its log was \
+                     truncated, or it is another cluster"
+            .to_owned();
+        self.break_off(Broken::Differs { position, cause })
+    }
+
     /// Was it the mark of a copy that was read last? Marks may be removed from the cluster: then
     /// the log is read on from its last event.
     fn was_mark(&self, seen: Option<Place>) -> bool {
@@ -311,10 +319,7 @@ impl Follower {
                 return Err(ReadError::Unavailable(cause.into()));
             };
             if place_of(&again) != seen {
-                let cause = "the cluster no longer holds the event that was read there: its log \
-                             was truncated, or it is another cluster"
-                    .to_owned();
-                return Err(self.break_off(Broken::Differs { position, cause }));
+                return Err(self.differs(position));
             }
         }
         let events: Vec<_> = events.collect();

@@ -4,7 +4,8 @@
 //! A client whose first connection failed stays dead, and one whose node died stays on it: it is
 //! thrown away and made anew. A call may hang, or panic on an answer that it did not foresee: each
 //! runs in a task of its own, which can be given up. A subscription that ends spins for ever: the
-//! log is read in pages.
+//! log is read in pages. An answer that is cut off in order, as by a proxy between, passes for a
+//! whole one: a page that is not full is held against the end, which is read beside it.
 
 use std::fmt;
 use std::future::Future;
@@ -30,6 +31,10 @@ const CALL_MAX: Duration = Duration::from_secs(15);
 const LEADERS_MAX: u32 = 8;
 /// How long between two such calls: an election takes its time.
 const LEADER_PAUSE: Duration = Duration::from_millis(250);
+
+/// How often a page that is not full is read on to the end that was read beside it. Others may
+/// write meanwhile; an answer that is cut off each time is not believed.
+const PAGES_MAX: u32 = 8;
 
 /// The largest revision that the server knows.
 const REVISION_MAX: u64 = i64::MAX.unsigned_abs();
@@ -158,12 +163,24 @@ impl Wire {
         after: Version,
         limit: usize,
     ) -> Result<Vec<Found>, Failure> {
-        if after.0 > REVISION_MAX || limit == 0 {
-            return Ok(Vec::new());
+        let mut events: Vec<Found> = Vec::new();
+        for _ in 0..PAGES_MAX {
+            let from = events.last().map_or(after, |last| last.version);
+            let wanted = limit.saturating_sub(events.len());
+            if from.0 > REVISION_MAX || wanted == 0 {
+                return Ok(events);
+            }
+            let options = ReadStreamOptions::default().forwards().max_count(wanted);
+            let options = options.position(StreamPosition::Position(from.0));
+            let page = self.stream_page(stream, options);
+            let (page, tail) = tokio::try_join!(page, self.tail(stream))?;
+            events.extend(page);
+            let reached = events.last().map_or(after, |last| last.version);
+            if events.len() >= limit || reached >= tail {
+                return Ok(events);
+            }
         }
-        let from = StreamPosition::Position(after.0);
-        let options = ReadStreamOptions::default().forwards().position(from).max_count(limit);
-        self.stream_page(stream, options).await
+        Err(cut_off())
     }
 
     /// How many events a stream holds.
@@ -175,7 +192,11 @@ impl Wire {
     pub(super) async fn last(&self, stream: &str) -> Result<Option<Found>, Failure> {
         let options =
             ReadStreamOptions::default().position(StreamPosition::End).backwards().max_count(1);
-        Ok(self.stream_page(stream, options).await?.pop())
+        match self.stream(stream, options).await? {
+            None => Ok(None),
+            // A stream that is there has an event.
+            Some(mut page) => page.pop().map(Some).ok_or_else(cut_off),
+        }
     }
 
     async fn stream_page(
@@ -183,17 +204,30 @@ impl Wire {
         stream: &str,
         options: ReadStreamOptions,
     ) -> Result<Vec<Found>, Failure> {
+        Ok(self.stream(stream, options).await?.unwrap_or_default())
+    }
+
+    /// Some events of a stream; nothing if it is not there.
+    async fn stream(
+        &self,
+        stream: &str,
+        options: ReadStreamOptions,
+    ) -> Result<Option<Vec<Found>>, Failure> {
         let stream = stream.to_owned();
         let read = move |client: Client| {
             let (stream, options) = (stream.clone(), options.clone());
             async move {
-                match client.read_stream(stream, &options).await {
-                    Ok(events) => absent_is_empty(collect(events).await),
-                    Err(error) => absent_is_empty(Err(error)),
+                let page = match client.read_stream(stream, &options).await {
+                    Ok(events) => collect(events).await,
+                    Err(error) => Err(error),
+                };
+                match page {
+                    Err(Error::ResourceNotFound) => Ok(None),
+                    page => page.map(Some),
                 }
             }
         };
-        found(self.call(read).await?)
+        self.call(read).await?.map(found).transpose()
     }
 
     /// The ledger's events in the order of the whole log, from the one at `from` on, that one
@@ -203,12 +237,35 @@ impl Wire {
         from: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Found>, Failure> {
-        let from = from.map_or(StreamPosition::Start, |commit| {
-            StreamPosition::Position(Position { commit, prepare: commit })
-        });
-        let filter = SubscriptionFilter::on_stream_name().regex(OURS);
-        let options =
-            ReadAllOptions::default().forwards().position(from).filter(filter).max_count(limit);
+        let mut events: Vec<Found> = Vec::new();
+        let before = from.map_or(0, |from| from.saturating_sub(1));
+        for _ in 0..PAGES_MAX {
+            let again = events.last().map(|last| last.commit);
+            // What is read on from is read again.
+            let wanted = limit.saturating_sub(events.len());
+            let wanted = wanted.saturating_add(usize::from(again.is_some()));
+            let end = ReadAllOptions::default().backwards().position(StreamPosition::End);
+            let from = again.or(from).map_or(StreamPosition::Start, |commit| {
+                StreamPosition::Position(Position { commit, prepare: commit })
+            });
+            let page = ReadAllOptions::default().forwards().position(from).max_count(wanted);
+            let page = self.log_page(page);
+            let (page, end) = tokio::try_join!(page, self.log_page(end.max_count(1)))?;
+            events.extend(page.into_iter().skip_while(|found| Some(found.commit) == again));
+            let reached = events.last().map_or(before, |last| last.commit);
+            let is_whole = match end.last() {
+                Some(end) => end.commit <= reached,
+                None => events.is_empty(),
+            };
+            if is_whole || events.len() >= limit {
+                return Ok(events);
+            }
+        }
+        Err(cut_off())
+    }
+
+    async fn log_page(&self, options: ReadAllOptions) -> Result<Vec<Found>, Failure> {
+        let options = options.filter(SubscriptionFilter::on_stream_name().regex(OURS));
         let read = move |client: Client| {
             let options = options.clone();
             async move { collect(client.read_all(&options).await?).await }
@@ -317,11 +374,8 @@ async fn collect(mut events: ReadStream) -> Result<Vec<RecordedEvent>, Error> {
     Ok(page)
 }
 
-fn absent_is_empty(page: Result<Vec<RecordedEvent>, Error>) -> Result<Vec<RecordedEvent>, Error> {
-    match page {
-        Err(Error::ResourceNotFound) => Ok(Vec::new()),
-        page => page,
-    }
+fn cut_off() -> Failure {
+    Failure::Unknown("the cluster's answers end before the end of what they are about".into())
 }
 
 fn found(page: Vec<RecordedEvent>) -> Result<Vec<Found>, Failure> {
