@@ -94,7 +94,7 @@ pub(super) struct Calendar {
     known: SyncMutex<Known>,
     /// Held while the stream is read or added to.
     desk: Mutex<()>,
-    /// Commands that take long wait for each other.
+    /// Closes of days, which take long, wait for each other.
     turn: Mutex<()>,
     /// Commands under way, by the oldest day that they may post to.
     posting: Flights<NaiveDate>,
@@ -298,9 +298,7 @@ impl Inner {
             }
         }
         let mut known = self.calendar.known();
-        let days = folded.books.days();
-        let is_open = |day: &NaiveDate| days.get(day).is_some_and(|day| day.closed.is_none());
-        known.sealing = known.sealing.filter(is_open);
+        known.sealing = known.sealing.filter(|day| folded.is_open(*day));
         known.folded = folded;
         known.read_at = Some(now);
         Ok(())
@@ -308,6 +306,10 @@ impl Inner {
 }
 
 impl FoldedBooks {
+    fn is_open(&self, gl_date: NaiveDate) -> bool {
+        self.books.days().get(&gl_date).is_some_and(|day| day.closed.is_none())
+    }
+
     fn follow(&mut self, recorded: &RecordedEvent) -> Result<(), EngineError> {
         let metadata = fold::metadata(recorded)?;
         let event = event_of(recorded)?;

@@ -17,7 +17,7 @@ use ledger::store::embedded::{Embedded, Options};
 use ledger::store::memory::Memory;
 use ledger::store::{BoxError, BoxFuture, EventStore};
 use tests::requests::{auto_loan, instant};
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::desk::Desk;
@@ -38,6 +38,23 @@ impl AccountPages for Named {
         let later = self.0.iter().filter(move |id| after.is_none_or(|after| *id > after));
         let page = later.take(4).cloned().collect();
         Box::pin(async { Ok(page) })
+    }
+}
+
+/// Names no account, and that only once the gate is opened.
+#[derive(Debug)]
+struct Gated(Semaphore);
+
+impl AccountPages for Gated {
+    fn page<'a>(
+        &'a self,
+        _after: Option<&'a AccountId>,
+        _known: Position,
+    ) -> BoxFuture<'a, Result<Vec<AccountId>, BoxError>> {
+        Box::pin(async {
+            self.0.acquire().await.unwrap().forget();
+            Ok(Vec::new())
+        })
     }
 }
 
@@ -68,14 +85,19 @@ fn receive(day: NaiveDate) -> Command {
     }
 }
 
-async fn close(engine: &Engine, gl_date: NaiveDate, accounts: Vec<AccountId>) {
-    let request = || BooksRequest {
-        request_id: RequestId::derived("close", &gl_date.to_string()),
+fn asked_of_books(engine: &Engine, name: &str, command: BooksCommand) -> BooksRequest {
+    BooksRequest {
+        request_id: RequestId::derived("books", name),
         actor: Actor::runner(),
         receipt: engine.receive().unwrap(),
-        command: BooksCommand::CloseDay { gl_date },
+        command,
         unsealed: Vec::new(),
-    };
+    }
+}
+
+async fn close(engine: &Engine, gl_date: NaiveDate, accounts: Vec<AccountId>) {
+    let command = BooksCommand::CloseDay { gl_date };
+    let request = || asked_of_books(engine, &format!("close {gl_date}"), command);
     let accounts = Arc::new(Named(accounts));
     loop {
         match engine.keep_books(request(), accounts.clone()).await {
@@ -245,6 +267,48 @@ async fn a_close_whose_answer_is_lost_is_found_and_not_made_twice() {
     close(&engine, day, vec!["a-1".parse().unwrap()]).await;
     assert_eq!(desk.count("DayClosed").await, 1);
     assert_eq!(audit_books(desk.store.as_ref()).await.unwrap().differences, []);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_close_but_another_of_the_same_day() {
+    let engine = Desk::new().await.engine;
+    let day = eastern_date(engine.clock().now());
+    for at in ["2026-03-04T09:00:00-05:00", "2026-03-05T09:00:00-05:00"] {
+        engine.clock().set(instant(at)).unwrap();
+        engine.open_today().await.unwrap();
+    }
+    let gate = Arc::new(Gated(Semaphore::new(0)));
+    let close = BooksCommand::CloseDay { gl_date: day };
+    let mut closing = JoinSet::new();
+    for name in ["close", "close", "another"] {
+        let (engine, pages) = (engine.clone(), Arc::clone(&gate));
+        let request = asked_of_books(&engine, name, close);
+        closing.spawn(async move { (name, engine.keep_books(request, pages).await) });
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+    // A cut-off run does not wait for them, however long the close takes.
+    let later = after(engine.clock().now(), Duration::seconds(6));
+    engine.clock().set(later).unwrap();
+    let waiting = engine.clone();
+    let run = tokio::spawn(async move { waiting.settled_before(later).await });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(run.is_finished());
+    let month = "2026-02".parse().unwrap();
+    let month = asked_of_books(&engine, "month", BooksCommand::CloseMonth { month });
+    let month = engine.keep_books(month, gate.clone()).await;
+    assert!(matches!(month, Err(EngineError::BooksRefused { .. })), "{month:?}");
+    gate.0.add_permits(1);
+    let mut closed = closing.join_all().await;
+    closed.sort_by_key(|(name, _)| *name);
+    let [(_, another), (_, one), (_, two)] = closed.try_into().unwrap();
+    assert!(matches!(another, Err(EngineError::Contended)), "{another:?}");
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!((one.position, &one.event), (two.position, &two.event));
+    assert!(one.replayed != two.replayed, "one is the answer of the other");
 }
 
 #[tokio::test]

@@ -74,7 +74,6 @@ impl Inner {
         request: BooksRequest,
         accounts: &dyn AccountPages,
     ) -> Result<BooksAnswer, EngineError> {
-        let _turn = self.calendar.turn.lock().await;
         let content = codec::json(&request.command).unwrap_or_default();
         let metadata = Metadata {
             received_at: request.receipt.at(),
@@ -87,8 +86,9 @@ impl Inner {
             Step::Answered(answer) => return Ok(*answer),
             Step::Seal(gl_date) => gl_date,
         };
-        // No window waits for a command that only takes time.
+        // No window waits for a command that only takes time, or waits for another that does.
         drop(request);
+        let _turn = self.calendar.turn.lock().await;
         self.seal_day(gl_date, &metadata, accounts).await
     }
 
@@ -136,12 +136,21 @@ impl Inner {
     }
 
     /// Waits for what is under way on the day, gathers what belongs to it, and records its close.
+    /// The caller holds the turn.
     async fn seal_day(
         &self,
         gl_date: NaiveDate,
         metadata: &Metadata,
         accounts: &dyn AccountPages,
     ) -> Result<BooksAnswer, EngineError> {
+        // Whoever had the turn before may have done it.
+        let folded = self.calendar.folded();
+        if let Some(outcome) = folded.requests.get(&metadata.request_id) {
+            return self.first_books_answer(&folded, metadata, outcome).await;
+        }
+        if !folded.is_open(gl_date) {
+            return Err(EngineError::Contended);
+        }
         let later = gl_date.succ_opt().unwrap_or(NaiveDate::MAX);
         self.calendar.posting.none_below(later).await;
         let sealed = self.store.head().await?;
@@ -154,8 +163,7 @@ impl Inner {
         for _ in 0..ATTEMPTS_MAX {
             self.refresh(&desk).await?;
             // Another gateway may have closed it meanwhile: then this request is decided anew.
-            let folded = self.calendar.folded();
-            if folded.books.days().get(&gl_date).is_none_or(|day| day.closed.is_some()) {
+            if !self.calendar.folded().is_open(gl_date) {
                 return Err(EngineError::Contended);
             }
             if let Some(position) = self.record(&desk, &event, metadata).await? {
