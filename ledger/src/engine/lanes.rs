@@ -18,9 +18,12 @@ pub(super) struct Lanes {
     limit: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Lately {
     map: Map,
+    /// From how many lanes on some are dropped. More than the limit while many are held: else every
+    /// further lane would look through all of them in vain.
+    shed_at: usize,
     /// How often a lane was asked for.
     uses: u64,
 }
@@ -42,7 +45,8 @@ impl Kept {
 impl Lanes {
     /// Keeps at most about `limit` accounts.
     pub(super) fn new(limit: usize) -> Self {
-        Self { kept: SyncMutex::default(), limit }
+        let lately = Lately { map: Map::default(), shed_at: limit, uses: 0 };
+        Self { kept: SyncMutex::new(lately), limit }
     }
 
     /// The lane of `account`.
@@ -54,8 +58,10 @@ impl Lanes {
             kept.used = used;
             return Arc::clone(&kept.lane);
         }
-        if lately.map.len() >= self.limit {
-            shed(&mut lately.map, self.limit);
+        if lately.map.len() >= lately.shed_at {
+            let eighth = self.limit.checked_div(8).unwrap_or_default().max(1);
+            shed(&mut lately.map, self.limit.saturating_sub(eighth));
+            lately.shed_at = self.limit.max(lately.map.len().saturating_add(eighth));
         }
         let kept = lately.map.entry(account.clone()).or_default();
         kept.used = used;
@@ -63,10 +69,10 @@ impl Lanes {
     }
 }
 
-/// Drops an eighth of the lanes: those that were not used for longest.
-fn shed(map: &mut Map, limit: usize) {
+/// Leaves at most `rest` lanes, and those that are held: drops what was not used for longest.
+fn shed(map: &mut Map, rest: usize) {
     let mut uses: Vec<_> = map.values().filter(|it| it.is_idle()).map(|it| it.used).collect();
-    let excess = limit.checked_div(8).unwrap_or_default().max(1).min(uses.len());
+    let excess = map.len().saturating_sub(rest).min(uses.len());
     let Some(place) = excess.checked_sub(1) else { return };
     let (_, &mut last, _) = uses.select_nth_unstable(place);
     map.retain(|_, kept| !kept.is_idle() || kept.used > last);
@@ -104,5 +110,20 @@ mod tests {
         assert!((0..32).all(|busy| kept.map.contains_key(&id(busy))));
         assert!(kept.map.contains_key(&id(999)) && !kept.map.contains_key(&id(900)));
         assert!(kept.map.len() <= 64);
+    }
+
+    #[test]
+    fn many_held_lanes_are_not_looked_through_for_every_further_one() {
+        let lanes = Lanes::new(64);
+        let held: Vec<_> = (0..1001).map(|number| lanes.of(&id(number))).collect();
+        {
+            let kept = lanes.kept.lock().unwrap();
+            assert!(kept.map.len() == 1001 && kept.shed_at > 1001, "{}", kept.shed_at);
+        }
+        drop(held);
+        for number in 2000..2008 {
+            lanes.of(&id(number));
+        }
+        assert!(lanes.kept.lock().unwrap().map.len() <= 64, "what was held goes at once");
     }
 }
