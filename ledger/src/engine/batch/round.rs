@@ -69,7 +69,8 @@ impl Inner {
         }
     }
 
-    /// The accounting days of the round's requests. None if all of them are repeats.
+    /// The accounting days of the round's requests, once it is known whether those that originate
+    /// are on hold. None if all of them are repeats.
     async fn days_of_round(
         &self,
         requests: &[Request],
@@ -86,6 +87,9 @@ impl Inner {
         };
         if !asked().any(is_new) {
             return Ok(None);
+        }
+        if asked().any(|(_, request)| request.command.originates()) {
+            self.look_whether_held().await?;
         }
         match asked().map(|(_, request)| request.receipt.at()).max() {
             Some(latest) => self.days(latest).await.map(Some),

@@ -1,0 +1,54 @@
+//! Two engines on one store: what one of them did or knows, the other has to look for.
+
+use std::sync::Arc;
+
+use super::super::{Engine, EngineError, RecoveryRequest};
+use super::{engine, instant, request};
+use crate::clock::Clock;
+use crate::domain::account::commands::Command;
+use crate::domain::recovery::Command as RecoveryCommand;
+use crate::domain::recovery::events::{CommitsLost, KnownBy, LossCause};
+use crate::domain::rulebook::Rulebook;
+use crate::envelope::Position;
+use crate::ids::{Actor, RequestId};
+
+async fn another(engine: &Engine, clock: &str) -> Engine {
+    let (store, clock) = (Arc::clone(engine.store()), Arc::new(Clock::set_to(instant(clock))));
+    Engine::start(store, clock, Rulebook::built_in()).await.unwrap()
+}
+
+fn lost() -> CommitsLost {
+    CommitsLost {
+        cause: LossCause::Restore,
+        position: Position(3),
+        chain: String::new(),
+        known_position: Position(4),
+        known_chain: None,
+        known_by: KnownBy::Operator,
+        source: "a backup".to_owned(),
+        affected: None,
+    }
+}
+
+#[tokio::test]
+async fn a_batch_asks_whether_another_gateway_has_ended_the_hold() {
+    let one = engine().await;
+    let loss = one.record_loss(lost()).await.unwrap();
+    let other = another(&one, "2026-03-01T09:00:00-05:00").await;
+    let release = async |name: &str| {
+        let release = request(name, other.receive().unwrap(), Command::ReleaseLien);
+        other.execute_batch(vec![release]).await.remove(0)
+    };
+    let held = release("held").await;
+    assert!(matches!(held, Err(EngineError::OriginationOnHold { .. })), "{held:?}");
+    let approval = RecoveryRequest {
+        request_id: RequestId::derived("a test", "approve"),
+        actor: Actor::unnamed(),
+        receipt: one.receive().unwrap(),
+        command: RecoveryCommand::ApproveOrigination { loss, note: "looked at".to_owned() },
+    };
+    one.recover(approval).await.unwrap();
+    // There is no lien to release: it was decided.
+    let decided = release("decided").await;
+    assert!(matches!(decided, Err(EngineError::Refused { .. })), "{decided:?}");
+}
