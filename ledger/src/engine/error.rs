@@ -131,8 +131,8 @@ impl EngineError {
         if cause.is::<QueueFull>() { Self::Overloaded } else { Self::Unavailable(cause) }
     }
 
-    /// The same failure for a request that it stops too: one of the store, which another request
-    /// would meet as well. None if it concerns its own request alone.
+    /// The same failure for a request that it stops too: one of the store or of the clock, which
+    /// another request would meet as well. None if it concerns its own request alone.
     pub(super) fn of_the_store(&self) -> Option<Self> {
         match self {
             Self::Overloaded => Some(Self::Overloaded),
@@ -142,6 +142,7 @@ impl EngineError {
                 let cause = cause.to_string().into();
                 Some(Self::Damaged { position: *position, cause })
             }
+            Self::ClockBehind { now, last } => Some(Self::ClockBehind { now: *now, last: *last }),
             Self::Refused { .. }
             | Self::BooksRefused { .. }
             | Self::RecoveryRefused { .. }
@@ -155,7 +156,6 @@ impl EngineError {
             | Self::RefundNotFound(_)
             | Self::Terms(_)
             | Self::Stale { .. }
-            | Self::ClockBehind { .. }
             | Self::Contended => None,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{Engine, EngineError, RecoveryRequest};
-use super::{engine, instant, request};
+use super::{at, engine, instant, receive, request};
 use crate::clock::Clock;
 use crate::domain::account::commands::Command;
 use crate::domain::recovery::Command as RecoveryCommand;
@@ -51,4 +51,20 @@ async fn a_batch_asks_whether_another_gateway_has_ended_the_hold() {
     // There is no lien to release: it was decided.
     let decided = release("decided").await;
     assert!(matches!(decided, Err(EngineError::Refused { .. })), "{decided:?}");
+}
+
+#[tokio::test]
+async fn a_batch_is_told_of_a_clock_that_is_behind_as_a_command_is() {
+    let one = engine().await;
+    at(&one, "2026-03-03T09:00:00-05:00");
+    one.open_today().await.unwrap();
+    let behind = another(&one, "2026-03-02T09:00:00-05:00").await;
+    at(&one, "2026-03-04T09:00:00-05:00");
+    // Its day is to be opened first, which needs a receipt of its own.
+    let pay = |name: &str| request(name, one.receive().unwrap(), receive("310.00", "2026-03-03"));
+    let mut told = behind.execute_batch(vec![pay("first"), pay("second")]).await;
+    told.push(behind.execute(pay("third")).await);
+    for told in told {
+        assert!(matches!(told, Err(EngineError::ClockBehind { .. })), "{told:?}");
+    }
 }
