@@ -79,10 +79,11 @@ impl Known {
         Some(AccountingDays { current, closing: closing.filter(|day| self.sealing != Some(*day)) })
     }
 
-    /// Is the copy young enough at `now` to be decided on?
+    /// Is the copy young enough at `now` to be decided on? Nobody knows how old one is that was
+    /// read later than now: the clock went back.
     fn is_fresh(&self, now: DateTime<Utc>) -> bool {
         let age = self.read_at.map(|read_at| now.signed_duration_since(read_at));
-        age.is_some_and(|age| age <= COPY_AGE_MAX)
+        age.is_some_and(|age| (Duration::zero()..=COPY_AGE_MAX).contains(&age))
     }
 }
 
@@ -356,5 +357,19 @@ async fn fold_books(
         if page.len() < PAGE_EVENTS {
             return Ok(folded);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_fresh_for_three_seconds_and_not_before_it_was_read() {
+        let read_at = "2026-03-03T09:00:00Z".parse().unwrap();
+        let known = Known { read_at: Some(read_at), ..Known::default() };
+        let fresh_after = |age| known.is_fresh(read_at + Duration::milliseconds(age));
+        assert_eq!([-1, 0, 3000, 3001].map(fresh_after), [false, true, true, false]);
+        assert!(!Known::default().is_fresh(read_at));
     }
 }
