@@ -169,9 +169,7 @@ impl Bound {
             Err(_) => Ok(Drained::CutOff),
         }
     }
-}
 
-impl Bound {
     /// Answers calls of another protocol until `shutdown` ends streams: with the limit on calls,
     /// and nothing else of ours in front of it.
     pub async fn serve_plain(self, routes: Routes, shutdown: Shutdown) -> Result<(), ServeError> {
