@@ -143,6 +143,8 @@ impl Bound {
         readiness: Readiness,
         shutdown: Shutdown,
     ) -> Result<Drained, ServeError> {
+        // However this ends, servers of other protocols and streams do not outlive it.
+        let _ending = shutdown.streams_guard();
         let routes = with_standard_services(services, &readiness)?;
         let server = builder(self.tls)?;
         let incoming = incoming(self.listener);

@@ -1,6 +1,6 @@
 //! The order to stop: asked for once, seen by whoever has to end something.
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A shared order to stop. Clones are the same order.
 #[derive(Debug, Clone, Default)]
@@ -28,5 +28,10 @@ impl Shutdown {
 
     pub(super) fn end_streams(&self) {
         self.streams.cancel();
+    }
+
+    /// Ends streams when it is dropped.
+    pub(super) fn streams_guard(&self) -> DropGuard {
+        self.streams.clone().drop_guard()
     }
 }

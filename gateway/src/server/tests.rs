@@ -261,3 +261,17 @@ async fn a_call_that_never_ends_does_not_hold_up_a_stop() {
     assert_eq!(running.served.await.unwrap().unwrap(), Drained::CutOff);
     hanging.abort();
 }
+
+#[tokio::test]
+async fn a_server_that_fails_ends_what_waits_for_its_streams() {
+    let mut bound = Bound::new(settings("127.0.0.1:0")).await.unwrap();
+    let rubbish = Identity::from_pem("no certificate", "no key");
+    bound.tls = Some(ServerTlsConfig::new().identity(rubbish));
+    let (readiness, shutdown) = (Readiness::new().await, Shutdown::default());
+    let plain = Bound::new(settings("127.0.0.1:0")).await.unwrap();
+    let beside = tokio::spawn(plain.serve_plain(Routes::default(), shutdown.clone()));
+    let served = bound.serve(RoutesBuilder::default(), readiness, shutdown).await;
+    assert!(matches!(served.unwrap_err(), ServeError::Tls(_)));
+    let ended = tokio::time::timeout(Duration::from_secs(5), beside).await;
+    ended.unwrap().unwrap().unwrap();
+}
