@@ -1,5 +1,7 @@
 //! What the engine could not do, as the client is told. Causes stay behind: they are for the log.
 
+use std::fmt::Display;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use ledger::clock::ClockError;
 use ledger::cycles::cutoff::RunRefusal;
@@ -63,35 +65,28 @@ impl From<&EngineError> for Failure {
 
 impl From<&Refusal> for Failure {
     fn from(refusal: &Refusal) -> Self {
-        // A test holds the contract to the domain's names, so that this never falls through.
-        let reason = ErrorReason::from_reason(refusal.reason()).unwrap_or_default();
-        refusal
-            .facts()
-            .into_iter()
-            .fold(Self::new(reason, refusal.to_string()), |failure, (name, value)| {
-                failure.fact(name, value)
-            })
+        recorded(refusal.reason(), refusal, refusal.facts())
     }
 }
 
 impl From<&BooksRefusal> for Failure {
     fn from(refusal: &BooksRefusal) -> Self {
-        // The same test holds the contract to these names.
-        let reason = ErrorReason::from_reason(refusal.reason()).unwrap_or_default();
-        let failure = Self::new(reason, refusal.to_string());
-        let facts = refusal.facts().into_iter();
-        facts.fold(failure, |failure, (name, value)| failure.fact(name, value))
+        recorded(refusal.reason(), refusal, refusal.facts())
     }
 }
 
 impl From<&RecoveryRefusal> for Failure {
     fn from(refusal: &RecoveryRefusal) -> Self {
-        // The same test holds the contract to these names.
-        let reason = ErrorReason::from_reason(refusal.reason()).unwrap_or_default();
-        let failure = Self::new(reason, refusal.to_string());
-        let facts = refusal.facts().into_iter();
-        facts.fold(failure, |failure, (name, value)| failure.fact(name, value))
+        recorded(refusal.reason(), refusal, refusal.facts())
     }
+}
+
+/// What a recorded refusal is to a client.
+fn recorded(reason: &str, text: &impl Display, facts: Vec<(String, String)>) -> Failure {
+    // A test holds the contract to the domain's names, so that this never falls through.
+    let reason = ErrorReason::from_reason(reason).unwrap_or_default();
+    let failure = Failure::new(reason, text.to_string());
+    facts.into_iter().fold(failure, |failure, (name, value)| failure.fact(name, value))
 }
 
 impl From<&RunRefusal> for Failure {
@@ -250,7 +245,12 @@ mod tests {
 
     #[test]
     fn every_refusal_of_the_domain_is_a_reason_of_the_contract() {
-        for schema in [schemars::schema_for!(Refusal), schemars::schema_for!(BooksRefusal)] {
+        let schemas = [
+            schemars::schema_for!(Refusal),
+            schemars::schema_for!(BooksRefusal),
+            schemars::schema_for!(RecoveryRefusal),
+        ];
+        for schema in schemas {
             let variants = schema.get("oneOf").unwrap().as_array().unwrap();
             assert!(!variants.is_empty());
             for variant in variants {
