@@ -75,10 +75,10 @@ impl Cycles {
 
     /// May this gateway run what is due?
     async fn has_turn(&self) -> Result<bool, Failure> {
-        match &self.lease {
-            Some(lease) => Ok(lease.turn().await?),
-            None => Ok(true),
-        }
+        let Some(lease) = self.lease.clone() else { return Ok(true) };
+        // To its end though the service stops: a lease taken half way would not be given up.
+        let turn = tokio::spawn(async move { lease.turn().await }).await;
+        Ok(turn.unwrap_or_else(|fault| Err(EngineError::Indeterminate(fault.into())))?)
     }
 
     /// Makes the runner look now, since the clock was set.
@@ -88,24 +88,26 @@ impl Cycles {
     }
 
     /// Runs what is due, and again whenever time has passed, until the server stops. The books are
-    /// kept beside the windows: a close that reads every account holds up no run.
+    /// kept beside the windows: a close that reads every account holds up no run. The server does
+    /// not wait for either, since every step is found done, or taken again, after the next start.
     pub async fn run_until(self, shutdown: Shutdown) {
-        let books = self.clone().keep_books_until(shutdown.clone());
-        let lease = self.lease.clone();
-        tokio::join!(self.run_windows_until(shutdown), books);
-        if let Some(lease) = lease {
+        let always = async { tokio::join!(self.run_windows_always(), self.keep_books_always()) };
+        tokio::select! {
+            _ = always => {}
+            () = shutdown.asked() => {}
+        }
+        if let Some(lease) = &self.lease {
             lease.give_up().await;
         }
     }
 
-    async fn run_windows_until(self, shutdown: Shutdown) {
+    async fn run_windows_always(&self) {
         let mut daily = Daily::default();
         loop {
             if let Err(failure) = self.run_due(&mut daily).await {
                 tracing::warn!(%failure, "a run did not come to its end and is tried again");
             }
             tokio::select! {
-                () = shutdown.asked() => return,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.woken.notified() => {}
             }
@@ -262,3 +264,6 @@ impl Cycles {
         Ok(answered.map_err(|error| read_failure(&error))?.value)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,6 @@ use ledger::store::{BoxError, BoxFuture};
 use projections::Projections;
 
 use super::{Cycles, LOOK_EVERY};
-use crate::server::Shutdown;
 use crate::status::Failure;
 
 /// How many accounts are named in one page.
@@ -41,14 +40,14 @@ impl AccountPages for ReadAccounts {
 }
 
 impl Cycles {
-    /// Keeps the books until the server stops: what can be opened and closed is.
-    pub(super) async fn keep_books_until(self, shutdown: Shutdown) {
+    /// Keeps the books: what can be opened and closed is. Dropped, it leaves a close to begin anew
+    /// at the next start.
+    pub(super) async fn keep_books_always(&self) {
         loop {
             if let Err(failure) = self.keep_books_due().await {
                 tracing::warn!(%failure, "the books are not kept, which is tried again");
             }
             tokio::select! {
-                () = shutdown.asked() => return,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.books_woken.notified() => {}
             }

@@ -1,0 +1,103 @@
+//! The runner on a log in memory: it stops at once when it is told to, whatever it waits for.
+
+use chrono::DateTime;
+use ledger::clock::Clock;
+use ledger::domain::books::Command as BooksCommand;
+use ledger::domain::rulebook::Rulebook;
+use ledger::engine::{AccountPages, BooksRequest};
+use ledger::store::memory::Memory;
+use ledger::store::{BoxError, BoxFuture, EventStore};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use super::*;
+
+/// Longer than the runner takes to be where it waits, and than it takes to stop.
+const A_WHILE: Duration = Duration::from_millis(500);
+
+struct Desk {
+    engine: Engine,
+    cycles: Cycles,
+    _folder: TempDir,
+}
+
+impl Desk {
+    /// Engine, read models and runner on a fresh log.
+    async fn at(at: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn EventStore> = Arc::new(Memory::new());
+        let clock = Arc::new(Clock::set_to(at.parse().unwrap()));
+        let engine = Engine::start(Arc::clone(&store), clock, Rulebook::built_in()).await.unwrap();
+        let options = projections::Options::default();
+        let reads = Projections::open(folder.path(), store, options).await.unwrap();
+        let cycles = Cycles::new(engine.clone(), reads);
+        Self { engine, cycles, _folder: folder }
+    }
+
+    fn set_clock(&self, at: &str) {
+        self.engine.clock().set(at.parse::<DateTime<chrono::Utc>>().unwrap()).unwrap();
+    }
+
+    /// Lets the runner come to where it waits, then tells it to stop, which it must.
+    async fn stops_at_once(&self) {
+        let shutdown = Shutdown::default();
+        let running = tokio::spawn(self.cycles.clone().run_until(shutdown.clone()));
+        tokio::time::sleep(A_WHILE).await;
+        assert!(!running.is_finished());
+        shutdown.ask();
+        tokio::time::timeout(A_WHILE, running).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_runner_that_waits_for_what_was_received_before_stops_at_once() {
+    let desk = Desk::at("2026-03-02T09:00:00-05:00").await;
+    let under_way = desk.engine.receive().unwrap();
+    desk.set_clock("2026-03-05T09:00:00-05:00");
+    desk.stops_at_once().await;
+    drop(under_way);
+}
+
+/// Accounts that are never named: a close that asks for them does not end.
+#[derive(Debug)]
+struct Never;
+
+impl AccountPages for Never {
+    fn page<'a>(
+        &'a self,
+        _: Option<&'a AccountId>,
+        _: Position,
+    ) -> BoxFuture<'a, Result<Vec<AccountId>, BoxError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// A close of the day that is over, which does not end, and keeps others from theirs.
+async fn endless_close(engine: &Engine) -> JoinHandle<()> {
+    let day = eastern_date(engine.clock().now()).pred_opt().unwrap();
+    let request = BooksRequest {
+        request_id: RequestId::derived("a close", "endless"),
+        actor: Actor::runner(),
+        receipt: engine.receive().unwrap(),
+        command: BooksCommand::CloseDay { gl_date: day },
+        unsealed: Vec::new(),
+    };
+    let engine = engine.clone();
+    let closing = tokio::spawn(async move {
+        engine.keep_books(request, Arc::new(Never)).await.unwrap();
+    });
+    tokio::time::sleep(A_WHILE).await;
+    assert!(!closing.is_finished());
+    closing
+}
+
+#[tokio::test]
+async fn a_runner_that_closes_a_day_stops_at_once() {
+    let desk = Desk::at("2026-03-02T09:00:00-05:00").await;
+    desk.set_clock("2026-03-03T09:00:00-05:00");
+    desk.engine.open_today().await.unwrap();
+    desk.set_clock("2026-03-03T09:00:07-05:00");
+    let closing = endless_close(&desk.engine).await;
+    desk.stops_at_once().await;
+    closing.abort();
+}
