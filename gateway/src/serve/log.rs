@@ -1,7 +1,7 @@
 //! The log of a service: in its data directory, or kept by a cluster.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ledger::envelope::Position;
 use ledger::store::EventStore;
@@ -60,7 +60,7 @@ impl Log {
     /// By what a read model knows that it belongs to this log.
     pub(super) fn witness(&self) -> Arc<dyn LogWitness> {
         match self {
-            Self::Embedded(log) => Arc::new(ChainWitness(log.clone())),
+            Self::Embedded(log) => Arc::new(ChainWitness::of(log.clone())),
             Self::Cluster(log, _) => Arc::new(EventWitness(log.clone())),
         }
     }
@@ -104,17 +104,36 @@ async fn embedded(data_dir: &Path, options: Options) -> Result<Arc<Embedded>, Se
 
 /// The log's chain of hashes, by which a read model knows that it belongs to this log.
 #[derive(Debug)]
-struct ChainWitness(Arc<Embedded>);
+struct ChainWitness {
+    log: Arc<Embedded>,
+    /// What the log said last. It stands for all before it, so it still says something where the
+    /// log cannot be asked; a read model that remembers nothing would belong to any log.
+    last: Mutex<Witness>,
+}
+
+impl ChainWitness {
+    fn of(log: Arc<Embedded>) -> Self {
+        let last = Mutex::new(log.head_witness());
+        Self { log, last }
+    }
+}
 
 impl LogWitness for ChainWitness {
     fn witness(&self, at: Position) -> Option<String> {
-        let witness = self.0.witness(at).ok()?;
-        serde_json::to_string(&witness).ok()
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.log.witness(at) {
+            Ok(witness) => *last = witness,
+            Err(error) => {
+                let error = chain(&error);
+                tracing::warn!(position = at.0, error, "the log cannot say what it holds there");
+            }
+        }
+        serde_json::to_string(&*last).ok()
     }
 
     fn confirm(&self, _: Position, witness: &str) -> Result<(), String> {
         let witness: Witness = serde_json::from_str(witness).map_err(|error| error.to_string())?;
-        self.0.confirm(&witness).map_err(|error| chain(&error))
+        self.log.confirm(&witness).map_err(|error| chain(&error))
     }
 }
 
@@ -130,5 +149,22 @@ impl LogWitness for EventWitness {
 
     fn confirm(&self, at: Position, witness: &str) -> Result<(), String> {
         self.0.confirm(at, witness)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_log_cannot_be_asked_what_it_said_last_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Arc::new(Embedded::open(folder.path(), Options::default()).unwrap());
+        let (at, before) = (Position(1), log.head_witness());
+        let witness = ChainWitness::of(Arc::clone(&log));
+        std::fs::write(folder.path().join("events.db"), "no log any more").unwrap();
+        log.witness(at).unwrap_err();
+        let remembered = witness.witness(at).unwrap();
+        assert_eq!(serde_json::from_str::<Witness>(&remembered).unwrap(), before);
     }
 }
