@@ -17,7 +17,6 @@ use ledger::domain::recovery::events::CommitsLost;
 use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{self, Engine, EngineError};
 use ledger::envelope::Position;
-use ledger::store::EventStore;
 use ledger::store::embedded::{
     OpenError, Options, clear_pending_loss, pending_loss, refuse_in_use,
 };
@@ -234,24 +233,26 @@ impl Service {
             let watched = self.watched.clone();
             tokio::spawn(watched.run_until(rate, self.shutdown.clone()))
         });
-        let watch = tokio::spawn(keep_readiness(
-            self.engine.clone(),
-            self.reads.clone(),
-            self.watched,
-            readiness.clone(),
-        ));
+        let (engine, reads) = (self.engine.clone(), self.reads.clone());
+        let keeping = keep_readiness(engine, reads, self.watched, readiness.clone());
+        let shutdown = self.shutdown.clone();
+        let watch = spawn_part(&self.shutdown, async move {
+            tokio::select! {
+                () = keeping => {}
+                () = shutdown.asked() => {}
+            }
+        });
         let eventstore = self.eventstore.map(|bound| {
             let (port, shutdown) = (self.log.port(), self.shutdown.clone());
-            tokio::spawn(serve_eventstore(bound, port, shutdown))
+            let routes = esdb::routes(port, bound.address(), shutdown.clone());
+            spawn_part(&self.shutdown, bound.serve_plain(routes, shutdown))
         });
         let serving = self.bound.serve(self.gateway.routes(), readiness, self.shutdown.clone());
         let ended = until_ended(serving, self.log.stopped(), runner, &self.shutdown).await;
-        watch.abort();
-        // How it ended is of no matter, but it holds the log until it has.
-        let _ = watch.await;
+        let watch = watch.await;
         let eventstore = match eventstore {
-            Some(ended) => ended.await.unwrap_or(Ok(())),
-            None => Ok(()),
+            Some(ended) => ended.await,
+            None => Ok(Ok(())),
         };
         if let Some(scrub) = scrub {
             // How it fared is in its findings.
@@ -263,9 +264,10 @@ impl Service {
             let unsaid = || ServiceError::Writer("it ended without saying why".to_owned());
             return Err(failure.unwrap_or_else(unsaid));
         }
-        ended.runner.map_err(|fault| ServiceError::Task(format!("the runner: {fault}")))?;
+        told("the runner", ended.runner)?;
         let drained = ended.drained?;
-        eventstore?;
+        told("the read protocol of EventStoreDB", eventstore)??;
+        told("the look whether the service is ready", watch)?;
         closed?;
         Ok(drained)
     }
@@ -320,18 +322,22 @@ async fn record_loss(engine: &Engine, data_dir: &Path) -> Result<(), ServiceErro
     Ok(())
 }
 
-/// Serves the read protocol of EventStoreDB; if that fails, the service stops.
-async fn serve_eventstore(
-    bound: Bound,
-    store: Arc<dyn EventStore>,
-    shutdown: Shutdown,
-) -> Result<(), ServeError> {
-    let routes = esdb::routes(store, bound.address(), shutdown.clone());
-    let served = bound.serve_plain(routes, shutdown.clone()).await;
-    if served.is_err() {
-        shutdown.ask();
-    }
-    served
+/// Runs a part of the service that lasts as long as the service. However it ends, also by a panic,
+/// the service stops.
+fn spawn_part<T: Send + 'static>(
+    shutdown: &Shutdown,
+    part: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    let stops = shutdown.guard();
+    tokio::spawn(async move {
+        let _stops = stops;
+        part.await
+    })
+}
+
+/// A part that ended by a fault is told by its name.
+fn told<T>(part: &str, ended: Result<T, JoinError>) -> Result<T, ServiceError> {
+    ended.map_err(|fault| ServiceError::Task(format!("{part}: {fault}")))
 }
 
 #[cfg(test)]
@@ -351,6 +357,15 @@ mod tests {
         let ended = until_ended(serving(shutdown.clone()), stopped, runner, &shutdown).await;
         assert!(ended.runner.unwrap_err().is_panic());
         assert!(!ended.writer_stopped);
+    }
+
+    #[tokio::test]
+    async fn a_part_that_dies_stops_the_service_and_is_told() {
+        let shutdown = Shutdown::default();
+        let part = spawn_part(&shutdown, async { panic!("a fault in a part") });
+        tokio::time::timeout(LET_GO_MAX, shutdown.asked()).await.unwrap();
+        let fault = told::<()>("a part", part.await).unwrap_err().to_string();
+        assert!(fault.contains("a part") && fault.contains("panicked"), "{fault}");
     }
 
     #[tokio::test]

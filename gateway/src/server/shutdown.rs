@@ -15,6 +15,11 @@ impl Shutdown {
         self.asked.cancel();
     }
 
+    /// Asks the server to stop when it is dropped.
+    pub fn guard(&self) -> DropGuard {
+        self.asked.clone().drop_guard()
+    }
+
     /// Ends when the server has been asked to stop.
     pub async fn asked(&self) {
         self.asked.cancelled().await;
