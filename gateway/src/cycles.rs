@@ -35,6 +35,9 @@ const RUN_PAYMENTS: usize = 1000;
 const RELEASES: usize = 1000;
 /// How often the runner looks whether something is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long after a close, or a pass over the accounts, in which something failed the next one
+/// begins: each reads every account.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The runner. Clones run in turn, never side by side.
 #[derive(Debug, Clone)]

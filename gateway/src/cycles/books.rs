@@ -13,7 +13,7 @@ use ledger::ids::{AccountId, Actor, RequestId};
 use ledger::store::{BoxError, BoxFuture};
 use projections::Projections;
 
-use super::{Cycles, LOOK_EVERY};
+use super::{Cycles, LOOK_EVERY, RETRY_AFTER};
 use crate::status::Failure;
 
 /// How many accounts are named in one page.
@@ -44,11 +44,13 @@ impl Cycles {
     /// at the next start.
     pub(super) async fn keep_books_always(&self) {
         loop {
-            if let Err(failure) = self.keep_books_due().await {
+            let kept = self.keep_books_due().await;
+            let pause = if kept.is_ok() { LOOK_EVERY } else { RETRY_AFTER };
+            if let Err(failure) = kept {
                 tracing::warn!(%failure, "the books are not kept, which is tried again");
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = self.books_woken.notified() => {}
             }
         }

@@ -6,8 +6,6 @@
 //! anew, and finds done what was done. Days on which nothing ran need no pass of their own, since a
 //! late fee counts from the day on which it fell due.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use ledger::domain::account::commands::Command;
 use ledger::domain::account::events::Event;
@@ -19,7 +17,7 @@ use ledger::ids::{AccountId, Actor, RequestId};
 use projections::queries::daily::DueAccount;
 use tokio::time::Instant;
 
-use super::Cycles;
+use super::{Cycles, RETRY_AFTER};
 use crate::status::Failure;
 
 /// How many accounts are looked at in one go.
@@ -27,8 +25,6 @@ const PAGE_ACCOUNTS: usize = 500;
 /// How far back the first pass looks for instalments that were met late. Longer than that no runner
 /// is down; what is past due is found however old it is.
 const LOOK_BACK: Days = Days::new(60);
-/// How long after a pass in which something failed the next one begins.
-const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// How far the accounts have been looked at.
 #[derive(Debug, Default)]

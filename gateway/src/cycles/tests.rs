@@ -1,4 +1,4 @@
-//! The runner on a log in memory: it stops at once when it is told to, whatever it waits for.
+//! The runner on a log in memory: when it stops, and when it tries again.
 
 use chrono::DateTime;
 use ledger::clock::Clock;
@@ -100,4 +100,27 @@ async fn a_runner_that_closes_a_day_stops_at_once() {
     let closing = endless_close(&desk.engine).await;
     desk.stops_at_once().await;
     closing.abort();
+}
+
+#[tokio::test]
+async fn a_close_that_fails_is_not_begun_again_at_once() {
+    let desk = Desk::at("2026-03-02T09:00:00-05:00").await;
+    desk.set_clock("2026-03-03T09:00:00-05:00");
+    desk.engine.open_today().await.unwrap();
+    desk.set_clock("2026-03-03T09:00:07-05:00");
+    // What is not sealed cannot be asked any more.
+    desk.cycles.reads.shutdown().await.unwrap();
+    let shutdown = Shutdown::default();
+    let running = tokio::spawn(desk.cycles.clone().run_until(shutdown.clone()));
+    tokio::time::sleep(A_WHILE).await;
+    // Every round begins with today's accounting day.
+    desk.set_clock("2026-03-04T09:00:00-05:00");
+    let current = async || desk.engine.books().await.unwrap().books.current().unwrap().to_string();
+    tokio::time::sleep(LOOK_EVERY.saturating_mul(2)).await;
+    assert_eq!(current().await, "2026-03-03");
+    desk.cycles.wake();
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(current().await, "2026-03-04");
+    shutdown.ask();
+    running.await.unwrap();
 }
