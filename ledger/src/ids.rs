@@ -26,6 +26,9 @@ pub enum IdError {
     /// Payment and request ids are UUIDs.
     #[error("{0:?} is not a UUID in its usual form of 36 characters")]
     Uuid(String),
+    /// The UUID that stands for none.
+    #[error("the nil UUID, all zeros, names nothing")]
+    Nil,
     /// Actors are recorded in every event.
     #[error("{0:?} is not an actor: 1 to 64 letters, digits or any of . _ - : / @")]
     Actor(String),
@@ -33,8 +36,9 @@ pub enum IdError {
 
 fn uuid_from(text: &str) -> Result<Uuid, IdError> {
     let usual_form = text.len() == 36;
-    let uuid = Uuid::try_parse(text).ok().filter(|uuid| usual_form && !uuid.is_nil());
-    uuid.ok_or_else(|| IdError::Uuid(text.to_owned()))
+    let uuid = Uuid::try_parse(text).ok().filter(|_| usual_form);
+    let uuid = uuid.ok_or_else(|| IdError::Uuid(text.to_owned()))?;
+    if uuid.is_nil() { Err(IdError::Nil) } else { Ok(uuid) }
 }
 
 /// Names one account. Opaque: leading zeros count, and it is never a number.
@@ -306,6 +310,8 @@ mod tests {
         for text in ["", "1", "00000000-0000-0000-0000-000000000000", "{urn}"] {
             assert!(text.parse::<RequestId>().is_err(), "{text:?}");
         }
+        let nil = Uuid::nil().to_string().parse::<RequestId>().unwrap_err();
+        assert_eq!(nil.to_string(), "the nil UUID, all zeros, names nothing");
     }
 
     #[test]

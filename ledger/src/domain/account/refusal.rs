@@ -323,10 +323,11 @@ pub enum Refusal {
         /// What the buy-out takes today; zero if it cannot be bought any more.
         buyout: Money,
     },
-    /// The money may still come back.
-    #[error("the payoff's funds are on hold; the lien can be released from {release_date}")]
+    /// Money may still come back: of a payoff whose lien is to be released, or of any payment before
+    /// a credit balance is refunded.
+    #[error("funds of payments may still come back: they are on hold until {release_date}")]
     FundsOnHold {
-        /// The first day of release.
+        /// The first day on which the lien is released, or the refund sent.
         release_date: NaiveDate,
     },
 }

@@ -250,7 +250,7 @@ impl Terms {
                 return invalid("shortfall_tolerance", "must not be negative");
             }
             Some(Tolerance::Share(paid)) if paid > most || paid == Rate::default() => {
-                return invalid("shortfall_tolerance", "a share is above 0 and at most 1");
+                return invalid("shortfall_tolerance.share", "must be above 0 and at most 1");
             }
             Some(Tolerance::Amount(_) | Tolerance::Share(_)) | None => {}
         }

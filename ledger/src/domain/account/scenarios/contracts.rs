@@ -21,16 +21,16 @@ fn rate(text: &str) -> Rate {
 
 #[test]
 fn a_tolerance_is_no_negative_amount_and_a_share_above_zero_up_to_all() {
-    let field = "shortfall_tolerance";
+    let (field, share) = ("shortfall_tolerance", "shortfall_tolerance.share");
     for (tolerance, expected) in [
         (Tolerance::Amount(money("-0.01")), field),
         (Tolerance::Amount(Money::ZERO), ""),
         (Tolerance::Amount(money("5.00")), ""),
-        (Tolerance::Share(rate("0")), field),
+        (Tolerance::Share(rate("0")), share),
         (Tolerance::Share(rate("0.000001")), ""),
         (Tolerance::Share(rate("0.9")), ""),
         (Tolerance::Share(rate("1")), ""),
-        (Tolerance::Share(rate("1.000001")), field),
+        (Tolerance::Share(rate("1.000001")), share),
     ] {
         let terms = Terms { shortfall_tolerance: Some(tolerance), ..loan() };
         assert_eq!(refused(terms), expected, "{tolerance:?}");
