@@ -19,8 +19,8 @@ const TOKEN_CHARS_MAX: usize = 64;
 /// The longest name of a lienholder.
 const LIENHOLDER_CHARS_MAX: usize = 100;
 
-/// The longest hash of a preview.
-const PREVIEW_CHARS_MAX: usize = 64;
+/// How many hexadecimal digits the hash of a preview has.
+const PREVIEW_CHARS: usize = 32;
 
 /// A mutating request: on which account, under which name, and what it asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +61,10 @@ fn preview_if_set(value: &str) -> Field<Option<String>> {
     if value.is_empty() {
         return Ok(None);
     }
-    if value.len() > PREVIEW_CHARS_MAX || !value.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return Err(FieldError::new("preview_hash", "is not the hash of a preview"));
+    let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    if value.len() != PREVIEW_CHARS || !value.bytes().all(is_digit) {
+        let problem = "is not the hash of a preview, 32 hexadecimal digits in lower case";
+        return Err(FieldError::new("preview_hash", problem));
     }
     Ok(Some(value.to_owned()))
 }

@@ -13,6 +13,7 @@ use wire::audit_service_server::AuditService;
 
 use super::events::{MESSAGES_WAITING_MAX, Message, Reading, Wanted, until};
 use super::{Gateway, above_head};
+use crate::convert::FieldError;
 use crate::status::Failure;
 
 /// How many callers may read the log at once. Each may hold a few messages of 1 MiB in memory, and
@@ -34,6 +35,9 @@ impl AuditService for Gateway {
         let wanted = Wanted::read(request.filter.as_ref())?;
         let from = Position(request.from_position);
         let until = until(request.to_position);
+        if until.is_some_and(|until| until < from) {
+            return Err(FieldError::new("to_position", "is before from_position").into());
+        }
         let (reading, messages) = self.reading(wanted, from, until).await?;
         tokio::spawn(reading.replay());
         let to_wire = |message: Message| wire::ReplayEventsResponse {

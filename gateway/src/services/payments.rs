@@ -154,6 +154,9 @@ impl PaymentService for Gateway {
     ) -> Result<Response<wire::ListPendingPaymentsResponse>, Status> {
         let request = request.into_inner();
         let filter = pending_filter(&request)?;
+        if filter.window.is_some_and(|window| !self.engine.rules().has_window(window)) {
+            return Err(FieldError::new("window", "is the cut-off of no product's window").into());
+        }
         let asked = page::asked(&request)?;
         let listed = self
             .list(&request, request.min_position, asked, move |reader, page| {
@@ -242,12 +245,17 @@ fn payment_filter(request: &wire::ListPaymentsRequest) -> Field<PaymentFilter> {
         wire::PaymentState::Returned => Some(PaymentState::Returned),
     };
     let (from, to) = (&request.from_effective_date, &request.to_effective_date);
+    let effective_from = time::date_if_set("from_effective_date", from.as_ref())?;
+    let effective_to = time::date_if_set("to_effective_date", to.as_ref())?;
+    if effective_from > effective_to.or(effective_from) {
+        return Err(FieldError::new("to_effective_date", "is before from_effective_date"));
+    }
     Ok(PaymentFilter {
         account: ids::account_id_if_set("account_id", &request.account_id)?,
         state,
         channel: enums::channel_if_set("channel", request.channel)?,
-        effective_from: time::date_if_set("from_effective_date", from.as_ref())?,
-        effective_to: time::date_if_set("to_effective_date", to.as_ref())?,
+        effective_from,
+        effective_to,
     })
 }
 

@@ -80,6 +80,12 @@ impl CutoffPolicy {
         today.checked_add_days(Days::new(self.max_days_ahead.into())).unwrap_or(NaiveDate::MAX)
     }
 
+    /// Has any day a window with this cut-off?
+    pub fn has_window(&self, window: Window) -> bool {
+        let ends = [true, false].iter().any(|&banking_day| self.has_end_of_day(banking_day));
+        self.cutoffs.contains(&window) || (ends && window == Window::END_OF_DAY)
+    }
+
     fn has_end_of_day(&self, banking_day: bool) -> bool {
         if banking_day {
             self.after_last_cutoff == AfterLastCutoff::EndOfDay

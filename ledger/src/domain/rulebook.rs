@@ -11,7 +11,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::calendar::{Calendar, CalendarOverride};
-use crate::domain::cutoff::CutoffPolicy;
+use crate::domain::cutoff::{CutoffPolicy, Window};
 use crate::domain::money::{Amount, Money};
 use crate::domain::product::{Channel, Product};
 use crate::hex;
@@ -214,6 +214,12 @@ impl Rulebook {
     /// When the product's windows close for what is received on `date`.
     pub fn cutoff_policy(&self, product: Product, date: NaiveDate) -> &CutoffPolicy {
         &self.rules.cutoffs.get(product).at(date).rule
+    }
+
+    /// Has any product a window with this cut-off, on any date?
+    pub fn has_window(&self, window: Window) -> bool {
+        let policies = Product::ALL.iter().map(|&product| self.rules.cutoffs.get(product));
+        policies.flat_map(Timeline::iter).any(|dated| dated.rule.has_window(window))
     }
 
     /// How long payoff money of a channel is waited for.

@@ -253,6 +253,19 @@ async fn filters_leave_out_what_was_not_asked_for() {
     let none = ListPendingPaymentsRequest { window: "18:00".to_owned(), ..pending };
     let found = town.payments().list_pending_payments(none).await.unwrap().into_inner();
     assert_eq!(found.payments, []);
+    let nowhere = ListPendingPaymentsRequest {
+        window: "16:00".into(),
+        ..ListPendingPaymentsRequest::default()
+    };
+    let told = field(town.payments().list_pending_payments(nowhere).await);
+    assert_eq!(told, ("INVALID_FIELD".to_owned(), "window".to_owned()));
+    let backwards = ListPaymentsRequest {
+        from_effective_date: Some(date("2026-03-03")),
+        to_effective_date: Some(date("2026-03-02")),
+        ..base()
+    };
+    let told = field(town.payments().list_payments(backwards).await);
+    assert_eq!(told, ("INVALID_FIELD".to_owned(), "to_effective_date".to_owned()));
     let leases = ListAccountsRequest {
         product: Product::Lease.into(),
         min_position,

@@ -51,7 +51,8 @@ impl Mutation for wire::OpenAccountRequest {
             }
             (_, Product::CreditCard) => {}
             (_, Product::AutoLoan | Product::PersonalLoan) => {
-                return Err(FieldError::new("loan", "is required for this product"));
+                let problem = "is required for this product, with principal and annual_rate";
+                return Err(FieldError::new("loan", problem));
             }
             (_, Product::Lease) => {
                 return Err(FieldError::new("lease", "is required for this product"));

@@ -116,6 +116,16 @@ fn loan() -> WireTerms {
 }
 
 #[test]
+fn the_hash_of_a_preview_is_32_hexadecimal_digits() {
+    let hash = "0123456789abcdef0123456789abcdef";
+    assert_eq!(preview_if_set(hash).unwrap().as_deref(), Some(hash));
+    assert_eq!(preview_if_set("").unwrap(), None);
+    for rubbish in ["abc", &hash[1..], &hash.replace('a', "A"), &hash.replace('a', "g")] {
+        assert_eq!(preview_if_set(rubbish).unwrap_err().field, "preview_hash", "{rubbish}");
+    }
+}
+
+#[test]
 fn a_loan_takes_its_defaults_from_its_dates() {
     let asked = opening(wire::Product::AutoLoan, Some(loan())).asked().unwrap();
     let Command::OpenAccount { terms, lien: None } = asked.command else { panic!("{asked:?}") };
