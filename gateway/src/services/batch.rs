@@ -22,6 +22,16 @@ type Conclude = fn(&engine::Request, &Answer) -> Result<Outcome, Status>;
 /// What came of a command.
 type Answered = Result<Answer, engine::EngineError>;
 
+/// The same, for the count of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    CarriedOut,
+    Replayed,
+    Refused,
+    /// Not carried out, and not on record.
+    Failed,
+}
+
 macro_rules! commands {
     ($($variant:ident: $request:ident,)+) => {
         /// Reads one command.
@@ -89,41 +99,59 @@ impl Gateway {
         drop((commands, receipt));
         // Each answer is turned into its result at once: it holds the whole account.
         let tell = move |place: usize, asked: &engine::Request, answer: Answered| {
-            let recorded = recorded_at(&answer);
+            let (came, recorded) = recorded_at(&answer);
             let answer = answer.map_err(|error| Status::from(failed_on(&asked.account, error)));
             let conclude =
                 conclusions.get(place).ok_or_else(|| Status::from(Failure::internal_fault()));
             let outcome = answer.and_then(|answer| conclude?(asked, &answer));
-            (recorded, outcome.unwrap_or_else(|status| Outcome::Error(to_message(&status))))
+            (came, recorded, outcome.unwrap_or_else(|status| Outcome::Error(to_message(&status))))
         };
         let told = self.engine.execute_batch_with(requests, tell).await;
         let mut told = told.map_err(Failure::from)?.into_iter();
         let mut position = Position::START;
         let mut results = Vec::with_capacity(unread.len());
+        let mut all_came = Vec::with_capacity(unread.len());
         for unread in unread {
-            let outcome = if let Some(error) = unread {
-                Outcome::Error(to_message(&error.into()))
-            } else {
-                let missing = || Outcome::Error(to_message(&Failure::internal_fault().into()));
-                let (recorded, outcome) = told.next().unwrap_or_else(|| (position, missing()));
-                position = position.max(recorded);
-                outcome
+            let failed =
+                |error| (Came::Failed, Position::START, Outcome::Error(to_message(&error)));
+            let (came, recorded, outcome) = match unread {
+                Some(error) => failed(error.into()),
+                None => told.next().unwrap_or_else(|| failed(Failure::internal_fault().into())),
             };
+            position = position.max(recorded);
+            all_came.push(came);
             results.push(wire::BatchResult { outcome: Some(outcome) });
         }
         let position = position.0;
+        log(&all_came, position);
         Ok(Response::new(wire::ExecuteBatchResponse { results, position }))
     }
 }
 
-/// Where the answer to a command is on record: a recorded refusal is an outcome, too. The start of
-/// the log if nothing is recorded.
-const fn recorded_at(answer: &Result<Answer, engine::EngineError>) -> Position {
+/// One line a batch, with how many of its commands came to what.
+fn log(came: &[Came], position: u64) {
+    let count = |wanted| came.iter().filter(|came| **came == wanted).count();
+    let (carried_out, replayed) = (count(Came::CarriedOut), count(Came::Replayed));
+    let (refused, failed) = (count(Came::Refused), count(Came::Failed));
+    tracing::info!(
+        commands = came.len(),
+        carried_out,
+        replayed,
+        refused,
+        failed,
+        position,
+        "a batch"
+    );
+}
+
+/// What came of a command, and where its answer is on record: a recorded refusal is an outcome, too.
+/// The start of the log if nothing is recorded.
+const fn recorded_at(answer: &Answered) -> (Came, Position) {
     match answer {
-        Ok(Answer { position, .. }) | Err(engine::EngineError::Refused { position, .. }) => {
-            *position
-        }
-        Err(_) => Position::START,
+        Ok(Answer { position, replayed: false, .. }) => (Came::CarriedOut, *position),
+        Ok(Answer { position, replayed: true, .. }) => (Came::Replayed, *position),
+        Err(engine::EngineError::Refused { position, .. }) => (Came::Refused, *position),
+        Err(_) => (Came::Failed, Position::START),
     }
 }
 
@@ -131,4 +159,24 @@ fn to_engine(asked: Asked, actor: &Actor, receipt: &Receipt) -> engine::Request 
     let Asked { account, request_id, command } = asked;
     let (actor, receipt) = (actor.clone(), receipt.clone());
     engine::Request { account, request_id, actor, receipt, command }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn one_line_tells_what_came_of_a_batch() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let out = Arc::new(file.reopen().unwrap());
+        let lines = tracing_subscriber::fmt().with_writer(out).with_ansi(false).finish();
+        let came = [Came::CarriedOut, Came::Refused, Came::CarriedOut, Came::Failed];
+        tracing::subscriber::with_default(lines, || log(&came, 7));
+        let told = std::fs::read_to_string(file.path()).unwrap();
+        let counts = "commands=4 carried_out=2 replayed=0 refused=1 failed=1 position=7";
+        assert!(told.contains(counts), "{told}");
+        assert_eq!(told.lines().count(), 1);
+    }
 }
