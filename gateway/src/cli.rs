@@ -50,7 +50,7 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
         Command::Replay(args) => offline::replay::run(args, form, out),
         Command::Verify(args) => offline::verify::run(args, form, out),
         Command::Inspect(args) => offline::inspect::run(args, form, out),
-        Command::Export(verb) => offline::export::run(verb, out),
+        Command::Export(verb) => offline::export::run(verb, cli.output, out),
         Command::Backup(args) => offline::backup::run(args, form, out),
         Command::CopyLog(args) => copy_log::run(args, form, out),
         Command::Restore(args) => offline::restore::run(args, form, out),

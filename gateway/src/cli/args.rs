@@ -130,14 +130,19 @@ pub enum Command {
     CopyLog(copy_log::CopyLogArgs),
 }
 
+/// The variable of the environment that names the data directory.
+pub const DATA_DIR_ENV: &str = "PAYLEDGER_DATA_DIR";
+/// The data directory if nothing names one.
+pub const DATA_DIR: &str = "./data";
+
 /// Where a ledger is kept.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DataDir {
     /// The data directory.
     #[arg(
         long = "data-dir",
-        env = "PAYLEDGER_DATA_DIR",
-        default_value = "./data",
+        env = DATA_DIR_ENV,
+        default_value = DATA_DIR,
         value_name = "DIRECTORY"
     )]
     pub path: PathBuf,

@@ -62,7 +62,7 @@ pub fn run(
         let answer = message::document(&answer);
         view::write(out, &answer, call.view, form).map_err(CliError::output())?;
         // A line for each item has no room for it.
-        if let (Output::Jsonl, Some(token)) = (form, answer.at("next_page_token")) {
+        if let (Output::Jsonl | Output::Csv, Some(token)) = (form, answer.at("next_page_token")) {
             tell(&format!("there is more: go on with --page-token {}", token.cell()));
         }
         Ok(())

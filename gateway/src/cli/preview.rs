@@ -22,7 +22,8 @@ const LINE_BYTES_MAX: u64 = 64 * 1024;
 /// What is asked about one payment, or the input that asks about many.
 #[derive(Debug, clap::Args)]
 pub struct PreviewArgs {
-    /// The product: auto, lease, personal or card. Answered from the rules alone.
+    /// The product by its name in the contract, such as `auto_loan`, or by that of the rules: auto,
+    /// lease, personal or card. Answered from the rules alone.
     #[arg(
         long,
         required_unless_present_any = ["input", "account"],
@@ -33,7 +34,12 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "ID", conflicts_with = "product")]
     pub account: Option<String>,
     /// What would be paid, in dollars, for the checks that depend on it; only with --account.
-    #[arg(long, requires = "account", conflicts_with_all = ["product", "input"])]
+    #[arg(
+        long,
+        requires = "account",
+        conflicts_with_all = ["product", "input"],
+        allow_negative_numbers = true
+    )]
     pub amount: Option<String>,
     /// When the instruction is received: RFC 3339 with an offset.
     #[arg(
@@ -63,6 +69,9 @@ pub fn run(args: &PreviewArgs, form: Output, out: &mut impl Write) -> Result<(),
             return Err(CliError::Usage("--product, --at and --date go together".to_owned()));
         };
         let answer = answer(&rulebook, product, at, date);
+        if let Answer::Refused { earliest_date: None, message, .. } = &answer {
+            return Err(CliError::Usage(format!("--at: {message}")));
+        }
         return write_answer(&answer, form, out).map_err(CliError::output());
     };
     if path.as_os_str() == "-" {

@@ -12,7 +12,6 @@ use super::killing::PAGE_SIZE;
 use super::show::{amount, clock, exact, grouped, weekday};
 use super::stage::{DemoError, expect_same};
 use super::{Demo, LOOK_EVERY, LOOKS_MAX, Part};
-use crate::cli::args::DataDir;
 use crate::cli::offline::verify::{self, VerifyArgs};
 use crate::cli::output::Output;
 
@@ -122,10 +121,10 @@ impl Demo<'_> {
 
     /// What `payledger verify` does, in this process: it reads the files and asks no service.
     async fn verify(&mut self) -> Result<(), DemoError> {
-        let data = DataDir { path: self.launch.data_dir.clone() };
+        let directory = Some(self.launch.data_dir.clone());
         let verified = tokio::task::spawn_blocking(move || {
             let mut report = Vec::new();
-            verify::run(&VerifyArgs { data, file: None }, Output::Json, &mut report)
+            verify::run(&VerifyArgs { directory, file: None }, Output::Json, &mut report)
                 .map_err(|error| DemoError::Verify(error.to_string()))?;
             serde_json::from_slice::<serde_json::Value>(&report)
                 .map_err(|error| DemoError::Verify(error.to_string()))

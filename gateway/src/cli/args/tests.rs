@@ -363,6 +363,7 @@ fn half_a_thought_is_wrong_usage() {
         &["operations", "run-cutoff", "--product", "auto", "--date", "2026-03-03", "--window", "3"],
         &["accounts", "get", "--account", "a", "--actor", "a b"],
         &["export", "events", "--format", "csv"],
+        &["verify", "--file", "events.db", "--data-dir", "data"],
     ] {
         let error = Cli::try_parse_from([&["payledger"], words].concat()).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{words:?}");
@@ -402,4 +403,8 @@ fn no_answer_but_a_hint_where_nobody_listens() {
     let error = crate::cli::run(&cli, &mut Vec::new()).unwrap_err();
     assert_eq!(error.exit_code(), 7);
     assert!(error.lines().join("\n").contains("payledger serve"), "{:?}", error.lines());
+    let cli = parsed(&["operations", "get-clock"], &["--server", "127.0.0.1:7400"]);
+    let error = crate::cli::run(&cli, &mut Vec::new()).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("http://"), "{error}");
 }

@@ -29,7 +29,7 @@ pub enum Verb {
     Open(Box<Open>),
     /// Shows one account with its balance as of today, Eastern time.
     Get(Get),
-    /// Lists accounts in the order of their ids.
+    /// Lists accounts in the order in which they came onto the books here.
     List(List),
     /// Shows what an account owes as of a date, knowing what the log held at a position or instant.
     #[command(after_help = BALANCE_EXAMPLE)]
@@ -87,10 +87,10 @@ pub struct Open {
     #[command(flatten)]
     pub instalment_plan: InstalmentPlan,
     /// Fees that are owed already, in dollars. Default: none.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub fees_due: Option<String>,
     /// The contract's fee for a returned payment, in dollars. Default: it has none.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub returned_item_fee: Option<String>,
     /// What the contract charges for a late instalment.
     #[command(flatten)]
@@ -122,13 +122,13 @@ pub struct Loan {
     #[arg(long, value_parser = words::day_count())]
     pub day_count_basis: Option<String>,
     /// The principal owed when the account is opened, in dollars. Loans only.
-    #[arg(long, required = false, value_name = "AMOUNT")]
+    #[arg(long, required = false, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub principal: String,
     /// The date through which interest is paid. Default: the opened date.
     #[arg(long, value_name = "DATE")]
     pub interest_paid_through_date: Option<String>,
     /// Interest from before that date that is still owed, in dollars. Default: none.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub unpaid_interest: Option<String>,
     /// The remainder of interest from before that date, less than a cent either way, that was
     /// accrued and never posted, in dollars: 0.00451. Default: none.
@@ -178,11 +178,11 @@ pub struct ShortfallTolerance {
 #[derive(Debug, Args)]
 pub struct LeaseFlags {
     /// The tax within each rental, in dollars. Leases only. Default: none.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub rental_tax: Option<String>,
     /// What the vehicle is worth when the last rental has fallen due, in dollars: its price then.
     /// Leases only. Default: not known, so that no buy-out can be quoted.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub residual_value: Option<String>,
     /// The sales tax on the vehicle's price as a decimal fraction: 0.0825 is 8.25 %. Default: none.
     #[arg(long, value_name = "FRACTION", requires = "residual_value")]
@@ -205,7 +205,7 @@ pub struct InstalmentPlan {
     #[arg(long, value_name = "COUNT")]
     pub instalment_count: i32,
     /// What is still unpaid of the first instalment, in dollars. Default: all of it.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub first_amount_due: Option<String>,
 }
 
@@ -280,7 +280,7 @@ pub struct AssessFee {
     #[arg(long, value_parser = words::member("FeeKind"))]
     pub kind: String,
     /// The fee, in dollars.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub amount: String,
     /// The day from which it is owed, YYYY-MM-DD. Default: today, Eastern time.
     #[arg(long, value_name = "DATE")]

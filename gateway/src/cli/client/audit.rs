@@ -65,7 +65,8 @@ const LINES: &[&str] = &[
 /// See [`Verb::ReplayEvents`].
 #[derive(Debug, Args, Serialize)]
 pub struct ReplayEvents {
-    /// The position after which to begin. Default: the beginning of the log.
+    /// The position after which to begin; the event at it is left out, other than by `export
+    /// events --from`. Default: the beginning of the log.
     #[arg(long, value_name = "POSITION")]
     pub from_position: Option<u64>,
     /// The last position to read. Default: the head of the log now.
@@ -79,7 +80,8 @@ pub struct ReplayEvents {
 /// See [`Verb::WatchEvents`].
 #[derive(Debug, Args, Serialize)]
 pub struct WatchEvents {
-    /// The position after which to begin. Default: the beginning of the log.
+    /// The position after which to begin; the event at it is left out, other than by `export
+    /// events --from`. Default: the beginning of the log.
     #[arg(long, value_name = "POSITION")]
     pub from_position: Option<u64>,
     /// Which events.
@@ -148,6 +150,7 @@ pub(super) async fn follow(
     connection.sign(&mut request)?;
     let streaming = client.streaming(request, &call.path()).await;
     let mut batches = streaming.map_err(|status| failed(&status))?;
+    write_heading(out, form).map_err(CliError::output())?;
     let mut checkpoint = None;
     loop {
         match batches.message().await {
@@ -182,19 +185,29 @@ fn write_events(out: &mut impl Write, batch: &Document, form: Output) -> io::Res
     out.flush()
 }
 
+/// What a person looks for first in an event.
+const EVENT_COLUMNS: [&str; 5] = ["position", "stream", "version", "type", "data"];
+
+/// Writes what stands above events, if they are comma-separated values.
+pub(crate) fn write_heading(out: &mut impl Write, form: Output) -> io::Result<()> {
+    match form {
+        Output::Csv => write_record(out, EVENT_COLUMNS),
+        Output::Json | Output::Jsonl | Output::Table => Ok(()),
+    }
+}
+
 /// Writes one event on one line: whole, or what a person looks for first.
 pub(crate) fn write_event(out: &mut impl Write, event: &Document, form: Output) -> io::Result<()> {
     match form {
         Output::Json | Output::Jsonl => write_json_line(out, event),
         Output::Table => {
             let cell = |name: &str| event.at(name).map(Document::cell).unwrap_or_default();
-            let [position, stream] = ["position", "stream"].map(cell);
-            let [version, kind, data] = ["version", "type", "data"].map(cell);
+            let [position, stream, version, kind, data] = EVENT_COLUMNS.map(cell);
             writeln!(out, "{position:>9}  {stream:<32}  {version:>5}  {kind:<18}  {data}")
         }
         Output::Csv => {
-            let cell = |name: &&str| event.at(name).map(Document::cell).unwrap_or_default();
-            write_record(out, ["position", "stream", "version", "type", "data"].iter().map(cell))
+            let cell = |name: &str| event.at(name).map(Document::cell).unwrap_or_default();
+            write_record(out, EVENT_COLUMNS.map(cell))
         }
     }
 }
@@ -235,5 +248,8 @@ mod tests {
         .concat();
         assert_eq!(written(Output::Jsonl).trim_end(), expected);
         assert!(written(Output::Table).contains("PaymentApplied"));
+        let mut heading = Vec::new();
+        write_heading(&mut heading, Output::Csv).unwrap();
+        assert_eq!(heading, b"position,stream,version,type,data\n");
     }
 }

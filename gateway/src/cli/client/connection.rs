@@ -72,6 +72,10 @@ impl Connection {
 
     /// Connects.
     pub async fn connect(&self) -> Result<Client, CliError> {
+        if !["http://", "https://"].iter().any(|scheme| self.server.starts_with(scheme)) {
+            let message = "does not begin with http:// or https://";
+            return Err(CliError::Usage(format!("--server {} {message}", self.server)));
+        }
         let usage = |error: &tonic::transport::Error| {
             CliError::Usage(format!("--server {}: {}", self.server, chain(error)))
         };

@@ -13,6 +13,9 @@ use crate::cli::render::document::Document;
 /// What our own transport says when the time is over that it was given, as a cancelled call.
 const TIMEOUT: &str = "Timeout expired";
 
+/// How our own transport begins to say that the connection broke off, as an unknown error.
+const BROKEN_OFF: [&str; 2] = ["h2 protocol error", "transport error"];
+
 /// An error as the server sent it, or as the transport told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallFailure {
@@ -40,12 +43,19 @@ impl From<&Status> for CallFailure {
             fields.map(|field| (field.field.clone(), field.description.clone())).collect()
         });
         let (code, message) = match (status.code(), status.message()) {
-            (Code::Cancelled, TIMEOUT) => (Code::DeadlineExceeded, "no answer within --timeout"),
-            told => told,
+            (Code::Cancelled, TIMEOUT) => {
+                (Code::DeadlineExceeded, "no answer within --timeout".to_owned())
+            }
+            (Code::Unknown | Code::Internal, told)
+                if reason.is_none() && BROKEN_OFF.iter().any(|sign| told.starts_with(sign)) =>
+            {
+                (Code::Unavailable, format!("the connection to the server broke off: {told}"))
+            }
+            (code, told) => (code, told.to_owned()),
         };
         Self {
             code,
-            message: message.to_owned(),
+            message,
             reason,
             facts,
             fields_at_fault,
@@ -76,8 +86,9 @@ impl CallFailure {
             Code::Unavailable
             | Code::DeadlineExceeded
             | Code::Cancelled
+            | Code::Aborted
             | Code::ResourceExhausted => 7,
-            Code::Unknown | Code::Aborted | Code::Unimplemented | Code::Internal => 1,
+            Code::Unknown | Code::Unimplemented | Code::Internal => 1,
         }
     }
 
@@ -265,6 +276,10 @@ mod tests {
             let failure = CallFailure::from(&Status::unknown(message));
             assert!(failure.hint().unwrap().contains("--tls-ca"), "{message}");
         }
+        let cut_off = "h2 protocol error: error reading a body from connection";
+        let failure = CallFailure::from(&Status::internal(cut_off));
+        assert_eq!(failure.exit_code(), 7);
+        assert!(failure.to_string().starts_with("the connection to the server broke off: h2"));
         assert_eq!(CallFailure::from(&Status::unknown("else")).hint(), None);
     }
 
@@ -279,6 +294,7 @@ mod tests {
             (Status::unauthenticated(""), 6),
             (Status::unavailable(""), 7),
             (Status::deadline_exceeded(""), 7),
+            (Status::aborted(""), 7),
             (Status::internal(""), 1),
             (Status::unknown(""), 1),
         ] {

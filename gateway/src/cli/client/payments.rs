@@ -95,7 +95,7 @@ pub struct Schedule {
     #[arg(long = "account", value_name = "ID")]
     pub account_id: String,
     /// What to pay, in dollars: 310.00.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub amount: String,
     /// The date on which it is to count, YYYY-MM-DD: today, Eastern time, to 365 days ahead.
     #[arg(long = "date", alias = "payment-date", value_name = "DATE")]
@@ -152,7 +152,7 @@ pub struct Receive {
     #[arg(long, value_parser = words::member("Channel"))]
     pub channel: String,
     /// What was remitted, in dollars; a third party's fee is not part of it.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub amount: String,
     /// The date on which the servicer or its agent received it, YYYY-MM-DD: the value date.
     #[arg(long, value_name = "DATE")]
@@ -161,7 +161,7 @@ pub struct Receive {
     #[arg(long, value_name = "TEXT")]
     pub reference: Option<String>,
     /// What a third party charged on top, in dollars: kept for information.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub third_party_fee: Option<String>,
     /// Records it although a payment of the same channel and reference is there already.
     #[arg(long)]
@@ -219,7 +219,7 @@ pub struct Settle {
     #[arg(long, value_name = "DATE")]
     pub settlement_date: String,
     /// What a vendor kept of it as its fee, in dollars. Default: nothing.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub withheld: Option<String>,
 }
 

@@ -18,7 +18,7 @@ pub enum PaymentVerb {
     ///
     /// Whatever would be another is listed: allocations, fees, instalments, title dates, and the
     /// journal. The hash in the answer, given to return as --preview-hash, refuses the return if
-    /// anything has changed since. A refusal is an answer: the exit code is 0.
+    /// the account or the accounting day has changed since. A refusal is an answer: the exit code is 0.
     #[command(after_help = "Example:
   payledger payments preview-return --account auto-1 --code R01 \\
     --payment 7065946a-f55f-560c-a802-060dfb21bbd1")]
@@ -39,7 +39,8 @@ pub enum AccountVerb {
     ///
     /// The change is said as the verb that would make it, with the same flags; of these, only the
     /// request's id and --preview-hash are not looked at. The hash in the answer, given to that
-    /// verb as --preview-hash, refuses the change if anything has changed since.
+    /// verb as --preview-hash, refuses the change if the account or the accounting day has changed
+    /// since, or if it is another change.
     #[command(after_help = "Example:
   payledger accounts preview-change change-rate --account auto-1 --annual-rate 0.0525 \\
     --effective-date 2026-04-01")]
@@ -74,7 +75,7 @@ pub struct PreviewReceive {
     #[arg(long, value_parser = words::member("Channel"))]
     pub channel: String,
     /// What was remitted, in dollars; a third party's fee is not part of it.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub amount: String,
     /// The date on which the servicer or its agent received it, YYYY-MM-DD: the value date.
     #[arg(long, value_name = "DATE")]
@@ -83,7 +84,7 @@ pub struct PreviewReceive {
     #[arg(long, value_name = "TEXT")]
     pub reference: Option<String>,
     /// What a third party charged on top, in dollars: kept for information.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub third_party_fee: Option<String>,
     /// As if it is meant although a payment of the same channel and reference is there already.
     #[arg(long)]

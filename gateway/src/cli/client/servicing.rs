@@ -185,7 +185,7 @@ pub struct ChargeOff {
     #[arg(long = "account", value_name = "ID")]
     pub account_id: String,
     /// So much of the principal only, in dollars. Default: everything owed.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub principal: Option<String>,
     /// Why.
     #[arg(long, value_parser = words::member("ChargeOffReason"))]
@@ -288,7 +288,7 @@ pub struct RefundCredit {
     #[arg(long = "account", value_name = "ID")]
     pub account_id: String,
     /// How much, in dollars. Default: all of it.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub amount: Option<String>,
     /// The request's id.
     #[command(flatten)]

@@ -248,6 +248,9 @@ fn a_replay_from_the_server_is_the_export_of_the_log_byte_for_byte() {
     assert_eq!(String::from_utf8(exported).unwrap(), streamed);
     let one = ["audit", "replay-events", "--account", "a-1", "--type", "PaymentScheduled"];
     assert_eq!(service.told(&one).0.lines().count(), 1);
+    let (csv, _) = service.told(&[&one[..], &["--output", "csv"]].concat());
+    assert!(csv.starts_with("position,stream,version,type,data\n"), "{csv}");
+    assert_eq!(csv.lines().count(), 2);
     service.stop();
 }
 

@@ -26,7 +26,7 @@ pub enum Verb {
     RecordLien(RecordLien),
     /// Shows the title of one account.
     Get(Get),
-    /// Lists titles in the order of their account ids.
+    /// Lists titles in the order in which their liens were recorded.
     List(List),
     /// Releases the lien of a paid-off account whose funds are good.
     Release(Release),

@@ -81,7 +81,8 @@ pub struct KnownTime {
 /// What a change may carry that was previewed.
 #[derive(Debug, Clone, clap::Args, Serialize)]
 pub struct PreviewHash {
-    /// The hash of a preview: refused if what it showed is not what would happen now.
+    /// The hash of a preview: refused if the account or the accounting day has changed since, or
+    /// if it was of another change.
     #[arg(long, value_name = "HASH")]
     pub preview_hash: Option<String>,
 }

@@ -10,7 +10,7 @@ use ledger::ids::AccountId;
 use super::{each_event, event_document, is_of};
 use crate::cli::CliError;
 use crate::cli::args::DataDir;
-use crate::cli::output::write_json_line;
+use crate::cli::output::{Output, write_json_line};
 
 /// What is exported.
 #[derive(Debug, Subcommand)]
@@ -38,7 +38,8 @@ pub struct EventsArgs {
     /// The form of the export.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// The first position to write. Default: the first of the log.
+    /// The first position to write, the event at it among them, other than by `audit replay-events
+    /// --from-position`. Default: the first of the log.
     #[arg(long, value_name = "POSITION", default_value_t = 1, hide_default_value = true)]
     pub from: u64,
     /// The last position to write. Default: the last of the log.
@@ -56,8 +57,15 @@ pub struct EventsArgs {
 }
 
 /// Exports.
-pub fn run(verb: &Verb, out: &mut impl Write) -> Result<(), CliError> {
+pub fn run(verb: &Verb, asked: Option<Output>, out: &mut impl Write) -> Result<(), CliError> {
     let Verb::Events(args) = verb;
+    if matches!(asked, Some(Output::Table | Output::Csv)) {
+        let message = "events are exported as JSON lines, not as --output says";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    if let Some(to) = args.to.filter(|to| *to < args.from) {
+        return Err(CliError::Usage(format!("--to {to} is before --from {}", args.from)));
+    }
     match &args.out {
         None => write_events(args, "standard output", out),
         Some(path) => write_file(args, path),
@@ -88,12 +96,22 @@ fn write_file(args: &EventsArgs, path: &Path) -> Result<(), CliError> {
 fn write_events(args: &EventsArgs, name: &str, out: &mut impl Write) -> Result<(), CliError> {
     let mut out = BufWriter::new(out);
     let last = args.to.unwrap_or(u64::MAX);
+    let mut is_known = false;
     each_event(&args.data.path, |event| {
-        let wanted = (args.from..=last).contains(&event.position.0);
-        if !wanted || !is_of(event, args.account.as_ref()) {
+        if !is_of(event, args.account.as_ref()) {
+            return Ok(());
+        }
+        is_known = true;
+        if !(args.from..=last).contains(&event.position.0) {
             return Ok(());
         }
         write_json_line(&mut out, &event_document(event)).map_err(CliError::io(name))
     })?;
-    out.flush().map_err(CliError::io(name))
+    out.flush().map_err(CliError::io(name))?;
+    match &args.account {
+        Some(account) if !is_known => {
+            Err(CliError::NotFound(format!("the log holds no events of account {account}")))
+        }
+        Some(_) | None => Ok(()),
+    }
 }

@@ -10,7 +10,7 @@ use ledger::ids::AccountId;
 use super::{each_event, event_document, is_of, report_fields};
 use crate::cli::CliError;
 use crate::cli::args::DataDir;
-use crate::cli::client::audit::write_event;
+use crate::cli::client::audit::{write_event, write_heading};
 use crate::cli::output::Output;
 use crate::cli::render::document::Document;
 use crate::cli::render::view::{self, View};
@@ -75,6 +75,9 @@ fn events_of(
     each_event(&args.data.path, |event| {
         if !is_of(event, Some(account)) {
             return Ok(());
+        }
+        if count == 0 {
+            write_heading(out, form).map_err(CliError::output())?;
         }
         count = count.saturating_add(1);
         write_event(out, &event_document(event), form).map_err(CliError::output())

@@ -72,7 +72,8 @@ pub struct ReplayArgs {
     /// Counts only events up to this position, or received up to this instant. Default: all.
     #[arg(long, value_name = "POSITION|INSTANT")]
     pub known_at: Option<KnownAt>,
-    /// The value date, YYYY-MM-DD. Default: the Eastern date of the last receipt that is counted.
+    /// The value date, YYYY-MM-DD; of all accounts, those opened later are left out. Default: the
+    /// Eastern date of the last receipt that is counted.
     #[arg(long, value_name = "DATE")]
     pub as_of: Option<NaiveDate>,
     /// The ledger to read.
@@ -110,6 +111,11 @@ pub fn run(args: &ReplayArgs, form: Output, out: &mut impl Write) -> Result<(), 
         let message = format!("account {account} is not on the books at position {position}");
         return Err(CliError::NotFound(message));
     };
+    let opened_date = open.terms().opened_date;
+    if as_of < opened_date {
+        let message = format!("--as-of {as_of} is before the opening, {opened_date}");
+        return Err(CliError::Usage(message));
+    }
     fields.extend(state::whole(account, open, as_of));
     let view = View::Object;
     view::write(out, &Document::Object(fields), view, form).map_err(CliError::output())
@@ -144,7 +150,7 @@ fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// All accounts with their balances, and the totals.
+/// All accounts that were open with their balances, and the totals.
 fn all(known: &Known, as_of: NaiveDate) -> Vec<(String, Document)> {
     let open: Vec<(&AccountId, &OpenAccount)> = known
         .accounts
@@ -153,6 +159,7 @@ fn all(known: &Known, as_of: NaiveDate) -> Vec<(String, Document)> {
             Account::Open(open) => Some((id, open.as_ref())),
             Account::Absent => None,
         })
+        .filter(|(_, open)| open.terms().opened_date <= as_of)
         .collect();
     let mut principal = Money::ZERO;
     let mut payoff = Money::ZERO;

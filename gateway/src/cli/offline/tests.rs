@@ -244,6 +244,12 @@ fn a_replay_of_all_accounts_has_totals_and_the_date_of_the_last_receipt() {
     assert_eq!(error.exit_code(), 4);
     let before = told(directory.path(), &["replay", "--known-at", "0"]).1.unwrap_err();
     assert_eq!(before.exit_code(), 4);
+    let unopened = json(directory.path(), &["replay", "--as-of", "2026-03-01"]);
+    assert_eq!(unopened["accounts_count"], 0);
+    let one = ["replay", "--account", "a-1", "--as-of", "2026-03-01"];
+    let error = told(directory.path(), &one).1.unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("before the opening, 2026-03-02"), "{error}");
 }
 
 #[test]
@@ -258,6 +264,9 @@ fn an_inspection_counts_and_shows() {
     assert_eq!(event["data"]["amount"], "310.00");
     let (lines, _) = told(directory.path(), &["inspect", "--account", "a-1"]);
     assert_eq!(lines.lines().count(), 2);
+    let (csv, _) = told(directory.path(), &["inspect", "--account", "a-1", "--output", "csv"]);
+    assert_eq!(csv.lines().count(), 3);
+    assert!(csv.starts_with("position,stream,version,type,data\n3,"), "{csv}");
     for words in [["inspect", "--position", "7"], ["inspect", "--account", "a-3"]] {
         assert_eq!(told(directory.path(), &words).1.unwrap_err().exit_code(), 4, "{words:?}");
     }
@@ -283,6 +292,19 @@ fn an_export_has_the_recorded_bytes() {
     assert_eq!(u64::try_from(seen).unwrap(), store.head_witness().position.0);
     let some = ["export", "events", "--from", "5", "--to", "6", "--account", "a-1"];
     assert_eq!(told(directory.path(), &some).0.lines().count(), 1);
+    let none = ["export", "events", "--to", "2", "--account", "a-1"];
+    let (lines, ended) = told(directory.path(), &none);
+    ended.unwrap();
+    assert_eq!(lines, "");
+    for (flags, exit_code) in [
+        (&["--account", "nope"][..], 4),
+        (&["--from", "6", "--to", "5"], 2),
+        (&["--output", "csv"], 2),
+    ] {
+        let words = [&["export", "events"], flags].concat();
+        let error = told(directory.path(), &words).1.unwrap_err();
+        assert_eq!(error.exit_code(), exit_code, "{flags:?}");
+    }
 }
 
 #[test]

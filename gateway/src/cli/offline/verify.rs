@@ -16,7 +16,7 @@ use ledger::streams::Stream;
 use super::promote::standby_fields;
 use super::{decoded, projections, report_fields};
 use crate::cli::CliError;
-use crate::cli::args::DataDir;
+use crate::cli::args::{DATA_DIR, DATA_DIR_ENV};
 use crate::cli::output::Output;
 use crate::cli::render::document::Document;
 use crate::cli::render::view::{self, View};
@@ -29,22 +29,32 @@ const VIOLATIONS_TOLD_MAX: usize = 100;
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// A backup to read instead of a data directory.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "directory")]
     pub file: Option<PathBuf>,
-    /// The ledger to read.
-    #[command(flatten)]
-    pub data: DataDir,
+    /// The data directory. Default: `PAYLEDGER_DATA_DIR`, else ./data.
+    #[arg(long = "data-dir", value_name = "DIRECTORY")]
+    pub directory: Option<PathBuf>,
 }
 
 impl VerifyArgs {
+    /// The same, with the data directory that is read if none was named. It is not for the parser
+    /// to fill in: the variable of the environment does not contradict a file, the flag does.
+    fn settled(&self) -> Self {
+        let usual =
+            || std::env::var_os(DATA_DIR_ENV).map_or_else(|| DATA_DIR.into(), PathBuf::from);
+        let directory = self.directory.clone().unwrap_or_else(usual);
+        Self { file: self.file.clone(), directory: self.file.is_none().then_some(directory) }
+    }
+
     /// The log to read.
     fn log(&self) -> PathBuf {
-        self.file.clone().unwrap_or_else(|| self.data.path.join(LOG_FILE))
+        let directory = || self.directory.clone().unwrap_or_default();
+        self.file.clone().unwrap_or_else(|| directory().join(LOG_FILE))
     }
 
     /// The directory around the log, which a backup has not.
     fn directory(&self) -> Option<&Path> {
-        self.file.is_none().then_some(self.data.path.as_path())
+        self.directory.as_deref()
     }
 }
 
@@ -57,6 +67,7 @@ Of a standby it also tells how far its source was seen.";
 
 /// Verifies, writes what was found, and fails if anything is wrong.
 pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
+    let args = &args.settled();
     let mut checks = Checks::default();
     let mut see = |event| {
         checks.see(&event);

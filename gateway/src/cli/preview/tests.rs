@@ -113,7 +113,7 @@ fn a_card_is_open_until_midnight() {
 }
 
 #[test]
-fn a_date_or_instant_without_meaning_is_an_answer() {
+fn a_date_without_meaning_is_an_answer_and_such_an_instant_wrong_usage() {
     let at = "2026-03-03T23:30:00Z";
     for date in
         ["2026-02-30", "2027-02-29", "2026-13-01", "tomorrow", "", "2026-3-3", "-1", "+2026-03-03"]
@@ -122,9 +122,11 @@ fn a_date_or_instant_without_meaning_is_an_answer() {
         assert_eq!(told(&answer), "INVALID_DATE 2026-03-04", "{date:?}");
     }
     for at in ["2026-03-03T09:00:00", "2026-03-03", "", "now", "2026-03-03T25:00:00Z", "-5"] {
-        let answer = preview("auto", at, "2026-03-03");
-        assert_eq!(answer["reason"], "INVALID_DATE", "{at:?}");
-        assert_eq!(answer["earliest_date"], Value::Null, "{at:?}");
+        let flags = ["preview", "--product", "auto", "--at", at, "--date", "2026-03-03"];
+        let command = Command::try_parse_from(flags).unwrap();
+        let error = run(&command.args, command.output, &mut Vec::new()).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{at:?}");
+        assert!(error.to_string().starts_with("--at: "), "{error}");
     }
 }
 
