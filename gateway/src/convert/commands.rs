@@ -45,7 +45,9 @@ fn asked(account: &str, request_id: &str, command: Command) -> Field<Asked> {
 }
 
 fn state_code(field: &str, value: &str) -> Field<StateCode> {
-    value.parse().map_err(|_| FieldError::new(field, "must be a state's two capital letters"))
+    // A slip here would change a deadline of the law.
+    let state = value.parse::<StateCode>().ok().filter(|state| state.is_known());
+    state.ok_or_else(|| FieldError::new(field, "must be a state's two capital letters, such as TX"))
 }
 
 /// Takes the payoff quote that a payment is for, or none.

@@ -194,6 +194,10 @@ async fn a_lease_without_a_residual_value_is_told_so_by_name() {
     assert!(account(&town).await.balance.unwrap().buyout.is_none());
     let with_lien = OpenAccountRequest { lien: Some(lien("TX")), ..lease("l-2") };
     assert_eq!(field(town.open(with_lien).await).1, "lien");
+    for state in ["XX", "tx", "T", ""] {
+        let nowhere = OpenAccountRequest { lien: Some(lien(state)), ..lease_with_option("l-2") };
+        assert_eq!(field(town.open(nowhere).await).1, "lien.title_state", "{state}");
+    }
     let mut rate_alone = lease_with_option("l-3");
     if let Some(proto::payledger::v1::open_account_request::Terms::Lease(terms)) =
         &mut rate_alone.terms

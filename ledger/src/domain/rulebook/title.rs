@@ -20,6 +20,18 @@ pub struct StateCodeError(pub String);
 #[serde(try_from = "String", into = "String")]
 pub struct StateCode([char; 2]);
 
+/// The states, the District of Columbia and the territories (USPS Publication 28, appendix B).
+const STATES: &str = "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO \
+                      MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY \
+                      AS GU MP PR VI";
+
+impl StateCode {
+    /// Is there such a state? What was recorded is read whether there is or not.
+    pub fn is_known(self) -> bool {
+        STATES.split(' ').any(|state| state.chars().eq(self.0))
+    }
+}
+
 impl FromStr for StateCode {
     type Err = StateCodeError;
 
