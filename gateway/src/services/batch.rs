@@ -144,8 +144,8 @@ fn log(came: &[Came], position: u64) {
     );
 }
 
-/// What came of a command, and where its answer is on record: a recorded refusal is an outcome, too.
-/// The start of the log if nothing is recorded.
+/// What came of a command, and where its answer is on record: a recorded refusal is an outcome,
+/// too. The start of the log if nothing is recorded.
 const fn recorded_at(answer: &Answered) -> (Came, Position) {
     match answer {
         Ok(Answer { position, replayed: false, .. }) => (Came::CarriedOut, *position),

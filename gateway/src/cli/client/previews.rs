@@ -18,7 +18,8 @@ pub enum PaymentVerb {
     ///
     /// Whatever would be another is listed: allocations, fees, instalments, title dates, and the
     /// journal. The hash in the answer, given to return as --preview-hash, refuses the return if
-    /// the account or the accounting day has changed since. A refusal is an answer: the exit code is 0.
+    /// the account or the accounting day has changed since. A refusal is an answer: the exit code
+    /// is 0.
     #[command(after_help = "Example:
   payledger payments preview-return --account auto-1 --code R01 \\
     --payment 7065946a-f55f-560c-a802-060dfb21bbd1")]

@@ -323,8 +323,8 @@ pub enum Refusal {
         /// What the buy-out takes today; zero if it cannot be bought any more.
         buyout: Money,
     },
-    /// Money may still come back: of a payoff whose lien is to be released, or of any payment before
-    /// a credit balance is refunded.
+    /// Money may still come back: of a payoff whose lien is to be released, or of any payment
+    /// before a credit balance is refunded.
     #[error("funds of payments may still come back: they are on hold until {release_date}")]
     FundsOnHold {
         /// The first day on which the lien is released, or the refund sent.
