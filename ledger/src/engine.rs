@@ -313,6 +313,12 @@ impl Inner {
         Err(EngineError::Contended)
     }
 
+    /// Refuses what was received too long ago to be decided now.
+    fn refuse_stale(&self, received_at: DateTime<Utc>) -> Result<(), EngineError> {
+        let age = self.clock.now().signed_duration_since(received_at);
+        if age > RECEIPT_AGE_MAX { Err(EngineError::Stale { received_at }) } else { Ok(()) }
+    }
+
     /// What `request`, which is no repeat, causes on an account as it is: at least one event.
     fn decide_now(
         &self,
@@ -321,10 +327,7 @@ impl Inner {
         days: AccountingDays,
     ) -> Result<Vec<Event>, EngineError> {
         let received_at = request.receipt.at();
-        let age = self.clock.now().signed_duration_since(received_at);
-        if age > RECEIPT_AGE_MAX {
-            return Err(EngineError::Stale { received_at });
-        }
+        self.refuse_stale(received_at)?;
         if request.command.originates()
             && let Some(loss) = self.recovery.on_hold()
         {

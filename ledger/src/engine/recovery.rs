@@ -12,7 +12,6 @@ use tokio::sync::Mutex;
 use super::{ATTEMPTS_MAX, Engine, EngineError, Inner, Outcome, Receipt};
 use super::{fold, new_events};
 use crate::codec::{self, Fact};
-use crate::cycles::cutoff::RECEIPT_AGE_MAX;
 use crate::digest::Digest;
 use crate::domain::recovery::events::{CommitsLost, Event, RecoveryRequestRefused};
 use crate::domain::recovery::{Command, Denial, Recovery, decide};
@@ -153,9 +152,7 @@ impl Inner {
             if let Some(outcome) = folded.requests.get(&metadata.request_id) {
                 return self.recovered(folded.clone(), &metadata, outcome, !written).await;
             }
-            if self.clock.now().signed_duration_since(received_at) > RECEIPT_AGE_MAX {
-                return Err(EngineError::Stale { received_at });
-            }
+            self.refuse_stale(received_at)?;
             let event = match decide(&folded.recovery, &request.command) {
                 Ok(event) => event,
                 Err(Denial::LossNotFound(loss)) => return Err(EngineError::LossNotFound(loss)),

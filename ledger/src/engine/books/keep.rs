@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::gather::gather;
 use super::{FoldedBooks, event_of};
 use crate::codec;
-use crate::cycles::cutoff::{RECEIPT_AGE_MAX, WindowKey};
+use crate::cycles::cutoff::WindowKey;
 use crate::digest::Digest;
 use crate::domain::books::events::{BooksRequestRefused, Event};
 use crate::domain::books::{Command, Context, Decision, decide};
@@ -111,10 +111,7 @@ impl Inner {
                 let answer = self.first_books_answer(&folded, metadata, outcome).await;
                 return answer.map(|answer| Step::Answered(Box::new(answer)));
             }
-            let age = self.clock.now().signed_duration_since(received_at);
-            if age > RECEIPT_AGE_MAX {
-                return Err(EngineError::Stale { received_at });
-            }
+            self.refuse_stale(received_at)?;
             let event = match decide(&folded.books, request.command, &context) {
                 Ok(Decision::Record(event)) => event,
                 Ok(Decision::Seal(gl_date)) => {
