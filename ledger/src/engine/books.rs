@@ -317,12 +317,7 @@ impl FoldedBooks {
         self.books.follow(&event, recorded.position, metadata.received_at);
         self.version = recorded.version;
         self.position = recorded.position;
-        let outcome = Outcome {
-            digest: metadata.digest,
-            last: recorded.version,
-            position: recorded.position,
-        };
-        self.requests.insert(metadata.request_id, outcome);
+        self.requests.insert(metadata.request_id, Outcome::of(recorded, &metadata));
         Ok(())
     }
 }

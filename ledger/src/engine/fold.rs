@@ -46,6 +46,14 @@ pub struct Outcome {
     pub position: Position,
 }
 
+impl Outcome {
+    /// What came of the request whose last event is `recorded`.
+    pub(super) fn of(recorded: &RecordedEvent, metadata: &Metadata) -> Self {
+        let (last, position) = (recorded.version, recorded.position);
+        Self { digest: metadata.digest, last, position }
+    }
+}
+
 /// What an account was before requests were followed that may come to nothing.
 #[derive(Debug)]
 pub(super) struct Mark {
@@ -107,12 +115,7 @@ impl Folded {
     fn follow(&mut self, recorded: &RecordedEvent, metadata: &Metadata, event: &Event) {
         self.follow_event(event, recorded.version, metadata.received_at);
         self.position = recorded.position;
-        let outcome = Outcome {
-            digest: metadata.digest,
-            last: recorded.version,
-            position: recorded.position,
-        };
-        self.requests.insert(metadata.request_id, outcome);
+        self.requests.insert(metadata.request_id, Outcome::of(recorded, metadata));
     }
 
     fn follow_event(&mut self, event: &Event, version: Version, received_at: DateTime<Utc>) {

@@ -230,8 +230,7 @@ impl FoldedRecovery {
         let (event, at) = (event_of(recorded)?, metadata.received_at);
         self.recovery.follow(&event, recorded.position, at, &metadata.actor);
         self.version = recorded.version;
-        let (digest, last, position) = (metadata.digest, recorded.version, recorded.position);
-        self.requests.insert(metadata.request_id, Outcome { digest, last, position });
+        self.requests.insert(metadata.request_id, Outcome::of(recorded, &metadata));
         Ok(())
     }
 }
