@@ -324,16 +324,7 @@ impl FoldedBooks {
 
 /// The event of the books that a recorded event is.
 fn event_of(recorded: &RecordedEvent) -> Result<Event, EngineError> {
-    match codec::decode(&recorded.kind, &recorded.data) {
-        Ok(Fact::Books(event)) => Ok(event),
-        Ok(
-            Fact::Account(_) | Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Recovery(_),
-        )
-        | Err(_) => {
-            let cause = format!("a {} in the stream of the books", recorded.kind).into();
-            Err(EngineError::Damaged { position: recorded.position, cause })
-        }
-    }
+    fold::fact_of(recorded, |fact| if let Fact::Books(event) = fact { Some(event) } else { None })
 }
 
 /// A whole stream's books, from the store alone.

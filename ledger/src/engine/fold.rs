@@ -15,7 +15,7 @@ use crate::domain::account::evolve;
 use crate::domain::account::state::{Account, OpenAccount};
 use crate::envelope::{Metadata, Position, RecordedEvent, StreamName, Version};
 use crate::ids::RequestId;
-use crate::store::EventStore;
+use crate::store::{BoxError, EventStore};
 
 /// How many events are read at once.
 const PAGE_EVENTS: usize = 512;
@@ -132,6 +132,25 @@ impl Folded {
 pub(super) fn metadata(recorded: &RecordedEvent) -> Result<Metadata, EngineError> {
     serde_json::from_slice(&recorded.metadata)
         .map_err(|cause| EngineError::Damaged { position: recorded.position, cause: cause.into() })
+}
+
+/// What `pick` takes of the fact that a recorded event is: damage if that is another one than its
+/// stream holds, or none that can be read.
+pub(super) fn fact_of<T>(
+    recorded: &RecordedEvent,
+    pick: impl FnOnce(Fact) -> Option<T>,
+) -> Result<T, EngineError> {
+    let RecordedEvent { stream, kind, position, .. } = recorded;
+    let other = || format!("a {kind} in the stream {stream}").into();
+    codec::decode(kind, &recorded.data)
+        .map_err(BoxError::from)
+        .and_then(|fact| pick(fact).ok_or_else(other))
+        .map_err(|cause| EngineError::Damaged { position: *position, cause })
+}
+
+/// The event of an account that a recorded event is.
+pub(super) fn account_event(recorded: &RecordedEvent) -> Result<Event, EngineError> {
+    fact_of(recorded, |fact| if let Fact::Account(event) = fact { Some(event) } else { None })
 }
 
 /// Up to when the log is taken into account: what was known then.
@@ -272,27 +291,10 @@ fn fold_page(
         if !counted.holds(&metadata) {
             continue;
         }
-        let damaged = |cause: crate::store::BoxError| EngineError::Damaged {
-            position: recorded.position,
-            cause,
-        };
-        match codec::decode(&recorded.kind, &recorded.data) {
-            Ok(Fact::Account(event)) => {
-                folded.follow(recorded, &metadata, &event);
-                let (metadata, event) = (&metadata, &event);
-                see(Seen { recorded, metadata, event, after: folded });
-            }
-            Ok(
-                Fact::WindowSealed(_)
-                | Fact::RulebookAdopted(_)
-                | Fact::Books(_)
-                | Fact::Recovery(_),
-            ) => {
-                let kind = &recorded.kind;
-                return Err(damaged(format!("a {kind} in an account's stream").into()));
-            }
-            Err(error) => return Err(damaged(error.into())),
-        }
+        let event = account_event(recorded)?;
+        folded.follow(recorded, &metadata, &event);
+        let (metadata, event) = (&metadata, &event);
+        see(Seen { recorded, metadata, event, after: folded });
     }
     Ok(true)
 }

@@ -237,14 +237,8 @@ impl FoldedRecovery {
 
 /// The event of the recovery that a recorded event is.
 fn event_of(recorded: &RecordedEvent) -> Result<Event, EngineError> {
-    match codec::decode(&recorded.kind, &recorded.data) {
-        Ok(Fact::Recovery(event)) => Ok(event),
-        Ok(
-            Fact::Account(_) | Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_),
-        )
-        | Err(_) => {
-            let cause = format!("a {} in the stream of the recovery", recorded.kind).into();
-            Err(EngineError::Damaged { position: recorded.position, cause })
-        }
-    }
+    fold::fact_of(
+        recorded,
+        |fact| if let Fact::Recovery(event) = fact { Some(event) } else { None },
+    )
 }

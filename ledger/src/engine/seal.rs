@@ -1,5 +1,6 @@
 //! The seal that a window's run leaves behind.
 
+use super::fold::fact_of;
 use super::{Engine, EngineError, new_events};
 use crate::codec::{self, Fact};
 use crate::cycles::cutoff::{RunItem, WindowKey, WindowSealed};
@@ -63,12 +64,5 @@ impl Engine {
 
 /// The seal that an event of a window's stream is.
 fn seal_of(event: &RecordedEvent) -> Result<WindowSealed, EngineError> {
-    match codec::decode(&event.kind, &event.data) {
-        Ok(Fact::WindowSealed(sealed)) => Ok(sealed),
-        Ok(Fact::Account(_) | Fact::RulebookAdopted(_) | Fact::Books(_) | Fact::Recovery(_))
-        | Err(_) => {
-            let cause = format!("a {} in a window's stream", event.kind).into();
-            Err(EngineError::Damaged { position: event.position, cause })
-        }
-    }
+    fact_of(event, |fact| if let Fact::WindowSealed(sealed) = fact { Some(sealed) } else { None })
 }

@@ -4,6 +4,7 @@ mod explain;
 mod gateways;
 mod known;
 mod previews;
+mod unreadable;
 
 use std::sync::Arc;
 

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::codec::{self, Fact};
 use crate::domain::account::events::Event;
 use crate::domain::books::accrual::{Past, add_earnings};
 use crate::domain::books::gathering::{DayGathered, DayScope};
@@ -116,16 +115,7 @@ pub(super) fn account_event(
     recorded: &RecordedEvent,
 ) -> Result<Option<(AccountId, Event)>, EngineError> {
     let Stream::Account(account) = Stream::of(&recorded.stream) else { return Ok(None) };
-    match codec::decode(&recorded.kind, &recorded.data) {
-        Ok(Fact::Account(event)) => Ok(Some((account, event))),
-        Ok(
-            Fact::WindowSealed(_) | Fact::RulebookAdopted(_) | Fact::Books(_) | Fact::Recovery(_),
-        ) => Ok(None),
-        Err(error) => {
-            let position = recorded.position;
-            Err(EngineError::Damaged { position, cause: error.into() })
-        }
-    }
+    Ok(Some((account, fold::account_event(recorded)?)))
 }
 
 /// The events of an account up to and with `sealed`.
