@@ -51,7 +51,7 @@ use crate::domain::books::AccountingDays;
 use crate::domain::rulebook::Rulebook;
 use crate::envelope::{Metadata, Position, Version};
 use crate::ids::{AccountId, Actor, RequestId};
-use crate::store::{Append, AppendError, EventStore, Expected};
+use crate::store::{Append, AppendError, EventStore};
 use crate::streams;
 use books::Calendar;
 use fold::{Counted, fold_on, fold_stream};
@@ -59,7 +59,7 @@ use lanes::Lanes;
 use receipts::Receipts;
 use recovery::Desk as RecoveryDesk;
 use repeat::{conclude, digest_of, repeats};
-use write::new_events;
+use write::new_append;
 
 /// How often a command is decided again because another writer came first.
 pub const ATTEMPTS_MAX: u32 = 16;
@@ -374,8 +374,6 @@ impl Inner {
             rules: self.rules.version().to_owned(),
         };
         let documents = events.iter().map(codec::encode_account);
-        let events = new_events(&stream, documents, &metadata)?;
-        Append::new(stream, Expected::after(version), events)
-            .map_err(|cause| EngineError::Unavailable(cause.into()))
+        new_append(stream, version, documents, &metadata)
     }
 }

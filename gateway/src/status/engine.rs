@@ -57,6 +57,7 @@ impl From<&EngineError> for Failure {
             EngineError::Contended => Self::version_conflict(),
             EngineError::Overloaded => Self::overloaded(),
             EngineError::Unavailable(_) => Self::store_unavailable(),
+            EngineError::Unwritable(_) => Self::internal_fault(),
             EngineError::Indeterminate(_) => Self::outcome_unknown(),
             EngineError::Damaged { position, .. } => Self::log_damaged(*position),
         }
@@ -145,6 +146,7 @@ impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match &error {
             EngineError::Unavailable(_)
+            | EngineError::Unwritable(_)
             | EngineError::Indeterminate(_)
             | EngineError::ClockBehind { .. }
             | EngineError::Damaged { .. } => {
@@ -235,6 +237,7 @@ mod tests {
     use ledger::domain::money::{Amount, Carry, Currency, Money};
     use ledger::domain::product::Product;
     use ledger::envelope::Position;
+    use ledger::store::AppendShapeError;
     use tonic::{Code, Status};
     use tonic_types::StatusExt;
 
@@ -283,6 +286,16 @@ mod tests {
         let status = Status::from(Failure::from(&error));
         assert_eq!(status.code(), Code::Unknown);
         assert_eq!(status.message(), "outcome unknown: retry with the same request_id");
+    }
+
+    #[test]
+    fn what_no_store_takes_is_a_fault_that_nobody_is_asked_to_retry() {
+        let error = EngineError::from(AppendShapeError::TooManyEvents { events: 1025 });
+        let status = Status::from(Failure::from(&error));
+        assert_eq!(status.code(), Code::Internal);
+        let details = status.get_error_details();
+        assert_eq!(details.error_info().unwrap().reason, "INTERNAL_FAULT");
+        assert!(details.retry_info().is_none() && !status.message().contains("1025"));
     }
 
     type Change = fn(&mut Terms);

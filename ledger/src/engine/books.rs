@@ -18,7 +18,7 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::flights::{Flight, Flights};
-use super::{ATTEMPTS_MAX, Engine, EngineError, Inner, Outcome, fold, new_events};
+use super::{ATTEMPTS_MAX, Engine, EngineError, Inner, Outcome, fold, new_append};
 use crate::codec::{self, Fact};
 use crate::digest::Digest;
 use crate::domain::books::events::{DayOpened, Event};
@@ -26,7 +26,7 @@ use crate::domain::books::{AccountingDays, Books};
 use crate::domain::cutoff::eastern_date;
 use crate::envelope::{Metadata, Position, RecordedEvent, Version};
 use crate::ids::{Actor, RequestId};
-use crate::store::{Append, AppendError, EventStore, Expected};
+use crate::store::{AppendError, EventStore};
 use crate::streams;
 pub use audit::{BooksAudit, Difference, audit};
 pub use gather::AccountPages;
@@ -262,10 +262,8 @@ impl Inner {
     ) -> Result<Option<Position>, EngineError> {
         let stream = streams::of_books();
         let document = codec::encode(&Fact::Books(event.clone()));
-        let events = new_events(&stream, std::iter::once(document), metadata)?;
-        let expected = Expected::after(self.calendar.folded().version);
-        let append = Append::new(stream, expected, events)
-            .map_err(|cause| EngineError::Unavailable(cause.into()))?;
+        let version = self.calendar.folded().version;
+        let append = new_append(stream, version, std::iter::once(document), metadata)?;
         match self.store.append(append).await {
             Ok(_) | Err(AppendError::Conflict { .. }) => self.refresh(desk).await?,
             Err(AppendError::Unavailable(cause)) => return Err(EngineError::not_written(cause)),

@@ -9,7 +9,7 @@ use crate::domain::books::refusal::BooksRefusal;
 use crate::domain::recovery::refusal::RecoveryRefusal;
 use crate::envelope::Position;
 use crate::ids::{AccountId, FeeId, PaymentId, QuoteId, RefundId, RequestId};
-use crate::store::{BoxError, QueueFull, ReadError};
+use crate::store::{AppendShapeError, BoxError, QueueFull, ReadError};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +100,10 @@ pub enum EngineError {
     /// Nothing was written, and a retry may work.
     #[error("the event store is unavailable")]
     Unavailable(#[source] BoxError),
+    /// Its events are such as no store takes: a mistake in the program, which no retry mends.
+    /// Nothing was written.
+    #[error("the events cannot be written")]
+    Unwritable(#[source] BoxError),
     /// It may have been written or not: the same request id tells.
     #[error("the outcome is unknown")]
     Indeterminate(#[source] BoxError),
@@ -122,6 +126,12 @@ impl From<ReadError> for EngineError {
                 Self::Damaged { position, cause: cause.into() }
             }
         }
+    }
+}
+
+impl From<AppendShapeError> for EngineError {
+    fn from(error: AppendShapeError) -> Self {
+        Self::Unwritable(error.into())
     }
 }
 
@@ -156,7 +166,8 @@ impl EngineError {
             | Self::RefundNotFound(_)
             | Self::Terms(_)
             | Self::Stale { .. }
-            | Self::Contended => None,
+            | Self::Contended
+            | Self::Unwritable(_) => None,
         }
     }
 

@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use tokio::sync::Mutex;
 
 use super::{ATTEMPTS_MAX, Engine, EngineError, Inner, Outcome, Receipt};
-use super::{fold, new_events};
+use super::{fold, new_append};
 use crate::codec::{self, Fact};
 use crate::digest::Digest;
 use crate::domain::recovery::events::{CommitsLost, Event, RecoveryRequestRefused};
 use crate::domain::recovery::{Command, Denial, Recovery, decide};
 use crate::envelope::{Metadata, Position, RecordedEvent, Version};
 use crate::ids::{Actor, RequestId};
-use crate::store::{Append, AppendError, Expected};
+use crate::store::AppendError;
 use crate::streams;
 
 /// The recovery as its stream tells it.
@@ -199,10 +199,8 @@ impl Inner {
     ) -> Result<bool, EngineError> {
         let stream = streams::of_recovery();
         let document = codec::encode(&Fact::Recovery(event));
-        let events = new_events(&stream, std::iter::once(document), metadata)?;
-        let expected = Expected::after(self.recovery.folded().version);
-        let append = Append::new(stream, expected, events)
-            .map_err(|cause| EngineError::Unavailable(cause.into()))?;
+        let version = self.recovery.folded().version;
+        let append = new_append(stream, version, std::iter::once(document), metadata)?;
         match self.store.append(append).await {
             Ok(_) => Ok(true),
             Err(AppendError::Conflict { .. }) => Ok(false),

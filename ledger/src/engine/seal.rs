@@ -1,13 +1,13 @@
 //! The seal that a window's run leaves behind.
 
 use super::fold::fact_of;
-use super::{Engine, EngineError, new_events};
+use super::{Engine, EngineError, new_append};
 use crate::codec::{self, Fact};
 use crate::cycles::cutoff::{RunItem, WindowKey, WindowSealed};
 use crate::digest::Digest;
 use crate::envelope::{Metadata, Position, RecordedEvent, Version};
 use crate::ids::{Actor, RequestId};
-use crate::store::{Append, AppendError, Expected};
+use crate::store::AppendError;
 use crate::streams;
 
 impl Engine {
@@ -42,10 +42,8 @@ impl Engine {
             rules: inner.rules.version().to_owned(),
         };
         let document = codec::encode(&Fact::WindowSealed(sealed.clone()));
-        let events = new_events(&stream, std::iter::once(document), &metadata)?;
-        let expected = Expected::after(Version(u64::from(seals)));
-        let append = Append::new(stream, expected, events)
-            .map_err(|cause| EngineError::Unavailable(cause.into()))?;
+        let version = Version(u64::from(seals));
+        let append = new_append(stream, version, std::iter::once(document), &metadata)?;
         match inner.store.append(append).await {
             Ok(appended) => Ok((sealed, appended.position)),
             Err(AppendError::Conflict { .. }) => Err(EngineError::Contended),

@@ -15,7 +15,9 @@ use crate::clock::Clock;
 use crate::domain::account::commands::Command;
 use crate::domain::account::scenarios::loan;
 use crate::domain::product::Channel;
+use crate::domain::recovery::events::{CommitsLost, KnownBy, LossCause};
 use crate::domain::rulebook::Rulebook;
+use crate::envelope::Position;
 use crate::ids::{AccountId, Actor, RequestId};
 use crate::store::memory::Memory;
 
@@ -58,5 +60,18 @@ fn receive(amount: &str, on: &str) -> Command {
         allow_duplicate: false,
         payoff_quote: None,
         preview: None,
+    }
+}
+
+fn lost() -> CommitsLost {
+    CommitsLost {
+        cause: LossCause::Restore,
+        position: Position(3),
+        chain: String::new(),
+        known_position: Position(4),
+        known_chain: None,
+        known_by: KnownBy::Operator,
+        source: "a backup".to_owned(),
+        affected: None,
     }
 }

@@ -14,8 +14,7 @@ impl Inner {
         let stream = streams::of_rulebook();
         let adopted = Fact::RulebookAdopted(RulebookAdopted::of(&self.rules));
         let recorded = self.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
-        let (kind, document) =
-            codec::encode(&adopted).map_err(|cause| EngineError::Unavailable(cause.into()))?;
+        let (kind, document) = codec::encode(&adopted).map_err(unwritable)?;
         let in_force =
             recorded.last().is_some_and(|last| last.kind == kind && last.data == document);
         if in_force {
@@ -32,9 +31,7 @@ impl Inner {
             rules: self.rules.version().to_owned(),
         };
         let documents = std::iter::once(Ok((kind, document)));
-        let events = new_events(&stream, documents, &metadata)?;
-        let append = Append::new(stream, Expected::after(version), events)
-            .map_err(|cause| EngineError::Unavailable(cause.into()))?;
+        let append = new_append(stream, version, documents, &metadata)?;
         match self.store.append(append).await {
             // Another gateway adopted at the same moment.
             Ok(_) | Err(AppendError::Conflict { .. }) => Ok(()),
@@ -44,20 +41,23 @@ impl Inner {
     }
 }
 
-/// Events ready for the store: ids derived, metadata shared.
-pub(super) fn new_events(
-    stream: &StreamName,
+/// The append of `documents` to a stream of so many events: ids derived, metadata shared.
+pub(super) fn new_append(
+    stream: StreamName,
+    version: Version,
     documents: impl Iterator<Item = Result<Document, serde_json::Error>>,
     metadata: &Metadata,
-) -> Result<Vec<NewEvent>, EngineError> {
-    let unwritable = |cause: serde_json::Error| EngineError::Unavailable(cause.into());
+) -> Result<Append, EngineError> {
     let bytes = codec::json(metadata).map_err(unwritable)?;
-    documents
-        .enumerate()
-        .map(|(index, document)| {
-            let (kind, data) = document.map_err(unwritable)?;
-            let id = EventId::derived(stream.as_str(), metadata.request_id, index);
-            Ok(NewEvent { id, kind: kind.to_owned(), data, metadata: bytes.clone() })
-        })
-        .collect()
+    let event_of = |(index, document): (usize, Result<Document, serde_json::Error>)| {
+        let (kind, data) = document.map_err(unwritable)?;
+        let id = EventId::derived(stream.as_str(), metadata.request_id, index);
+        Ok(NewEvent { id, kind: kind.to_owned(), data, metadata: bytes.clone() })
+    };
+    let events = documents.enumerate().map(event_of).collect::<Result<_, EngineError>>()?;
+    Ok(Append::new(stream, Expected::after(version), events)?)
+}
+
+fn unwritable(cause: serde_json::Error) -> EngineError {
+    EngineError::Unwritable(cause.into())
 }

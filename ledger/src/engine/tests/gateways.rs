@@ -3,31 +3,16 @@
 use std::sync::Arc;
 
 use super::super::{Engine, EngineError, RecoveryRequest};
-use super::{at, engine, instant, receive, request};
+use super::{at, engine, instant, lost, receive, request};
 use crate::clock::Clock;
 use crate::domain::account::commands::Command;
 use crate::domain::recovery::Command as RecoveryCommand;
-use crate::domain::recovery::events::{CommitsLost, KnownBy, LossCause};
 use crate::domain::rulebook::Rulebook;
-use crate::envelope::Position;
 use crate::ids::{Actor, RequestId};
 
 async fn another(engine: &Engine, clock: &str) -> Engine {
     let (store, clock) = (Arc::clone(engine.store()), Arc::new(Clock::set_to(instant(clock))));
     Engine::start(store, clock, Rulebook::built_in()).await.unwrap()
-}
-
-fn lost() -> CommitsLost {
-    CommitsLost {
-        cause: LossCause::Restore,
-        position: Position(3),
-        chain: String::new(),
-        known_position: Position(4),
-        known_chain: None,
-        known_by: KnownBy::Operator,
-        source: "a backup".to_owned(),
-        affected: None,
-    }
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! Events that no store and no reader can take.
 
-use super::super::EngineError;
-use super::engine;
+use super::super::{EngineError, RecoveryRequest};
+use super::{engine, lost};
 use crate::codec::CodecError;
+use crate::domain::recovery::Command;
 use crate::envelope::{NewEvent, StreamName, Version};
-use crate::ids::{EventId, RequestId};
-use crate::store::{Append, Expected};
+use crate::ids::{Actor, EventId, RequestId};
+use crate::store::{Append, AppendShapeError, EVENT_BYTES_MAX, Expected};
 use crate::streams;
 
 /// Why what is folded from `stream` cannot be trusted once this is in it.
@@ -41,4 +42,22 @@ async fn damage_is_told_with_its_cause() {
         let (cause, of_codec) = cause_of(stream.clone(), "RulebookAdopted", adopted).await;
         assert_eq!((cause, of_codec), (format!("a RulebookAdopted in the stream {stream}"), false));
     }
+}
+
+#[tokio::test]
+async fn what_no_store_takes_is_a_mistake_and_not_a_store_that_is_unavailable() {
+    let engine = engine().await;
+    let loss = engine.record_loss(lost()).await.unwrap();
+    let head = engine.store().head().await.unwrap();
+    let note = "x".repeat(EVENT_BYTES_MAX);
+    let approval = RecoveryRequest {
+        request_id: RequestId::derived("a test", "approve"),
+        actor: Actor::unnamed(),
+        receipt: engine.receive().unwrap(),
+        command: Command::ApproveOrigination { loss, note },
+    };
+    let error = engine.recover(approval).await.unwrap_err();
+    let EngineError::Unwritable(cause) = &error else { unreachable!("{error:?}") };
+    assert!(cause.is::<AppendShapeError>(), "{cause}");
+    assert_eq!(engine.store().head().await.unwrap(), head, "nothing was written");
 }
