@@ -22,6 +22,14 @@ const STEPS_A_SECOND: u64 = 4;
 /// How long after one pass the next one begins, unless a read meets damage before that.
 const PASS_EVERY: Duration = Duration::from_secs(60 * 60);
 
+/// How long after a pass that a read brought about the next read may bring about another: what a
+/// read meets need not be what a pass finds.
+const PASS_AGAIN: Duration = Duration::from_secs(10 * 60);
+
+/// How many events a block of the log has at most. A pass names damage by where a block begins, or
+/// the place after the last one that is whole; a read names the event that it wanted.
+const BLOCK_EVENTS_MAX: u64 = 64;
+
 /// How many places of damage are listed; more are only counted.
 pub const DAMAGES_MAX: usize = 100;
 
@@ -79,12 +87,17 @@ impl LogWatch {
         let Some(log) = self.log.clone() else { return };
         let mut met = log.damage_met();
         let passes = async {
+            let mut pause = Duration::ZERO;
             loop {
                 self.pass(&log, bytes_a_second).await;
-                tokio::select! {
-                    () = tokio::time::sleep(PASS_EVERY) => {}
-                    () = self.unknown_damage(&mut met) => {}
-                }
+                let met = async {
+                    tokio::time::sleep(pause).await;
+                    self.unknown_damage(&mut met).await;
+                };
+                pause = tokio::select! {
+                    () = tokio::time::sleep(PASS_EVERY) => Duration::ZERO,
+                    () = met => PASS_AGAIN,
+                };
             }
         };
         tokio::select! {
@@ -98,7 +111,7 @@ impl LogWatch {
         while met.changed().await.is_ok() {
             let known = self.findings().damages;
             let at = *met.borrow_and_update();
-            if at.is_some_and(|at| known.len() < DAMAGES_MAX && !known.contains_key(&at)) {
+            if at.is_some_and(|at| known.len() < DAMAGES_MAX && !is_listed(&known, at)) {
                 return;
             }
         }
@@ -186,6 +199,12 @@ impl LogWatch {
     }
 }
 
+/// Is what a read has met at `at` among what is known?
+fn is_listed(known: &BTreeMap<Position, Damage>, at: Position) -> bool {
+    let before = known.range(..=at).next_back();
+    before.is_some_and(|(listed, _)| at.0.saturating_sub(listed.0) < BLOCK_EVENTS_MAX)
+}
+
 /// Takes one step on a thread that may block.
 async fn stepped(
     mut pass: Scrub,
@@ -196,4 +215,74 @@ async fn stepped(
         (pass, step)
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use ledger::envelope::{NewEvent, Version};
+    use ledger::ids::{EventId, RequestId};
+    use ledger::store::embedded::Options;
+    use ledger::store::{Append, EventStore as _, Expected};
+    use ledger::streams;
+
+    use super::*;
+
+    #[test]
+    fn damage_is_known_by_the_place_where_its_block_begins() {
+        let (cause, found_at) = (String::new(), DateTime::<Utc>::UNIX_EPOCH);
+        let known = BTreeMap::from([(Position(100), Damage { cause, found_at })]);
+        for (at, listed) in [(99, false), (100, true), (163, true), (164, false)] {
+            assert_eq!(is_listed(&known, Position(at)), listed, "{at}");
+        }
+    }
+
+    /// A log of more events than a block holds, and where the last of them is.
+    async fn log_in(folder: &Path) -> (Arc<Embedded>, Position) {
+        let log = Arc::new(Embedded::open(folder, Options::default()).unwrap());
+        let stream = streams::of_books();
+        let event = |n| NewEvent {
+            id: EventId::derived(stream.as_str(), RequestId::derived("a test", "append"), n),
+            kind: "Something".to_owned(),
+            data: b"{}".to_vec(),
+            metadata: b"{}".to_vec(),
+        };
+        let events = (0..70).map(event).collect();
+        let append = Append::new(stream.clone(), Expected::after(Version::EMPTY), events).unwrap();
+        let last = log.append(append).await.unwrap().position;
+        (log, last)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn damage_that_passes_name_otherwise_brings_about_one_now_and_then() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (log, last) = log_in(folder.path()).await;
+        let clock = Arc::new(Clock::set_to(at("2026-03-02T09:00:00Z")));
+        let watched = LogWatch::new(Some(Arc::clone(&log)), Arc::clone(&clock));
+        let running = watched.clone().run_until(NonZeroU64::MAX, Shutdown::default());
+        let running = tokio::spawn(running);
+        let (soon, before_last) = (Duration::from_secs(3), Position(last.0 - 1));
+        tokio::time::sleep(soon).await;
+        assert!(watched.findings().whole.is_some());
+        let database = rusqlite::Connection::open(folder.path().join("events.db")).unwrap();
+        database.execute("DELETE FROM blocks", []).unwrap();
+        let mut found = None;
+        for (now, pause) in [
+            ("2026-03-03T09:00:00Z", Duration::ZERO),
+            ("2026-03-04T09:00:00Z", PASS_AGAIN),
+            ("2026-03-05T09:00:00Z", PASS_AGAIN),
+        ] {
+            let found_at = || watched.findings().damages.first_key_value().map(|it| it.1.found_at);
+            clock.set(at(now)).unwrap();
+            log.read_all(before_last, 1).await.unwrap_err();
+            tokio::time::sleep(pause / 2).await;
+            assert_eq!(found_at(), found, "{now}");
+            tokio::time::sleep(pause / 2 + soon).await;
+            found = found_at();
+            assert_eq!(found, Some(at(now)));
+        }
+        running.abort();
+    }
 }
