@@ -32,8 +32,8 @@ const LEADERS_MAX: u32 = 8;
 /// How long between two such calls: an election takes its time.
 const LEADER_PAUSE: Duration = Duration::from_millis(250);
 
-/// How often a page that is not full is read on to the end that was read beside it. Others may
-/// write meanwhile; an answer that is cut off each time is not believed.
+/// How often a page that is not full is read on to the end that was read beside it. What is cut off
+/// each time is not believed.
 const PAGES_MAX: u32 = 8;
 
 /// The largest revision that the server knows.
@@ -163,22 +163,21 @@ impl Wire {
         after: Version,
         limit: usize,
     ) -> Result<Vec<Found>, Failure> {
-        let mut events: Vec<Found> = Vec::new();
+        let page = |after: Version, limit| {
+            let options = ReadStreamOptions::default().forwards().max_count(limit);
+            self.stream_page(stream, options.position(StreamPosition::Position(after.0)))
+        };
+        if after.0 > REVISION_MAX || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let (mut events, tail) = tokio::try_join!(page(after, limit), self.tail(stream))?;
         for _ in 0..PAGES_MAX {
-            let from = events.last().map_or(after, |last| last.version);
-            let wanted = limit.saturating_sub(events.len());
-            if from.0 > REVISION_MAX || wanted == 0 {
-                return Ok(events);
-            }
-            let options = ReadStreamOptions::default().forwards().max_count(wanted);
-            let options = options.position(StreamPosition::Position(from.0));
-            let page = self.stream_page(stream, options);
-            let (page, tail) = tokio::try_join!(page, self.tail(stream))?;
-            events.extend(page);
             let reached = events.last().map_or(after, |last| last.version);
-            if events.len() >= limit || reached >= tail {
+            let missing = limit.saturating_sub(events.len());
+            if reached >= tail || missing == 0 {
                 return Ok(events);
             }
+            events.extend(page(reached, missing).await?);
         }
         Err(cut_off())
     }
@@ -237,29 +236,30 @@ impl Wire {
         from: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Found>, Failure> {
-        let mut events: Vec<Found> = Vec::new();
-        let before = from.map_or(0, |from| from.saturating_sub(1));
-        for _ in 0..PAGES_MAX {
-            let again = events.last().map(|last| last.commit);
-            // What is read on from is read again.
-            let wanted = limit.saturating_sub(events.len());
-            let wanted = wanted.saturating_add(usize::from(again.is_some()));
-            let end = ReadAllOptions::default().backwards().position(StreamPosition::End);
-            let from = again.or(from).map_or(StreamPosition::Start, |commit| {
+        let page = |from: Option<u64>, limit| {
+            let from = from.map_or(StreamPosition::Start, |commit| {
                 StreamPosition::Position(Position { commit, prepare: commit })
             });
-            let page = ReadAllOptions::default().forwards().position(from).max_count(wanted);
-            let page = self.log_page(page);
-            let (page, end) = tokio::try_join!(page, self.log_page(end.max_count(1)))?;
-            events.extend(page.into_iter().skip_while(|found| Some(found.commit) == again));
+            self.log_page(ReadAllOptions::default().forwards().position(from).max_count(limit))
+        };
+        let end = ReadAllOptions::default().backwards().position(StreamPosition::End);
+        let end = self.log_page(end.max_count(1));
+        let (mut events, end) = tokio::try_join!(page(from, limit), end)?;
+        let before = from.map_or(0, |from| from.saturating_sub(1));
+        for _ in 0..PAGES_MAX {
             let reached = events.last().map_or(before, |last| last.commit);
             let is_whole = match end.last() {
                 Some(end) => end.commit <= reached,
                 None => events.is_empty(),
             };
-            if is_whole || events.len() >= limit {
+            let missing = limit.saturating_sub(events.len());
+            if is_whole || missing == 0 {
                 return Ok(events);
             }
+            // What is read on from is read again.
+            let known = events.last().map(|last| last.commit);
+            let more = page(known.or(from), missing.saturating_add(usize::from(known.is_some())));
+            events.extend(more.await?.into_iter().skip_while(|found| Some(found.commit) == known));
         }
         Err(cut_off())
     }
