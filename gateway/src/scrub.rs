@@ -219,14 +219,6 @@ async fn stepped(
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use ledger::envelope::{NewEvent, Version};
-    use ledger::ids::{EventId, RequestId};
-    use ledger::store::embedded::Options;
-    use ledger::store::{Append, EventStore as _, Expected};
-    use ledger::streams;
-
     use super::*;
 
     #[test]
@@ -236,53 +228,5 @@ mod tests {
         for (at, listed) in [(99, false), (100, true), (163, true), (164, false)] {
             assert_eq!(is_listed(&known, Position(at)), listed, "{at}");
         }
-    }
-
-    /// A log of more events than a block holds, and where the last of them is.
-    async fn log_in(folder: &Path) -> (Arc<Embedded>, Position) {
-        let log = Arc::new(Embedded::open(folder, Options::default()).unwrap());
-        let stream = streams::of_books();
-        let event = |n| NewEvent {
-            id: EventId::derived(stream.as_str(), RequestId::derived("a test", "append"), n),
-            kind: "Something".to_owned(),
-            data: b"{}".to_vec(),
-            metadata: b"{}".to_vec(),
-        };
-        let events = (0..70).map(event).collect();
-        let append = Append::new(stream.clone(), Expected::after(Version::EMPTY), events).unwrap();
-        let last = log.append(append).await.unwrap().position;
-        (log, last)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn damage_that_passes_name_otherwise_brings_about_one_now_and_then() {
-        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let (log, last) = log_in(folder.path()).await;
-        let clock = Arc::new(Clock::set_to(at("2026-03-02T09:00:00Z")));
-        let watched = LogWatch::new(Some(Arc::clone(&log)), Arc::clone(&clock));
-        let running = watched.clone().run_until(NonZeroU64::MAX, Shutdown::default());
-        let running = tokio::spawn(running);
-        let (soon, before_last) = (Duration::from_secs(3), Position(last.0 - 1));
-        tokio::time::sleep(soon).await;
-        assert!(watched.findings().whole.is_some());
-        let database = rusqlite::Connection::open(folder.path().join("events.db")).unwrap();
-        database.execute("DELETE FROM blocks", []).unwrap();
-        let mut found = None;
-        for (now, pause) in [
-            ("2026-03-03T09:00:00Z", Duration::ZERO),
-            ("2026-03-04T09:00:00Z", PASS_AGAIN),
-            ("2026-03-05T09:00:00Z", PASS_AGAIN),
-        ] {
-            let found_at = || watched.findings().damages.first_key_value().map(|it| it.1.found_at);
-            clock.set(at(now)).unwrap();
-            log.read_all(before_last, 1).await.unwrap_err();
-            tokio::time::sleep(pause / 2).await;
-            assert_eq!(found_at(), found, "{now}");
-            tokio::time::sleep(pause / 2 + soon).await;
-            found = found_at();
-            assert_eq!(found, Some(at(now)));
-        }
-        running.abort();
     }
 }

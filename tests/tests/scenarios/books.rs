@@ -217,8 +217,8 @@ async fn a_rental_that_fell_due_is_booked_by_the_close_of_its_day() {
     let march = close_day(&town, "31", "2026-03-31").await.unwrap().close.unwrap();
     assert!(accrual(&march, Product::Lease).is_empty());
     let first = close_day(&town, "1", "2026-04-01").await.unwrap().close.unwrap();
-    // 389.00 with 27.00 of tax, of the one lease that has not billed it itself.
-    let billed = ["1130 362.00 0.00", "1135 27.00 0.00", "2140 0.00 27.00", "4040 0.00 362.00"];
+    // 389.00 with 27.00 of tax, of each of the two: the second was opened as of a day in March.
+    let billed = ["1130 724.00 0.00", "1135 54.00 0.00", "2140 0.00 54.00", "4040 0.00 724.00"];
     assert_eq!(accrual(&first, Product::Lease), billed);
     closes_hold(&town).await;
     audited(town).await;
