@@ -22,8 +22,8 @@ pub struct StateCode([char; 2]);
 
 /// The states, the District of Columbia and the territories (USPS Publication 28, appendix B).
 const STATES: &str = "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS \
-                      MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY \
-                      AS GU MP PR VI";
+                      MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI \
+                      WY AS GU MP PR VI";
 
 impl StateCode {
     /// Is there such a state? What was recorded is read whether there is or not.
