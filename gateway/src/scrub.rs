@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use ledger::clock::Clock;
 use ledger::envelope::Position;
 use ledger::store::ReadError;
-use ledger::store::embedded::{Embedded, Scrub, ScrubStep, Witness};
+use ledger::store::embedded::{BLOCK_EVENTS_MAX, Embedded, Scrub, ScrubStep, Witness};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -25,10 +25,6 @@ const PASS_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How long after a pass that a read brought about the next read may bring about another: what a
 /// read meets need not be what a pass finds.
 const PASS_AGAIN: Duration = Duration::from_secs(10 * 60);
-
-/// How many events a block of the log has at most. A pass names damage by where a block begins, or
-/// the place after the last one that is whole; a read names the event that it wanted.
-const BLOCK_EVENTS_MAX: u64 = 64;
 
 /// How many places of damage are listed; more are only counted.
 pub const DAMAGES_MAX: usize = 100;
@@ -199,10 +195,12 @@ impl LogWatch {
     }
 }
 
-/// Is what a read has met at `at` among what is known?
+/// Is what a read has met at `at` among what is known? A pass names damage by where a block begins,
+/// or the place after the last one that is whole; a read names the event that it wanted.
 fn is_listed(known: &BTreeMap<Position, Damage>, at: Position) -> bool {
     let before = known.range(..=at).next_back();
-    before.is_some_and(|(listed, _)| at.0.saturating_sub(listed.0) < BLOCK_EVENTS_MAX)
+    let behind = before.and_then(|(listed, _)| at.0.checked_sub(listed.0));
+    behind.is_some_and(|events| usize::try_from(events).is_ok_and(|it| it < BLOCK_EVENTS_MAX))
 }
 
 /// Takes one step on a thread that may block.

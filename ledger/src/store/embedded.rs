@@ -36,6 +36,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 pub use backup::{BackupError, BackupProgress};
+pub use block::BLOCK_EVENTS_MAX;
 pub use chain::{ChainHash, ChainHashError};
 pub use fault::OpenError;
 pub use file::{FORMAT, LOG_FILE};

@@ -13,7 +13,7 @@ use crate::envelope::{NewEvent, Position, RecordedEvent, StreamName, Version};
 use crate::ids::EventId;
 
 /// The most events in one block.
-pub(super) const BLOCK_EVENTS_MAX: usize = 64;
+pub const BLOCK_EVENTS_MAX: usize = 64;
 
 /// A block takes no further event that might make it larger. An account that is not in memory costs
 /// a block for each of its events, so a block is one page: of a row longer than 4,061 bytes SQLite
