@@ -19,14 +19,14 @@ use crate::status::chain;
 const AGAINST_HEAD: &str = "put the log back that belongs here, or restore a backup into an empty \
                             directory; only if the log is right as it is, remove the file HEAD";
 
-const fn is_against_head(error: &OpenError) -> bool {
-    matches!(
-        error,
+fn is_against_head(error: &OpenError) -> bool {
+    match error {
         OpenError::EndMissing { .. }
-            | OpenError::HeadDiffers { .. }
-            | OpenError::HeadUnreadable { .. }
-            | OpenError::LogGone { .. }
-    )
+        | OpenError::HeadDiffers { .. }
+        | OpenError::LogGone { .. } => true,
+        OpenError::NoteUnreadable { path } => path.ends_with("HEAD"),
+        _ => false,
+    }
 }
 
 /// Why a verb has no answer.
@@ -207,6 +207,12 @@ impl CliError {
             Self::Log(OpenError::Missing { path }) if path.ends_with(LOG_FILE) => Some(
                 "--data-dir or PAYLEDGER_DATA_DIR names the directory that `payledger serve` \
                  writes to"
+                    .to_owned(),
+            ),
+            Self::Log(OpenError::NoteUnreadable { .. })
+            | Self::Replica(ReplicaError::Source(OpenError::NoteUnreadable { .. })) => Some(
+                "it says what the directory is, so nothing else is believed: restore, replicate or \
+                 copy into an empty directory"
                     .to_owned(),
             ),
             Self::Log(OpenError::Standby { .. }) => Some(

@@ -183,7 +183,7 @@ async fn a_witness_that_cannot_be_read_refuses_opening() {
     {
         fs::write(directory.file("HEAD"), text).unwrap();
         for refusal in [directory.refusal(), verify(directory.path()).unwrap_err()] {
-            assert!(matches!(refusal, OpenError::HeadUnreadable { .. }), "{text}: {refusal:?}");
+            assert!(matches!(refusal, OpenError::NoteUnreadable { .. }), "{text}: {refusal:?}");
         }
         assert_eq!(head(&directory), *text, "it is left for somebody to look at");
     }

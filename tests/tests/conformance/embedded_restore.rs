@@ -119,6 +119,17 @@ async fn what_is_lost_waits_beside_the_log_until_it_is_recorded() {
     let told = |_: &_| Ok(Some(b"what is lost".to_vec()));
     ledger::store::embedded::restore(&backup.file, fresh.path(), to, told).unwrap();
     assert_eq!(pending_loss(fresh.path()).unwrap().unwrap(), b"what is lost");
+    let whole = fs::read(fresh.path().join("LOSS")).unwrap();
+    for place in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[place] ^= 1;
+        for wrong in [&changed, &whole[..place]] {
+            fs::write(fresh.path().join("LOSS"), wrong).unwrap();
+            let refusal = pending_loss(fresh.path()).unwrap_err();
+            assert!(matches!(refusal, OpenError::NoteUnreadable { .. }), "{place}: {refusal:?}");
+        }
+    }
+    fs::write(fresh.path().join("LOSS"), whole).unwrap();
     clear_pending_loss(fresh.path()).unwrap();
     assert_eq!(pending_loss(fresh.path()).unwrap(), None);
 }
@@ -128,7 +139,7 @@ async fn a_restore_that_was_killed_is_not_taken_for_a_new_log_and_is_done_again(
     let backup = backup().await;
     let fresh = Directory::new();
     fs::write(fresh.path().join("events.db.new"), "half of it").unwrap();
-    fs::write(fresh.path().join("LOSS"), "{}").unwrap();
+    fs::write(fresh.path().join("LOSS"), "{}\ncrc32 dda1b006\n").unwrap();
     fs::write(fresh.path().join("LOCK"), "process 1").unwrap();
     let refusal = fresh.refusal();
     assert!(matches!(refusal, OpenError::Unfinished { .. }), "{refusal:?}");

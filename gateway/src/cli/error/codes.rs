@@ -70,7 +70,7 @@ pub(super) const fn of_log(error: &OpenError) -> u8 {
         OpenError::Damaged { .. }
         | OpenError::EndMissing { .. }
         | OpenError::HeadDiffers { .. }
-        | OpenError::HeadUnreadable { .. }
+        | OpenError::NoteUnreadable { .. }
         | OpenError::LogGone { .. } => 3,
         OpenError::Missing { .. } => 4,
         OpenError::NotEmpty { .. }

@@ -84,9 +84,10 @@ pub enum OpenError {
         /// What does not fit.
         problem: String,
     },
-    /// What the directory remembers of the log cannot be read.
-    #[error("{} cannot be read: it may know of more than the log holds", path.display())]
-    HeadUnreadable {
+    /// A file that says what the directory is, or knows of the log, is not as it was written:
+    /// `HEAD`, which may know of more than the log holds, `STANDBY`, `LOSS` or `COPY`.
+    #[error("{} is not as it was written: its checksum does not fit", path.display())]
+    NoteUnreadable {
         /// The file.
         path: PathBuf,
     },

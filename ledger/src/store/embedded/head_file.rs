@@ -5,18 +5,14 @@
 //! opening and at an orderly stop; so it may be behind the log, and is never ahead of it. Whoever
 //! puts another log, or less of one, into a directory writes it anew.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::fault::OpenError;
-use super::file::{LOG_FILE, beside, open_to_inspect};
+use super::file::{LOG_FILE, open_to_inspect};
+use super::notes::{self, HEAD_FILE};
 use super::recovery::block_end;
 use super::witness::Witness;
 use crate::envelope::Position;
-
-/// The witness's file in the data directory.
-const HEAD_FILE: &str = "HEAD";
 
 /// The first line, which names the format.
 const TITLE: &str = "payledger head 1";
@@ -29,25 +25,14 @@ pub(super) fn path(directory: &Path) -> PathBuf {
 /// What is remembered in `directory`; nothing if the file is not there. One that cannot be read is
 /// refused: it may have known more than the log holds.
 pub fn read(directory: &Path) -> Result<Option<Witness>, OpenError> {
-    let path = path(directory);
-    let text = match fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(OpenError::io(&path)(error)),
-    };
-    parse(&String::from_utf8_lossy(&text)).map(Some).ok_or(OpenError::HeadUnreadable { path })
+    let Some(lines) = notes::read(directory, HEAD_FILE)? else { return Ok(None) };
+    let witness = parse(&String::from_utf8_lossy(&lines));
+    witness.map(Some).ok_or_else(|| OpenError::NoteUnreadable { path: path(directory) })
 }
 
 /// Remembers `witness`. After a power cut the file may be as it was before.
 pub(super) fn write(directory: &Path, witness: &Witness) -> Result<(), OpenError> {
-    let path = path(directory);
-    let fresh = beside(&path, ".new");
-    let written = File::create(&fresh).and_then(|mut file| {
-        file.write_all(text(witness).as_bytes())?;
-        file.sync_all()
-    });
-    written.map_err(OpenError::io(&fresh))?;
-    fs::rename(&fresh, &path).map_err(OpenError::io(&path))
+    notes::replace(directory, HEAD_FILE, text(witness).as_bytes())
 }
 
 /// Gives what `look` finds of the log at the path that it gets, unless what `directory` remembers
@@ -108,9 +93,7 @@ pub(super) fn or_gone(directory: &Path, known: Option<&Witness>, error: OpenErro
 
 fn text(witness: &Witness) -> String {
     let Witness { log_id, position, chain } = witness;
-    let said = format!("{TITLE}\nlog_id {log_id}\nposition {position}\nchain {chain}\n");
-    let crc32 = crc32fast::hash(said.as_bytes());
-    format!("{said}crc32 {crc32:08x}\n")
+    format!("{TITLE}\nlog_id {log_id}\nposition {position}\nchain {chain}")
 }
 
 fn parse(stored: &str) -> Option<Witness> {
@@ -119,12 +102,14 @@ fn parse(stored: &str) -> Option<Witness> {
     let position = Position(lines.next()??.parse().ok()?);
     let chain = lines.next()??.parse().ok()?;
     let witness = Witness { log_id, position, chain };
-    // One form alone is right, its checksum included.
+    // One form alone is right.
     (text(&witness) == stored).then_some(witness)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use tempfile::tempdir;
     use uuid::Uuid;
 
@@ -145,9 +130,9 @@ mod tests {
             let mut changed = text.clone();
             changed[place] ^= 1;
             fs::write(path(at), &changed).unwrap();
-            assert!(matches!(read(at), Err(OpenError::HeadUnreadable { .. })), "{place}");
+            assert!(matches!(read(at), Err(OpenError::NoteUnreadable { .. })), "{place}");
             fs::write(path(at), &text[..place]).unwrap();
-            assert!(matches!(read(at), Err(OpenError::HeadUnreadable { .. })), "{place}");
+            assert!(matches!(read(at), Err(OpenError::NoteUnreadable { .. })), "{place}");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Small files beside the log that say what the directory is: a standby, a log that lost commits
-//! and has not recorded it yet, or one into which another is being copied.
+//! Small files beside the log that say what the directory is and knows: where its log ends, that it
+//! is a standby, a log that lost commits and has not recorded it yet, or one into which another is
+//! being copied. The last line of each is a checksum of what is before it.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -7,6 +8,9 @@ use std::path::Path;
 
 use super::fault::OpenError;
 use super::file::{LOG_FILE, beside, sync_directory};
+
+/// Names a commit that the log is known to hold.
+pub(super) const HEAD_FILE: &str = "HEAD";
 
 /// Marks a directory as a standby: what it was copied from, and how far that was seen.
 pub(super) const STANDBY_FILE: &str = "STANDBY";
@@ -17,27 +21,43 @@ pub(super) const LOSS_FILE: &str = "LOSS";
 /// Marks a log that another one is being copied into: what is copied, and up to where.
 const COPY_FILE: &str = "COPY";
 
-/// Replaces the file `name`, durably: it is the old one or the new one, never half.
+/// Replaces the file `name` by `content`, durably: it is the old one or the new one, never half.
 pub(super) fn write(directory: &Path, name: &str, content: &[u8]) -> Result<(), OpenError> {
-    let path = directory.join(name);
-    let fresh = beside(&path, ".new");
-    let written = File::create(&fresh).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_all()
-    });
-    written.map_err(OpenError::io(&fresh))?;
-    fs::rename(&fresh, &path).map_err(OpenError::io(&path))?;
+    replace(directory, name, content)?;
     sync_directory(directory)
 }
 
-/// The content of the file `name`, if there is one.
+/// Replaces the file `name`. After a power cut it may be as it was before.
+pub(super) fn replace(directory: &Path, name: &str, content: &[u8]) -> Result<(), OpenError> {
+    let path = directory.join(name);
+    let fresh = beside(&path, ".new");
+    let written = File::create(&fresh).and_then(|mut file| {
+        let lines = [content, b"\n"].concat();
+        file.write_all(&lines)?;
+        file.write_all(checksum_line(&lines).as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(OpenError::io(&fresh))?;
+    fs::rename(&fresh, &path).map_err(OpenError::io(&path))
+}
+
+/// The content of the file `name`, if there is one. One that is not as it was written is refused.
 pub(super) fn read(directory: &Path, name: &str) -> Result<Option<Vec<u8>>, OpenError> {
     let path = directory.join(name);
-    match fs::read(&path) {
-        Ok(content) => Ok(Some(content)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(OpenError::io(&path)(error)),
+    let mut lines = match fs::read(&path) {
+        Ok(lines) => lines,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(OpenError::io(&path)(error)),
+    };
+    let last = lines.split_off(lines.len().saturating_sub(checksum_line(&[]).len()));
+    match lines.strip_suffix(b"\n") {
+        Some(content) if last == checksum_line(&lines).as_bytes() => Ok(Some(content.to_vec())),
+        Some(_) | None => Err(OpenError::NoteUnreadable { path }),
     }
+}
+
+fn checksum_line(lines: &[u8]) -> String {
+    format!("crc32 {:08x}\n", crc32fast::hash(lines))
 }
 
 /// Removes the file `name`, durably.
@@ -89,7 +109,7 @@ pub fn end_copy(directory: &Path) -> Result<(), OpenError> {
 /// end.
 pub fn unfinished_copy(directory: &Path) -> Result<Option<String>, OpenError> {
     let mark = read(directory, COPY_FILE)?;
-    Ok(mark.map(|what| String::from_utf8_lossy(&what).trim_end().to_owned()))
+    Ok(mark.map(|what| String::from_utf8_lossy(&what).into_owned()))
 }
 
 /// Refuses a directory whose log is a part of the one that is being copied into it, and may even
