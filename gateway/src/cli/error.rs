@@ -20,13 +20,10 @@ const AGAINST_HEAD: &str = "put the log back that belongs here, or restore a bac
                             directory; only if the log is right as it is, remove the file HEAD";
 
 fn is_against_head(error: &OpenError) -> bool {
-    match error {
-        OpenError::EndMissing { .. }
-        | OpenError::HeadDiffers { .. }
-        | OpenError::LogGone { .. } => true,
-        OpenError::NoteUnreadable { path } => path.ends_with("HEAD"),
-        _ => false,
-    }
+    matches!(
+        error,
+        OpenError::EndMissing { .. } | OpenError::HeadDiffers { .. } | OpenError::LogGone { .. }
+    ) || matches!(error, OpenError::NoteUnreadable { path } if path.ends_with("HEAD"))
 }
 
 /// Why a verb has no answer.

@@ -128,12 +128,6 @@ fn number(count: u32) -> i32 {
 /// What an account owes at the close of `as_of`.
 pub fn balance(open: &OpenAccount, as_of: NaiveDate) -> wire::Balance {
     let standing = open.standing(as_of);
-    let instalments = open.book.instalments_as_of(as_of);
-    let oldest_unpaid = standing.oldest_unpaid_due_date;
-    let next_due = oldest_unpaid.map(|oldest| {
-        let future = instalments.due_count(as_of.pred_opt().unwrap_or(as_of));
-        oldest.max(instalments.due_date(future.min(instalments.count().saturating_sub(1))))
-    });
     wire::Balance {
         effective_date: Some(date_to_wire(as_of)),
         principal: Some(to_wire(standing.principal)),
@@ -143,8 +137,8 @@ pub fn balance(open: &OpenAccount, as_of: NaiveDate) -> wire::Balance {
         credit_balance: Some(to_wire(standing.credit)),
         payoff_amount: Some(to_wire(standing.payoff().at_least_zero())),
         past_due_amount: Some(to_wire(standing.past_due)),
-        next_due_date: next_due.map(date_to_wire),
-        oldest_unpaid_due_date: oldest_unpaid.filter(|due| *due < as_of).map(date_to_wire),
+        next_due_date: open.next_due_date(as_of).map(date_to_wire),
+        oldest_unpaid_due_date: standing.oldest_unpaid_due_date.map(date_to_wire),
         days_past_due: i32::try_from(standing.days_past_due()).unwrap_or(i32::MAX),
         charged_off_amount: Some(to_wire(standing.charged_off)),
         billed_amount: Some(to_wire(standing.billed)),

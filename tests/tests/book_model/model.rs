@@ -183,7 +183,7 @@ pub(crate) struct Figures {
     pub(crate) days_past_due: i64,
     /// The due date of the oldest instalment that is not met, past due or not.
     pub(crate) oldest: Option<NaiveDate>,
-    /// That of the next one on the day or later; after the last due date that of the last.
+    /// That of the next one on the day or later, unless everything was charged off.
     pub(crate) next: Option<NaiveDate>,
     /// Rentals due on the day or before, and not paid.
     pub(crate) rentals_due: i128,

@@ -172,9 +172,8 @@ pub(crate) fn figures(open: &OpenAccount, day: NaiveDate) -> Result<Figures, Fau
             return Err(format!("the service tells {told:?} for {figure}: {figures:?}"));
         }
     }
-    let past_due = figures.oldest.filter(|due| *due < day);
     let same_days = i64::from(wire.days_past_due) == figures.days_past_due;
-    if date(wire.oldest_unpaid_due_date)? != past_due || !same_days {
+    if date(wire.oldest_unpaid_due_date)? != figures.oldest || !same_days {
         return Err(format!("the service tells other days past due: {figures:?}"));
     }
     Ok(figures)

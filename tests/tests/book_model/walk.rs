@@ -326,7 +326,6 @@ impl<'a> Walk<'a> {
         let open: Vec<usize> = (0..self.plan.len()).filter(|n| !self.is_met(*n, day)).collect();
         let oldest = open.first().map(|n| self.plan.due(*n));
         let next = open.iter().map(|n| self.plan.due(*n)).find(|due| *due >= day);
-        let last = open.last().map(|n| self.plan.due(*n));
         let oldest_past_due = oldest.filter(|due| *due < day);
         let unpaid = (self.plan.total_of(before) - self.billed).max(0);
         let most = owed + self.charged_off;
@@ -350,7 +349,7 @@ impl<'a> Walk<'a> {
             past_due: if oldest_past_due.is_some() { past_due } else { 0 },
             days_past_due: oldest_past_due.map_or(0, |due| between(due, day)),
             oldest,
-            next: next.or(last),
+            next: next.filter(|_| !self.given_up),
             rentals_due: self.rentals_due(day),
             buyout: price.map(|price| [price.ahead, price.residual, price.sales_tax]),
             settled: self.is_settled(day),

@@ -145,7 +145,8 @@ async fn a_vehicle_that_comes_back_early_is_foreseen_carried_out_and_paid_for() 
     let later = town.balance("l-1", "2027-04-10").await.unwrap();
     assert_eq!(text(later.payoff_amount.as_ref()), "3184.00");
     assert_eq!((text(later.past_due_amount.as_ref()), later.days_past_due), ("389.00".into(), 374));
-    assert_eq!(later.next_due_date, Some(date("2026-04-01")));
+    assert_eq!(later.oldest_unpaid_due_date, Some(date("2026-04-01")));
+    assert_eq!(later.next_due_date, None);
     assert_eq!(
         explained(&town, "2027-04-10").await,
         ["RentalsRemaining -8558.00", "Payoff -8558.00"]

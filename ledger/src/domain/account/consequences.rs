@@ -18,7 +18,7 @@ use crate::ids::{ChargeOffId, FeeId, PaymentId};
 pub struct Figures {
     /// Its money, and what is past due.
     pub standing: Standing,
-    /// The due date of the next instalment that is not met. None once nothing is owed.
+    /// See [`OpenAccount::next_due_date`].
     pub next_due_date: Option<NaiveDate>,
     /// The due date of the last instalment.
     pub maturity_date: NaiveDate,
@@ -138,17 +138,10 @@ pub struct Consequences {
 impl Figures {
     /// How `open` stands at the close of `on`.
     pub fn of(open: &OpenAccount, on: NaiveDate) -> Self {
-        let standing = open.standing(on);
-        let instalments = open.book.instalments_as_of(on);
-        let last = instalments.count().saturating_sub(1);
-        let next_due_date = standing.oldest_unpaid_due_date.map(|oldest| {
-            let past = on.pred_opt().map_or(0, |day| instalments.due_count(day));
-            oldest.max(instalments.due_date(past.min(last)))
-        });
         Self {
-            standing,
-            next_due_date,
-            maturity_date: instalments.maturity_date(),
+            standing: open.standing(on),
+            next_due_date: open.next_due_date(on),
+            maturity_date: open.book.instalments_as_of(on).maturity_date(),
             annual_rate: open.book.rate_on(on),
             paid_off: open.paid_off.clone(),
             charged_off: open.charged_off,

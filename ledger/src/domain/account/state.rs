@@ -377,6 +377,18 @@ impl OpenAccount {
         self.book.standing(as_of)
     }
 
+    /// The first due date on or after `as_of` of an instalment that is not met at its close. None
+    /// if none falls due any more, once nothing is owed, and once everything was charged off.
+    pub fn next_due_date(&self, as_of: NaiveDate) -> Option<NaiveDate> {
+        if self.charged_off.is_some_and(|day| day <= as_of) {
+            return None;
+        }
+        let oldest = self.standing(as_of).oldest_unpaid_due_date?;
+        let instalments = self.book.instalments_as_of(as_of);
+        let past = as_of.pred_opt().map_or(0, |day| instalments.due_count(day));
+        (past < instalments.count()).then(|| oldest.max(instalments.due_date(past)))
+    }
+
     /// Days past due at the close of `as_of`: since the due date of the oldest unpaid instalment, 0
     /// on the due date and when nothing is unpaid.
     pub fn days_past_due(&self, as_of: NaiveDate) -> i64 {

@@ -194,6 +194,7 @@ fn the_next_due_date_of_who_is_behind_is_the_next_that_comes() {
     let next = |on: &str| Figures::of(opened(loan()).open(), date(on)).next_due_date;
     assert_eq!(next("2026-03-31"), Some(date("2026-04-01")));
     assert_eq!(next("2026-05-10"), Some(date("2026-06-01")));
+    assert_eq!(next("2040-01-01"), None, "none falls due any more");
     let ahead = opened(loan()).paid_by_ach("620.00", "2026-03-10").0;
     let next = Figures::of(ahead.open(), date("2026-03-10")).next_due_date;
     assert_eq!(next, Some(date("2026-06-01")));

@@ -2,7 +2,6 @@
 //! beside rentals.
 
 use super::super::commands::LeaseCharge;
-use super::super::consequences::Figures;
 use super::super::state::TitleState;
 use super::super::terms::{LateCharge, LateFee};
 use super::buyouts::long_lease;
@@ -87,8 +86,9 @@ fn a_vehicle_that_comes_back_early_ends_the_rentals_and_costs_what_is_charged() 
         explained(&after, day);
     }
     assert_eq!(after.open().days_past_due(date("2026-05-01")), 30);
-    let next = Figures::of(after.open(), date("2026-05-10")).next_due_date;
-    assert_eq!(next, Some(date("2026-04-01")));
+    assert_eq!(after.open().next_due_date(date("2026-05-10")), None, "no rental comes any more");
+    let oldest = after.open().book.oldest_unpaid_due_date(date("2026-05-10"));
+    assert_eq!(oldest, Some(date("2026-04-01")));
     let listed = after.open().book.instalment_standings(date("2026-05-10"));
     let open = listed.iter().filter(|it| !it.met || !it.open.is_zero());
     let open: Vec<_> = open.map(|it| (it.number, it.open)).collect();
