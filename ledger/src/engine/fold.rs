@@ -201,6 +201,14 @@ pub(super) async fn fold_stream(
     fold_with(store, stream, counted, |_| {}).await
 }
 
+/// Does what may take a while on a thread that may be busy for so long.
+pub(super) async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EngineError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|fault| EngineError::Unavailable(fault.into()))
+}
+
 /// Folds several streams whole: they are read at one go, and folded on a thread that may be busy
 /// for a while. Fails whole; who wants to know which stream it was folds them one by one.
 pub(super) async fn fold_streams(
@@ -216,8 +224,7 @@ pub(super) async fn fold_streams(
         };
         pages.into_iter().map(fold_page).collect()
     };
-    let folded = tokio::task::spawn_blocking(fold).await;
-    let folded = folded.map_err(|fault| EngineError::Unavailable(fault.into()))??;
+    let folded = beside(fold).await??;
     let mut whole = Vec::with_capacity(folded.len());
     for (stream, (folded, is_whole)) in streams.iter().zip(folded) {
         let folded =

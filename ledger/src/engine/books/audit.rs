@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::fold_books;
-use super::gather::{account_event, past_of};
+use super::gather::{ACCOUNTS_AT_ONCE, account_event, pasts_of};
 use crate::domain::account::events::Event as AccountEvent;
 use crate::domain::books::accrual::{Earnings, add_earnings};
 use crate::domain::books::events::{DayClosed, Event, LedgerJournal, MonthClosed, ProductClose};
@@ -133,12 +133,14 @@ impl<'a> Audit<'a> {
     async fn read_accounts(&mut self, store: &dyn EventStore) -> Result<(), EngineError> {
         let Some(sealed) = self.scopes.last().map(|scope| scope.sealed) else { return Ok(()) };
         let mut earnings: Vec<Earnings> = self.scopes.iter().map(|_| Earnings::default()).collect();
-        for account in self.products.keys() {
-            let past = past_of(store, account, sealed).await?;
-            add_earnings(&past, &self.scopes, &mut earnings);
-            for (place, restatement) in restatements(account, &past, &self.scopes) {
-                if let Some(gathered) = self.gathered.get_mut(place) {
-                    gathered.restatements.push(restatement);
+        let accounts: Vec<_> = self.products.keys().cloned().collect();
+        for accounts in accounts.chunks(ACCOUNTS_AT_ONCE) {
+            for (account, past) in pasts_of(store, accounts, sealed).await? {
+                add_earnings(&past, &self.scopes, &mut earnings);
+                for (place, restatement) in restatements(&account, &past, &self.scopes) {
+                    if let Some(gathered) = self.gathered.get_mut(place) {
+                        gathered.restatements.push(restatement);
+                    }
                 }
             }
         }

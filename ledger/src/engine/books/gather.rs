@@ -1,5 +1,5 @@
 //! What belongs to a day, read from the log: the range in which it was posted to, and every
-//! account, one after the other and past the cache.
+//! account, some at one go and past the cache.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,10 @@ use crate::streams::{self, Stream};
 
 /// How many events are read at once.
 const PAGE_EVENTS: usize = 1024;
+
+/// How many accounts are read at one go, with as many events of each as are read at once: all that
+/// they have is in memory meanwhile.
+pub(super) const ACCOUNTS_AT_ONCE: usize = 128;
 
 /// The accounts on the books, a page at a time.
 pub trait AccountPages: Send + Sync + std::fmt::Debug {
@@ -40,14 +44,18 @@ pub(super) async fn gather(
     loop {
         let page = accounts.page(last.as_ref(), scope.sealed).await;
         let page = page.map_err(EngineError::Unavailable)?;
-        for account in &page {
-            let past = past_of(store, account, scope.sealed).await?;
-            let earnings = std::slice::from_mut(&mut gathered.earnings);
-            add_earnings(&past, &[scope], earnings);
-            let found = restatements(account, &past, &[scope]);
-            gathered.restatements.extend(found.into_iter().map(|(_, found)| found));
-            // Whoever waits for an answer comes first.
-            tokio::task::yield_now().await;
+        for accounts in page.chunks(ACCOUNTS_AT_ONCE) {
+            let pasts = pasts_of(store, accounts, scope.sealed).await?;
+            let add = move || {
+                for (account, past) in &pasts {
+                    let earnings = std::slice::from_mut(&mut gathered.earnings);
+                    add_earnings(past, &[scope], earnings);
+                    let found = restatements(account, past, &[scope]);
+                    gathered.restatements.extend(found.into_iter().map(|(_, found)| found));
+                }
+                gathered
+            };
+            gathered = fold::beside(add).await?;
         }
         match page.last() {
             Some(account) => last = Some(account.clone()),
@@ -118,29 +126,76 @@ pub(super) fn account_event(
     Ok(Some((account, fold::account_event(recorded)?)))
 }
 
+/// The events of several accounts up to and with `sealed`.
+pub(super) async fn pasts_of(
+    store: &dyn EventStore,
+    accounts: &[AccountId],
+    sealed: Position,
+) -> Result<Vec<(AccountId, Vec<Past>)>, EngineError> {
+    let streams: Vec<_> = accounts.iter().map(streams::of_account).collect();
+    let pages = store.read_streams(&streams, PAGE_EVENTS).await?;
+    let read = move || -> Result<Vec<_>, EngineError> {
+        let past = |page: &Vec<RecordedEvent>| {
+            let mut past = Vec::new();
+            let more = read_page(page, sealed, &mut past)?;
+            Ok((past, more))
+        };
+        pages.iter().map(past).collect()
+    };
+    let mut pasts = Vec::with_capacity(accounts.len());
+    for (account, (mut past, more)) in accounts.iter().zip(fold::beside(read).await??) {
+        if let Some(after) = more {
+            read_on(store, account, after, sealed, &mut past).await?;
+        }
+        pasts.push((account.clone(), past));
+    }
+    Ok(pasts)
+}
+
 /// The events of an account up to and with `sealed`.
 pub(super) async fn past_of(
     store: &dyn EventStore,
     account: &AccountId,
     sealed: Position,
 ) -> Result<Vec<Past>, EngineError> {
-    let stream = streams::of_account(account);
     let mut past = Vec::new();
-    let mut version = Version::EMPTY;
-    loop {
-        let page = store.read_stream(&stream, version, PAGE_EVENTS).await?;
-        for recorded in &page {
-            if recorded.position > sealed {
-                return Ok(past);
-            }
-            version = recorded.version;
-            if let Some((_, event)) = account_event(recorded)? {
-                let received_at = fold::metadata(recorded)?.received_at;
-                past.push(Past { position: recorded.position, received_at, event });
-            }
+    read_on(store, account, Version::EMPTY, sealed, &mut past).await?;
+    Ok(past)
+}
+
+/// Adds the events of an account above `after`, up to and with `sealed`.
+async fn read_on(
+    store: &dyn EventStore,
+    account: &AccountId,
+    after: Version,
+    sealed: Position,
+    past: &mut Vec<Past>,
+) -> Result<(), EngineError> {
+    let stream = streams::of_account(account);
+    let mut more = Some(after);
+    while let Some(after) = more {
+        let page = store.read_stream(&stream, after, PAGE_EVENTS).await?;
+        more = read_page(&page, sealed, past)?;
+    }
+    Ok(())
+}
+
+/// Adds what a page holds up to and with `sealed`. The version after which to read on, if there may
+/// be more.
+fn read_page(
+    page: &[RecordedEvent],
+    sealed: Position,
+    past: &mut Vec<Past>,
+) -> Result<Option<Version>, EngineError> {
+    for recorded in page {
+        if recorded.position > sealed {
+            return Ok(None);
         }
-        if page.len() < PAGE_EVENTS {
-            return Ok(past);
+        if let Some((_, event)) = account_event(recorded)? {
+            let received_at = fold::metadata(recorded)?.received_at;
+            past.push(Past { position: recorded.position, received_at, event });
         }
     }
+    let last = page.last().filter(|_| page.len() == PAGE_EVENTS);
+    Ok(last.map(|last| last.version))
 }
