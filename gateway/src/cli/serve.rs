@@ -8,13 +8,13 @@ use ledger::engine::{self, BooksMode};
 use ledger::store::embedded::Options;
 use ledger::store::eventstore::OpenError as ClusterError;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::CliError;
 use super::serve_args::{Books, ServeArgs};
 use crate::serve::{Service, ServiceError, ServiceSettings};
-use crate::server::{Drained, Settings, Shutdown, TlsFiles};
+use crate::server::{Drained, Settings, TlsFiles};
 
 /// The unit of rates.
 const MIB: u64 = 1024 * 1024;
@@ -32,7 +32,16 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<(), CliError> {
     // Somebody may have set one up already, as a test does.
     let _set_up = logging.try_init();
     let runtime = runtime(args.threads).map_err(CliError::io("the runtime"))?;
-    runtime.block_on(serve(settings(args), out))
+    let mut signals = {
+        let _in_runtime = runtime.enter();
+        Signals::install().map_err(CliError::io("signals"))?
+    };
+    let Some(service) = runtime.block_on(start(settings(args), &mut signals))? else {
+        // Whatever a start has under way may be broken off, as by a crash.
+        runtime.shutdown_background();
+        return Ok(());
+    };
+    runtime.block_on(serve(service, args, signals, out))
 }
 
 /// The runtime of a server. The log's writer, the read models, large batches and what reads a disk
@@ -47,15 +56,36 @@ pub(crate) fn runtime(threads: Option<usize>) -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }
 
-async fn serve(settings: ServiceSettings, out: &mut impl Write) -> Result<(), CliError> {
-    let data_dir = settings.data_dir.clone();
-    let set_clock = settings.set_clock;
-    let service = Service::start(settings).await.map_err(failed)?;
+/// The service once it is ready to answer. None if a signal came first: a start may take long, as
+/// where read models are built anew.
+async fn start(
+    settings: ServiceSettings,
+    signals: &mut Signals,
+) -> Result<Option<Service>, CliError> {
+    tokio::select! {
+        started = Service::start(settings) => started.map(Some).map_err(failed),
+        () = signals.first() => {
+            tracing::info!("stopped before it listened");
+            Ok(None)
+        }
+    }
+}
+
+async fn serve(
+    service: Service,
+    args: &ServeArgs,
+    mut signals: Signals,
+    out: &mut impl Write,
+) -> Result<(), CliError> {
     let (address, head) = (service.address(), service.head().await.map_err(failed)?);
-    stop_on_signals(service.shutdown()).map_err(CliError::io("signals"))?;
-    let data_dir = data_dir.display();
+    let shutdown = service.shutdown();
+    tokio::spawn(async move {
+        signals.first().await;
+        shutdown.ask();
+    });
+    let data_dir = args.data.path.display();
     tracing::info!(%data_dir, position = head.0, "listening on {address}");
-    if let Some(instant) = set_clock {
+    if let Some(instant) = args.set_clock {
         tracing::warn!(%instant, "the clock stands until it is set: this is a rehearsal");
     }
     let eventstore = match service.eventstore_address() {
@@ -107,18 +137,26 @@ fn settings(args: &ServeArgs) -> ServiceSettings {
     }
 }
 
-/// Asks the service to stop at the first SIGTERM or SIGINT.
-fn stop_on_signals(shutdown: Shutdown) -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::spawn(async move {
+/// SIGTERM and SIGINT, which ask the service to stop. The first process of a container gets neither
+/// unless they are listened to, so they are from the first moment on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn install() -> io::Result<Self> {
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
+    }
+
+    /// Waits for one of them.
+    async fn first(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-        shutdown.ask();
-    });
-    Ok(())
+    }
 }
 
 fn failed(error: ServiceError) -> CliError {

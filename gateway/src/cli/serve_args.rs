@@ -92,8 +92,14 @@ pub struct ServeArgs {
     /// refunds, and closes of days and months.
     #[arg(long)]
     pub no_runner: bool,
-    /// What is logged on standard error: a level, or levels by module (`info,gateway=debug`).
-    #[arg(long, env = "PAYLEDGER_LOG", default_value = "info", value_name = "FILTER")]
+    /// What is logged on standard error: a level, or levels by module (`info,gateway=debug`). The
+    /// cluster's client is silent by default, since what it meets is told by who called it.
+    #[arg(
+        long,
+        env = "PAYLEDGER_LOG",
+        default_value = "info,kurrentdb=off",
+        value_name = "FILTER"
+    )]
     pub log: String,
 }
 

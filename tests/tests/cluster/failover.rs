@@ -1,11 +1,15 @@
 //! Three nodes of which the leader goes away: what was acknowledged is kept, what had no answer is
 //! settled by its id, and who asks meanwhile is told so.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use ledger::store::eventstore::Cluster;
 use ledger::store::{AppendError, EventStore, ReadError};
 use proto::payledger::v1::{ListPaymentsRequest, RecordedEvent, SchedulePaymentResponse};
 use tests::client::{Answer, Client};
 use tests::cluster::{Fault, Trio};
+use tests::process::binary;
 use tests::refusals::refused;
 use tests::requests::auto_loan;
 use tests::server::Town;
@@ -189,4 +193,19 @@ async fn a_node_that_may_lag_is_not_asked_for() {
         let refused = Cluster::open(&asked, directory.path()).await.unwrap_err();
         assert!(refused.to_string().contains("nodePreference must be leader"), "{refused}");
     }
+}
+
+#[test]
+fn a_start_that_waits_for_its_cluster_stops_in_order_when_asked() {
+    let models = tempfile::tempdir().unwrap();
+    let mut command = Command::new(binary());
+    command.args(["serve", "--listen", "127.0.0.1:0", "--store", "esdb://127.0.0.1:1?tls=false"]);
+    command.arg("--data-dir").arg(models.path()).stderr(Stdio::piped());
+    let mut waiting = command.spawn().unwrap();
+    let mut said = BufReader::new(waiting.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(said.any(|line| line.contains("the cluster does not answer yet")));
+    let id = waiting.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    assert!(said.any(|line| line.contains("stopped before it listened")));
+    assert!(waiting.wait().unwrap().success());
 }
