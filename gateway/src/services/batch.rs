@@ -63,6 +63,13 @@ commands! {
     RefundCredit: RefundCreditRequest,
     SettlePayment: SettlePaymentRequest,
     SettleRefund: SettleRefundRequest,
+    ReturnRefund: ReturnRefundRequest,
+    ChangeRate: ChangeRateRequest,
+    AdjustPrincipal: AdjustPrincipalRequest,
+    GrantExtension: GrantExtensionRequest,
+    ChangeDueDate: ChangeDueDateRequest,
+    ChargeOff: ChargeOffRequest,
+    ReturnVehicle: ReturnVehicleRequest,
 }
 
 impl Gateway {

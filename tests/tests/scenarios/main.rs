@@ -26,6 +26,7 @@ mod retries;
 mod rubbish;
 mod schedules;
 mod servicing;
+mod servicing_in_batches;
 mod serving;
 mod settlements;
 mod titles;

@@ -273,7 +273,14 @@ fn told(outcome: &batch_result::Outcome) -> String {
         | Outcome::ReleaseLien(_)
         | Outcome::RefundCredit(_)
         | Outcome::SettlePayment(_)
-        | Outcome::SettleRefund(_)) => {
+        | Outcome::SettleRefund(_)
+        | Outcome::ReturnRefund(_)
+        | Outcome::ChangeRate(_)
+        | Outcome::AdjustPrincipal(_)
+        | Outcome::GrantExtension(_)
+        | Outcome::ChangeDueDate(_)
+        | Outcome::ChargeOff(_)
+        | Outcome::ReturnVehicle(_)) => {
             unreachable!("{other:?}")
         }
     }

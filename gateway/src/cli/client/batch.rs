@@ -25,7 +25,8 @@ pub(super) const EXAMPLE: &str = r#"Example of two lines:
   {"assess_fee":{"account_id":"a-2","kind":"late","amount":"15.00"}}
 Commands: open_account, assess_fee, waive_fee, schedule_payment, cancel_payment, receive_payment,
 return_payment, reinstate_payment, settle_payment, record_lien, release_lien, refund_credit,
-settle_refund."#;
+settle_refund, return_refund, change_rate, adjust_principal, grant_extension, change_due_date,
+charge_off, return_vehicle."#;
 
 /// Where the commands are.
 #[derive(Debug, clap::Args)]

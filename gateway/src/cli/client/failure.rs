@@ -92,18 +92,6 @@ impl CallFailure {
         }
     }
 
-    /// Did the server look at the command and turn it down, so that the next one may go through?
-    pub const fn is_about_the_command(&self) -> bool {
-        matches!(
-            self.code,
-            Code::InvalidArgument
-                | Code::OutOfRange
-                | Code::NotFound
-                | Code::FailedPrecondition
-                | Code::AlreadyExists
-        )
-    }
-
     /// Is it that the account to be opened is on the books, by this request or another?
     pub fn is_known_account(&self) -> bool {
         let reason = self.reason.as_deref();

@@ -21,7 +21,6 @@ use crate::cli::CliError;
 use crate::cli::filings::{FILES, Files, all_read};
 use crate::cli::output::{Output, tell, write_csv, write_json, write_json_line, write_table};
 use crate::cli::render::message;
-use messages::Request;
 
 /// How many failures are told one by one.
 const TOLD_MAX: u64 = 20;
@@ -172,10 +171,7 @@ impl Sending<'_> {
                 if round > 0 && boarded.get(loan.asset.as_str()) != Some(&true) {
                     continue;
                 }
-                match messages::request(loan, entry)? {
-                    Request::InBatch(command) => batch.push((loan, entry, command)),
-                    Request::Alone(call) => self.alone(client, loan, entry, &call).await?,
-                }
+                batch.push((loan, entry, messages::request(loan, entry)?));
             }
             for part in batch.chunks(1000) {
                 for (loan, found) in self.batch(client, part).await? {
@@ -186,26 +182,6 @@ impl Sending<'_> {
                 }
             }
             tell(&format!("step {} of {rounds}", round.saturating_add(1)));
-        }
-        Ok(())
-    }
-
-    async fn alone(
-        &mut self,
-        client: &mut Client,
-        loan: &Imported,
-        entry: &Entry,
-        call: &Call,
-    ) -> Result<(), CliError> {
-        match unary(client, call, self.connection).await {
-            Ok(answer) => {
-                let answer = message::document(&answer);
-                self.count(answer.at("replayed").is_some_and(|replayed| replayed.cell() == "true"));
-            }
-            Err(CliError::Call(failure)) if failure.is_about_the_command() => {
-                self.failed(loan, entry, &failure);
-            }
-            Err(error) => return Err(error),
         }
         Ok(())
     }

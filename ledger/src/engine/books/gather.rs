@@ -75,20 +75,39 @@ async fn gather_journals(
         let page = store.read_all(after, PAGE_EVENTS).await?;
         let Some(last) = page.last() else { break };
         after = last.position;
-        for recorded in page.iter().filter(|recorded| recorded.position <= scope.sealed) {
-            let Some((account, event)) = account_event(recorded)? else { continue };
-            if !scope.takes(&event) {
-                continue;
-            }
-            let product = products.of(store, &account, recorded).await?;
-            if let Some(posting) = event.posting() {
+        let posted = fold::beside(move || posted_in(page, scope)).await??;
+        products.learn(store, &posted).await?;
+        for Posted { recorded, account, event } in &posted {
+            if let (Some(posting), Some(product)) = (event.posting(), products.0.get(account)) {
                 let (kind, id) = (&recorded.kind, recorded.id);
-                gathered.journals.add(product, kind, id, &posting.lines);
+                gathered.journals.add(*product, kind, id, &posting.lines);
             }
         }
-        tokio::task::yield_now().await;
     }
     Ok(())
+}
+
+/// An account's event that belongs to a day.
+struct Posted {
+    recorded: RecordedEvent,
+    account: AccountId,
+    event: Event,
+}
+
+/// What of a page was posted to the day.
+fn posted_in(page: Vec<RecordedEvent>, scope: DayScope) -> Result<Vec<Posted>, EngineError> {
+    let mut posted = Vec::new();
+    for recorded in page {
+        if recorded.position > scope.sealed {
+            break;
+        }
+        if let Some((account, event)) = account_event(&recorded)?
+            && scope.takes(&event)
+        {
+            posted.push(Posted { recorded, account, event });
+        }
+    }
+    Ok(posted)
 }
 
 /// The products of accounts, read from their first events.
@@ -96,25 +115,29 @@ async fn gather_journals(
 struct Products(BTreeMap<AccountId, Product>);
 
 impl Products {
-    async fn of(
+    /// Reads those that are not known yet, at one go.
+    async fn learn(
         &mut self,
         store: &dyn EventStore,
-        account: &AccountId,
-        at: &RecordedEvent,
-    ) -> Result<Product, EngineError> {
-        if let Some(product) = self.0.get(account) {
-            return Ok(*product);
+        posted: &[Posted],
+    ) -> Result<(), EngineError> {
+        let unknown = posted.iter().filter(|posted| !self.0.contains_key(&posted.account));
+        let unknown: BTreeMap<_, _> =
+            unknown.map(|posted| (&posted.account, posted.recorded.position)).collect();
+        if unknown.is_empty() {
+            return Ok(());
         }
-        let stream = streams::of_account(account);
-        let first = store.read_stream(&stream, Version::EMPTY, 1).await?;
-        let first = first.first().map(account_event).transpose()?.flatten();
-        let Some((_, Event::AccountOpened(opened))) = first else {
-            let cause = format!("account {account} does not begin with its opening").into();
-            return Err(EngineError::Damaged { position: at.position, cause });
-        };
-        let product = opened.terms.product;
-        self.0.insert(account.clone(), product);
-        Ok(product)
+        let streams: Vec<_> = unknown.keys().map(|account| streams::of_account(account)).collect();
+        let pages = store.read_streams(&streams, 1).await?;
+        for ((account, position), page) in unknown.into_iter().zip(pages) {
+            let first = page.first().map(account_event).transpose()?.flatten();
+            let Some((_, Event::AccountOpened(opened))) = first else {
+                let cause = format!("account {account} does not begin with its opening").into();
+                return Err(EngineError::Damaged { position, cause });
+            };
+            self.0.insert(account.clone(), opened.terms.product);
+        }
+        Ok(())
     }
 }
 

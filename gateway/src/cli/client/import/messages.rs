@@ -10,49 +10,40 @@ use uuid::Builder;
 
 use crate::absee::portfolio::{Entry, Imported};
 use crate::cli::CliError;
-use crate::cli::client::call::Call;
 use crate::cli::client::failure::CallFailure;
 use crate::cli::render::{contract, parse};
 
-/// How a command is sent.
-pub(super) enum Request {
-    /// With many others.
-    InBatch(DynamicMessage),
-    /// In a call of its own.
-    Alone(Call),
-}
-
-/// The request of a command, named after what it is about: the same for the same files, for ever.
-pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<Request, CliError> {
+/// The request of a command as one of a batch, named after what it is about: the same for the same
+/// files, for ever.
+pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<DynamicMessage, CliError> {
     let id = request_id(&loan.asset, entry);
     let account = loan.account.as_str();
-    let request = |fields: Json| {
+    let request = |command: &str, fields: Json| {
         let mut request = json!({"account_id": account, "request_id": id});
         if let (Some(into), Json::Object(fields)) = (request.as_object_mut(), fields) {
             into.extend(fields);
         }
-        request
+        in_batch(command, &request)
     };
-    let alone = |method: &str, fields| Call::new(method, &request(fields)).map(Request::Alone);
     match &entry.step.command {
-        Command::OpenAccount { terms, .. } => in_batch("open_account", &request(opening(terms))),
+        Command::OpenAccount { terms, .. } => request("open_account", opening(terms)),
         Command::ReceivePayment { amount, received_date, .. } => {
             let amount = amount.to_string();
             let payment =
                 json!({"channel": "bill_pay", "amount": amount, "received_date": received_date});
-            in_batch("receive_payment", &request(payment))
+            request("receive_payment", payment)
         }
         Command::AssessFee { kind, amount, effective_date, .. } => {
             let (kind, amount) = (kind.as_str(), amount.to_string());
             let fee = json!({"kind": kind, "amount": amount, "effective_date": effective_date});
-            in_batch("assess_fee", &request(fee))
+            request("assess_fee", fee)
         }
-        Command::ChangeRate { annual_rate, effective_date, .. } => alone(
-            "AccountService.ChangeRate",
+        Command::ChangeRate { annual_rate, effective_date, .. } => request(
+            "change_rate",
             json!({"annual_rate": annual_rate.to_string(), "effective_date": effective_date}),
         ),
-        Command::GrantExtension { kind, months, effective_date, allow_over_limit, .. } => alone(
-            "AccountService.GrantExtension",
+        Command::GrantExtension { kind, months, effective_date, allow_over_limit, .. } => request(
+            "grant_extension",
             json!({
                 "kind": kind.as_str(),
                 "months": months,
@@ -60,16 +51,16 @@ pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<Request, CliErro
                 "allow_over_limit": allow_over_limit,
             }),
         ),
-        Command::AdjustPrincipal { change, reason, effective_date, .. } => alone(
-            "AccountService.AdjustPrincipal",
+        Command::AdjustPrincipal { change, reason, effective_date, .. } => request(
+            "adjust_principal",
             json!({
                 "change": change.to_string(),
                 "reason": reason,
                 "effective_date": effective_date,
             }),
         ),
-        Command::ChargeOff { principal, reason, effective_date, .. } => alone(
-            "AccountService.ChargeOff",
+        Command::ChargeOff { principal, reason, effective_date, .. } => request(
+            "charge_off",
             json!({
                 "principal": principal.map(|principal| principal.to_string()),
                 "reason": reason.as_str(),
@@ -99,12 +90,12 @@ fn no_command_of_an_import(other: &Command) -> CliError {
     CliError::Usage(format!("{} is no command of an import", other.name()))
 }
 
-fn in_batch(command: &str, request: &Json) -> Result<Request, CliError> {
+fn in_batch(command: &str, request: &Json) -> Result<DynamicMessage, CliError> {
     let wrong = |cause: String| CliError::Usage(format!("{command}: {cause}"));
     let descriptor = contract().get_message_by_name("payledger.v1.BatchCommand");
     let descriptor = descriptor.ok_or_else(|| wrong("not in the contract".to_owned()))?;
     let message = parse::message(&descriptor, &json!({command: request}));
-    message.map(Request::InBatch).map_err(|error| wrong(error.to_string()))
+    message.map_err(|error| wrong(error.to_string()))
 }
 
 fn opening(terms: &Terms) -> Json {
