@@ -5,6 +5,7 @@
 
 mod backup;
 mod block;
+mod cause;
 mod chain;
 mod checkpoint;
 mod chunks;

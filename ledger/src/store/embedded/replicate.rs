@@ -2,7 +2,8 @@
 //!
 //! Before anything is copied it is written down how far the source was seen, so that a standby that
 //! is cut off anywhere knows what it may lack. Every block is checked against the chain before it
-//! is taken, and taken in a transaction of its own with its neighbours: a kill leaves whole blocks.
+//! is taken, and taken in a transaction with its neighbours that ends where a request does: a kill
+//! leaves whole requests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::cause::Cause;
 use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, scan};
 use super::fault::{Fault, OpenError};
 use super::file::{self, LOG_FILE, open_to_inspect};
@@ -23,7 +25,7 @@ use super::witness::Witness;
 use crate::envelope::Position;
 use crate::store::BoxError;
 
-/// A round takes no further block once it has so many bytes.
+/// A round takes no further request once it has so many bytes.
 const ROUND_BYTES_FULL: u64 = 4 * 1024 * 1024;
 
 /// Why nothing, or nothing more, is copied, or why a standby is not promoted.
@@ -213,11 +215,14 @@ impl Replica {
         Ok(self.standby.write(&self.directory)?)
     }
 
-    /// Copies blocks in one transaction. What follows a damaged block is not taken, and neither is
-    /// the block; what is before it is.
+    /// Copies blocks in one transaction. What follows a damaged block is not taken, and neither are
+    /// the block and the request before it, which may go on in it.
     fn copy(&mut self, source: &Connection) -> Result<(), Failed> {
         let transaction = self.log.unchecked_transaction().map_err(Failed::Writing)?;
         let (mut head, mut extent) = (self.head, self.extent);
+        // The last place at which no request is under way.
+        let mut whole = (head, extent);
+        let mut under_way: Option<Cause> = None;
         let full = extent.bytes.saturating_add(ROUND_BYTES_FULL);
         let sql = format!(
             "SELECT {ROW_COLUMNS} FROM blocks WHERE first_position > ?1 ORDER BY first_position"
@@ -228,24 +233,37 @@ impl Replica {
             let after = i64::try_from(head.position.0).unwrap_or(i64::MAX);
             let mut rows = statement.query([after]).map_err(reading(head))?;
             // No further than it was written down: the rest is for the next look.
-            while head.position < self.standby.seen.position && extent.bytes < full {
+            while head.position < self.standby.seen.position {
                 let Some(row) = rows.next().map_err(reading(head))? else { break };
                 let row = Row::read(row).map_err(reading(head))?;
-                row.events()?;
+                let events = row.events()?;
                 let mut next = head;
                 next.follow(&row)?;
+                let first = events.first().zip(under_way.as_ref());
+                if !first.is_some_and(|(first, cause)| cause.goes_on_with(first)) {
+                    whole = (head, extent);
+                    if extent.bytes >= full {
+                        return Ok(());
+                    }
+                }
+                under_way = events.last().map(Cause::of);
                 row.insert(&transaction).map_err(Failed::Writing)?;
                 head = next;
                 extent = extent.and(row.extent());
             }
+            // What was seen is the end of a commit.
+            whole = (head, extent);
             Ok::<(), Failed>(())
         };
         let copied = read();
         if matches!(copied, Err(Failed::Writing(_))) {
             return copied;
         }
+        let end = i64::try_from(whole.0.position.0).unwrap_or(i64::MAX);
+        let half = transaction.execute("DELETE FROM blocks WHERE first_position > ?1", [end]);
+        half.map_err(Failed::Writing)?;
         transaction.commit().map_err(Failed::Writing)?;
-        (self.head, self.extent) = (head, extent);
+        (self.head, self.extent) = whole;
         copied
     }
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::block::BlockBuilder;
+use super::block::{BlockBuilder, EventView};
+use super::cause::Cause;
 use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, checksum};
 use super::fault::{Fault, OpenError};
 use super::file::{self, LOG_FILE, beside, sync_directory, sync_file};
@@ -124,7 +125,7 @@ pub fn restore(
 fn look_for_end(from: &Path, to: Option<Position>) -> Result<Report, RestoreError> {
     let mut ends = Ends { to, before: Position::START, after: None, last: None };
     let report = check(from, |event| {
-        ends.see(event.position, event.stream, event.metadata);
+        ends.see(&event);
         Ok(())
     })?;
     let Some(position) = to else { return Ok(report) };
@@ -139,26 +140,25 @@ fn look_for_end(from: &Path, to: Option<Position>) -> Result<Report, RestoreErro
     Err(RestoreError::InsideRequest { position, before, after })
 }
 
-/// The ends of requests around a position: neighbours in one stream with the same metadata are of
-/// one request, since that names it.
+/// The ends of requests around a position.
 struct Ends {
     to: Option<Position>,
     /// The last end at or before the position.
     before: Position,
     /// The first end at or after it.
     after: Option<Position>,
-    last: Option<(Position, String, Vec<u8>)>,
+    last: Option<(Position, Cause)>,
 }
 
 impl Ends {
-    fn see(&mut self, position: Position, stream: &str, metadata: &[u8]) {
+    fn see(&mut self, event: &EventView<'_>) {
         let Some(to) = self.to else { return };
         if self.after.is_some() {
             return;
         }
-        if let Some((end, of, meant)) = &self.last {
-            if of == stream && meant == metadata {
-                self.last = Some((position, stream.to_owned(), metadata.to_vec()));
+        if let Some((end, cause)) = &mut self.last {
+            if cause.goes_on_with(event) {
+                *end = event.position;
                 return;
             }
             if *end <= to {
@@ -168,7 +168,7 @@ impl Ends {
                 self.after = Some(*end);
             }
         }
-        self.last = Some((position, stream.to_owned(), metadata.to_vec()));
+        self.last = Some((event.position, Cause::of(event)));
     }
 }
 
