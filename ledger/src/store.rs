@@ -300,6 +300,22 @@ pub trait Notes: Send + Sync + std::fmt::Debug {
     ) -> BoxFuture<'a, Result<(), AppendError>>;
 }
 
+/// Reads as [`EventStore::read_all`] does, and gives what is whole before damage: who goes on from
+/// there meets the damage at once.
+pub async fn read_up_to_damage(
+    store: &dyn EventStore,
+    after: Position,
+    limit: usize,
+) -> Result<Vec<RecordedEvent>, ReadError> {
+    let read = store.read_all(after, limit).await;
+    let Err(ReadError::Damaged { position, .. }) = &read else { return read };
+    let whole = position.0.saturating_sub(after.0).saturating_sub(1);
+    match usize::try_from(whole) {
+        Ok(whole) if whole > 0 && whole < limit => store.read_all(after, whole).await,
+        Ok(_) | Err(_) => read,
+    }
+}
+
 /// Follows the log from a position: what is there first, then what comes.
 #[derive(Debug)]
 pub struct Subscription {

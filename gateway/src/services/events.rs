@@ -2,6 +2,7 @@
 
 use ledger::engine::Engine;
 use ledger::envelope::{Position, RecordedEvent, StreamName, Version};
+use ledger::store::read_up_to_damage;
 use proto::payledger::v1::{self as wire, ErrorReason};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tonic::Status;
@@ -143,8 +144,8 @@ impl Reading {
     async fn all_until(&mut self, until: Position) -> Result<(), Ended> {
         while self.after < until {
             let left = usize::try_from(until.0.saturating_sub(self.after.0)).unwrap_or(READ_EVENTS);
-            let store = self.engine.store();
-            match store.read_all(self.after, left.min(READ_EVENTS)).await {
+            let store = self.engine.store().as_ref();
+            match read_up_to_damage(store, self.after, left.min(READ_EVENTS)).await {
                 Ok(events) => self.send_events(events).await?,
                 Err(error) => return self.fail(Failure::from(error)).await,
             }

@@ -61,6 +61,28 @@ async fn a_backup_is_made_while_appends_go_on() {
 }
 
 #[tokio::test]
+async fn a_flipped_bit_takes_no_event_from_a_backup_unnoticed() {
+    const PAGE: usize = 4096;
+    let (directory, elsewhere) = (Directory::with_appends(24).await, Directory::new());
+    let to = elsewhere.path().join("backup");
+    let report = directory.open().backup(&to, |_| ()).unwrap();
+    let whole = fs::read(&to).unwrap();
+    // How many rows a page holds, and where they are, stands at its beginning.
+    let heads = (0..whole.len() / PAGE).flat_map(|page| page * PAGE..page * PAGE + 16);
+    let mut refused = 0;
+    for (place, bit) in heads.flat_map(|place| (0..8).map(move |bit| (place, bit))) {
+        let mut flipped = whole.clone();
+        flipped[place] ^= 1 << bit;
+        fs::write(&to, &flipped).unwrap();
+        match verify_file(&to) {
+            Ok(found) => assert_eq!(found, report, "bit {bit} of byte {place}"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 0);
+}
+
+#[tokio::test]
 async fn a_backup_overwrites_nothing() {
     let directory = Directory::with_appends(1).await;
     let elsewhere = Directory::new();

@@ -143,9 +143,20 @@ async fn a_restore_that_was_killed_is_not_taken_for_a_new_log_and_is_done_again(
     fs::write(fresh.path().join("LOCK"), "process 1").unwrap();
     let refusal = fresh.refusal();
     assert!(matches!(refusal, OpenError::Unfinished { .. }), "{refusal:?}");
+    for name in ["HEAD.new", "HEAD"] {
+        fs::write(fresh.path().join(name), "of what is restored").unwrap();
+    }
     restore(&backup.file, fresh.path(), None).unwrap();
     assert_eq!(pending_loss(fresh.path()).unwrap(), None, "this one loses nothing");
     assert_eq!(all(&*fresh.open()).await, backup.events);
+}
+
+#[tokio::test]
+async fn a_directory_whose_log_is_gone_is_not_restored_over() {
+    let (backup, lost) = (backup().await, Directory::with_appends(3).await);
+    fs::remove_file(lost.log()).unwrap();
+    let refusal = restore(&backup.file, lost.path(), None).unwrap_err();
+    assert!(matches!(refusal, RestoreError::Open(OpenError::NotEmpty { .. })), "{refusal:?}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use ledger::store::embedded::Options;
 use proto::payledger::v1::batch_command::Command;
 use proto::payledger::v1::{
     Channel, GetLogStatusRequest, GetLogStatusResponse, GetProjectionStatusRequest, LogState,
-    RebuildProgress, RebuildProjectionRequest, RebuildState,
+    RebuildProgress, RebuildProjectionRequest, RebuildState, ReplayEventsRequest,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -135,4 +135,21 @@ async fn rebuild(client: &Client) -> RebuildProgress {
     let asked = GetProjectionStatusRequest::default();
     let status = client.operations().get_projection_status(asked).await.unwrap();
     status.into_inner().rebuild.unwrap()
+}
+
+#[tokio::test]
+async fn what_is_whole_before_damage_is_replayed() {
+    let (data_dir, opened) = two_accounts().await;
+    let first = u64::try_from(spoil(&data_dir, opened + 40)).unwrap();
+    let town = town_on(data_dir).await;
+    let replay = town.audit().replay_events(ReplayEventsRequest::default()).await;
+    let mut messages = replay.unwrap().into_inner();
+    let mut seen = 0;
+    let ended = loop {
+        match messages.message().await {
+            Ok(message) => seen = message.unwrap().events.last().map_or(seen, |it| it.position),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((ended.code(), seen), (Code::DataLoss, first - 1));
 }

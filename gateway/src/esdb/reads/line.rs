@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ledger::envelope::{Position, RecordedEvent, StreamName, Version};
-use ledger::store::{EventStore, ReadError};
+use ledger::store::{EventStore, ReadError, read_up_to_damage};
 
 /// Which line is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,9 @@ impl Line {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         match &self.source {
             Source::Stream(stream) => self.store.read_stream(stream, Version(after), limit).await,
-            Source::All => self.store.read_all(Position(after), limit).await,
+            Source::All => {
+                read_up_to_damage(self.store.as_ref(), Position(after), limit).await
+            }
         }
     }
 

@@ -8,9 +8,12 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::Embedded;
+use super::chain::Head;
 use super::fault::OpenError;
-use super::file::{beside, open_reader, sync_file, sync_parent};
+use super::file::{beside, note_end, open_reader, sync_file, sync_parent};
+use super::recovery::block_end;
 use super::verify::{Report, verify_file};
+use crate::envelope::Position;
 
 /// The pages that are copied between two reports of progress: 1 MiB.
 const STEP_PAGES: i32 = 256;
@@ -84,9 +87,13 @@ impl Embedded {
         partial: &Path,
         progress: impl FnMut(BackupProgress),
     ) -> Result<(), BackupError> {
-        let log = open_reader(&self.reader.path, self.reader.access);
-        let copied = log.and_then(|log| copy(&log, partial, progress));
-        copied.map_err(|source| BackupError::Copy { path: partial.to_owned(), source })
+        let failed = |source| BackupError::Copy { path: partial.to_owned(), source };
+        let log = open_reader(&self.reader.path, self.reader.access).map_err(failed)?;
+        // The copy is of one snapshot. Without it every commit would start the copy over.
+        log.execute_batch("BEGIN; SELECT count(*) FROM meta;").map_err(failed)?;
+        let end = block_end(&log, self.reader.log_id, Position(u64::MAX));
+        let end = end.map_err(|fault| fault.into_open(&self.reader.path))?;
+        copy(&log, &end, partial, progress).map_err(failed)
     }
 }
 
@@ -118,11 +125,10 @@ fn claim(to: &Path, partial: &Path) -> Result<File, BackupError> {
 
 fn copy(
     log: &Connection,
+    end: &Head,
     partial: &Path,
     mut progress: impl FnMut(BackupProgress),
 ) -> rusqlite::Result<()> {
-    // The copy is of one snapshot. Without it every commit would start the copy over.
-    log.execute_batch("BEGIN; SELECT count(*) FROM meta;")?;
     let mut target = Connection::open(partial)?;
     let backup = Backup::new(log, &mut target)?;
     loop {
@@ -139,5 +145,6 @@ fn copy(
     drop(backup);
     // A single file that needs no companions, and can be read where nothing can be written.
     target.pragma_update(None, "journal_mode", "DELETE")?;
+    note_end(&target, end)?;
     target.close().map_err(|(_, error)| error)
 }

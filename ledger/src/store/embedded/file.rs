@@ -8,8 +8,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use uuid::Uuid;
 
+use super::chain::Head;
 use super::fault::OpenError;
 use super::notes;
+use crate::envelope::Position;
 
 /// The log's file in the data directory.
 pub const LOG_FILE: &str = "events.db";
@@ -185,6 +187,35 @@ pub(super) fn open_to_inspect(path: &Path) -> Result<(Connection, Access, Uuid),
 /// Is everything in the file itself?
 pub(super) fn no_wal(path: &Path) -> bool {
     fs::metadata(beside(path, "-wal")).map_or(true, |wal| wal.len() == 0)
+}
+
+/// Writes into a copy where it ends: a copy that has lost its end is whole up to where it ends, and
+/// has nothing beside it that knows better.
+pub(super) fn note_end(copy: &Connection, end: &Head) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('head', ?1)";
+    copy.execute(sql, [end_text(end)]).map(drop)
+}
+
+/// Where a log ended when it was copied, if it is a copy: its position, and the value as it was
+/// noted.
+pub(super) fn noted_end(
+    log: &Connection,
+    path: &Path,
+) -> Result<Option<(Position, String)>, OpenError> {
+    let sql = "SELECT value FROM meta WHERE name = 'head'";
+    let noted = log.query_row(sql, [], |row| row.get::<_, String>(0)).optional();
+    let Some(noted) = noted.map_err(OpenError::sqlite(path))? else { return Ok(None) };
+    let position = noted.split(' ').next().and_then(|position| position.parse().ok());
+    let position = position.ok_or_else(|| OpenError::NotALog {
+        path: path.to_owned(),
+        cause: format!("its head is no position: {noted}"),
+    })?;
+    Ok(Some((Position(position), noted)))
+}
+
+/// How an end is noted in a copy.
+pub(super) fn end_text(end: &Head) -> String {
+    format!("{} {}", end.position, end.chain)
 }
 
 /// Recognises the log and gives its id.

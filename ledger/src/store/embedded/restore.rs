@@ -12,7 +12,7 @@ use super::fault::{Fault, OpenError};
 use super::file::{self, LOG_FILE, beside, sync_directory, sync_file};
 use super::head_file;
 use super::lock::{DirectoryLock, LOCK_FILE};
-use super::notes::{self, LOSS_FILE};
+use super::notes::{self, HEAD_FILE, LOSS_FILE};
 use super::verify::{Report, check, verify_file};
 use super::witness::Witness;
 use crate::envelope::{NewEvent, Position, StreamName, Version};
@@ -21,7 +21,7 @@ use crate::store::BoxError;
 /// What the names of a log end with while it is made.
 const MADE_WITH: [&str; 4] = ["", "-journal", "-shm", "-wal"];
 
-/// Why nothing was restored. The directory is left as it was.
+/// Why nothing was restored. The directory is left as it was, unless only its last sync failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The backup or the directory cannot be used.
@@ -101,21 +101,22 @@ pub fn restore(
             // One that was killed has left what it would have lost.
             None => notes::remove(directory, LOSS_FILE)?,
         }
+        head_file::write(directory, &restored.report.head)?;
+        fs::rename(&fresh, &path).map_err(OpenError::io(&path))?;
         Ok(restored)
     });
     if made.is_err() {
         // The directory is left as it was, as far as the disk allows.
-        for path in [fresh.clone(), directory.join(LOSS_FILE), directory.join(LOCK_FILE)] {
-            let _gone = fs::remove_file(path);
+        for name in [LOSS_FILE, HEAD_FILE, LOCK_FILE] {
+            let _gone = fs::remove_file(directory.join(name));
         }
+        let _gone = fs::remove_file(&fresh);
     }
     // What looking at the copy may have left beside it.
     for suffix in ["-shm", "-wal"] {
         let _gone = fs::remove_file(beside(&fresh, suffix));
     }
     let restored = made?;
-    fs::rename(&fresh, &path).map_err(OpenError::io(&path))?;
-    head_file::write(directory, &restored.report.head)?;
     sync_directory(directory)?;
     Ok(restored)
 }
@@ -175,7 +176,11 @@ impl Ends {
 /// Refuses a directory with anything in it but what a restore that was killed has left.
 fn refuse_unless_empty(directory: &Path) -> Result<(), OpenError> {
     let mut leftovers = vec![LOCK_FILE.to_owned(), LOSS_FILE.to_owned()];
-    leftovers.push(format!("{LOSS_FILE}.new"));
+    leftovers.extend([LOSS_FILE, HEAD_FILE].map(|name| format!("{name}.new")));
+    // Without a restored log under way a HEAD is what is left of a log that is gone.
+    if directory.join(format!("{LOG_FILE}.new")).exists() {
+        leftovers.push(HEAD_FILE.to_owned());
+    }
     leftovers.extend(MADE_WITH.iter().map(|suffix| format!("{LOG_FILE}.new{suffix}")));
     for entry in fs::read_dir(directory).map_err(OpenError::io(directory))? {
         let name = entry.map_err(OpenError::io(directory))?.file_name();

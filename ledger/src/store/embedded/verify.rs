@@ -5,7 +5,7 @@ use std::path::Path;
 use super::block::EventView;
 use super::chain::scan;
 use super::fault::OpenError;
-use super::file::open_to_inspect;
+use super::file::{end_text, noted_end, open_to_inspect};
 use super::head_file;
 use super::index::{Index, Rows};
 use super::index_file::{self, Unusable};
@@ -150,6 +150,17 @@ fn indexed(
         check(event)
     });
     let (head, blocks) = scanned.map_err(|fault| fault.into_open(path))?;
+    if let Some((known, noted)) = noted_end(&connection, path)? {
+        if known > head.position {
+            let (path, head) = (path.to_owned(), head.position);
+            return Err(OpenError::EndMissing { path, known, head });
+        }
+        let end = block_end(&connection, log_id, known).map_err(|fault| fault.into_open(path))?;
+        if end_text(&end) != noted {
+            let problem = "it was copied with another end".to_owned();
+            return Err(OpenError::HeadDiffers { path: path.to_owned(), position: known, problem });
+        }
+    }
     if up_to == Some(index.position()) {
         rows = Some(index.rows());
     }
