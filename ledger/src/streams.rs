@@ -1,4 +1,8 @@
-//! Which stream holds what. These names are for ever.
+//! Which stream holds what, and which streams there can be. These names are for ever.
+//!
+//! A log that is shared with others, as a cluster's may be, is counted by these names: a name that
+//! is added here moves every position behind the first event under it, so that no gateway that
+//! knows the old names may run beside one that knows the new ones.
 
 use smol_str::{SmolStr, format_smolstr};
 
@@ -25,9 +29,25 @@ pub enum Stream {
 
 const ACCOUNT: &str = "account-";
 const CUTOFF: &str = "cutoff-";
+const CUSTOMER: &str = "customer-";
+const REMITTANCE: &str = "remittance-";
+const FILE: &str = "file-";
 const RULEBOOK: &str = "rulebook";
 const BOOKS: &str = "books";
 const RECOVERY: &str = "recovery";
+
+/// How the names of the ledger's streams begin of which there are many. Those of customers,
+/// remittances and files are kept for what is to come.
+pub const FAMILIES: [&str; 5] = [ACCOUNT, CUTOFF, CUSTOMER, REMITTANCE, FILE];
+
+/// The ledger's streams of which there is one.
+pub const SINGLES: [&str; 3] = [RULEBOOK, BOOKS, RECOVERY];
+
+/// Is a stream of that name the ledger's, now or some day?
+pub fn is_ours(name: &StreamName) -> bool {
+    let name = name.as_str();
+    SINGLES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
+}
 
 /// The stream of an account.
 pub fn of_account(account: &AccountId) -> StreamName {

@@ -3,11 +3,12 @@
 //! Every append names the revision that it expects and brings its own event ids. The positions of
 //! the port, which have no gaps, are counted along the order of the cluster's log (`follow`); where
 //! each of them is there is kept in a file beside the read models (`places`). The database belongs
-//! to one ledger: every event outside the server's own streams counts.
+//! to one ledger; of what else is in it, only the ledger's own streams count (`ours`).
 
 mod appends;
 mod follow;
 mod notes;
+mod ours;
 mod places;
 mod wire;
 
@@ -184,6 +185,10 @@ impl Cluster {
         after: Version,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, ReadError> {
+        // What is not counted is not in the log, whatever the server has under that name.
+        if ours::check(stream).is_err() {
+            return Ok(Vec::new());
+        }
         let found = self.wire.read_stream(stream.as_str(), after, limit).await;
         let events = self.placed(found.map_err(unavailable)?).await?;
         let mut version = after;

@@ -18,7 +18,7 @@ async fn an_answer_that_is_lost_leaves_the_outcome_unknown_and_the_stream_tells(
     for (fault, written) in
         [(Fault::AnswerLost, true), (Fault::RequestLost, false), (Fault::Hangs, true)]
     {
-        let stream = format!("{fault:?}");
+        let stream = format!("account-{fault:?}");
         node.faults().plan(fault);
         let outcome = store.cluster.append(saying(&stream, 0, "once")).await;
         assert!(matches!(outcome, Err(AppendError::Indeterminate(_))), "{fault:?}: {outcome:?}");
@@ -35,7 +35,7 @@ async fn an_append_follows_the_leader() {
     for _ in 0..3 {
         node.faults().plan(Fault::WrongLeader);
     }
-    let appended = store.cluster.append(saying("a", 0, "once")).await.unwrap();
+    let appended = store.cluster.append(saying("account-a", 0, "once")).await.unwrap();
     assert_eq!((appended.position, appended.version), (Position(1), Version(1)));
 }
 
@@ -45,9 +45,9 @@ async fn a_slow_commit_is_waited_for() {
     let store = store_on(&node).await;
     node.faults().plan(Fault::Slow);
     let cluster = Arc::clone(&store.cluster);
-    let slow = tokio::spawn(async move { cluster.append(saying("a", 0, "slow")).await });
+    let slow = tokio::spawn(async move { cluster.append(saying("account-a", 0, "slow")).await });
     node.faults().waits_at_gate(1).await;
-    let other = store.cluster.append(saying("b", 0, "quick")).await.unwrap();
+    let other = store.cluster.append(saying("account-b", 0, "quick")).await.unwrap();
     assert!(!slow.is_finished());
     node.faults().open_gate();
     let slow = slow.await.unwrap().unwrap();
@@ -70,7 +70,7 @@ async fn a_cluster_that_refuses_the_first_connections_is_waited_for() {
     }
     let node = Node::start_on(TcpListener::bind(address).await.unwrap(), Arc::default());
     let cluster = opening.await.unwrap().unwrap();
-    cluster.append(saying("a", 0, "once")).await.unwrap();
+    cluster.append(saying("account-a", 0, "once")).await.unwrap();
     drop(node);
 }
 
@@ -79,7 +79,7 @@ async fn reads_that_end_early_or_fail_lose_nothing() {
     let node = Node::start().await;
     let (one, other) = (store_on(&node).await, store_on(&node).await);
     for version in 0..50 {
-        one.cluster.append(saying("a", version, "once")).await.unwrap();
+        one.cluster.append(saying("account-a", version, "once")).await.unwrap();
         if version % 5 == 0 {
             node.faults().plan_read(Fault::Ends { after: 1 });
             node.faults().plan_read(Fault::RequestLost);
@@ -96,9 +96,9 @@ async fn a_page_that_is_cut_off_in_order_is_read_on_or_is_no_answer() {
     let node = Node::start().await;
     let (one, other) = (store_on(&node).await, store_on(&node).await);
     for version in 0..20 {
-        one.cluster.append(saying("a", version, "once")).await.unwrap();
+        one.cluster.append(saying("account-a", version, "once")).await.unwrap();
     }
-    let names = ["a", "nothing"].map(|name| StreamName::new(name).unwrap());
+    let names = ["account-a", "account-none"].map(|name| StreamName::new(name).unwrap());
     let mut answered = 0;
     for round in 0..40 {
         for _ in 0..round % 4 {
@@ -131,15 +131,15 @@ async fn read_through(store: &dyn EventStore) -> Vec<ledger::envelope::RecordedE
 async fn a_node_that_dies_is_found_again_where_it_comes_back() {
     let node = Node::start().await;
     let store = store_on(&node).await;
-    store.cluster.append(saying("a", 0, "before")).await.unwrap();
+    store.cluster.append(saying("account-a", 0, "before")).await.unwrap();
     let address = node.address();
     let log = node.kill().await;
-    let down = store.cluster.append(saying("a", 1, "meanwhile")).await;
+    let down = store.cluster.append(saying("account-a", 1, "meanwhile")).await;
     assert!(matches!(down, Err(AppendError::Indeterminate(_) | AppendError::Unavailable(_))));
     assert!(matches!(store.cluster.head().await, Err(ReadError::Unavailable(_))));
     let _node = Node::start_on(TcpListener::bind(address).await.unwrap(), log);
     let appended = loop {
-        match store.cluster.append(saying("a", 1, "after")).await {
+        match store.cluster.append(saying("account-a", 1, "after")).await {
             Ok(appended) => break appended,
             Err(AppendError::Conflict { .. }) => panic!("nobody else writes"),
             Err(_) => tokio::task::yield_now().await,
@@ -152,11 +152,11 @@ async fn a_node_that_dies_is_found_again_where_it_comes_back() {
 async fn an_append_that_the_server_takes_for_a_repeat_conflicts_unless_it_says_the_same() {
     let node = Node::start().await;
     let (one, other) = (store_on(&node).await, store_on(&node).await);
-    one.cluster.append(saying("a", 0, "mine")).await.unwrap();
+    one.cluster.append(saying("account-a", 0, "mine")).await.unwrap();
     // The server answers each of these that it is written, since the id is there.
     for store in [&one, &other] {
         for says in ["yours", "mine"] {
-            match store.cluster.append(saying("a", 0, says)).await {
+            match store.cluster.append(saying("account-a", 0, says)).await {
                 Err(AppendError::Conflict { actual, .. }) => assert_eq!(actual, Version(1)),
                 // Whoever did not know of it yet may take the same words for its own.
                 Ok(appended) => assert_eq!((says, appended.position), ("mine", Position(1))),
@@ -164,7 +164,7 @@ async fn an_append_that_the_server_takes_for_a_repeat_conflicts_unless_it_says_t
             }
         }
     }
-    let name = saying("a", 0, "").stream().clone();
+    let name = saying("account-a", 0, "").stream().clone();
     let there = other.cluster.read_stream(&name, Version::EMPTY, 9).await.unwrap();
     assert_eq!(there.len(), 1);
     assert_eq!(there[0].data, br#"{"says":"mine"}"#);
@@ -174,8 +174,8 @@ async fn an_append_that_the_server_takes_for_a_repeat_conflicts_unless_it_says_t
 async fn what_builds_on_an_append_that_others_took_over_is_not_written() {
     let node = Node::start().await;
     let (one, other) = (store_on(&node).await, store_on(&node).await);
-    one.cluster.append(saying("a", 0, "mine")).await.unwrap();
-    let many = vec![saying("a", 0, "yours"), saying("a", 1, "built on it")];
+    one.cluster.append(saying("account-a", 0, "mine")).await.unwrap();
+    let many = vec![saying("account-a", 0, "yours"), saying("account-a", 1, "built on it")];
     for outcome in other.cluster.append_many(many).await {
         assert!(matches!(outcome, Err(AppendError::Conflict { .. })), "{outcome:?}");
     }
@@ -187,7 +187,7 @@ async fn positions_are_kept_and_counted_anew_where_they_do_not_fit() {
     let node = Node::start().await;
     let store = store_on(&node).await;
     for version in 0..7 {
-        store.cluster.append(saying("a", version, "once")).await.unwrap();
+        store.cluster.append(saying("account-a", version, "once")).await.unwrap();
     }
     let witness = store.cluster.witness(Position(5)).unwrap();
     let (directory, cluster) = (store.directory, store.cluster);
@@ -207,14 +207,14 @@ async fn positions_are_kept_and_counted_anew_where_they_do_not_fit() {
 async fn the_mark_of_a_copy_may_be_removed_under_a_store() {
     let node = Node::start().await;
     let store = store_on(&node).await;
-    store.cluster.append(saying("a", 0, "once")).await.unwrap();
+    store.cluster.append(saying("account-a", 0, "once")).await.unwrap();
     store.cluster.write_note(COPY_NOTE, Version::EMPTY, b"").await.unwrap();
     assert_eq!(store.cluster.head().await.unwrap(), Position(1));
     let address = node.address();
     node.kill().await;
     let without: Arc<Memory> = Arc::default();
     for version in 0..2 {
-        without.append(saying("a", version, "once")).await.unwrap();
+        without.append(saying("account-a", version, "once")).await.unwrap();
     }
     let _node = Node::start_on(TcpListener::bind(address).await.unwrap(), without);
     loop {
@@ -238,11 +238,11 @@ async fn reopened(
 async fn a_log_that_changes_under_a_store_is_refused_from_then_on() {
     let node = Node::start().await;
     let store = store_on(&node).await;
-    store.cluster.append(saying("a", 0, "once")).await.unwrap();
+    store.cluster.append(saying("account-a", 0, "once")).await.unwrap();
     let address = node.address();
     node.kill().await;
     let other: Arc<Memory> = Arc::default();
-    other.append(saying("b", 0, "another log")).await.unwrap();
+    other.append(saying("account-b", 0, "another log")).await.unwrap();
     let _node = Node::start_on(TcpListener::bind(address).await.unwrap(), other);
     store.cluster.stopped().await;
     let refused = store.cluster.head().await;

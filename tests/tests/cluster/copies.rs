@@ -87,7 +87,7 @@ async fn a_target_that_holds_something_else_is_refused() {
     let source = town.stop().await;
     let node = Node::start().await;
     let store = store_on(&node).await;
-    store.cluster.append(saying("other", 0, "something else")).await.unwrap();
+    store.cluster.append(saying("account-other", 0, "something else")).await.unwrap();
     let refused = copy(text(source.path()), &node.connection()).await;
     assert_eq!(refused.status.code(), Some(5), "{refused:?}");
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();

@@ -159,11 +159,11 @@ async fn with_two_of_three_nodes_gone_nothing_is_acknowledged() {
     let mut trio = Trio::start().await;
     let directory = tempfile::tempdir().unwrap();
     let cluster = Cluster::open(&trio.connection(), directory.path()).await.unwrap();
-    cluster.append(saying("a", 0, "three")).await.unwrap();
+    cluster.append(saying("account-a", 0, "three")).await.unwrap();
     trio.lose_leader().await;
     trio.elect().await;
     let appended = loop {
-        match cluster.append(saying("a", 1, "two")).await {
+        match cluster.append(saying("account-a", 1, "two")).await {
             Err(AppendError::Indeterminate(_) | AppendError::Unavailable(_)) => {}
             done => break done.unwrap(),
         }
@@ -171,7 +171,7 @@ async fn with_two_of_three_nodes_gone_nothing_is_acknowledged() {
     assert_eq!(appended.position.0, 2);
     trio.lose_leader().await;
     trio.elect().await;
-    let alone = cluster.append(saying("a", 2, "one")).await;
+    let alone = cluster.append(saying("account-a", 2, "one")).await;
     assert!(matches!(alone, Err(AppendError::Indeterminate(_) | AppendError::Unavailable(_))));
     trio.bring_back().await;
     let there = loop {
@@ -181,7 +181,7 @@ async fn with_two_of_three_nodes_gone_nothing_is_acknowledged() {
         }
     };
     assert_eq!(there.0, 2, "what was not acknowledged was not written");
-    cluster.append(saying("a", 2, "three again")).await.unwrap();
+    cluster.append(saying("account-a", 2, "three again")).await.unwrap();
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod adapter;
 mod copied_into;
 mod copies;
 mod failover;
+mod foreign;
 mod gateways;
 mod kit;
 mod official;

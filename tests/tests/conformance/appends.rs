@@ -75,37 +75,57 @@ async fn the_largest_append_is_taken_whole(store: Arc<dyn EventStore>) {
 }
 
 async fn streams_share_one_numbering_without_gaps(store: Arc<dyn EventStore>) {
-    for (name, version) in [("a", 0), ("b", 0), ("a", 1), ("c", 0), ("b", 1), ("a", 2)] {
+    for (name, version) in [
+        ("account-a", 0),
+        ("account-b", 0),
+        ("account-a", 1),
+        ("account-c", 0),
+        ("account-b", 1),
+        ("account-a", 2),
+    ] {
         store.append(one(name, version)).await.unwrap();
         conflict(store.append(one(name, 7)).await);
     }
-    let expected = [(1, "a", 1), (2, "b", 1), (3, "a", 2), (4, "c", 1), (5, "b", 2), (6, "a", 3)];
+    let expected = [
+        (1, "account-a", 1),
+        (2, "account-b", 1),
+        (3, "account-a", 2),
+        (4, "account-c", 1),
+        (5, "account-b", 2),
+        (6, "account-a", 3),
+    ];
     assert_eq!(places(&all(&*store).await), expected);
 }
 
 async fn many_appends_are_answered_in_their_order(store: Arc<dyn EventStore>) {
-    let many = vec![some("a", 0, 2), one("b", 0), one("c", 0)];
+    let many = vec![some("account-a", 0, 2), one("account-b", 0), one("account-c", 0)];
     let answers = store.append_many(many).await;
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(answers, [appended(2, 2), appended(3, 1), appended(4, 1)]);
 }
 
 async fn a_later_append_builds_on_an_earlier_one_to_its_stream(store: Arc<dyn EventStore>) {
-    let many = vec![one("a", 0), one("b", 0), some("a", 1, 2), one("a", 3)];
+    let many = vec![
+        one("account-a", 0),
+        one("account-b", 0),
+        some("account-a", 1, 2),
+        one("account-a", 3),
+    ];
     let answers = store.append_many(many).await;
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(answers, [appended(1, 1), appended(2, 1), appended(4, 3), appended(5, 4)]);
-    assert!(whole(&*store, "a").await.iter().map(|event| event.version.0).eq(1..=4));
+    assert!(whole(&*store, "account-a").await.iter().map(|event| event.version.0).eq(1..=4));
 }
 
 async fn what_builds_on_a_failed_append_conflicts_and_the_rest_goes_on(store: Arc<dyn EventStore>) {
-    let many = vec![one("a", 5), one("a", 6), one("b", 0), one("a", 0)];
+    let many =
+        vec![one("account-a", 5), one("account-a", 6), one("account-b", 0), one("account-a", 0)];
     let mut answers = store.append_many(many).await.into_iter();
     assert_eq!(conflict(answers.next().unwrap()), Version::EMPTY);
     assert_eq!(conflict(answers.next().unwrap()), Version::EMPTY);
     assert_eq!(answers.next().unwrap().unwrap(), appended(1, 1));
     assert_eq!(answers.next().unwrap().unwrap(), appended(2, 1));
-    assert_eq!(places(&all(&*store).await), [(1, "b", 1), (2, "a", 1)]);
+    assert_eq!(places(&all(&*store).await), [(1, "account-b", 1), (2, "account-a", 1)]);
 }
 
 async fn many_appends_may_be_none(store: Arc<dyn EventStore>) {
@@ -137,15 +157,15 @@ kit::on_every_store!(
 
 #[test]
 fn what_no_store_could_take_cannot_be_built() {
-    let build = |events| Append::new(stream("a"), Expected::NoStream, events).unwrap_err();
+    let build = |events| Append::new(stream("account-a"), Expected::NoStream, events).unwrap_err();
     assert_eq!(build(Vec::new()), AppendShapeError::Empty);
-    let events = vec![event("a", 1); APPEND_EVENTS_MAX + 1];
+    let events = vec![event("account-a", 1); APPEND_EVENTS_MAX + 1];
     assert_eq!(build(events), AppendShapeError::TooManyEvents { events: 1025 });
-    let unnamed = NewEvent { kind: String::new(), ..event("a", 1) };
+    let unnamed = NewEvent { kind: String::new(), ..event("account-a", 1) };
     let refusal = AppendShapeError::Kind { index: 1, bytes: 0 };
-    assert_eq!(build(vec![event("a", 1), unnamed]), refusal);
+    assert_eq!(build(vec![event("account-a", 1), unnamed]), refusal);
     let metadata = vec![0];
-    let large = NewEvent { data: vec![0; EVENT_BYTES_MAX], metadata, ..event("a", 1) };
+    let large = NewEvent { data: vec![0; EVENT_BYTES_MAX], metadata, ..event("account-a", 1) };
     let bytes = EVENT_BYTES_MAX + 1;
     assert_eq!(build(vec![large]), AppendShapeError::TooLarge { index: 0, bytes });
 }

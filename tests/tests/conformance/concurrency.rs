@@ -67,7 +67,9 @@ async fn who_reads_meanwhile_sees_no_gap(store: Arc<dyn EventStore>) {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             for version in 0..100 {
-                store.append_many(vec![one("a", version), some("b", version * 2, 2)]).await;
+                store
+                    .append_many(vec![one("account-a", version), some("account-b", version * 2, 2)])
+                    .await;
             }
         })
     };

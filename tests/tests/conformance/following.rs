@@ -8,25 +8,25 @@ use ledger::store::{EventStore, Subscription};
 use super::kit::{self, one, some};
 
 async fn waiting_for_what_is_there_takes_no_time(store: Arc<dyn EventStore>) {
-    store.append(some("a", 0, 3)).await.unwrap();
+    store.append(some("account-a", 0, 3)).await.unwrap();
     assert_eq!(store.wait_past(Position::START).await.unwrap(), Position(3));
     assert_eq!(store.wait_past(Position(2)).await.unwrap(), Position(3));
 }
 
 async fn who_waits_is_woken_by_the_next_event(store: Arc<dyn EventStore>) {
-    store.append(one("a", 0)).await.unwrap();
+    store.append(one("account-a", 0)).await.unwrap();
     let waiting = {
         let store = Arc::clone(&store);
         tokio::spawn(async move { store.wait_past(Position(1)).await })
     };
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
-    store.append(one("a", 1)).await.unwrap();
+    store.append(one("account-a", 1)).await.unwrap();
     assert_eq!(waiting.await.unwrap().unwrap(), Position(2));
 }
 
 async fn a_subscription_catches_up_and_then_lives(store: Arc<dyn EventStore>) {
-    store.append(some("a", 0, 70)).await.unwrap();
+    store.append(some("account-a", 0, 70)).await.unwrap();
     let mut subscription = Subscription::new(Arc::clone(&store), Position(1), 8);
     let mut seen = Vec::new();
     while seen.last() != Some(&70) {
@@ -38,7 +38,7 @@ async fn a_subscription_catches_up_and_then_lives(store: Arc<dyn EventStore>) {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             for version in 0..30 {
-                store.append(one("b", version)).await.unwrap();
+                store.append(one("account-b", version)).await.unwrap();
             }
         })
     };
@@ -62,7 +62,7 @@ async fn two_subscriptions_see_the_same(store: Arc<dyn EventStore>) {
     };
     let (one_by_one, in_pages) = (follow(1), follow(100));
     for version in 0..20 {
-        store.append_many(vec![one("a", version), one("b", version)]).await;
+        store.append_many(vec![one("account-a", version), one("account-b", version)]).await;
     }
     assert_eq!(one_by_one.await.unwrap(), in_pages.await.unwrap());
 }

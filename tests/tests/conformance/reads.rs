@@ -51,7 +51,7 @@ async fn a_stream_is_read_from_any_version(store: Arc<dyn EventStore>) {
 }
 
 async fn the_log_is_read_from_any_position(store: Arc<dyn EventStore>) {
-    for name in ["a", "b", "c"] {
+    for name in ["account-a", "account-b", "account-c"] {
         store.append(some(name, 0, 50)).await.unwrap();
     }
     for after in [0, 1, 49, 50, 63, 64, 65, 100, 149, 150, 151, u64::MAX] {
@@ -83,11 +83,11 @@ async fn an_acknowledged_append_is_read_at_once(store: Arc<dyn EventStore>) {
 
 async fn a_stream_and_the_log_tell_the_same(store: Arc<dyn EventStore>) {
     for round in 0..10 {
-        store.append(some("a", round * 9, 9)).await.unwrap();
-        store.append(some("b", round * 2, 2)).await.unwrap();
+        store.append(some("account-a", round * 9, 9)).await.unwrap();
+        store.append(some("account-b", round * 2, 2)).await.unwrap();
     }
     let log = all(&*store).await;
-    for name in ["a", "b"] {
+    for name in ["account-a", "account-b"] {
         let here: Vec<_> = log.iter().filter(|it| it.stream.as_str() == name).cloned().collect();
         assert_eq!(places(&whole(&*store, name).await), places(&here));
         assert_eq!(whole(&*store, name).await, here);
@@ -96,12 +96,12 @@ async fn a_stream_and_the_log_tell_the_same(store: Arc<dyn EventStore>) {
 
 async fn streams_read_at_one_go_are_as_each_read_by_itself(store: Arc<dyn EventStore>) {
     for round in 0..30 {
-        for (name, events) in [("a", 3), ("b", 1), ("c", 7)] {
+        for (name, events) in [("account-a", 3), ("account-b", 1), ("account-c", 7)] {
             store.append(some(name, round * events, events)).await.unwrap();
         }
     }
     // In any order, one of them twice, one unknown.
-    let names = ["c", "a", "nobody", "b", "a"].map(stream);
+    let names = ["account-c", "account-a", "account-nobody", "account-b", "account-a"].map(stream);
     for limit in [0, 1, 5, 64, 1000] {
         let pages = store.read_streams(&names, limit).await.unwrap();
         assert_eq!(pages.len(), names.len());

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::Cluster;
 use super::follow::{Follower, Verdict, Wait};
+use super::ours;
 use super::wire::{Failure, Wire};
 use crate::envelope::{StreamName, Version};
 use crate::store::{Append, AppendError, Appended, Failed};
@@ -61,6 +62,10 @@ impl Appender {
         let mut taken: BTreeMap<&StreamName, (usize, Taken)> = BTreeMap::new();
         let mut cut_off = false;
         for (place, append) in appends.iter().enumerate() {
+            if let Err(refusal) = ours::check(append.stream()) {
+                set(&mut outcomes, place, Err(AppendError::Unavailable(refusal.into())));
+                continue;
+            }
             // What builds on an earlier append is not sent before that one is known to be there.
             if let Some((earlier, of_earlier)) = taken.remove(append.stream()) {
                 let outcome = match appends.get(earlier) {

@@ -20,6 +20,7 @@ use ::eventstore::{
 use serde_json::value::RawValue;
 
 use super::notes::COPY_STREAM;
+use super::ours;
 use crate::envelope::{NewEvent, Version};
 use crate::ids::EventId;
 use crate::store::{BoxError, Expected};
@@ -38,10 +39,6 @@ const PAGES_MAX: u32 = 8;
 
 /// The largest revision that the server knows.
 const REVISION_MAX: u64 = i64::MAX.unsigned_abs();
-
-/// Everything but the server's own streams, and what gateways tell each other beside the log; the
-/// mark of a copy is among it.
-const OURS: &str = r"^(?!\$|payledger-(?!copy$))";
 
 /// An event as the cluster gives it.
 #[derive(Debug, Clone)]
@@ -265,7 +262,7 @@ impl Wire {
     }
 
     async fn log_page(&self, options: ReadAllOptions) -> Result<Vec<Found>, Failure> {
-        let options = options.filter(SubscriptionFilter::on_stream_name().regex(OURS));
+        let options = options.filter(SubscriptionFilter::on_stream_name().regex(ours::filter()));
         let read = move |client: Client| {
             let options = options.clone();
             async move { collect(client.read_all(&options).await?).await }
