@@ -5,6 +5,7 @@
 //! own, so that a caller who hangs up cannot leave half of it.
 
 mod batch;
+mod begin;
 mod books;
 mod error;
 mod explain;
@@ -169,9 +170,7 @@ impl Engine {
             recovery: RecoveryDesk::default(),
             large_batches: Arc::new(Semaphore::new(batch::LARGE_BATCHES_MAX)),
         };
-        inner.refresh_recovery().await?;
-        inner.adopt_rules().await?;
-        inner.open_first_day().await?;
+        inner.begin().await?;
         Ok(Self(Arc::new(inner)))
     }
 

@@ -218,3 +218,20 @@ async fn the_books_are_kept_by_two_gateways_as_by_one() {
     agree(&one).await;
     agree(&other).await;
 }
+
+/// The first events of a new log are written by whoever starts first, before anybody asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_starts_on_a_new_log_whatever_becomes_of_its_first_answers() {
+    for fault in [Fault::AnswerLost, Fault::RequestLost, Fault::Hangs] {
+        let node = Node::start().await;
+        for kind in ["RulebookAdopted", "DayOpened"] {
+            node.faults().plan_for(kind, fault);
+        }
+        let town = Town::on_cluster(&node.connection(), MORNING).await;
+        town.open(auto_loan("a-1")).await.unwrap();
+        let events = town.replay().await.unwrap();
+        let kinds: Vec<_> = events.iter().map(|event| event.r#type.as_str()).collect();
+        assert_eq!(kinds[..2], ["RulebookAdopted", "DayOpened"], "{fault:?}");
+        assert!(kinds[2..].iter().all(|kind| kind.starts_with("Account")), "{fault:?}: {kinds:?}");
+    }
+}

@@ -1,0 +1,45 @@
+//! What an engine reads and records before it takes its first request.
+
+use std::time::Duration;
+
+use super::{EngineError, Inner};
+use crate::envelope::Position;
+
+/// How often a beginning that a shared store did not answer is tried, and how long between two
+/// attempts: for as long as opening the store waits.
+const ATTEMPTS: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl Inner {
+    /// Learns what was lost, and records the adoption of the rules and the first accounting day if
+    /// they are not there.
+    ///
+    /// Each step reads first and writes only what is missing, so that a lost answer is settled by
+    /// doing it all again. A store that nobody shares does not come back by itself.
+    pub(super) async fn begin(&self) -> Result<(), EngineError> {
+        let mut attempt = 1;
+        loop {
+            match self.try_to_begin().await {
+                Err(error @ (EngineError::Indeterminate(_) | EngineError::Unavailable(_)))
+                    if self.store.shared().is_some() && attempt < ATTEMPTS =>
+                {
+                    tracing::warn!(attempt, cause = ?error, "no answer yet to what comes first");
+                }
+                done => return done,
+            }
+            attempt = attempt.saturating_add(1);
+            // The highest position is never reached: what ends the pause early is a store that has
+            // stopped for good.
+            let stopped = self.store.wait_past(Position(u64::MAX));
+            if let Ok(stopped) = tokio::time::timeout(PAUSE, stopped).await {
+                stopped?;
+            }
+        }
+    }
+
+    async fn try_to_begin(&self) -> Result<(), EngineError> {
+        self.refresh_recovery().await?;
+        self.adopt_rules().await?;
+        self.open_first_day().await
+    }
+}
