@@ -76,7 +76,7 @@ impl Streams for ReadOnly {
     type BatchAppendStream = tokio_stream::Empty<Result<BatchAppendResp, Status>>;
 
     async fn read(&self, request: Request<ReadReq>) -> Result<Response<Responses>, Status> {
-        Ok(Response::new(self.0.read(request.into_inner())?))
+        Ok(Response::new(self.0.read(request.into_inner()).await?))
     }
 
     async fn append(

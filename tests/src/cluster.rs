@@ -155,7 +155,7 @@ impl Streams for Writable {
 
     async fn read(&self, request: Request<ReadReq>) -> Result<Response<Self::ReadStream>, Status> {
         self.members.answers(self.address, request.metadata())?;
-        let answers: Responses = self.reads.read(request.into_inner())?;
+        let answers: Responses = self.reads.read(request.into_inner()).await?;
         match self.faults.next_read() {
             None => Ok(Response::new(Box::pin(answers))),
             Some(Fault::Ends { after }) => Ok(Response::new(Box::pin(answers.take(after)))),

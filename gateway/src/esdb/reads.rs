@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ledger::envelope::{Position, RecordedEvent};
 use ledger::store::{EventStore, ReadError};
+use proto::event_store::client::streams::read_req::options::CountOption;
 use proto::event_store::client::streams::read_resp::{
     CaughtUp, Checkpoint, Content, StreamNotFound, SubscriptionConfirmation,
 };
@@ -16,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
+use super::filter::Desk;
 use super::messages::{content, event, identifier, unread};
 use super::scale::Scale;
 use crate::server::Shutdown;
@@ -29,8 +31,10 @@ pub type Responses = ReceiverStream<Result<ReadResp, Status>>;
 const PAGE_EVENTS: u64 = 256;
 /// How many messages may wait for a slow reader.
 const MESSAGES_WAITING_MAX: usize = 64;
-/// How many reads may be under way at once.
+/// How many reads that come to an end may be under way at once.
 const READS_MAX: usize = 256;
+/// How many subscriptions may be open at once, which cost little while nothing comes.
+const SUBSCRIPTIONS_MAX: usize = 1024;
 
 /// Answers reads from a store.
 #[derive(Debug, Clone)]
@@ -38,7 +42,9 @@ pub struct Reads {
     store: Arc<dyn EventStore>,
     scale: Scale,
     shutdown: Shutdown,
-    places: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
+    subscribed: Arc<Semaphore>,
+    desk: Desk,
 }
 
 /// Why a read ends before its time.
@@ -64,19 +70,37 @@ impl From<Status> for Stop {
 impl Reads {
     /// Reads from `store`, whose positions are sent on `scale`, until `shutdown`.
     pub fn new(store: Arc<dyn EventStore>, scale: Scale, shutdown: Shutdown) -> Self {
-        Self { store, scale, shutdown, places: Arc::new(Semaphore::new(READS_MAX)) }
+        let reading = Arc::new(Semaphore::new(READS_MAX));
+        let subscribed = Arc::new(Semaphore::new(SUBSCRIPTIONS_MAX));
+        Self { store, scale, shutdown, reading, subscribed, desk: Desk::default() }
     }
 
     /// Answers a read, in a task of its own.
-    pub fn read(&self, request: ReadReq) -> Result<Responses, Status> {
-        let query = Query::read(request, self.scale)?;
-        let full = |_| Status::resource_exhausted("too many reads are under way");
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(full)?;
+    pub async fn read(&self, request: ReadReq) -> Result<Responses, Status> {
+        // Taken before anything is done for it.
+        let place = self.place(&request)?;
+        let query = Query::read(request, self.scale, &self.desk).await?;
         let (out, responses) = mpsc::channel(MESSAGES_WAITING_MAX);
         let line = Line::new(Arc::clone(&self.store), query.source.clone());
-        let reading = Reading { line, query, scale: self.scale, out };
+        let reading = Reading { line, query, scale: self.scale, desk: self.desk.clone(), out };
         tokio::spawn(reading.run(self.shutdown.clone(), place));
         Ok(ReceiverStream::new(responses))
+    }
+
+    /// A subscription stays, and leaves the places of those who come and go to them.
+    fn place(&self, request: &ReadReq) -> Result<OwnedSemaphorePermit, Status> {
+        let count = request.options.as_ref().and_then(|options| options.count_option.as_ref());
+        let (places, refusal) = match count {
+            Some(CountOption::Subscription(_)) => (
+                &self.subscribed,
+                format!("{SUBSCRIPTIONS_MAX} subscriptions are open, and no more may be"),
+            ),
+            Some(CountOption::Count(_)) | None => {
+                (&self.reading, format!("{READS_MAX} reads are under way, and no more may be"))
+            }
+        };
+        let full = |_| Status::resource_exhausted(refusal);
+        Arc::clone(places).try_acquire_owned().map_err(full)
     }
 }
 
@@ -85,6 +109,7 @@ struct Reading {
     line: Line,
     query: Query,
     scale: Scale,
+    desk: Desk,
     out: mpsc::Sender<Result<ReadResp, Status>>,
 }
 
@@ -123,11 +148,7 @@ impl Reading {
             let page = self.line.page(after, PAGE_EVENTS).await?;
             let Some(last) = page.last() else { break };
             after = self.line.number(last);
-            for event in page {
-                if left > 0 && self.send_wanted(event).await? {
-                    left = left.saturating_sub(1);
-                }
-            }
+            left = left.saturating_sub(self.send_wanted(page, left).await?);
         }
         Ok(())
     }
@@ -138,12 +159,9 @@ impl Reading {
         let (mut high, mut left) = (from.map_or(last, |from| from.min(last)), count);
         while high > 0 && left > 0 {
             let after = high.saturating_sub(PAGE_EVENTS);
-            let page = self.line.page(after, high.saturating_sub(after)).await?;
-            for event in page.into_iter().rev() {
-                if left > 0 && self.send_wanted(event).await? {
-                    left = left.saturating_sub(1);
-                }
-            }
+            let mut page = self.line.page(after, high.saturating_sub(after)).await?;
+            page.reverse();
+            left = left.saturating_sub(self.send_wanted(page, left).await?);
             high = after;
         }
         Ok(())
@@ -170,12 +188,11 @@ impl Reading {
                 continue;
             };
             let (number, position) = (self.line.number(last), last.position);
-            let mut sent_last = false;
-            for event in page {
-                sent_last = self.send_wanted(event).await?;
-            }
+            let wanted = self.query.wanted.sift(page, usize::MAX, &self.desk).await?;
+            let sends_last = wanted.last().is_some_and(|last| last.position == position);
+            self.send_all(wanted).await?;
             after = number;
-            if !sent_last {
+            if !sends_last {
                 self.checkpoint(position).await?;
             }
         }
@@ -200,13 +217,21 @@ impl Reading {
         Err(Stop::Gone)
     }
 
-    async fn send_wanted(&self, found: RecordedEvent) -> Result<bool, Stop> {
-        if !self.query.wanted.wants(&found)? {
-            return Ok(false);
+    /// Sends what is wanted of a page, at most `limit`; tells how many events that were.
+    async fn send_wanted(&self, page: Vec<RecordedEvent>, limit: u64) -> Result<u64, Stop> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let wanted = self.query.wanted.sift(page, limit, &self.desk).await?;
+        let count = u64::try_from(wanted.len()).unwrap_or(u64::MAX);
+        self.send_all(wanted).await?;
+        Ok(count)
+    }
+
+    async fn send_all(&self, events: Vec<RecordedEvent>) -> Result<(), Stop> {
+        for found in events {
+            let commit = self.scale.commit(found.position);
+            self.send(event(found, commit, self.query.structured_ids)).await?;
         }
-        let commit = self.scale.commit(found.position);
-        self.send(event(found, commit, self.query.structured_ids)).await?;
-        Ok(true)
+        Ok(())
     }
 
     async fn send(&self, response: ReadResp) -> Result<(), Stop> {

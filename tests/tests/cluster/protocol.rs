@@ -230,3 +230,48 @@ async fn whatever_writes_is_refused_as_access_denied() {
         assert_eq!(refused.metadata().get("exception").unwrap(), "access-denied");
     }
 }
+
+#[tokio::test]
+async fn a_filter_of_too_many_prefixes_or_too_much_in_few_words_is_refused() {
+    use filter_options::{Expression, Filter};
+    let (_town, client) = town().await;
+    let prefix = (0..65).map(|number| format!("account-{number}")).collect();
+    let prefixes = Expression { regex: String::new(), prefix };
+    let large = matching(r"(\pL{99}){99}");
+    for (names, said) in [(prefixes, "64 prefixes"), (large, "regular expression")] {
+        let refused = read(&client, filtered(Filter::StreamIdentifier(names))).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().contains(said), "{refused:?}");
+    }
+}
+
+/// More than the calls that may be under way at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscriptions_that_wait_for_more_keep_nobody_from_reading() {
+    let (town, address) = Town::with_eventstore("2026-03-03T09:00:00-05:00").await;
+    let live = Options {
+        count_option: Some(CountOption::Subscription(SubscriptionOptions {})),
+        ..all(AllOption::End(Empty {}), ReadDirection::Forwards, 0)
+    };
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        let client = StreamsClient::connect(format!("http://{address}")).await.unwrap();
+        for _ in 0..256 {
+            let request = ReadReq { options: Some(live.clone()) };
+            let mut answers = client.clone().read(request).await.unwrap().into_inner();
+            let first = answers.message().await.unwrap().unwrap().content;
+            assert!(matches!(first, Some(Content::Confirmation(_))), "{first:?}");
+            open.push(answers);
+        }
+    }
+    let client = StreamsClient::connect(format!("http://{address}")).await.unwrap();
+    let start = all(AllOption::Start(Empty {}), ReadDirection::Forwards, u64::MAX);
+    assert_eq!(commits(&client, start).await.len(), 2);
+    let refused = read(&client, live.clone()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.message().contains("1024 subscriptions are open"), "{refused:?}");
+    // A place is free again once one of them has gone.
+    drop(open.pop());
+    let request = ReadReq { options: Some(live) };
+    town.until(async |_| client.clone().read(request.clone()).await.is_ok()).await;
+}

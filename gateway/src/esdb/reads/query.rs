@@ -9,7 +9,7 @@ use proto::event_store::client::streams::read_req::options::{
 use tonic::Status;
 
 use super::line::Source;
-use crate::esdb::filter::Wanted;
+use crate::esdb::filter::{Desk, Wanted};
 use crate::esdb::scale::Scale;
 
 /// What is asked.
@@ -45,8 +45,8 @@ enum Start {
 }
 
 impl Query {
-    /// Reads the options.
-    pub(super) fn read(request: ReadReq, scale: Scale) -> Result<Self, Status> {
+    /// Reads the options. A filter's expression is worked on at `desk`.
+    pub(super) async fn read(request: ReadReq, scale: Scale, desk: &Desk) -> Result<Self, Status> {
         let options = request.options.ok_or_else(|| missing("options"))?;
         let direction = options.read_direction();
         let line = options.stream_option.ok_or_else(|| missing("stream_option"))?;
@@ -59,7 +59,7 @@ impl Query {
             CountOption::Count(count) => counted(&source, &start, direction, count),
         };
         let wanted = match (&source, options.filter_option) {
-            (Source::All, Some(FilterOption::Filter(filter))) => Wanted::read(filter)?,
+            (Source::All, Some(FilterOption::Filter(filter))) => Wanted::read(filter, desk).await?,
             (Source::Stream(_), Some(FilterOption::Filter(_))) => {
                 return Err(Status::invalid_argument("a stream is read without a filter"));
             }
