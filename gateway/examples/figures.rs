@@ -195,6 +195,7 @@ async fn open(data_dir: PathBuf) -> Outcome<()> {
             data_dir: data_dir.clone(),
             store: None,
             eventstore_listen: None,
+            eventstore_advertise: None,
             server: server.clone(),
             set_clock: None,
             runner: false,

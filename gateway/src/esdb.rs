@@ -1,12 +1,12 @@
 //! The log over the read protocol of EventStoreDB, so that any official client of it, in any
 //! language, can replay the ledger. Nothing is written: appends are refused as access denied.
 
+pub mod advertised;
 pub mod filter;
 pub mod messages;
 pub mod reads;
 pub mod scale;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ledger::store::EventStore;
@@ -26,33 +26,30 @@ use tonic::service::{Routes, RoutesBuilder};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::server::Shutdown;
+use advertised::Advertised;
 use messages::access_denied;
 use reads::{Reads, Responses};
 use scale::Scale;
 
-/// The services of a server that only reads.
-pub fn routes(store: Arc<dyn EventStore>, address: SocketAddr, shutdown: Shutdown) -> Routes {
+/// The services of a server that only reads, which tells its clients to connect to `advertised`.
+pub fn routes(store: Arc<dyn EventStore>, advertised: Advertised, shutdown: Shutdown) -> Routes {
     let reads = Reads::new(store, Scale::ONE, shutdown);
+    let directory = Directory(advertised);
     let mut routes = RoutesBuilder::default();
     routes.add_service(StreamsServer::new(ReadOnly(reads)));
-    add_directory(&mut routes, address);
+    routes.add_service(GossipServer::new(directory.clone()));
+    routes.add_service(ServerFeaturesServer::new(directory));
     routes.routes()
 }
 
-/// Adds what clients ask first: who is in the cluster, and what the server can do.
-pub fn add_directory(routes: &mut RoutesBuilder, address: SocketAddr) {
-    routes.add_service(GossipServer::new(Directory(address)));
-    routes.add_service(ServerFeaturesServer::new(Directory(address)));
-}
-
-/// A single node, at this address.
-#[derive(Debug, Clone, Copy)]
-struct Directory(SocketAddr);
+/// What clients ask first: who is in the cluster, a single node, and what the server can do.
+#[derive(Debug, Clone)]
+struct Directory(Advertised);
 
 #[tonic::async_trait]
 impl Gossip for Directory {
     async fn read(&self, _: Request<Empty>) -> Result<Response<ClusterInfo>, Status> {
-        Ok(Response::new(messages::one_leader(self.0)))
+        Ok(Response::new(messages::one_leader(&self.0)))
     }
 }
 

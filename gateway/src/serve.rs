@@ -28,6 +28,7 @@ use tokio::task::{JoinError, JoinHandle};
 use crate::cycles::Cycles;
 use crate::cycles::lease::Lease;
 use crate::esdb;
+use crate::esdb::advertised::Advertised;
 use crate::scrub::LogWatch;
 use crate::server::{Bound, Drained, Readiness, ServeError, Settings, Shutdown};
 use crate::services::Gateway;
@@ -48,6 +49,8 @@ pub struct ServiceSettings {
     pub store: Option<String>,
     /// Where the log is served over the read protocol of EventStoreDB, if anywhere.
     pub eventstore_listen: Option<SocketAddr>,
+    /// Where the clients of that protocol are told to connect; the address that was taken if none.
+    pub eventstore_advertise: Option<Advertised>,
     /// How the server is to be.
     pub server: Settings,
     /// A clock that stands at this instant until it is set; the system's clock if none.
@@ -124,7 +127,7 @@ pub enum ServiceError {
 pub struct Service {
     data_dir: PathBuf,
     bound: Bound,
-    eventstore: Option<Bound>,
+    eventstore: Option<(Bound, Advertised)>,
     log: Log,
     reads: Projections,
     cycles: Cycles,
@@ -141,7 +144,12 @@ impl Service {
     /// [`run`](Self::run).
     pub async fn start(settings: ServiceSettings) -> Result<Self, ServiceError> {
         let eventstore = match settings.eventstore_listen {
-            Some(listen) => Some(Bound::new(Settings { listen, ..settings.server.clone() }).await?),
+            Some(listen) => {
+                let bound = Bound::new(Settings { listen, ..settings.server.clone() }).await?;
+                let advertised = settings.eventstore_advertise;
+                let advertised = advertised.unwrap_or_else(|| bound.address().into());
+                Some((bound, advertised))
+            }
             None => None,
         };
         let bound = Bound::new(settings.server).await?;
@@ -184,7 +192,7 @@ impl Service {
 
     /// The address of the read protocol of EventStoreDB, if it is served.
     pub fn eventstore_address(&self) -> Option<SocketAddr> {
-        self.eventstore.as_ref().map(Bound::address)
+        self.eventstore.as_ref().map(|(bound, _)| bound.address())
     }
 
     /// The order by which the service is stopped.
@@ -242,9 +250,9 @@ impl Service {
                 () = shutdown.asked() => {}
             }
         });
-        let eventstore = self.eventstore.map(|bound| {
+        let eventstore = self.eventstore.map(|(bound, advertised)| {
             let (port, shutdown) = (self.log.port(), self.shutdown.clone());
-            let routes = esdb::routes(port, bound.address(), shutdown.clone());
+            let routes = esdb::routes(port, advertised, shutdown.clone());
             spawn_part(&self.shutdown, bound.serve_plain(routes, shutdown))
         });
         let serving = self.bound.serve(self.gateway.routes(), readiness, self.shutdown.clone());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use gateway::esdb::advertised::Advertised;
 use gateway::serve::{Service, ServiceError, ServiceSettings};
 use gateway::server::{Drained, Settings, Shutdown};
 use ledger::engine::{self, BooksMode};
@@ -33,6 +34,7 @@ pub fn settings(data_dir: &Path, at: DateTime<Utc>) -> ServiceSettings {
         data_dir: data_dir.to_owned(),
         store: None,
         eventstore_listen: None,
+        eventstore_advertise: None,
         server: server_settings(),
         set_clock: Some(at),
         runner: false,
@@ -93,10 +95,20 @@ impl Town {
 
     /// A fresh service that also serves the read protocol of EventStoreDB, and where it does.
     pub async fn with_eventstore(at: &str) -> (Self, SocketAddr) {
+        Self::with_eventstore_at(at, None).await
+    }
+
+    /// The same, which tells its clients to connect to somewhere else.
+    pub async fn with_eventstore_at(
+        at: &str,
+        eventstore_advertise: Option<Advertised>,
+    ) -> (Self, SocketAddr) {
         let data_dir = fresh();
-        let eventstore_listen = Some(([127, 0, 0, 1], 0).into());
-        let settings =
-            ServiceSettings { eventstore_listen, ..settings(data_dir.path(), instant(at)) };
+        let settings = ServiceSettings {
+            eventstore_listen: Some(([127, 0, 0, 1], 0).into()),
+            eventstore_advertise,
+            ..settings(data_dir.path(), instant(at))
+        };
         let service = Service::start(settings).await.unwrap();
         let address = service.eventstore_address().unwrap();
         (Self::of(data_dir, service).await, address)

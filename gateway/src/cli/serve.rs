@@ -26,6 +26,7 @@ const FEW_CORES: usize = 2;
 pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<(), CliError> {
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|error| CliError::Usage(format!("--log {}: {error}", args.log)))?;
+    refuse_nowhere(args)?;
     let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // What cannot be logged is lost, and no call fails for it.
     let logging = logging.with_ansi(false).log_internal_errors(false);
@@ -42,6 +43,17 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<(), CliError> {
         return Ok(());
     };
     runtime.block_on(serve(service, args, signals, out))
+}
+
+/// Refuses to tell clients that they are to connect to all addresses of a machine.
+fn refuse_nowhere(args: &ServeArgs) -> Result<(), CliError> {
+    match (args.eventstore_listen, &args.eventstore_advertise) {
+        (Some(listen), None) if listen.ip().is_unspecified() => Err(CliError::Usage(format!(
+            "--eventstore-listen {listen}: clients elsewhere cannot be told to connect to that; \
+             name what they can reach with --eventstore-advertise HOST:PORT"
+        ))),
+        (Some(_) | None, _) => Ok(()),
+    }
 }
 
 /// The runtime of a server. The log's writer, the read models, large batches and what reads a disk
@@ -117,6 +129,7 @@ fn settings(args: &ServeArgs) -> ServiceSettings {
         data_dir: args.data.path.clone(),
         store: args.store.clone(),
         eventstore_listen: args.eventstore_listen,
+        eventstore_advertise: args.eventstore_advertise.clone(),
         server: Settings {
             listen: args.listen,
             tls,

@@ -8,6 +8,7 @@ use ledger::engine::Settings;
 use ledger::store::eventstore::Cluster;
 
 use super::args::DataDir;
+use crate::esdb::advertised::Advertised;
 
 /// What is shown behind the help.
 pub(crate) const EXAMPLES: &str = "Examples:
@@ -16,6 +17,8 @@ pub(crate) const EXAMPLES: &str = "Examples:
   payledger serve --data-dir ./data --listen 0.0.0.0:7400 --tls-cert server.pem --tls-key server.key
   payledger serve --data-dir ./models --store 'esdb://admin:secret@n1:2113,n2:2113,n3:2113'
   payledger serve --data-dir ./data --eventstore-listen 127.0.0.1:2113
+  payledger serve --data-dir ./data --tls-cert server.pem --tls-key server.key \\
+    --eventstore-listen 0.0.0.0:2113 --eventstore-advertise ledger.example:2113
 
 A certificate that is its own authority is refused by clients: make an authority, sign with it.";
 
@@ -47,6 +50,12 @@ pub struct ServeArgs {
     /// The rules of --listen hold.
     #[arg(long, env = "PAYLEDGER_EVENTSTORE_LISTEN", value_name = "ADDRESS")]
     pub eventstore_listen: Option<SocketAddr>,
+    /// Where clients of the read protocol are told to connect when they ask who is in the cluster.
+    /// Default: the address of --eventstore-listen, which must then be one address and not all of
+    /// the machine's (0.0.0.0, [::]).
+    #[arg(long, env = "PAYLEDGER_EVENTSTORE_ADVERTISE", value_name = "HOST:PORT")]
+    #[arg(requires = "eventstore_listen")]
+    pub eventstore_advertise: Option<Advertised>,
     /// The address to listen on; port 0 takes any free port. Without TLS it must be loopback.
     #[arg(
         long,

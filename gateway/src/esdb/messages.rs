@@ -1,7 +1,5 @@
 //! Messages of the protocol, made of what the ledger has.
 
-use std::net::SocketAddr;
-
 use ledger::envelope::{Metadata, RecordedEvent};
 use ledger::store::ReadError;
 use proto::event_store::client::gossip::member_info::VNodeState;
@@ -14,6 +12,8 @@ use proto::event_store::client::{StreamIdentifier, Uuid, uuid};
 use tonic::Status;
 use tonic::metadata::MetadataValue;
 
+use super::advertised::Advertised;
+
 /// The version of the server whose protocol is spoken.
 const VERSION: &str = "23.10.0";
 
@@ -21,8 +21,8 @@ const VERSION: &str = "23.10.0";
 const STREAMS: &str = "event_store.client.streams.streams";
 
 /// A cluster of one node, which leads.
-pub fn one_leader(address: SocketAddr) -> ClusterInfo {
-    let end_point = EndPoint { address: address.ip().to_string(), port: address.port().into() };
+pub fn one_leader(Advertised { host, port }: &Advertised) -> ClusterInfo {
+    let end_point = EndPoint { address: host.clone(), port: (*port).into() };
     ClusterInfo {
         members: vec![MemberInfo {
             instance_id: Some(wire_id(::uuid::Uuid::nil(), false)),

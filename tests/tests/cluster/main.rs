@@ -8,6 +8,7 @@
 )]
 
 mod adapter;
+mod advertised;
 mod copied_into;
 mod copies;
 mod failover;

@@ -34,6 +34,7 @@ impl Running {
             data_dir: directory.path().to_owned(),
             store: None,
             eventstore_listen: None,
+            eventstore_advertise: None,
             server: Settings {
                 listen: "127.0.0.1:0".parse().unwrap(),
                 tls: None,
