@@ -8,6 +8,7 @@ mod faults;
 mod members;
 mod trio;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use gateway::server::Shutdown;
 use ledger::store::memory::Memory;
 use proto::event_store::client::gossip::gossip_server::GossipServer;
 use proto::event_store::client::server_features::server_features_server::ServerFeaturesServer;
+use proto::event_store::client::streams::read_req::options::StreamOption;
 use proto::event_store::client::streams::streams_server::{Streams, StreamsServer};
 use proto::event_store::client::streams::{
     AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq,
@@ -26,6 +28,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt as _;
+use tonic::metadata::MetadataValue;
 use tonic::service::RoutesBuilder;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -82,7 +85,9 @@ impl Node {
         let reads = Reads::new(log.clone(), SCALE, shutdown.clone());
         let appending = Arc::new(Mutex::new(Appending::new(log.clone())));
         let directory = Directory { members: members.clone(), address };
-        let writable = Writable { reads, appending, faults: faults.clone(), members, address };
+        let deleted = Mutex::default();
+        let faults_met = faults.clone();
+        let writable = Writable { reads, appending, faults: faults_met, members, address, deleted };
         let streams = StreamsServer::new(writable);
         let streams = streams
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
@@ -144,6 +149,28 @@ struct Writable {
     faults: Faults,
     members: Members,
     address: SocketAddr,
+    /// The streams that were deleted for good.
+    deleted: Mutex<BTreeSet<Vec<u8>>>,
+}
+
+impl Writable {
+    /// What is deleted for good can neither be read nor written.
+    async fn refuse_deleted(&self, stream: &[u8]) -> Result<(), Status> {
+        if !self.deleted.lock().await.contains(stream) {
+            return Ok(());
+        }
+        let mut status = Status::failed_precondition("the stream is deleted");
+        status.metadata_mut().insert("exception", MetadataValue::from_static("stream-deleted"));
+        Err(status)
+    }
+}
+
+/// The stream that a read asks for, if it is one.
+fn stream_of(request: &ReadReq) -> Option<&[u8]> {
+    match request.options.as_ref()?.stream_option.as_ref()? {
+        StreamOption::Stream(stream) => Some(&stream.stream_identifier.as_ref()?.stream_name),
+        StreamOption::All(_) => None,
+    }
 }
 
 type Answers = tokio_stream::wrappers::ReceiverStream<Result<BatchAppendResp, Status>>;
@@ -155,6 +182,9 @@ impl Streams for Writable {
 
     async fn read(&self, request: Request<ReadReq>) -> Result<Response<Self::ReadStream>, Status> {
         self.members.answers(self.address, request.metadata())?;
+        if let Some(stream) = stream_of(request.get_ref()) {
+            self.refuse_deleted(stream).await?;
+        }
         let answers: Responses = self.reads.read(request.into_inner()).await?;
         match self.faults.next_read() {
             None => Ok(Response::new(Box::pin(answers))),
@@ -170,6 +200,7 @@ impl Streams for Writable {
     ) -> Result<Response<AppendResp>, Status> {
         self.members.only_the_leader(self.address)?;
         let asked = appends::Asked::receive(request.into_inner()).await?;
+        self.refuse_deleted(asked.stream().as_bytes()).await?;
         let fault = self.faults.next_append(&asked.kinds());
         if let Some(Fault::WrongLeader | Fault::RequestLost) = fault {
             return Err(fault.unwrap_or(Fault::RequestLost).status(self.address));
@@ -200,11 +231,19 @@ impl Streams for Writable {
     }
 
     async fn delete(&self, _: Request<DeleteReq>) -> Result<Response<DeleteResp>, Status> {
-        Err(Status::unimplemented("streams are never deleted"))
+        Err(Status::unimplemented("streams are deleted for good, or not"))
     }
 
-    async fn tombstone(&self, _: Request<TombstoneReq>) -> Result<Response<TombstoneResp>, Status> {
-        Err(Status::unimplemented("streams are never deleted"))
+    async fn tombstone(
+        &self,
+        request: Request<TombstoneReq>,
+    ) -> Result<Response<TombstoneResp>, Status> {
+        let options = request.into_inner().options;
+        let stream = options.and_then(|options| options.stream_identifier);
+        let stream = stream.ok_or_else(|| Status::invalid_argument("no stream"))?.stream_name;
+        self.appending.lock().await.end_for_good(&String::from_utf8_lossy(&stream)).await;
+        self.deleted.lock().await.insert(stream);
+        Ok(Response::new(TombstoneResp::default()))
     }
 
     async fn batch_append(

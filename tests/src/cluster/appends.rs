@@ -50,6 +50,10 @@ impl Asked {
         Ok(Self { stream, expected, events })
     }
 
+    pub(super) fn stream(&self) -> &str {
+        self.stream.as_str()
+    }
+
     pub(super) fn kinds(&self) -> Vec<&str> {
         self.events.iter().map(|event| event.kind.as_str()).collect()
     }
@@ -119,6 +123,23 @@ impl Appending {
             }
             Some(_) | None => Ok(wrong(current, asked.expected)),
         }
+    }
+
+    /// The last event of a stream that is deleted for good says so, in the order of all events too.
+    pub(super) async fn end_for_good(&mut self, stream: &str) {
+        let stream = StreamName::new(stream).unwrap();
+        let there = self.log.read_stream(&stream, Version::EMPTY, usize::MAX).await.unwrap();
+        let before = Version(u64::try_from(there.len()).unwrap());
+        let event = NewEvent {
+            id: EventId::from_uuid(uuid::Uuid::from_u64_pair(u64::MAX - 1, before.0)),
+            kind: "$streamDeleted".to_owned(),
+            data: Vec::new(),
+            metadata: Vec::new(),
+        };
+        self.log
+            .append(Append::new(stream, Expected::after(before), vec![event]).unwrap())
+            .await
+            .unwrap();
     }
 
     async fn event_of_its_own(&mut self) {

@@ -11,6 +11,7 @@ mod adapter;
 mod advertised;
 mod copied_into;
 mod copies;
+mod deleted;
 mod failover;
 mod foreign;
 mod gateways;

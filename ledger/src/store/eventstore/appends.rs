@@ -121,6 +121,7 @@ impl Appender {
         match self.wire.append(stream, expected, append.events()).await {
             Ok(commit) => Ok(Taken { wait, commit }),
             Err(Failure::Conflict(actual)) => Err(conflict(append, actual)),
+            Err(failure @ Failure::Deleted) => Err(AppendError::Unavailable(failure.into())),
             Err(Failure::NotDone(cause)) => Err(AppendError::Unavailable(cause)),
             Err(Failure::Unknown(cause)) => Err(AppendError::Indeterminate(cause)),
         }

@@ -398,7 +398,7 @@ pub(super) const fn place_of(found: &Found) -> Place {
 pub(super) fn unavailable(failure: Failure) -> ReadError {
     let cause: BoxError = match failure {
         Failure::NotDone(cause) | Failure::Unknown(cause) => cause,
-        failure @ Failure::Conflict(_) => failure.into(),
+        failure @ (Failure::Conflict(_) | Failure::Deleted) => failure.into(),
     };
     ReadError::Unavailable(cause)
 }

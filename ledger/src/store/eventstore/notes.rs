@@ -17,9 +17,21 @@ pub const COPY_NOTE: &str = "copy";
 /// meets the mark where it is in the order of all events, before the first that is copied.
 pub(super) const COPY_STREAM: &str = "payledger-copy";
 
-/// The note of that name, as it was written last.
+/// Why a note cannot be written any more.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "stream {0} was deleted for good, and nothing can be written to it any more: copy the log into \
+     a fresh database with `payledger copy-log`, and use that one"
+)]
+struct DeletedForGood(String);
+
+/// The note of that name, as it was written last. One whose stream was deleted is none, whether for
+/// good or not: that is how somebody who knows better takes it away.
 pub(super) async fn read_note(wire: &Wire, name: &str) -> Result<Note, ReadError> {
-    let last = wire.last(&note_stream(name)).await.map_err(unavailable)?;
+    let last = match wire.last(&note_stream(name)).await {
+        Err(Failure::Deleted) => None,
+        last => last.map_err(unavailable)?,
+    };
     let note = last.map(|last| Note { version: last.version, text: last.data });
     Ok(note.unwrap_or_default())
 }
@@ -59,6 +71,9 @@ impl Notes for Cluster {
                     let stream = StreamName::new(stream)
                         .map_err(|error| AppendError::Unavailable(error.into()))?;
                     Err(AppendError::Conflict { stream, expected, actual })
+                }
+                Err(Failure::Deleted) => {
+                    Err(AppendError::Unavailable(DeletedForGood(stream).into()))
                 }
                 Err(Failure::Unknown(cause)) => Err(AppendError::Indeterminate(cause)),
                 Err(Failure::NotDone(cause)) => Err(AppendError::Unavailable(cause)),

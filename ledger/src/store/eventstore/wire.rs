@@ -66,6 +66,9 @@ pub(super) enum Failure {
     /// The stream holds another number of events.
     #[error("the stream holds {0} events")]
     Conflict(Version),
+    /// The stream was deleted for good.
+    #[error("the stream was deleted for good: its name is of no use any more in this database")]
+    Deleted,
     /// Nothing was written.
     #[error("the cluster did not take the call")]
     NotDone(#[source] BoxError),
@@ -302,7 +305,7 @@ impl Wire {
                     Failure::Unknown(elapsed.into())
                 }
             };
-            if !matches!(failure, Failure::Conflict(_)) {
+            if !matches!(failure, Failure::Conflict(_) | Failure::Deleted) {
                 self.retire(built);
             }
             return Err(failure);
@@ -337,10 +340,10 @@ fn failure_of(error: Error) -> Failure {
         Error::WrongExpectedVersion { current: CurrentRevision::NoStream, .. } => {
             Failure::Conflict(Version::EMPTY)
         }
+        Error::ResourceDeleted => Failure::Deleted,
         error @ (Error::NotLeaderException(_)
         | Error::AccessDenied
         | Error::UnsupportedFeature
-        | Error::ResourceDeleted
         | Error::ResourceNotFound
         | Error::GrpcConnectionError(_)
         | Error::InitializationError(_)) => Failure::NotDone(error.into()),
