@@ -144,12 +144,12 @@ impl Cluster {
 
     /// What to remember of the log up to `at`, to know it again: the event that is there.
     pub fn witness(&self, at: Position) -> Option<String> {
-        self.follower.place(at).ok().flatten().map(said)
+        self.follower.place_now(at).ok().flatten().map(said)
     }
 
     /// Does the log hold at `at` what was remembered? The error says what does not fit.
     pub fn confirm(&self, at: Position, witness: &str) -> Result<(), String> {
-        let here = self.follower.place(at).map_err(|error| error.to_string())?.map(said);
+        let here = self.follower.place_now(at).map_err(|error| error.to_string())?.map(said);
         match here {
             Some(here) if here == witness => Ok(()),
             here => Err(format!(
@@ -166,12 +166,12 @@ impl Cluster {
         }
         let mut events = Vec::with_capacity(found.len());
         for found in found {
-            let Some(position) = self.follower.position(found.commit)? else {
+            let Some(position) = self.follower.position(found.commit).await? else {
                 let cause = "a stream has an event that the log has not: the node that answers \
                              lags behind";
                 return Err(ReadError::Unavailable(cause.into()));
             };
-            if self.follower.place(position)? != Some(place_of(&found)) {
+            if self.follower.place(position).await? != Some(place_of(&found)) {
                 return Err(self.follower.differs(position));
             }
             events.push(recorded(found, position)?);
@@ -211,7 +211,7 @@ impl Cluster {
         let mut events = Vec::new();
         let mut position = after;
         while events.len() < limit {
-            let Some(first) = self.follower.place(position.next())? else { break };
+            let Some(first) = self.follower.place(position.next()).await? else { break };
             let ahead = self.follower.head().0.saturating_sub(position.0);
             let ahead = usize::try_from(ahead).unwrap_or(usize::MAX);
             let count = limit.saturating_sub(events.len()).min(ahead).min(READ_EVENTS);
@@ -219,9 +219,8 @@ impl Cluster {
             let before = position;
             for found in page.into_iter().filter(|found| !found.is_mark()) {
                 position = position.next();
-                if self.follower.place(position)? != Some(place_of(&found)) {
-                    let cause = "the cluster has another event there than before, or the file \
-                                 positions is damaged, which is made anew if it is removed";
+                if self.follower.place(position).await? != Some(place_of(&found)) {
+                    let cause = "the cluster has another event there than before";
                     return Err(ReadError::Damaged { position, cause: cause.to_owned() });
                 }
                 events.push(recorded(found, position)?);

@@ -17,6 +17,7 @@ mod foreign;
 mod gateways;
 mod kit;
 mod official;
+mod positions;
 mod protocol;
 mod runners;
 mod three_gateways;

@@ -5,11 +5,16 @@
 //! server takes an append whose event ids are there already for a repeat and says that it is
 //! written, even if what was written is something else.
 
+mod broken;
+mod mend;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{oneshot, watch};
+
+use broken::Broken;
 
 use super::OpenError;
 use super::places::{Place, Places};
@@ -53,35 +58,6 @@ struct Numbered {
     seen: Option<Place>,
     waiting: BTreeMap<StreamName, Vec<Waiter>>,
     next_waiter: u64,
-}
-
-/// Why a log is not followed any more.
-#[derive(Debug, Clone, thiserror::Error)]
-enum Broken {
-    /// It said what cannot be.
-    #[error("at position {position}: {cause}")]
-    Differs { position: Position, cause: String },
-    /// Another one is being copied into it.
-    #[error("another log is being copied into it: {0}")]
-    Copied(String),
-}
-
-impl From<Broken> for OpenError {
-    fn from(broken: Broken) -> Self {
-        match broken {
-            Broken::Differs { position, cause } => ReadError::Damaged { position, cause }.into(),
-            Broken::Copied(what) => Self::CopyUnfinished(what),
-        }
-    }
-}
-
-impl From<Broken> for ReadError {
-    fn from(broken: Broken) -> Self {
-        match broken {
-            Broken::Differs { position, cause } => Self::Damaged { position, cause },
-            copied @ Broken::Copied(_) => Self::Unavailable(OpenError::from(copied).into()),
-        }
-    }
 }
 
 /// An append under way.
@@ -172,7 +148,7 @@ impl Follower {
         }
         tracing::warn!("the positions of another log, or damaged ones: numbered anew");
         let mut numbered = self.numbered();
-        let cut = numbered.places.cut(Position::START);
+        let cut = numbered.places.clear();
         cut.map_err(|error| ReadError::Unavailable(error.into()))?;
         numbered.seen = None;
         drop(numbered);
@@ -228,16 +204,6 @@ impl Follower {
 
     fn broken(&self) -> Option<Broken> {
         self.broken.borrow().clone()
-    }
-
-    /// Where a position is in the cluster's log.
-    pub(super) fn place(&self, position: Position) -> Result<Option<Place>, ReadError> {
-        self.check()?.get(position)
-    }
-
-    /// The position of what was committed at `commit`.
-    pub(super) fn position(&self, commit: u64) -> Result<Option<Position>, ReadError> {
-        self.check()?.find(commit)
     }
 
     fn numbered(&self) -> MutexGuard<'_, Numbered> {
@@ -341,14 +307,6 @@ struct Checked<'a>(MutexGuard<'a, Numbered>);
 impl Checked<'_> {
     fn last(&self) -> Option<Place> {
         self.0.places.last()
-    }
-
-    fn get(&self, position: Position) -> Result<Option<Place>, ReadError> {
-        self.0.places.get(position).map_err(|error| ReadError::Unavailable(error.into()))
-    }
-
-    fn find(&self, commit: u64) -> Result<Option<Position>, ReadError> {
-        self.0.places.find(commit).map_err(|error| ReadError::Unavailable(error.into()))
     }
 }
 

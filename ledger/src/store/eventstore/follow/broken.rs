@@ -1,0 +1,34 @@
+//! Why a log is not followed any more, and how that is told.
+
+use crate::envelope::Position;
+use crate::store::ReadError;
+use crate::store::eventstore::OpenError;
+
+/// Why a log is not followed any more.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum Broken {
+    /// It said what cannot be.
+    #[error("at position {position}: {cause}")]
+    Differs { position: Position, cause: String },
+    /// Another one is being copied into it.
+    #[error("another log is being copied into it: {0}")]
+    Copied(String),
+}
+
+impl From<Broken> for OpenError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Differs { position, cause } => ReadError::Damaged { position, cause }.into(),
+            Broken::Copied(what) => Self::CopyUnfinished(what),
+        }
+    }
+}
+
+impl From<Broken> for ReadError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Differs { position, cause } => Self::Damaged { position, cause },
+            copied @ Broken::Copied(_) => Self::Unavailable(OpenError::from(copied).into()),
+        }
+    }
+}
