@@ -1,5 +1,5 @@
-//! Which streams of a cluster are the log: the ledger's own, by their names. Whatever else is in the
-//! database is nobody's business here, and takes no position.
+//! Which streams of a cluster are the log: the ledger's own, by their names. Whatever else is in
+//! the database is nobody's business here, and takes no position.
 
 use super::notes::COPY_STREAM;
 use crate::envelope::{STREAM_NAME_BYTES_MAX, StreamName};

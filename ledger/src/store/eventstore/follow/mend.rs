@@ -1,4 +1,5 @@
-//! What the file of positions says; what it does not say any more is counted again from the cluster.
+//! What the file of positions says; what it does not say any more is counted again from the
+//! cluster.
 
 use super::{Follower, PAGE_EVENTS, place_of, unavailable};
 use crate::envelope::Position;
