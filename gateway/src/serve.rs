@@ -80,8 +80,8 @@ pub enum ServiceError {
         #[source]
         cause: OpenError,
     },
-    /// The cluster cannot be opened, or not be used any more, since another log is being copied
-    /// into it.
+    /// The cluster cannot be opened, or not be used any more: another log is being copied into it,
+    /// or its log is not the one that was read.
     #[error("the cluster at {store} cannot be used")]
     Cluster {
         /// The connection string, without name and password.

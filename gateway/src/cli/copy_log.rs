@@ -13,7 +13,7 @@ use std::sync::Arc;
 use ledger::envelope::{NewEvent, Position, RecordedEvent, Version};
 use ledger::store::embedded::{Embedded, StandStill, refuse_to_copy, stand_still};
 use ledger::store::eventstore::{Cluster, OpenError as ClusterError};
-use ledger::store::{Append, AppendError, EventStore, Expected};
+use ledger::store::{Append, AppendError, EventStore, Expected, ReadError};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -117,14 +117,12 @@ impl Side {
         self.store.read_all(after, PAGE_EVENTS).await.map_err(|error| self.failed(&error))
     }
 
-    fn failed(&self, error: &ledger::store::ReadError) -> CliError {
+    fn failed(&self, error: &ReadError) -> CliError {
         match error {
-            ledger::store::ReadError::Damaged { .. } => {
+            ReadError::Damaged { .. } => {
                 CliError::Integrity(format!("{}: {}", self.name, chain(error)))
             }
-            ledger::store::ReadError::Unavailable(_) => {
-                CliError::Copy(format!("{}: {}", self.name, chain(error)))
-            }
+            ReadError::Unavailable(_) => CliError::Copy(format!("{}: {}", self.name, chain(error))),
         }
     }
 }
@@ -151,9 +149,12 @@ fn unusable(name: &str, error: &ClusterError) -> CliError {
     match error {
         ClusterError::CopyUnfinished(_) => CliError::CopyUnfinished(said),
         ClusterError::Connection(_) => CliError::Usage(said),
-        ClusterError::Lock(_) | ClusterError::Io { .. } | ClusterError::Read(_) => {
-            CliError::Copy(said)
+        ClusterError::EndMissing { .. } | ClusterError::Read(ReadError::Damaged { .. }) => {
+            CliError::Integrity(said)
         }
+        ClusterError::Lock(_)
+        | ClusterError::Io { .. }
+        | ClusterError::Read(ReadError::Unavailable(_)) => CliError::Copy(said),
     }
 }
 

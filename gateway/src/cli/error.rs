@@ -4,8 +4,9 @@ mod codes;
 
 use std::io;
 
+use ledger::store::ReadError;
 use ledger::store::embedded::{BackupError, LOG_FILE, OpenError, ReplicaError, RestoreError};
-use ledger::store::eventstore::Cluster;
+use ledger::store::eventstore::{Cluster, OpenError as ClusterError};
 use projections::error::ProjectionError;
 
 use super::client::failure::CallFailure;
@@ -284,7 +285,18 @@ impl CliError {
     }
 }
 
+/// What helps where a cluster's log is not what a gateway has read of it.
+const AGAINST_CLUSTER: &str = "restore the cluster from a backup that holds it; only if its log is \
+                               right as it is, remove the folder read of each gateway's directory";
+
 fn service_hint(error: &ServiceError) -> Option<String> {
+    if let ServiceError::Cluster {
+        cause: ClusterError::EndMissing { .. } | ClusterError::Read(ReadError::Damaged { .. }),
+        ..
+    } = error
+    {
+        return Some(AGAINST_CLUSTER.to_owned());
+    }
     let ServiceError::Projections(error) = error else { return None };
     let hint = match error {
         ProjectionError::AheadOfLog { .. }

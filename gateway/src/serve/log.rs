@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ledger::envelope::Position;
 use ledger::store::EventStore;
 use ledger::store::embedded::{Embedded, Options, Witness};
-use ledger::store::eventstore::{Cluster, OpenError as ClusterError};
+use ledger::store::eventstore::Cluster;
 use projections::{LogWitness, Projections};
 
 use super::ServiceError;
@@ -77,12 +77,10 @@ impl Log {
     pub(super) fn failure(&self) -> Option<ServiceError> {
         match self {
             Self::Embedded(log) => log.failure().map(|cause| ServiceError::Writer(chain(cause))),
-            Self::Cluster(log, store) => log.failure().map(|cause| {
-                if matches!(cause, ClusterError::CopyUnfinished(_)) {
-                    return ServiceError::Cluster { store: store.clone(), cause };
-                }
-                ServiceError::Writer(chain(&cause))
-            }),
+            Self::Cluster(log, store) => {
+                let told = |cause| ServiceError::Cluster { store: store.clone(), cause };
+                log.failure().map(told)
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! to one ledger; of what else is in it, only the ledger's own streams count (`ours`).
 
 mod appends;
+mod connection;
 mod follow;
 mod notes;
 mod ours;
@@ -20,8 +21,8 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::task::JoinHandle;
 
+pub use connection::ConnectionStringError;
 pub use notes::COPY_NOTE;
-pub use wire::ConnectionStringError;
 
 use self::follow::{Follower, place_of, unavailable};
 use self::notes::read_note;
@@ -68,6 +69,17 @@ pub enum OpenError {
     /// A copy of another log into this one did not come to its end: it is a part of that one.
     #[error("a copy into the cluster has not come to its end: of {0}")]
     CopyUnfinished(String),
+    /// The log has lost its end, or is an older copy: more of it was read before.
+    #[error(
+        "the cluster's log ends at position {head}, but position {known} was read from it: what \
+         was acknowledged after {head} is missing"
+    )]
+    EndMissing {
+        /// The last position that was read.
+        known: Position,
+        /// The last position of the log.
+        head: Position,
+    },
     /// The cluster did not answer, or with what cannot be.
     #[error("the cluster cannot be read")]
     Read(#[from] ReadError),
@@ -99,7 +111,7 @@ impl Cluster {
 
     /// The connection string as it may be shown: without name and password.
     pub fn shown(connection: &str) -> String {
-        wire::without_credentials(connection)
+        connection::without_credentials(connection)
     }
 
     /// Is `directory` one that a gateway of a cluster keeps its positions and read models in?

@@ -19,6 +19,7 @@ mod kit;
 mod official;
 mod positions;
 mod protocol;
+mod reset;
 mod runners;
 mod three_gateways;
 mod unfinished;

@@ -3,16 +3,21 @@
 use ledger::engine::EngineError;
 use ledger::store::ReadError;
 use ledger::store::embedded::{OpenError, ReplicaError, RestoreError};
+use ledger::store::eventstore::OpenError as ClusterError;
 use projections::error::{FeedError, ProjectionError};
 
 use crate::serve::ServiceError;
 
-/// A log that is damaged, or lacks what its read models know, is a broken promise; the rest is an
-/// error.
+/// A log that is damaged, or lacks what its read models know or a gateway has read, is a broken
+/// promise; the rest is an error.
 pub(super) fn of_service(error: &ServiceError) -> u8 {
     match error {
         ServiceError::Projections(error) if is_broken(error) => 3,
-        ServiceError::Engine(EngineError::Damaged { .. }) => 3,
+        ServiceError::Engine(EngineError::Damaged { .. })
+        | ServiceError::Cluster {
+            cause: ClusterError::EndMissing { .. } | ClusterError::Read(ReadError::Damaged { .. }),
+            ..
+        } => 3,
         ServiceError::Cluster { .. } => 7,
         ServiceError::Projections(_)
         | ServiceError::Server(_)

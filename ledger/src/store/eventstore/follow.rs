@@ -7,14 +7,17 @@
 
 mod broken;
 mod mend;
+mod shortfall;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 use broken::Broken;
+use shortfall::lags;
 
 use super::OpenError;
 use super::places::{Place, Places};
@@ -56,6 +59,8 @@ struct Numbered {
     places: Places,
     /// The last that was read: the last place, or the mark of a copy behind it.
     seen: Option<Place>,
+    /// Since when the log was seen to end before that, again and again.
+    short_since: Option<Instant>,
     waiting: BTreeMap<StreamName, Vec<Waiter>>,
     next_waiter: u64,
 }
@@ -99,7 +104,8 @@ impl Follower {
     pub(super) fn new(wire: Arc<Wire>, places: Places) -> Self {
         let head = watch::Sender::new(places.head());
         let (waiting, seen) = (BTreeMap::new(), places.last());
-        let numbered = Mutex::new(Numbered { places, seen, waiting, next_waiter: 0 });
+        let numbered = Numbered { places, seen, short_since: None, waiting, next_waiter: 0 };
+        let numbered = Mutex::new(numbered);
         let (broken, turn) = (watch::Sender::new(None), tokio::sync::Mutex::default());
         let (begun, done) = (AtomicU64::new(0), AtomicU64::new(0));
         let heeds_marks = AtomicBool::new(false);
@@ -125,9 +131,13 @@ impl Follower {
             let seen = self.check()?.0.seen;
             let limit = PAGE_EVENTS.saturating_add(1);
             let page = self.wire.read_log(seen.map(|seen| seen.commit), limit).await;
-            let page = page.map_err(unavailable)?;
+            let page = page.map_err(|failure| self.unanswered(failure))?;
             if page.first().map(place_of) != seen && self.was_mark(seen) {
                 continue;
+            }
+            match seen {
+                Some(seen) if page.is_empty() => return Err(self.falls_short(seen).await),
+                Some(_) | None => self.numbered().short_since = None,
             }
             let read = page.len();
             self.take(page, seen)?;
@@ -280,10 +290,7 @@ impl Follower {
     ) -> Result<Vec<Found>, ReadError> {
         let mut events = page.into_iter();
         if let Some(seen) = seen {
-            let Some(again) = events.next() else {
-                let cause = "the node that answers has not got what was read before";
-                return Err(ReadError::Unavailable(cause.into()));
-            };
+            let Some(again) = events.next() else { return Err(lags()) };
             if place_of(&again) != seen {
                 return Err(self.differs(position));
             }

@@ -19,6 +19,7 @@ use ::eventstore::{
 };
 use serde_json::value::RawValue;
 
+use super::connection::{ConnectionStringError, without_credentials};
 use super::notes::COPY_STREAM;
 use super::ours;
 use crate::envelope::{NewEvent, Version};
@@ -75,20 +76,6 @@ pub(super) enum Failure {
     /// The answer was lost.
     #[error("the cluster's answer was lost")]
     Unknown(#[source] BoxError),
-}
-
-/// Why a connection string is not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectionStringError {
-    /// It says nothing.
-    #[error("not a connection string such as esdb://user:password@host:2113?tls=true: {0}")]
-    Malformed(String),
-    /// It asks for a node that may not have got yet what was acknowledged.
-    #[error(
-        "nodePreference must be leader, which it is if it is left out: another node may lack what \
-         was acknowledged"
-    )]
-    NotTheLeader,
 }
 
 /// Calls the cluster.
@@ -242,13 +229,11 @@ impl Wire {
             });
             self.log_page(ReadAllOptions::default().forwards().position(from).max_count(limit))
         };
-        let end = ReadAllOptions::default().backwards().position(StreamPosition::End);
-        let end = self.log_page(end.max_count(1));
-        let (mut events, end) = tokio::try_join!(page(from, limit), end)?;
+        let (mut events, end) = tokio::try_join!(page(from, limit), self.end())?;
         let before = from.map_or(0, |from| from.saturating_sub(1));
         for _ in 0..PAGES_MAX {
             let reached = events.last().map_or(before, |last| last.commit);
-            let is_whole = match end.last() {
+            let is_whole = match &end {
                 Some(end) => end.commit <= reached,
                 None => events.is_empty(),
             };
@@ -262,6 +247,12 @@ impl Wire {
             events.extend(more.await?.into_iter().skip_while(|found| Some(found.commit) == known));
         }
         Err(cut_off())
+    }
+
+    /// The last of the ledger's events, or of the marks of a copy; none if there is none.
+    pub(super) async fn end(&self) -> Result<Option<Found>, Failure> {
+        let end = ReadAllOptions::default().backwards().position(StreamPosition::End);
+        Ok(self.log_page(end.max_count(1)).await?.pop())
     }
 
     async fn log_page(&self, options: ReadAllOptions) -> Result<Vec<Found>, Failure> {
@@ -322,6 +313,11 @@ impl Wire {
         live.built = live.built.wrapping_add(1);
         live.client = Some(client.clone());
         Ok((client, live.built))
+    }
+
+    /// Connects anew at the next call, and so looks again who leads.
+    pub(super) fn renew(&self) {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).client = None;
     }
 
     fn retire(&self, built: u64) {
@@ -408,12 +404,4 @@ fn event_data(event: &NewEvent) -> EventData {
         .and_then(|raw| EventData::json(&event.kind, &raw).ok());
     let data = json.unwrap_or_else(|| EventData::binary(&event.kind, event.data.clone().into()));
     data.id(event.id.uuid()).metadata(event.metadata.clone().into())
-}
-
-/// The connection string as it may be shown.
-pub(super) fn without_credentials(connection: &str) -> String {
-    match (connection.split_once("://"), connection.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, hosts))) => format!("{scheme}://{hosts}"),
-        _ => connection.to_owned(),
-    }
 }
