@@ -44,9 +44,7 @@ impl Line {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         match &self.source {
             Source::Stream(stream) => self.store.read_stream(stream, Version(after), limit).await,
-            Source::All => {
-                read_up_to_damage(self.store.as_ref(), Position(after), limit).await
-            }
+            Source::All => read_up_to_damage(self.store.as_ref(), Position(after), limit).await,
         }
     }
 
