@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use ledger::envelope::Position;
+use ledger::store::embedded::{immutable_uri, no_wal};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
 use crate::columns::{key, position};
-use crate::error::{FeedError, Poison};
+use crate::error::{FeedError, Poison, is_damage};
 use crate::fold::{Batch, Decoded, Fold, FoldError, Rows};
 use crate::schema::{FOLD_VERSION, INDEXES, tables, views};
 
@@ -48,6 +49,20 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     let database = Connection::open_with_flags(path, flags)?;
     database.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     Ok(database)
+}
+
+/// Opens a read database that is there, to look at it: from a directory that the caller may only
+/// read, too, where the files that SQLite shares with a writer cannot be made. With no write-ahead
+/// log there is nothing that they could tell.
+pub(crate) fn open_to_inspect(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let shared = open_reader(path).and_then(|database| checkpoint(&database).map(|_| database));
+    match shared {
+        Err(error) if !is_damage(&error) && no_wal(path) => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(immutable_uri(path), flags)
+        }
+        opened => opened,
+    }
 }
 
 /// How a file is written that others read. NORMAL is enough for what can be rebuilt: a power cut

@@ -201,6 +201,13 @@ impl QueryError {
     }
 }
 
+impl ProjectionError {
+    /// Is it what the read database holds that is wrong, and not that it cannot be looked at?
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Database(error) if is_damage(error))
+    }
+}
+
 impl FeedError {
     /// Is it what the read database holds that is wrong?
     pub(crate) fn is_damage(&self) -> bool {

@@ -11,7 +11,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
-use crate::database::{BATCH_EVENTS_MAX, Checkpoint, Writer, checkpoint, open_reader};
+use crate::database::{BATCH_EVENTS_MAX, Checkpoint, Writer, checkpoint, open_to_inspect};
 use crate::error::{FeedError, ProjectionError};
 use crate::fold::Batch;
 use crate::generation;
@@ -77,7 +77,7 @@ impl Live {
         if !path.exists() {
             return Err(ProjectionError::Missing(path));
         }
-        let database = open_reader(&path)?;
+        let database = open_to_inspect(&path)?;
         database.execute_batch("BEGIN")?;
         let checkpoint = checkpoint(&database)?;
         if checkpoint.fold_version != i64::from(FOLD_VERSION) {

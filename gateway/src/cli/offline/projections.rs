@@ -1,6 +1,6 @@
 //! `payledger projections verify`: the read models against the log they were folded from.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -64,6 +64,9 @@ fn failed(error: ProjectionError) -> CliError {
         }
         ProjectionError::File { path, source } => {
             CliError::Io { subject: path.display().to_string(), error: source }
+        }
+        error @ ProjectionError::Database(_) if !error.is_damage() => {
+            CliError::Io { subject: "the read models".to_owned(), error: io::Error::other(error) }
         }
         error @ (ProjectionError::AheadOfLog { .. }
         | ProjectionError::LogGone(_)

@@ -135,22 +135,25 @@ pub(super) fn open_reader(path: &Path, access: Access) -> rusqlite::Result<Conne
         | OpenFlags::SQLITE_OPEN_URI;
     let connection = match access {
         Access::Shared => Connection::open_with_flags(path, flags)?,
-        Access::Immutable => {
-            let mut uri = "file:".to_owned();
-            for character in path.to_string_lossy().chars() {
-                match character {
-                    '%' => uri.push_str("%25"),
-                    '?' => uri.push_str("%3f"),
-                    '#' => uri.push_str("%23"),
-                    other => uri.push(other),
-                }
-            }
-            uri.push_str("?immutable=1");
-            Connection::open_with_flags(uri, flags)?
-        }
+        Access::Immutable => Connection::open_with_flags(immutable_uri(path), flags)?,
     };
     connection.busy_timeout(BUSY_WAIT)?;
     Ok(connection)
+}
+
+/// How SQLite is told to open a file that nobody writes and nobody can, and to make none beside it.
+pub fn immutable_uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for character in path.to_string_lossy().chars() {
+        match character {
+            '%' => uri.push_str("%25"),
+            '?' => uri.push_str("%3f"),
+            '#' => uri.push_str("%23"),
+            other => uri.push(other),
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri
 }
 
 /// Opens the log for looking at it, from wherever it lies, and writes nothing to it. The log of a
@@ -185,7 +188,7 @@ pub(super) fn open_to_inspect(path: &Path) -> Result<(Connection, Access, Uuid),
 }
 
 /// Is everything in the file itself?
-pub(super) fn no_wal(path: &Path) -> bool {
+pub fn no_wal(path: &Path) -> bool {
     fs::metadata(beside(path, "-wal")).map_or(true, |wal| wal.len() == 0)
 }
 
