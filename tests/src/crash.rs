@@ -2,6 +2,7 @@
 //! again, and all that was ever answered held against the log and against a model.
 
 pub mod check;
+mod ends;
 pub mod history;
 mod load;
 pub mod model;

@@ -123,11 +123,11 @@ impl Process {
     }
 
     /// Starts the service and ends it, as `kill -9` does, so long after, wherever it is by then.
-    pub fn start_and_kill(data_dir: &Path, clock: &str, after: Duration) {
+    pub fn start_and_kill(data_dir: &Path, clock: &str, after: Duration) -> Ended {
         let mut child = serve(Command::new(binary()), data_dir, clock, &[]);
         std::thread::sleep(after);
         child.kill().unwrap();
-        child.wait().unwrap();
+        ended(child)
     }
 
     /// Takes the reader of its log away: what it says there from now on reaches nobody.
@@ -158,10 +158,15 @@ impl Process {
     }
 
     /// Ends it at once, as `kill -9` does.
-    pub fn kill(mut self) {
+    pub fn kill(self) {
+        drop(self.kill_and_hear());
+    }
+
+    /// The same; gives how it ended, which it may have done by itself before, and what it said.
+    pub fn kill_and_hear(mut self) -> Ended {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
-        child.wait().unwrap();
+        ended(child)
     }
 
     /// Asks it to stop and waits until it has.

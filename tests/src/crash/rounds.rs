@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::check::{Coverage, Logged, check};
+use super::ends::{By, killed};
 use super::load::{Day, World, until_gone};
 use crate::chance::Chance;
 use crate::client::Client;
@@ -119,7 +120,8 @@ impl Life<'_> {
         if moment == "start" {
             for _ in 0..3 {
                 let after = Duration::from_micros(chance.below(120_000));
-                Process::start_and_kill(self.folder, &morning, after);
+                let ended = Process::start_and_kill(self.folder, &morning, after);
+                killed(By::Harness { early: false }, &ended)?;
                 *self.report.kills.entry(moment).or_default() += 1;
             }
         }
@@ -147,9 +149,9 @@ impl Life<'_> {
         let command = disturbed(self.folder, rule.as_ref(), None);
         let mut process = match Process::start_as(command, self.folder, morning) {
             Ok(process) => process,
-            Err(it) if it.status.code().is_none() => {
+            Err(it) if rule.is_some() && it.status.code().is_none() => {
                 self.report.kills_by_call += 1;
-                return Ok(());
+                return killed(By::Shim, &it);
             }
             Err(it) => return Err(ended(&it)),
         };
@@ -170,19 +172,25 @@ impl Life<'_> {
             let _asked = client.operations().rebuild_projection(RebuildProjectionRequest {}).await;
         }
         let enough = before + usize::try_from(chance.below(self.load) + 1).unwrap();
-        // Ends too if all clients have: the service is gone by itself.
+        // Ends too if all clients have: the service is gone.
         let _enough = counted.wait_for(|count| *count >= enough).await.map(|_| ());
         tokio::time::sleep(Duration::from_micros(chance.below(3000))).await;
+        let early = process.has_ended();
         if moment == "stop" {
             process.ask_to_stop();
             tokio::time::sleep(Duration::from_micros(chance.below(60_000))).await;
         }
-        if process.has_ended() && moment != "stop" {
+        let by = match rule {
+            Some(_) => By::Shim,
+            None if moment == "stop" => By::Asked { early },
+            None => By::Harness { early },
+        };
+        if early {
             self.report.kills_by_call += 1;
         }
-        process.kill();
+        let ended = process.kill_and_hear();
         while clients.join_next().await.is_some() {}
-        Ok(())
+        killed(by, &ended)
     }
 
     /// Everything whose answer was lost is sent again, and much that was answered, too; then all of
@@ -207,20 +215,21 @@ impl Life<'_> {
     /// The day's payments are applied; every other time the service is killed in the middle of it.
     async fn evening(
         &mut self,
-        process: Process,
+        mut process: Process,
         client: &Client,
         today: NaiveDate,
         round: u64,
     ) -> Result<(), String> {
         client.clock(&format!("{today}T15:00:06-05:00")).await;
         if round.is_multiple_of(2) {
-            process.kill();
+            let early = process.has_ended();
             *self.report.kills.entry("cut-off run").or_default() += 1;
-            return Ok(());
+            return killed(By::Harness { early }, &process.kill_and_hear());
         }
         let run = client.run(&today.to_string(), "15:00").await;
         run.map_err(|status| format!("the run of the window: {status:?}"))?;
         let stopped = process.stop();
+        killed(By::Asked { early: false }, &stopped)?;
         if stopped.status.success() { Ok(()) } else { Err(format!("{stopped:?}")) }
     }
 
