@@ -45,6 +45,19 @@ impl Damage {
         }
     }
 
+    /// Does it fall on read models only, and on nothing of the log?
+    pub(super) fn is_of_read_models(&self) -> bool {
+        let below = |file: &str| Path::new(file).starts_with("read");
+        match self {
+            Self::Cut(file, _)
+            | Self::Flip(file, ..)
+            | Self::Drop(file, ..)
+            | Self::Overwrite(file, ..)
+            | Self::Swap(file, ..) => below(file),
+            Self::Gone(files) | Self::Older(files) => files.iter().all(|file| below(file)),
+        }
+    }
+
     /// Does it to a directory; `older` is as it was at an earlier time.
     pub(super) fn happen(&self, folder: &Path, older: &Path) {
         let change = |file: &str, change: &dyn Fn(&mut Vec<u8>)| {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tonic::Code;
 
-use super::base::{Base, CLOCK, copy, standings};
+use super::base::{Base, CLOCK, Standing, Standings, copy, stand};
+use super::damage::Damage;
 use crate::client::Client;
 use crate::process::{Ended, Process, binary, hung_for, offline};
 use crate::watch::Watch;
@@ -21,11 +22,13 @@ pub(super) const HANGS_AFTER: Duration = Duration::from_secs(900);
 pub enum Outcome {
     /// It opens with everything acknowledged.
     Whole,
-    /// It opens at an earlier commit, and no witness that is left knows a later one.
+    /// It opens at an earlier commit, no witness that is left knows a later one, and what it says
+    /// is what it said at that commit.
     Earlier,
     /// It opens, and a read of what is damaged names the position.
     DamageOnRead,
-    /// It opens, and balances are right, but lists are not: verifying names the row.
+    /// It opens, and balances are right, but lists are not, since the read models were damaged:
+    /// verifying names the row.
     ListsDiffer,
     /// It is refused, by position or by file and cause.
     Refused,
@@ -36,6 +39,8 @@ pub(super) struct Expected<'a> {
     pub(super) base: &'a Base,
     /// At least so much must be there.
     pub(super) least: u64,
+    /// What has happened to it, unless it was only a loss of power.
+    pub(super) damage: Option<&'a Damage>,
 }
 
 /// How often something is asked that is unavailable.
@@ -117,10 +122,29 @@ pub(super) async fn judge(folder: &Path, expected: &Expected<'_>) -> Result<Outc
                 Outcome::DamageOnRead if verified.status.success() => {
                     Err("a read meets damage that verifying does not".to_owned())
                 }
-                outcome => Ok(outcome),
+                outcome => {
+                    // Damage may be left where no answer meets it; otherwise nothing is wrong.
+                    if outcome == Outcome::Earlier || expected.damage.is_none() {
+                        finds_nothing_wrong(folder)?;
+                    }
+                    Ok(outcome)
+                }
             }
         }
     }
+}
+
+fn finds_nothing_wrong(folder: &Path) -> Result<(), String> {
+    for verb in [&["verify"][..], &["projections", "verify"]] {
+        let mut command = Command::new(binary());
+        command.args(verb).arg("--data-dir").arg(folder);
+        let output = bounded(command).map_err(|problem| format!("{verb:?}: {problem}"))?;
+        if !output.status.success() {
+            let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+            return Err(format!("it has opened, and then {verb:?}: {}: {said}", output.status));
+        }
+    }
+    Ok(())
 }
 
 /// Starts the service, which may be refused, but not hang.
@@ -150,22 +174,22 @@ async fn opened(
     if head < witnessed {
         return Err(format!("a witness knows {witnessed}, and it opens at {head}"));
     }
-    if head < base.head() {
-        return if base.boundaries.contains(&head) || head < base.boundaries[0] {
-            Ok(Outcome::Earlier)
-        } else {
-            Err(format!("it opens at {head}, in the middle of a commit"))
-        };
-    }
-    let found = answered(client).await.map_err(|status| format!("questions: {status:?}"))?;
-    let owed = |standings: &[super::base::Standing]| -> Vec<i64> {
-        standings.iter().map(|standing| standing.owed).collect()
+    let Some(standings) = base.standings_at(head) else {
+        return Err(format!("it opens at {head}, in the middle of a commit"));
     };
-    if owed(&found) != owed(&base.standings) {
-        return Err(format!("wrong balances: {:?}", owed(&found)));
+    let found = answered(client).await.map_err(|status| format!("questions: {status:?}"))?;
+    let owed = |standings: &[Option<Standing>]| -> Vec<Option<i64>> {
+        standings.iter().map(|standing| standing.as_ref().map(|it| it.owed)).collect()
+    };
+    if owed(&found) != owed(&standings) {
+        return Err(format!("wrong balances at {head}: {:?}", owed(&found)));
     }
-    if found == base.standings {
-        return Ok(Outcome::Whole);
+    let earlier = head < base.head();
+    if found == standings {
+        return Ok(if earlier { Outcome::Earlier } else { Outcome::Whole });
+    }
+    if earlier || !expected.damage.is_some_and(Damage::is_of_read_models) {
+        return Err(format!("lists are wrong at {head}, and no read model was damaged"));
     }
     if offline(&["projections", "verify"], folder).status.code() == Some(3) {
         return Ok(Outcome::ListsDiffer);
@@ -175,10 +199,10 @@ async fn opened(
 
 /// Standings, asked for again for as long as the service says that this helps: read models that a
 /// question finds damaged are built anew.
-async fn answered(client: &Client) -> Result<Vec<super::base::Standing>, tonic::Status> {
+async fn answered(client: &Client) -> Result<Standings, tonic::Status> {
     let mut asked = 0;
     loop {
-        let found = standings(client).await;
+        let found = stand(client).await;
         asked += 1;
         let again = |status: &tonic::Status| status.code() == Code::Unavailable;
         if asked == ASKED_MAX || !found.as_ref().is_err_and(again) {

@@ -46,7 +46,7 @@ pub struct Report {
     /// By kind of damage and outcome.
     pub damage: BTreeMap<(String, Outcome), u64>,
     /// Losses of power after which everything acknowledged was there, by what became of the rest.
-    pub power: BTreeMap<Unsynced, u64>,
+    pub power: BTreeMap<(Unsynced, Outcome), u64>,
     /// Failed calls, by what failed and what stopped.
     pub calls: BTreeMap<(String, Stopped), u64>,
     /// What must not be: each with the fault that led to it.
@@ -109,7 +109,7 @@ async fn damaged(base: &Base, damage: &Damage, report: &mut Report) {
     let place = tempfile::tempdir().unwrap();
     copy(base.folder.path(), place.path());
     damage.happen(place.path(), base.earlier.path());
-    match judge(place.path(), &Expected { base, least: 0 }).await {
+    match judge(place.path(), &Expected { base, least: 0, damage: Some(damage) }).await {
         Ok(outcome) => *report.damage.entry((damage.kind(), outcome)).or_default() += 1,
         Err(problem) => report.violations.push(format!("{damage:?}: {problem}")),
     }
@@ -126,20 +126,17 @@ async fn power(count: usize, base: &Base, chance: &mut Chance, report: &mut Repo
     let client = Client::connect(process.address()).await;
     // Where the record was when each command was acknowledged: what is after it came later.
     let mut acknowledged = vec![(0, base.head())];
-    let mut boundaries = base.boundaries.clone();
+    let mut standings = base.standings.clone();
     for round in 0..12 {
-        let mut positions = Vec::new();
-        write(&client, &format!("power {round}"), 2, &mut positions).await;
+        write(&client, &format!("power {round}"), 2, &mut standings).await;
         let length = fs::metadata(trace.path()).unwrap().len();
-        acknowledged.push((length, *positions.last().unwrap()));
-        boundaries.extend(positions);
+        acknowledged.push((length, *standings.last_key_value().unwrap().0));
     }
     let events = client.replay().await.unwrap();
-    let standings = super::base::standings(&client).await.unwrap();
     // The end of it is a stop in order, with its checkpoint.
     assert!(process.stop().status.success());
     let (folder, earlier) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let known = Base { folder, earlier, events, boundaries, standings };
+    let known = Base { folder, earlier, events, standings };
     let changes = changes(&fs::read(trace.path()).unwrap());
     let places: Vec<usize> =
         (0..changes.len()).filter(|place| changes[*place].is_of_log() || place % 9 == 0).collect();
@@ -152,10 +149,11 @@ async fn power(count: usize, base: &Base, chance: &mut Chance, report: &mut Repo
         let unsynced = [Unsynced::Lost, Unsynced::Torn, Unsynced::Kept][place % 3];
         let place_of_it = tempfile::tempdir().unwrap();
         disk.lose_power(unsynced, chance, place_of_it.path());
-        match judge(place_of_it.path(), &Expected { base: &known, least }).await {
+        let expected = Expected { base: &known, least, damage: None };
+        match judge(place_of_it.path(), &expected).await {
             // With what was acknowledged by then, which is all that there may be.
-            Ok(Outcome::Whole | Outcome::Earlier) => {
-                *report.power.entry(unsynced).or_default() += 1;
+            Ok(outcome @ (Outcome::Whole | Outcome::Earlier)) => {
+                *report.power.entry((unsynced, outcome)).or_default() += 1;
             }
             Ok(outcome) => {
                 let problem = format!("{outcome:?} after loss of power, change {place}");
@@ -173,9 +171,9 @@ impl fmt::Display for Report {
         for ((kind, outcome), count) in &self.damage {
             writeln!(f, "{kind:<28} {outcome:<14?} {count:>6}")?;
         }
-        for (unsynced, count) in &self.power {
+        for ((unsynced, outcome), count) in &self.power {
             let kind = format!("{POWER}, rest {unsynced:?}");
-            writeln!(f, "{kind:<28} {:<14?} {count:>6}", Outcome::Whole)?;
+            writeln!(f, "{kind:<28} {outcome:<14?} {count:>6}")?;
         }
         for ((kind, stopped), count) in &self.calls {
             writeln!(f, "{kind:<28} {stopped:<14?} {count:>6}")?;
