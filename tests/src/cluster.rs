@@ -8,7 +8,7 @@ mod faults;
 mod members;
 mod trio;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -54,6 +54,7 @@ pub struct Node {
     address: SocketAddr,
     log: Arc<Memory>,
     faults: Faults,
+    read: ReadOf,
     shutdown: Shutdown,
     running: JoinHandle<()>,
 }
@@ -85,9 +86,10 @@ impl Node {
         let reads = Reads::new(log.clone(), SCALE, shutdown.clone());
         let appending = Arc::new(Mutex::new(Appending::new(log.clone())));
         let directory = Directory { members: members.clone(), address };
-        let deleted = Mutex::default();
-        let faults_met = faults.clone();
-        let writable = Writable { reads, appending, faults: faults_met, members, address, deleted };
+        let (deleted, read) = (Mutex::default(), ReadOf::default());
+        let (faulty, counted) = (faults.clone(), Arc::clone(&read));
+        let writable =
+            Writable { reads, appending, faults: faulty, read: counted, members, address, deleted };
         let streams = StreamsServer::new(writable);
         let streams = streams
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
@@ -104,7 +106,7 @@ impl Node {
             let asked = async move { stop.asked().await };
             server.serve_with_incoming_shutdown(incoming, asked).await.unwrap();
         });
-        Self { address, log, faults, shutdown, running }
+        Self { address, log, faults, read, shutdown, running }
     }
 
     /// Where it listens.
@@ -127,6 +129,11 @@ impl Node {
         &self.faults
     }
 
+    /// How often a stream was read so far, by whomever.
+    pub async fn reads_of(&self, stream: &str) -> u64 {
+        self.read.lock().await.get(stream.as_bytes()).copied().unwrap_or_default()
+    }
+
     /// Ends it at once, with every connection; its log stays.
     pub async fn kill(mut self) -> Arc<Memory> {
         self.running.abort();
@@ -141,12 +148,16 @@ pub fn connection(address: SocketAddr) -> String {
     format!("esdb://{address}?{PATIENCE}")
 }
 
+/// How often each stream was read, by its name.
+type ReadOf = Arc<Mutex<BTreeMap<Vec<u8>, u64>>>;
+
 /// Reads as the gateway does, and takes appends, one after another.
 #[derive(Debug)]
 struct Writable {
     reads: Reads,
     appending: Arc<Mutex<Appending>>,
     faults: Faults,
+    read: ReadOf,
     members: Members,
     address: SocketAddr,
     /// The streams that were deleted for good.
@@ -183,6 +194,10 @@ impl Streams for Writable {
     async fn read(&self, request: Request<ReadReq>) -> Result<Response<Self::ReadStream>, Status> {
         self.members.answers(self.address, request.metadata())?;
         if let Some(stream) = stream_of(request.get_ref()) {
+            let mut read = self.read.lock().await;
+            let count = read.entry(stream.to_vec()).or_default();
+            *count = count.saturating_add(1);
+            drop(read);
             self.refuse_deleted(stream).await?;
         }
         let answers: Responses = self.reads.read(request.into_inner()).await?;

@@ -129,6 +129,38 @@ async fn the_runner_of_one_gateway_takes_over_when_the_other_stops() {
     agree(&other).await;
 }
 
+/// The stream of the lease, and how often it is read until a runner without it has come to the end
+/// of all that it does in one turn: windows and books are each looked at again only after that.
+const LEASE: &str = "payledger-runner";
+const LOOKS: u64 = 6;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_runner_without_the_lease_does_nothing_though_a_window_is_due_by_its_clock() {
+    let node = Node::start().await;
+    let before_the_cutoff = "2026-03-03T14:59:50-05:00";
+    let one = Town::on_cluster_with_runner(&node.connection(), before_the_cutoff).await;
+    let seen = store_on(&node).await;
+    let held = async || seen.cluster.note("runner").await.unwrap() != Note::default();
+    // Nobody but its runner writes yet: it opens the day.
+    one.until(async |one| held().await || one.head().await.unwrap() > 0).await;
+    assert!(held().await, "it acts only with the lease");
+    with_payments(&one, 3).await;
+    let other = Town::on_cluster_with_runner(&node.connection(), before_the_cutoff).await;
+    // The lease of the first one has not ended by the other's clock, which alone says that the
+    // window is due.
+    other.clock("2026-03-03T15:00:06-05:00").await;
+    let looks = node.reads_of(LEASE).await + LOOKS;
+    other.until(async |it| sealed(it).await || node.reads_of(LEASE).await >= looks).await;
+    let acted = other.replay().await.unwrap();
+    let acted: Vec<_> = acted.iter().filter(|event| event.r#type == "PaymentApplied").collect();
+    assert!(acted.is_empty(), "it has no lease: {acted:?}");
+    one.clock("2026-03-03T15:00:06-05:00").await;
+    one.until(async |one| sealed(one).await).await;
+    for gateway in [&one, &other] {
+        agree(gateway).await;
+    }
+}
+
 async fn sealed(town: &tests::client::Client) -> bool {
     town.replay().await.unwrap().iter().any(|event| event.r#type == "WindowSealed")
 }
