@@ -97,7 +97,8 @@ async fn the_same_requests_sent_to_both_have_one_outcome_each() {
                             Ok(answer) => break answer,
                             Err(status) => {
                                 let reason = tests::refusals::Refused::read(&status).reason;
-                                let again = ["OUTCOME_UNKNOWN", "CONTENDED", "STORE_UNAVAILABLE"];
+                                let again =
+                                    ["OUTCOME_UNKNOWN", "VERSION_CONFLICT", "STORE_UNAVAILABLE"];
                                 assert!(again.contains(&reason.as_str()), "{status:?}");
                             }
                         }

@@ -43,7 +43,7 @@ impl Lane {
             return;
         }
         let reason = Refused::read(status).reason;
-        let again = ["OUTCOME_UNKNOWN", "CONTENDED", "STORE_UNAVAILABLE"];
+        let again = ["OUTCOME_UNKNOWN", "VERSION_CONFLICT", "STORE_UNAVAILABLE"];
         assert!(again.contains(&reason.as_str()), "{status:?}");
     }
 
