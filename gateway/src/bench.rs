@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum as _;
+use tokio::signal::unix::{SignalKind, signal};
 
 pub use error::BenchError;
 
@@ -167,8 +168,12 @@ async fn measure(args: &BenchArgs) -> Result<report::Report, BenchError> {
     let chosen = args.data_dir.as_deref().or(temporary.as_ref().map(tempfile::TempDir::path));
     let data_dir = chosen.ok_or_else(|| BenchError::Settings("no directory".to_owned()))?;
     refuse_used(data_dir)?;
+    // SIGTERM comes to us alone: unheard, it would leave both servers and the directory behind.
+    let terminate = signal(SignalKind::terminate());
+    let mut terminate = terminate.map_err(BenchError::io("signals"))?;
     tokio::select! {
         report = all(args, data_dir) => report,
+        _ = terminate.recv() => Err(BenchError::Interrupted),
         asked = tokio::signal::ctrl_c() => {
             asked.map_err(BenchError::io("signals"))?;
             Err(BenchError::Interrupted)

@@ -2,8 +2,9 @@
 //! anything was is not a test's business.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -53,6 +54,49 @@ fn a_section_can_be_picked() {
     let figures = report["figures"].as_array().unwrap();
     let sections: BTreeSet<_> = figures.iter().map(|it| it["section"].as_str().unwrap()).collect();
     assert_eq!(sections, BTreeSet::from(["setup", "open"]));
+}
+
+/// The processes that one has started.
+fn children_of(id: u32) -> Vec<String> {
+    let mut children = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap() {
+        let entry = entry.unwrap();
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // The name in parentheses may hold anything; the parent is the second field after it.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        if fields.split_whitespace().nth(1) == Some(&id.to_string()) {
+            children.push(entry.file_name().into_string().unwrap());
+        }
+    }
+    children
+}
+
+#[test]
+fn ended_by_sigterm_it_leaves_no_server_and_no_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_payledger"))
+        .args(["bench", "--quick", "--only", "single", "--accounts", "64"])
+        .env("TMPDIR", folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(bench.stderr.take().unwrap()).lines();
+    let begun = said.map_while(Result::ok).find(|line| line.starts_with("single"));
+    assert!(begun.is_some(), "the servers are there");
+    let servers = children_of(bench.id());
+    let told = Command::new("kill").arg(bench.id().to_string()).status().unwrap();
+    assert!(told.success());
+    let ended = bench.wait().unwrap();
+    let mut left = servers.clone();
+    left.retain(|id| Path::new("/proc").join(id).exists());
+    for id in &left {
+        // So that a failure leaves none either. It may have ended by now.
+        let _told = Command::new("kill").args(["-9", id]).status();
+    }
+    assert_eq!((servers.len(), left.len()), (2, 0));
+    assert_eq!(ended.code(), Some(1));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -19,6 +19,10 @@ const START_MAX: Duration = Duration::from_secs(300);
 /// How long a server may take to end once it was told to.
 const STOP_MAX: Duration = Duration::from_secs(60);
 
+/// How long a server that was killed may take to be gone, and how often that is looked at.
+const KILLED_MAX: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
 /// The unit in which Linux counts the processor time of a process.
 const TICK_MICROS: u64 = 10_000;
 
@@ -27,6 +31,18 @@ const TICK_MICROS: u64 = 10_000;
 pub(super) struct Process {
     child: Child,
     address: SocketAddr,
+}
+
+impl Drop for Process {
+    /// Waits until it is gone, since its directory may be removed next.
+    fn drop(&mut self) {
+        // It may have ended before.
+        let _told = self.child.start_kill();
+        let begun = Instant::now();
+        while begun.elapsed() < KILLED_MAX && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
 }
 
 impl Process {
@@ -60,14 +76,16 @@ impl Process {
 
     async fn start(mut command: Command) -> Result<Self, BenchError> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().map_err(BenchError::io("a server"))?;
+        let child = command.spawn().map_err(BenchError::io("a server"))?;
+        // Given up while it starts, it is waited for as well.
+        let mut process = Self { child, address: ([127, 0, 0, 1], 0).into() };
         let failed = || BenchError::Server("a server did not come to listen".to_owned());
-        let mut lines = BufReader::new(child.stdout.take().ok_or_else(failed)?).lines();
+        let mut lines = BufReader::new(process.child.stdout.take().ok_or_else(failed)?).lines();
         let line = tokio::time::timeout(START_MAX, lines.next_line()).await;
         let line = line.map_err(|_| failed())?.map_err(BenchError::io("a server"))?;
         let address = line.as_deref().and_then(|line| line.strip_prefix("listening on "));
-        let address = address.and_then(|text| text.parse().ok()).ok_or_else(failed)?;
-        Ok(Self { child, address })
+        process.address = address.and_then(|text| text.parse().ok()).ok_or_else(failed)?;
+        Ok(process)
     }
 
     /// So many connections to it.
