@@ -35,6 +35,7 @@ impl Stage {
         let begun = Instant::now();
         // The ledger's directory is served by one process at a time.
         let replaced = Process::echo(self.threads).await?;
+        self.keep_memory();
         let stopped = std::mem::replace(&mut self.ledger, replaced);
         stopped.stop().await?;
         let ended = millis(begun.elapsed());

@@ -48,14 +48,14 @@ impl Stage {
         self.figure(Figure::new("disk", what, "bytes/event", each(log)));
         let what = format!("of {events} events: the read models");
         self.figure(Figure::new("disk", what, "bytes/event", each(reads)));
-        let measured = [(self.ledger.memory(), "the ledger"), (self.echo.memory(), "the echo")];
-        for (memory, whose) in measured {
+        let ledger = (self.ledger.memory(), self.held_before, "the ledger");
+        for (memory, before, whose) in [ledger, (self.echo.memory(), 0, "the echo")] {
             if let Some((now, most)) = memory {
                 let mebibytes = |bytes: u64| Spread::once(bytes >> 20);
                 let what = format!("resident memory of {whose}");
                 self.figure(Figure::new("disk", what, "MiB", mebibytes(now)));
                 let what = format!("resident memory of {whose}, at most");
-                self.figure(Figure::new("disk", what, "MiB", mebibytes(most)));
+                self.figure(Figure::new("disk", what, "MiB", mebibytes(most.max(before))));
             }
         }
         Ok(())

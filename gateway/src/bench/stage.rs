@@ -33,6 +33,9 @@ pub(super) struct Stage {
     pub(super) clock: &'static str,
     pub(super) ledger: Process,
     pub(super) echo: Process,
+    /// The most that a ledger before this one held in memory, in bytes: each figure is of all of
+    /// them, and the first one does most of the work.
+    pub(super) held_before: u64,
     pub(super) report: Report,
     /// How many workers there were: each gets a number of its own.
     workers: u64,
@@ -84,8 +87,9 @@ impl Stage {
         let report = Report { machine: machine(), settings, figures: Vec::new() };
         let data_dir = data_dir.to_owned();
         let threads = args.threads;
-        let (clock, workers) = (NOW, 0);
-        let mut stage = Self { sizes, data_dir, threads, clock, ledger, echo, report, workers };
+        let (clock, held_before, workers) = (NOW, 0, 0);
+        let mut stage =
+            Self { sizes, data_dir, threads, clock, ledger, echo, held_before, report, workers };
         stage.board().await?;
         Ok(stage)
     }
@@ -160,6 +164,12 @@ impl Stage {
 
     pub(super) fn figure(&mut self, figure: Figure) {
         self.report.figures.push(figure);
+    }
+
+    /// Keeps how much memory the ledger held, which nobody can ask once it is gone.
+    pub(super) fn keep_memory(&mut self) {
+        let most = self.ledger.memory().map_or(0, |(_, most)| most);
+        self.held_before = self.held_before.max(most);
     }
 
     /// A number for another worker.
