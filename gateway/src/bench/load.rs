@@ -149,3 +149,40 @@ pub(super) const OPEN_CALLERS: usize = OPEN_CALLS_MAX;
 fn broke_off(fault: tokio::task::JoinError) -> BenchError {
     BenchError::Server(format!("a lane of the load broke off: {fault}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: u64 = 10_000;
+    const LASTS: Duration = Duration::from_millis(400);
+    const STALLS_FOR: Duration = Duration::from_millis(200);
+
+    /// Answers at once, but for a while at first not at all.
+    struct Stalled {
+        until: Instant,
+    }
+
+    impl Caller for Stalled {
+        async fn call(&mut self) -> Result<u64, BenchError> {
+            if Instant::now() < self.until {
+                tokio::time::sleep_until(self.until).await;
+            }
+            Ok(1)
+        }
+    }
+
+    /// The clock is the test's own, and moves only while everybody waits.
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_could_not_be_sent_while_the_server_stalls_has_waited_since_it_was_due() {
+        let until = Instant::now().checked_add(STALLS_FOR).unwrap();
+        let callers = (0..OPEN_CALLERS).map(|_| Stalled { until }).collect();
+        let measured = open(callers, RATE, LASTS).await.unwrap();
+        assert_eq!(measured.done, 4000);
+        // Ten calls are due each millisecond: those of the last five wait for no longer than that.
+        let waited = measured.times.count_between(5_000, MICROS_MAX);
+        assert!((1_900..=2_000).contains(&waited), "{waited}, and {OPEN_CALLERS} were under way");
+        let answered = measured.times.value_at_quantile(0.45);
+        assert!(answered <= 2_000, "calls that were due after the stall: {answered} us");
+    }
+}
