@@ -57,18 +57,18 @@ fn a_section_can_be_picked() {
 }
 
 /// The processes that one has started.
-fn children_of(id: u32) -> Vec<String> {
+fn children_of(id: u32) -> std::io::Result<Vec<String>> {
     let mut children = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap() {
-        let entry = entry.unwrap();
+    for entry in std::fs::read_dir("/proc")? {
+        let entry = entry?;
         let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
         // The name in parentheses may hold anything; the parent is the second field after it.
         let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
         if fields.split_whitespace().nth(1) == Some(&id.to_string()) {
-            children.push(entry.file_name().into_string().unwrap());
+            children.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
-    children
+    Ok(children)
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn ended_by_sigterm_it_leaves_no_server_and_no_directory() {
     let said = BufReader::new(bench.stderr.take().unwrap()).lines();
     let begun = said.map_while(Result::ok).find(|line| line.starts_with("single"));
     assert!(begun.is_some(), "the servers are there");
-    let servers = children_of(bench.id());
+    let servers = children_of(bench.id()).unwrap();
     let told = Command::new("kill").arg(bench.id().to_string()).status().unwrap();
     assert!(told.success());
     let ended = bench.wait().unwrap();
