@@ -87,9 +87,15 @@ impl Node {
         let appending = Arc::new(Mutex::new(Appending::new(log.clone())));
         let directory = Directory { members: members.clone(), address };
         let (deleted, read) = (Mutex::default(), ReadOf::default());
-        let (faulty, counted) = (faults.clone(), Arc::clone(&read));
-        let writable =
-            Writable { reads, appending, faults: faulty, read: counted, members, address, deleted };
+        let writable = Writable {
+            reads,
+            appending,
+            faults: faults.clone(),
+            read: Arc::clone(&read),
+            members,
+            address,
+            deleted,
+        };
         let streams = StreamsServer::new(writable);
         let streams = streams
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
