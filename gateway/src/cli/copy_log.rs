@@ -64,6 +64,10 @@ struct Side {
 
 /// Copies, reads both logs again from their beginning, and tells what they hold.
 pub fn run(args: &CopyLogArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
+    let place = |named: &str| std::fs::canonicalize(named).ok();
+    if args.from == args.to || place(&args.from).is_some_and(|it| Some(it) == place(&args.to)) {
+        return Err(CliError::Usage("--from and --to name the same log".to_owned()));
+    }
     let fields = runtime()?.block_on(async {
         let from = Side::open(&args.from).await?;
         let until = from.head().await?;

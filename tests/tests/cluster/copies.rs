@@ -54,6 +54,8 @@ async fn a_log_goes_to_a_cluster_and_back_event_for_event() {
     node.faults().plan(Fault::AnswerLost);
     let broken = copy(text(source.path()), &node.connection()).await;
     assert_eq!(broken.status.code(), Some(7), "{broken:?}");
+    let itself = copy(text(source.path()), text(&source.path().join("."))).await;
+    assert_eq!(itself.status.code(), Some(2), "{itself:?}");
     let first = said(&copy(text(source.path()), &node.connection()).await);
     let copied: usize = first["copied"].as_u64().unwrap().try_into().unwrap();
     assert!(copied > 0 && copied < events.len(), "{first}");
