@@ -52,7 +52,7 @@ pub struct ServeArgs {
     pub eventstore_listen: Option<SocketAddr>,
     /// Where clients of the read protocol are told to connect when they ask who is in the cluster.
     /// Default: the address of --eventstore-listen, which must then be one address and not all of
-    /// the machine's (0.0.0.0, [::]).
+    /// the machine's (`0.0.0.0`, `[::]`).
     #[arg(long, env = "PAYLEDGER_EVENTSTORE_ADVERTISE", value_name = "HOST:PORT")]
     #[arg(requires = "eventstore_listen")]
     pub eventstore_advertise: Option<Advertised>,
