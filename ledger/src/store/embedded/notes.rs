@@ -15,7 +15,7 @@ pub(super) const HEAD_FILE: &str = "HEAD";
 /// Marks a directory as a standby: what it was copied from, and how far that was seen.
 pub(super) const STANDBY_FILE: &str = "STANDBY";
 
-/// What is to be recorded in the log before anything else is: that it has lost commits.
+/// What is to be recorded in the log before it is served: that it has lost commits.
 pub(super) const LOSS_FILE: &str = "LOSS";
 
 /// Marks a log that another one is being copied into: what is copied, and up to where.

@@ -76,7 +76,7 @@ pub struct Restored {
 ///
 /// With `to` only what was recorded up to that position: every event is there byte for byte, and
 /// the last block is made anew if the position lies inside it. `loss` looks at what was restored
-/// and gives the document that is to be recorded in the log before anything else, if commits are
+/// and gives the document that is to be recorded in the log before it is served, if commits are
 /// lost by it: see [`super::pending_loss`].
 pub fn restore(
     from: &Path,

@@ -105,7 +105,7 @@ pub struct Promoted {
 }
 
 /// Makes a standby a data directory like any other, once its log has been found whole. `loss` gives
-/// the document that is to be recorded in the log before anything else, if commits are lost: see
+/// the document that is to be recorded in the log before it is served, if commits are lost: see
 /// [`super::pending_loss`].
 pub fn promote(
     directory: &Path,
