@@ -128,7 +128,10 @@ impl Gateway {
         match tokio::time::timeout(MIN_POSITION_WAIT, self.reads.wait_for(wanted)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(read_failed(error)),
-            Err(_) => Err(Failure::projection_behind(self.reads.position(), wanted).into()),
+            Err(_) => {
+                let wanted = wanted.max(self.reads.least_position());
+                Err(Failure::projection_behind(self.reads.position(), wanted).into())
+            }
         }
     }
 

@@ -5,7 +5,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::ProjectionError;
+use ledger::envelope::Position;
+use tokio::sync::watch;
+
+use crate::error::{ProjectionError, QueryError};
 use crate::feed::Feed;
 use crate::readers::Readers;
 
@@ -109,6 +112,17 @@ pub(crate) fn sweep(folder: &Path, keep: u64) -> Result<(), ProjectionError> {
     Ok(())
 }
 
+/// Whether questions are answered from a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// Not before it holds this.
+    NotYet(Position),
+    /// It failed before it had.
+    Never,
+    /// They are.
+    Yes,
+}
+
 /// A generation that is served, or is being built. Once retired, its files go when its last reader
 /// has.
 #[derive(Debug)]
@@ -117,13 +131,39 @@ pub(crate) struct Generation {
     pub(crate) path: PathBuf,
     pub(crate) readers: Readers,
     pub(crate) feed: Feed,
+    served: watch::Sender<Served>,
     retired: AtomicBool,
 }
 
 impl Generation {
     pub(crate) fn new(number: u64, path: PathBuf, feed: Feed) -> Self {
         let readers = Readers::new(path.clone());
-        Self { number, path, readers, feed, retired: AtomicBool::new(false) }
+        let served = watch::Sender::new(Served::Yes);
+        Self { number, path, readers, feed, served, retired: AtomicBool::new(false) }
+    }
+
+    /// Says whether questions are answered from it. Until something is said, they are.
+    pub(crate) fn serve(&self, served: Served) {
+        self.served.send_replace(served);
+    }
+
+    /// What it has to hold before questions are answered from it, if they are not yet.
+    pub(crate) fn waits_for(&self) -> Option<Position> {
+        match *self.served.borrow() {
+            Served::NotYet(position) => Some(position),
+            Served::Never | Served::Yes => None,
+        }
+    }
+
+    /// Waits until questions are answered from it, and it holds `position`.
+    pub(crate) async fn wait_for(&self, position: Position) -> Result<Position, QueryError> {
+        let mut served = self.served.subscribe();
+        let decided = served.wait_for(|served| !matches!(served, Served::NotYet(_))).await;
+        let is_served = *decided.map_err(|_closed| QueryError::Ended)? == Served::Yes;
+        // If not, its feed has ended, and the error tells why.
+        let least = if is_served { Position::START } else { self.feed.position().next() };
+        let wanted = position.max(least);
+        self.feed.wait_for(wanted).await
     }
 
     /// Marks it as no longer needed.

@@ -1,7 +1,8 @@
-//! Opening: the live generation is checked and followed; what cannot be read is built anew.
+//! Opening: the live generation is checked and followed, or one is made; what cannot be read is
+//! built anew.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ledger::envelope::Position;
 use ledger::store::EventStore;
@@ -9,8 +10,9 @@ use rusqlite::ErrorCode;
 
 use crate::database::{Checkpoint, Writer, checkpoint, open_reader};
 use crate::error::{FeedError, ProjectionError, QueryError, is_damage};
-use crate::feed::{Feed, LogWitness};
-use crate::generation::{self, Generation};
+use crate::feed::{Feed, LogWitness, Progress};
+use crate::generation::{self, Generation, Served};
+use crate::projections::Shared;
 use crate::schema::FOLD_VERSION;
 
 /// What is followed from the start.
@@ -19,11 +21,22 @@ struct Prepared {
     number: u64,
     path: PathBuf,
     writer: Writer,
-    /// Whether it has to catch up before it is pointed at and served.
-    anew: bool,
+    kind: Kind,
 }
 
-/// Opens the live generation of `folder`, or makes one, and sweeps away all others.
+/// How a generation comes to be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It is the live one, and goes on.
+    Live,
+    /// It is the first of a log: while it catches up commands are answered, and questions wait.
+    First,
+    /// It replaces one that was served, and catches up before the opening is done.
+    Anew,
+}
+
+/// Opens the live generation of `folder`, or makes one, and sweeps away all others. The first one
+/// is not served yet: [`finish_first`].
 pub(crate) async fn open(
     folder: &Path,
     store: &Arc<dyn EventStore>,
@@ -32,14 +45,16 @@ pub(crate) async fn open(
     let head = store.head().await?;
     let (place, log) = (folder.to_owned(), witness.cloned());
     let prepared = blocking(move || prepare(&place, head, log.as_deref())).await?;
-    let Prepared { number, path, writer, anew } = prepared;
+    let Prepared { number, path, writer, kind } = prepared;
     let live = start(number, path, writer, store, witness)?;
-    if anew {
-        catch_up(&live.feed, head).await?;
+    match kind {
+        Kind::Live => {}
+        Kind::First => live.serve(Served::NotYet(head)),
+        Kind::Anew => catch_up(&live.feed, head).await?,
     }
     let folder = folder.to_owned();
     blocking(move || {
-        if anew {
+        if kind == Kind::Anew {
             generation::point_at(&folder, number)?;
         }
         generation::sweep(&folder, number)
@@ -63,15 +78,11 @@ fn prepare(
     witness: Option<&dyn LogWitness>,
 ) -> Result<Prepared, ProjectionError> {
     generation::make_folder(folder)?;
-    let anew = || in_bulk(folder, head);
+    let anew = || in_bulk(folder, head, Kind::Anew);
     match find(folder, head, witness) {
         Ok(Found::Live(prepared)) => Ok(*prepared),
-        Ok(Found::Nothing) => {
-            let (number, path) = next_file(folder)?;
-            let writer = Writer::create(&path)?;
-            generation::point_at(folder, number)?;
-            Ok(Prepared { number, path, writer, anew: false })
-        }
+        Ok(Found::Nothing) if head == Position::START => anew(),
+        Ok(Found::Nothing) => in_bulk(folder, head, Kind::First),
         Ok(Found::OtherFold(found)) => {
             tracing::info!(
                 found,
@@ -112,19 +123,15 @@ fn find(
         return Ok(Found::OtherFold(checkpoint.fold_version));
     }
     let writer = Writer::open(&path)?;
-    Ok(Found::Live(Box::new(Prepared { number, path, writer, anew: false })))
+    Ok(Found::Live(Box::new(Prepared { number, path, writer, kind: Kind::Live })))
 }
 
 /// An empty file that catches up in bulk before it serves.
-fn in_bulk(folder: &Path, head: Position) -> Result<Prepared, ProjectionError> {
-    let (number, path) = next_file(folder)?;
-    let writer = Writer::create_in_bulk(&path, head)?;
-    Ok(Prepared { number, path, writer, anew: true })
-}
-
-fn next_file(folder: &Path) -> Result<(u64, PathBuf), ProjectionError> {
+fn in_bulk(folder: &Path, head: Position, kind: Kind) -> Result<Prepared, ProjectionError> {
     let number = generation::next(folder)?;
-    Ok((number, generation::file(folder, number)))
+    let path = generation::file(folder, number);
+    let writer = Writer::create_in_bulk(&path, head)?;
+    Ok(Prepared { number, path, writer, kind })
 }
 
 /// Is it what is stored that is wrong, so that another look at it cannot help? All of it is in the
@@ -162,6 +169,32 @@ async fn catch_up(feed: &Feed, head: Position) -> Result<(), ProjectionError> {
         Err(QueryError::Database(error)) => Err(error.into()),
         Err(QueryError::Ended) => Err(FeedError::Ended.into()),
     }
+}
+
+/// Points at the first generation of a log once it holds `head`, and lets it be asked. One that
+/// fails before stays unseen, and the next opening begins again.
+pub(crate) async fn finish_first(shared: Weak<Shared>, first: Weak<Generation>, head: Position) {
+    let Some(mut progress) = first.upgrade().map(|first| first.feed.subscribe()) else { return };
+    let ended = |progress: &Progress| progress.position >= head || progress.failure.is_some();
+    let failure = progress.wait_for(ended).await.map(|now| now.failure.clone());
+    let (Some(shared), Some(first)) = (shared.upgrade(), first.upgrade()) else { return };
+    // What is before a poison event is served.
+    let whole = failure.is_ok_and(|failure| {
+        failure.is_none_or(|failure| matches!(*failure, FeedError::Poisoned { .. }))
+    });
+    if !whole {
+        return first.serve(Served::Never);
+    }
+    // A rebuild that takes its place does so before or after, and never between.
+    let _held = first.feed.hold().await;
+    if Arc::ptr_eq(&first, &shared.live()) {
+        let (folder, number) = (shared.folder.clone(), first.number);
+        if let Err(error) = blocking(move || generation::point_at(&folder, number)).await {
+            // What it holds is right all the same.
+            tracing::error!(%error, "the next start will build the read models again");
+        }
+    }
+    first.serve(Served::Yes);
 }
 
 /// A read model must not know more than the log, nor something else.

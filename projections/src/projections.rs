@@ -77,7 +77,8 @@ impl Projections {
     /// Opens the read models of the data directory `data`, and follows `store`.
     ///
     /// Refused if they know more than the log, or belong to another. Folded by another version, or
-    /// unreadable, they are built anew first; the first time, they fill while they answer.
+    /// unreadable, they are built anew first. The first ones of a log are filled while it takes
+    /// more in: whoever asks them waits until they hold what it held at the opening.
     pub async fn open(
         data: &Path,
         store: Arc<dyn EventStore>,
@@ -85,17 +86,21 @@ impl Projections {
     ) -> Result<Self, ProjectionError> {
         let folder = generation::folder(data);
         let witness = options.witness;
-        let live = opening::open(&folder, &store, witness.as_ref()).await?;
-        let shared = Shared {
+        let live = Arc::new(opening::open(&folder, &store, witness.as_ref()).await?);
+        let shared = Arc::new(Shared {
             folder,
             store,
             witness,
-            live: RwLock::new(Arc::new(live)),
+            live: RwLock::new(Arc::clone(&live)),
             rebuild: Mutex::new(None),
             replaced: Mutex::new(None),
             permits: Arc::new(Semaphore::new(READERS_MAX)),
-        };
-        Ok(Self { shared: Arc::new(shared) })
+        });
+        if let Some(head) = live.waits_for() {
+            let (shared, first) = (Arc::downgrade(&shared), Arc::downgrade(&live));
+            tokio::spawn(opening::finish_first(shared, first, head));
+        }
+        Ok(Self { shared })
     }
 
     /// The last position that is folded.
@@ -103,17 +108,24 @@ impl Projections {
         self.shared.live().feed.position()
     }
 
+    /// What has to be folded before anything is answered: the start, but while the first read models
+    /// of a log are being filled.
+    pub fn least_position(&self) -> Position {
+        self.shared.live().waits_for().unwrap_or_default()
+    }
+
     /// How far the feed has come, and why it stopped if it did.
     pub fn progress(&self) -> Progress {
         self.shared.live().feed.progress()
     }
 
-    /// Waits until `position` is folded; the deadline is the caller's. Fails if the feed stopped
-    /// before it; if that was because the read models are damaged, they are built anew.
+    /// Waits until `position` and the [least](Self::least_position) are folded; the deadline is the
+    /// caller's. Fails if the feed stopped before it; if that was because
+    /// the read models are damaged, they are built anew.
     pub async fn wait_for(&self, position: Position) -> Result<Position, QueryError> {
         loop {
             let live = self.shared.live();
-            let answer = live.feed.wait_for(position).await;
+            let answer = live.wait_for(position).await;
             // A rebuild may have taken over while we waited: how far the old one went on tells
             // nothing of the new one, which is what will be asked.
             if Arc::ptr_eq(&live, &self.shared.live()) {
@@ -125,7 +137,8 @@ impl Projections {
         }
     }
 
-    /// Asks within one read transaction, on a thread that may block, once `min_position` is folded.
+    /// Asks within one read transaction, on a thread that may block, once `min_position` and
+    /// the [least](Self::least_position) are folded.
     pub async fn read<T, F>(
         &self,
         min_position: Option<Position>,
@@ -135,9 +148,7 @@ impl Projections {
         T: Send + 'static,
         F: FnOnce(&Reader<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
     {
-        if let Some(position) = min_position {
-            self.wait_for(position).await?;
-        }
+        self.wait_for(min_position.unwrap_or_default()).await?;
         let permits = Arc::clone(&self.shared.permits);
         let permit = permits.acquire_owned().await.map_err(|_closed| QueryError::Ended)?;
         let live = self.shared.live();

@@ -5,6 +5,8 @@ mod books;
 mod daily;
 mod damage;
 mod failures;
+mod first;
+mod guarded;
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::wildcard_enum_match_arm,
@@ -12,6 +14,7 @@ mod failures;
 )]
 mod kit;
 mod lists;
+mod open;
 mod rebuilds;
 mod servicing;
 mod views;

@@ -53,7 +53,10 @@ impl OperationsService for Gateway {
         &self,
         request: Request<wire::GetProjectionStatusRequest>,
     ) -> Result<Response<wire::GetProjectionStatusResponse>, Status> {
-        self.wait_for(request.get_ref().min_position).await?;
+        // Who names no position wants to see how it stands, however far it is behind.
+        if request.get_ref().min_position > 0 {
+            self.wait_for(request.get_ref().min_position).await?;
+        }
         let status = self.reads.status().await.map_err(|error| projection_failed(&error))?;
         let lag = status.head.0.saturating_sub(status.position.0);
         let state = match (&status.failure, lag) {

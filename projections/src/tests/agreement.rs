@@ -9,24 +9,18 @@ use ledger::domain::journal::LedgerAccount;
 use ledger::domain::money::total;
 
 use super::kit::{Bank, Dice};
+use super::open::{followed, opened};
+use crate::Projections;
 use crate::queries::accounts::{AccountFilter, AccountRow, AccountState};
 use crate::queries::page::Page;
 use crate::queries::payments::PaymentFilter;
 use crate::queries::trial_balance::TrialBalanceRow;
-use crate::{Options, Projections};
 
 fn open_accounts(bank: &Bank) -> impl Iterator<Item = (&str, &OpenAccount)> {
     bank.accounts.iter().filter_map(|(id, account)| match account {
         Account::Open(open) => Some((id.as_str(), &**open)),
         Account::Absent => None,
     })
-}
-
-async fn projected(bank: &Bank, folder: &tempfile::TempDir) -> Projections {
-    let projections =
-        Projections::open(folder.path(), bank.port(), Options::default()).await.unwrap();
-    projections.wait_for(bank.head().await).await.unwrap();
-    projections
 }
 
 /// The row that an account's own fold would have on `today`; what it knows nothing of is taken from
@@ -94,11 +88,11 @@ async fn balances_are_those_of_the_accounts_own_fold() {
     for seed in 0..12 {
         let mut bank = Bank::lives(seed, 6, 170).await;
         let folder = tempfile::tempdir().unwrap();
-        let projections = projected(&bank, &folder).await;
+        let projections = followed(&bank, &folder).await;
         all_agree(&bank, &projections, &format!("{seed}")).await;
         projections.shutdown().await.unwrap();
         bank.live_on(&mut Dice::new(seed + 1000), 80).await;
-        let projections = projected(&bank, &folder).await;
+        let projections = opened(&bank, &folder).await;
         all_agree(&bank, &projections, &format!("{seed} read back")).await;
         projections.shutdown().await.unwrap();
     }
@@ -135,7 +129,7 @@ async fn random_lives_come_to_everything_that_a_servicer_does() {
 async fn payments_are_those_of_the_accounts_own_fold() {
     let bank = Bank::lives(11, 6, 400).await;
     let folder = tempfile::tempdir().unwrap();
-    let projections = projected(&bank, &folder).await;
+    let projections = followed(&bank, &folder).await;
     let mut seen = 0;
     for (id, open) in open_accounts(&bank) {
         let filter = PaymentFilter { account: Some(id.parse().unwrap()), ..Default::default() };
@@ -173,7 +167,7 @@ async fn titles_are_those_of_the_accounts_own_fold() {
     for seed in 20..28 {
         let bank = Bank::lives(seed, 6, 250).await;
         let folder = tempfile::tempdir().unwrap();
-        let projections = projected(&bank, &folder).await;
+        let projections = followed(&bank, &folder).await;
         let listed = projections.read(None, |reader| reader.titles(None, Page::first(100)));
         let titles = listed.await.unwrap().value.rows;
         assert_eq!(titles.len(), 4, "all but personal loans have a title");
@@ -196,7 +190,7 @@ async fn debits_equal_credits_after_random_lives_on_every_day() {
     for seed in 40..46 {
         let bank = Bank::lives(seed, 6, 250).await;
         let folder = tempfile::tempdir().unwrap();
-        let projections = projected(&bank, &folder).await;
+        let projections = followed(&bank, &folder).await;
         let mut day = super::kit::day("2026-03-01");
         let last = eastern_date(bank.now);
         while day <= last {

@@ -1,14 +1,15 @@
 //! Read models that cannot be read are built anew; what else is wrong is told.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use ledger::envelope::{Position, RecordedEvent, StreamName, Version};
-use ledger::store::{Append, AppendError, Appended, BoxFuture, EventStore, ReadError};
+use ledger::envelope::Position;
+use ledger::store::ReadError;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
+use super::guarded::Guarded;
 use super::kit::{Bank, Dice, id};
+use super::open::opened;
 use crate::error::{FeedError, ProjectionError, QueryError};
 use crate::readers::READERS_MAX;
 use crate::verify::Live;
@@ -80,60 +81,14 @@ async fn a_read_model_that_is_out_of_reach_is_left_alone() {
     assert_eq!(open().await.unwrap().status().await.unwrap().generation, 1);
 }
 
-/// A log whose reading fails in some way after some events.
-#[derive(Debug)]
-struct Failing(Arc<dyn EventStore>, Position, fn(Position) -> ReadError);
-
-impl EventStore for Failing {
-    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
-        self.0.append(append)
-    }
-
-    fn append_many(
-        &self,
-        appends: Vec<Append>,
-    ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
-        self.0.append_many(appends)
-    }
-
-    fn read_stream<'a>(
-        &'a self,
-        stream: &'a StreamName,
-        after: Version,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<RecordedEvent>, ReadError>> {
-        self.0.read_stream(stream, after, limit)
-    }
-
-    fn read_all(
-        &self,
-        after: Position,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>> {
-        if after >= self.1 {
-            let failure = self.2(after.next());
-            return Box::pin(async { Err(failure) });
-        }
-        let some = usize::try_from(self.1.0).unwrap();
-        self.0.read_all(after, limit.min(some))
-    }
-
-    fn head(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
-        self.0.head()
-    }
-
-    fn wait_past(&self, after: Position) -> BoxFuture<'_, Result<Position, ReadError>> {
-        self.0.wait_past(after)
-    }
-}
-
 #[tokio::test]
 async fn a_feed_whose_reading_panics_is_known_to_have_failed() {
-    let bank = Bank::lives(43, 3, 20).await;
+    let mut bank = Bank::lives(43, 3, 20).await;
     let folder = tempfile::tempdir().unwrap();
-    let last = Position(7);
-    let panic = |_| panic!("the log is not read any further");
-    let store = Arc::new(Failing(bank.port(), last, panic));
+    opened(&bank, &folder).await.shutdown().await.unwrap();
+    let last = bank.head().await;
+    bank.live_on(&mut Dice::new(44), 20).await;
+    let store = Guarded::up_to(last, bank.port(), |_| panic!("the log is not read any further"));
     let projections = Projections::open(folder.path(), store, Options::default()).await.unwrap();
     let head = bank.head().await;
     let error = projections.wait_for(head).await.unwrap_err();
@@ -156,7 +111,7 @@ async fn damage_that_is_met_before_anything_is_served_is_told_as_what_it_is() {
     let file = generation::file(&generation::folder(folder.path()), 1);
     std::fs::remove_file(&file).unwrap();
     let damage = |position| ReadError::Damaged { position, cause: "a bit".to_owned() };
-    let error = open(Arc::new(Failing(bank.port(), Position(7), damage))).await.unwrap_err();
+    let error = open(Guarded::up_to(Position(7), bank.port(), damage)).await.unwrap_err();
     let ProjectionError::Feed(cause) = &error else { panic!("{error}") };
     let FeedError::Log(ReadError::Damaged { position, .. }) = &**cause else { panic!("{error}") };
     assert_eq!(*position, Position(8));

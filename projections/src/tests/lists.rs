@@ -10,15 +10,12 @@ use ledger::envelope::Position;
 use ledger::ids::PaymentId;
 
 use super::kit::{Bank, day, id};
+use super::open::followed;
+use crate::Projections;
 use crate::queries::accounts::{AccountFilter, AccountState};
 use crate::queries::page::{Listed, Page, PageStart};
 use crate::queries::payments::{PaymentFilter, PaymentRow, PaymentState, PendingFilter};
 use crate::queries::windows::Unsealed;
-use crate::{Options, Projections};
-
-async fn opened(bank: &Bank, folder: &tempfile::TempDir) -> Projections {
-    Projections::open(folder.path(), bank.port(), Options::default()).await.unwrap()
-}
 
 async fn pending(
     projections: &Projections,
@@ -48,7 +45,7 @@ async fn pages_neither_repeat_nor_miss_while_payments_arrive() {
         early.insert(payment.unwrap());
     }
     let folder = tempfile::tempdir().unwrap();
-    let projections = opened(&bank, &folder).await;
+    let projections = followed(&bank, &folder).await;
     for of_account in [false, true] {
         let filter = PendingFilter {
             account: of_account.then(|| account.clone()),
@@ -103,7 +100,7 @@ async fn nothing_is_listed_after_a_start_that_is_no_payments() {
     bank.open(&id("a-1"), Product::AutoLoan, "9000.00").await;
     bank.schedule(&id("a-1"), "2.00", day("2026-03-05")).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let projections = opened(&bank, &folder).await;
+    let projections = followed(&bank, &folder).await;
     let head = bank.head().await;
     assert_eq!(all_pending(&projections, head).await.len(), 1);
     let start = PageStart { snapshot: head, after: Position(1) };
@@ -116,7 +113,7 @@ async fn nothing_is_listed_after_a_start_that_is_no_payments() {
 async fn a_filter_leaves_out_what_it_does_not_ask_for() {
     let bank = Bank::lives(9, 6, 300).await;
     let folder = tempfile::tempdir().unwrap();
-    let projections = opened(&bank, &folder).await;
+    let projections = followed(&bank, &folder).await;
     let head = bank.head().await;
     let every = projections
         .read(Some(head), |reader| reader.payments(&PaymentFilter::default(), Page::first(1000)))
@@ -178,7 +175,7 @@ async fn a_window_is_due_until_everything_it_settled_is_sealed() {
     let cancelled = payments[2];
     bank.command(&account, Command::CancelPayment { payment: cancelled }).await;
     let folder = tempfile::tempdir().unwrap();
-    let projections = opened(&bank, &folder).await;
+    let projections = followed(&bank, &folder).await;
     let key = window("2026-03-03", "15:00");
     let due = |at: Position, now| {
         let projections = projections.clone();
@@ -243,7 +240,7 @@ async fn a_lien_is_releasable_from_its_release_date() {
     };
     bank.command(&account, pay("500.00")).await;
     let folder = tempfile::tempdir().unwrap();
-    let projections = opened(&bank, &folder).await;
+    let projections = followed(&bank, &folder).await;
     let head = bank.head().await;
     let title = projections
         .read(Some(head), |reader| reader.title(&id("a-1")))

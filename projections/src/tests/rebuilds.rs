@@ -8,6 +8,7 @@ use ledger::envelope::{Position, StreamName};
 use ledger::store::EventStore as _;
 
 use super::kit::{Bank, day, id};
+use super::open::{followed, opened};
 use crate::database::{Writer, open_reader};
 use crate::error::{FeedError, Poison, ProjectionError};
 use crate::fold::Batch;
@@ -17,20 +18,12 @@ use crate::queries::page::Page;
 use crate::rebuild::RebuildState;
 use crate::schema::TABLES;
 use crate::verify::Live;
-use crate::{Options, Projections};
-
-async fn opened(bank: &Bank, folder: &tempfile::TempDir) -> Projections {
-    let open = Projections::open(folder.path(), bank.port(), Options::default());
-    let projections = open.await.unwrap();
-    projections.wait_for(bank.head().await).await.unwrap();
-    projections
-}
 
 #[tokio::test]
 async fn a_rebuilt_read_model_is_row_for_row_the_live_one() {
     let bank = Bank::lives(1, 9, 500).await;
     let folder = tempfile::tempdir().unwrap();
-    let projections = opened(&bank, &folder).await;
+    let projections = followed(&bank, &folder).await;
     let before = Live::open(folder.path()).unwrap().verify(bank.port()).await.unwrap();
     assert_eq!(before.difference(), None);
     assert!(before.tables.iter().filter(|table| table.rows > 0).count() >= 6, "{before:?}");
@@ -73,12 +66,12 @@ fn made_of(path: &std::path::Path) -> (Vec<String>, String) {
 async fn a_file_that_was_filled_in_bulk_is_made_of_what_a_followed_one_is() {
     let bank = Bank::lives(1, 4, 100).await;
     let folder = tempfile::tempdir().unwrap();
-    let projections = opened(&bank, &folder).await;
+    let projections = followed(&bank, &folder).await;
     let file = |number| generation::file(&generation::folder(folder.path()), number);
-    let followed = made_of(&file(1));
-    assert_eq!(followed.1, "wal");
+    let before = made_of(&file(1));
+    assert_eq!(before.1, "wal");
     projections.rebuild().unwrap().finished().await.unwrap();
-    assert_eq!(made_of(&file(2)), followed);
+    assert_eq!(made_of(&file(2)), before);
     projections.shutdown().await.unwrap();
 }
 
