@@ -74,8 +74,8 @@ impl Context<'_> {
     }
 }
 
-/// What came of a command: events, none if it had been done already, or a refusal. `Unknown` is no
-/// refusal of the account but a question about something that is not there.
+/// Why a command causes nothing: refused by the rules (recorded), or about something that does not
+/// exist (not recorded).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// A refusal by the rules, which is recorded.
@@ -104,8 +104,8 @@ pub enum Denial {
 /// What a decision returns: the events the command causes, in order.
 pub type Decision = Result<Vec<Event>, Denial>;
 
-/// Chooses the events that `command` causes in `account`. An empty answer means that the command
-/// had been carried out before.
+/// Chooses the events that `command` causes in `account`. An empty answer means that there is
+/// nothing to do: it was carried out before, or asks for what is so already, as the same rate.
 pub fn decide(account: &Account, command: &Command, context: &Context<'_>) -> Decision {
     let open = match (account, command) {
         (Account::Absent, Command::OpenAccount { terms, lien }) => {

@@ -8,8 +8,8 @@ use crate::domain::facts::facts_of;
 use crate::domain::money::{Amount, Money};
 use crate::ids::{PaymentId, RefundId};
 
-/// A refusal. The variants stand in the order in which a decision tests them; each is recorded in
-/// the account's stream and reaches the wire under the name it is stored by.
+/// A refusal. Each is recorded in the account's stream and reaches the wire under the name it is
+/// stored by.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "reason", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Refusal {

@@ -137,7 +137,8 @@ pub enum RetryRule {
     FreshAuthorisation,
 }
 
-/// What the servicer does about a return. The money is reversed in every case but the last.
+/// What the servicer does about a return. The money is reversed except
+/// for `RefundReturned` and `BankToBank`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReturnAction {
