@@ -50,7 +50,7 @@ use crate::domain::account::state::Account;
 use crate::domain::account::{Context, Denial, decide};
 use crate::domain::books::AccountingDays;
 use crate::domain::rulebook::Rulebook;
-use crate::envelope::{Metadata, Position, Version};
+use crate::envelope::{Position, Version};
 use crate::ids::{AccountId, Actor, RequestId};
 use crate::store::{Append, AppendError, EventStore};
 use crate::streams;
@@ -365,13 +365,8 @@ impl Inner {
         events: &[Event],
     ) -> Result<Append, EngineError> {
         let stream = streams::of_account(&request.account);
-        let metadata = Metadata {
-            received_at: request.receipt.at(),
-            request_id: request.request_id,
-            digest,
-            actor: request.actor.clone(),
-            rules: self.rules.version().to_owned(),
-        };
+        let (received_at, actor) = (request.receipt.at(), request.actor.clone());
+        let metadata = self.metadata(received_at, request.request_id, digest, actor);
         let documents = events.iter().map(codec::encode_account);
         new_append(stream, version, documents, &metadata)
     }

@@ -240,13 +240,9 @@ impl Inner {
             // A receipt of its own: the time that a day has to settle counts from here.
             let receipt = self.receipts.take(&self.clock)?;
             let gl_date = eastern_date(receipt.at()).max(eastern_date(received_at));
-            let metadata = Metadata {
-                received_at: receipt.at(),
-                request_id: RequestId::derived("books", &format!("open-{gl_date}")),
-                digest: Digest::of(gl_date.to_string().as_bytes()),
-                actor: Actor::runner(),
-                rules: self.rules.version().to_owned(),
-            };
+            let request_id = RequestId::derived("books", &format!("open-{gl_date}"));
+            let digest = Digest::of(gl_date.to_string().as_bytes());
+            let metadata = self.metadata(receipt.at(), request_id, digest, Actor::runner());
             self.record(desk, &Event::DayOpened(DayOpened { gl_date }), &metadata).await?;
         }
         Err(EngineError::Contended)

@@ -92,13 +92,8 @@ impl Engine {
         let receipt = self.receive()?;
         let content = serde_json::to_vec(&lost).unwrap_or_default();
         let digest = Digest::of(&content);
-        let metadata = Metadata {
-            received_at: receipt.at(),
-            request_id: RequestId::derived("recovery", &format!("lost-{digest}")),
-            digest,
-            actor: Actor::runner(),
-            rules: self.0.rules.version().to_owned(),
-        };
+        let request_id = RequestId::derived("recovery", &format!("lost-{digest}"));
+        let metadata = self.0.metadata(receipt.at(), request_id, digest, Actor::runner());
         let _turn = self.0.recovery.turn.lock().await;
         for _ in 0..ATTEMPTS_MAX {
             self.0.read_recovery().await?;
@@ -136,14 +131,9 @@ impl Inner {
 
     async fn recover(&self, request: &RecoveryRequest) -> Result<RecoveryAnswer, EngineError> {
         let content = codec::json(&request.command).unwrap_or_default();
-        let received_at = request.receipt.at();
-        let metadata = Metadata {
-            received_at,
-            request_id: request.request_id,
-            digest: Digest::of(&content),
-            actor: request.actor.clone(),
-            rules: self.rules.version().to_owned(),
-        };
+        let (received_at, digest) = (request.receipt.at(), Digest::of(&content));
+        let metadata =
+            self.metadata(received_at, request.request_id, digest, request.actor.clone());
         let _turn = self.recovery.turn.lock().await;
         let mut written = false;
         for _ in 0..ATTEMPTS_MAX {

@@ -5,7 +5,7 @@ use super::{Engine, EngineError, new_append};
 use crate::codec::{self, Fact};
 use crate::cycles::cutoff::{RunItem, WindowKey, WindowSealed};
 use crate::digest::Digest;
-use crate::envelope::{Metadata, Position, RecordedEvent, Version};
+use crate::envelope::{Position, RecordedEvent, Version};
 use crate::ids::{Actor, RequestId};
 use crate::store::AppendError;
 use crate::streams;
@@ -33,14 +33,9 @@ impl Engine {
         }
         let sealed = WindowSealed::of(window, seals, items);
         let receipt = self.receive()?;
-        let cause = stream.to_string();
-        let metadata = Metadata {
-            received_at: receipt.at(),
-            request_id: RequestId::derived(&cause, &format!("seal-{seals}")),
-            digest: Digest::of(sealed.root.as_bytes()),
-            actor: Actor::runner(),
-            rules: inner.rules.version().to_owned(),
-        };
+        let request_id = RequestId::derived(stream.as_str(), &format!("seal-{seals}"));
+        let digest = Digest::of(sealed.root.as_bytes());
+        let metadata = inner.metadata(receipt.at(), request_id, digest, Actor::runner());
         let document = codec::encode(&Fact::WindowSealed(sealed.clone()));
         let version = Version(u64::from(seals));
         let append = new_append(stream, version, std::iter::once(document), &metadata)?;

@@ -1,5 +1,7 @@
 //! Events on their way into the store, and the first of them: the rules in force.
 
+use chrono::{DateTime, Utc};
+
 use super::{EngineError, Inner};
 use crate::codec::{self, Document, Fact, RulebookAdopted};
 use crate::digest::Digest;
@@ -9,6 +11,17 @@ use crate::store::{Append, AppendError, Expected};
 use crate::streams;
 
 impl Inner {
+    /// What is recorded beside the events of a request, which these rules decide.
+    pub(super) fn metadata(
+        &self,
+        received_at: DateTime<Utc>,
+        request_id: RequestId,
+        digest: Digest,
+        actor: Actor,
+    ) -> Metadata {
+        Metadata { received_at, request_id, digest, actor, rules: self.rules.version().to_owned() }
+    }
+
     /// Records the adoption of the rules, unless they are in force already.
     pub(super) async fn adopt_rules(&self) -> Result<(), EngineError> {
         let stream = streams::of_rulebook();
@@ -22,14 +35,9 @@ impl Inner {
         }
         let version = Version(u64::try_from(recorded.len()).unwrap_or(u64::MAX));
         let receipt = self.receipts.take(&self.clock)?;
+        let request_id = RequestId::derived("rulebook", &version.to_string());
         let digest = Digest::of(&document);
-        let metadata = Metadata {
-            received_at: receipt.at(),
-            request_id: RequestId::derived("rulebook", &version.to_string()),
-            digest,
-            actor: Actor::runner(),
-            rules: self.rules.version().to_owned(),
-        };
+        let metadata = self.metadata(receipt.at(), request_id, digest, Actor::runner());
         let documents = std::iter::once(Ok((kind, document)));
         let append = new_append(stream, version, documents, &metadata)?;
         match self.store.append(append).await {

@@ -75,13 +75,9 @@ impl Inner {
         accounts: &dyn AccountPages,
     ) -> Result<BooksAnswer, EngineError> {
         let content = codec::json(&request.command).unwrap_or_default();
-        let metadata = Metadata {
-            received_at: request.receipt.at(),
-            request_id: request.request_id,
-            digest: Digest::of(&content),
-            actor: request.actor.clone(),
-            rules: self.rules.version().to_owned(),
-        };
+        let (received_at, digest) = (request.receipt.at(), Digest::of(&content));
+        let metadata =
+            self.metadata(received_at, request.request_id, digest, request.actor.clone());
         let gl_date = match self.decide_books(&request, &metadata).await? {
             Step::Answered(answer) => return Ok(*answer),
             Step::Seal(gl_date) => gl_date,
