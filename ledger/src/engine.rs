@@ -300,12 +300,12 @@ impl Inner {
                 // Another gateway came first, or our own lost answer arrived after all: what the
                 // stream holds now decides.
                 Err(AppendError::Conflict { .. }) => {}
-                Err(AppendError::Unavailable(cause)) => {
+                Err(error @ AppendError::Unavailable(_)) => {
                     *cached = Some(folded);
-                    return Err(EngineError::not_written(cause));
+                    return Err(error.into());
                 }
-                Err(AppendError::Indeterminate(cause)) => {
-                    return self.recall(request, EngineError::Indeterminate(cause)).await;
+                Err(error @ AppendError::Indeterminate(_)) => {
+                    return self.recall(request, error.into()).await;
                 }
             }
         }

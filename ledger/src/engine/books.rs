@@ -262,14 +262,14 @@ impl Inner {
         let append = new_append(stream, version, std::iter::once(document), metadata)?;
         match self.store.append(append).await {
             Ok(_) | Err(AppendError::Conflict { .. }) => self.refresh(desk).await?,
-            Err(AppendError::Unavailable(cause)) => return Err(EngineError::not_written(cause)),
-            Err(AppendError::Indeterminate(cause)) => {
+            Err(error @ AppendError::Unavailable(_)) => return Err(error.into()),
+            Err(error @ AppendError::Indeterminate(_)) => {
                 // It may be there: the copy is not decided on before the stream is read.
                 self.calendar.known().read_at = None;
                 let read = self.refresh(desk).await;
                 let folded = self.calendar.folded();
                 if read.is_err() || !folded.requests.contains_key(&metadata.request_id) {
-                    return Err(EngineError::Indeterminate(cause));
+                    return Err(error.into());
                 }
             }
         }

@@ -9,7 +9,7 @@ use crate::domain::books::refusal::BooksRefusal;
 use crate::domain::recovery::refusal::RecoveryRefusal;
 use crate::envelope::Position;
 use crate::ids::{AccountId, FeeId, PaymentId, QuoteId, RefundId, RequestId};
-use crate::store::{AppendShapeError, BoxError, QueueFull, ReadError};
+use crate::store::{AppendError, AppendShapeError, BoxError, QueueFull, ReadError};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +129,17 @@ impl From<ReadError> for EngineError {
     }
 }
 
+impl From<AppendError> for EngineError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Conflict { .. } => Self::Contended,
+            AppendError::Unavailable(cause) if cause.is::<QueueFull>() => Self::Overloaded,
+            AppendError::Unavailable(cause) => Self::Unavailable(cause),
+            AppendError::Indeterminate(cause) => Self::Indeterminate(cause),
+        }
+    }
+}
+
 impl From<AppendShapeError> for EngineError {
     fn from(error: AppendShapeError) -> Self {
         Self::Unwritable(error.into())
@@ -136,11 +147,6 @@ impl From<AppendShapeError> for EngineError {
 }
 
 impl EngineError {
-    /// What it means that the store did not take an append, for `cause`.
-    pub(super) fn not_written(cause: BoxError) -> Self {
-        if cause.is::<QueueFull>() { Self::Overloaded } else { Self::Unavailable(cause) }
-    }
-
     /// The same failure for a request that it stops too: one of the store or of the clock, which
     /// another request would meet as well. None if it concerns its own request alone.
     pub(super) fn of_the_store(&self) -> Option<Self> {

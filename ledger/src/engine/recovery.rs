@@ -194,9 +194,9 @@ impl Inner {
         match self.store.append(append).await {
             Ok(_) => Ok(true),
             Err(AppendError::Conflict { .. }) => Ok(false),
-            Err(AppendError::Unavailable(cause)) => Err(EngineError::not_written(cause)),
-            // The same request id tells: the stream is read before anything is decided.
-            Err(AppendError::Indeterminate(cause)) => Err(EngineError::Indeterminate(cause)),
+            // If the outcome is unknown, the same request id tells: the stream is read before
+            // anything is decided.
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -7,7 +7,6 @@ use crate::cycles::cutoff::{RunItem, WindowKey, WindowSealed};
 use crate::digest::Digest;
 use crate::envelope::{Position, RecordedEvent, Version};
 use crate::ids::{Actor, RequestId};
-use crate::store::AppendError;
 use crate::streams;
 
 impl Engine {
@@ -39,12 +38,8 @@ impl Engine {
         let document = codec::encode(&Fact::WindowSealed(sealed.clone()));
         let version = Version(u64::from(seals));
         let append = new_append(stream, version, std::iter::once(document), &metadata)?;
-        match inner.store.append(append).await {
-            Ok(appended) => Ok((sealed, appended.position)),
-            Err(AppendError::Conflict { .. }) => Err(EngineError::Contended),
-            Err(AppendError::Unavailable(cause)) => Err(EngineError::not_written(cause)),
-            Err(AppendError::Indeterminate(cause)) => Err(EngineError::Indeterminate(cause)),
-        }
+        let appended = inner.store.append(append).await?;
+        Ok((sealed, appended.position))
     }
 
     /// The seals of a window, in order.

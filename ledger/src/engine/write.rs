@@ -43,8 +43,7 @@ impl Inner {
         match self.store.append(append).await {
             // Another gateway adopted at the same moment.
             Ok(_) | Err(AppendError::Conflict { .. }) => Ok(()),
-            Err(AppendError::Unavailable(cause)) => Err(EngineError::not_written(cause)),
-            Err(AppendError::Indeterminate(cause)) => Err(EngineError::Indeterminate(cause)),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -216,9 +216,9 @@ impl Work {
                     unknown = true;
                     self.behind.push(Behind::Alone(place));
                 }
-                (Err(AppendError::Unavailable(cause)), _) => {
+                (Err(error @ AppendError::Unavailable(_)), _) => {
                     unwritten.extend(undone);
-                    let error = EngineError::not_written(cause);
+                    let error = EngineError::from(error);
                     refusal = error.of_the_store();
                     told.tell(place, Err(error));
                 }
