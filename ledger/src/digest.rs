@@ -6,7 +6,7 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-use crate::hex;
+use crate::{codec, hex};
 
 /// How many bytes of the hash are kept.
 const LENGTH: usize = 16;
@@ -24,6 +24,11 @@ impl Digest {
             *to = from;
         }
         Self(kept)
+    }
+
+    /// The digest of what `content` is as JSON.
+    pub fn of_json(content: &impl Serialize) -> Result<Self, serde_json::Error> {
+        codec::json(content).map(|bytes| Self::of(&bytes))
     }
 }
 

@@ -214,22 +214,6 @@ impl Engine {
             .unwrap_or_else(|failure| Err(EngineError::Indeterminate(failure.into())))
     }
 
-    /// What `command` would cause if it were received at `at`. Nothing is written.
-    pub async fn preview(
-        &self,
-        account: &AccountId,
-        command: &Command,
-        at: DateTime<Utc>,
-    ) -> Result<Vec<Event>, EngineError> {
-        let folded = self.0.current(account).await?;
-        let request = RequestId::derived("preview", account.as_str());
-        let days = self.0.days_at(at).await?;
-        let context = Context { account, request, received_at: at, rules: &self.0.rules, days };
-        let position = folded.position;
-        decide(&folded.account, command, &context)
-            .map_err(|denial| EngineError::denied(denial, account, position))
-    }
-
     /// The account as it is now, or as it was known at `known_at`, which reads its own events and
     /// no others. None if it is, or was, not on the books.
     pub async fn account(
@@ -272,7 +256,7 @@ impl Inner {
     }
 
     async fn carry_out(&self, request: &Request) -> Result<Answer, EngineError> {
-        let digest = digest_of(request);
+        let digest = digest_of(request)?;
         let mut cached = self.lanes.of(&request.account).lock_owned().await;
         for _ in 0..ATTEMPTS_MAX {
             let folded = self.load(&request.account, &mut cached).await?;
@@ -340,7 +324,7 @@ impl Inner {
             days,
         };
         let command = || request.command.name().to_owned();
-        if let Some(current) = preview::outdated(folded, &request.command, &context) {
+        if let Some(current) = preview::outdated(folded, &request.command, &context)? {
             let refusal = Refusal::PreviewOutdated { current };
             return Ok(vec![Event::RequestRefused(RequestRefused { command: command(), refusal })]);
         }

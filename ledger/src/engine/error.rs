@@ -146,6 +146,13 @@ impl From<AppendShapeError> for EngineError {
     }
 }
 
+/// Nothing is written as JSON in the engine but requests and events.
+impl From<serde_json::Error> for EngineError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Unwritable(error.into())
+    }
+}
+
 impl EngineError {
     /// The same failure for a request that it stops too: one of the store or of the clock, which
     /// another request would meet as well. None if it concerns its own request alone.

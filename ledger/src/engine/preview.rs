@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Engine, EngineError, Folded};
-use crate::codec::{self, Fact};
+use super::{Engine, EngineError, Folded, Inner};
+use crate::codec;
 use crate::digest::Digest;
 use crate::domain::account::commands::Command;
 use crate::domain::account::consequences::Consequences;
 use crate::domain::account::events::Event;
 use crate::domain::account::state::Account;
-use crate::domain::account::{Context, Denial, decide, evolve};
+use crate::domain::account::{Context, decide, evolve};
 use crate::domain::cutoff::eastern_date;
 use crate::envelope::{Position, Version};
 use crate::ids::{AccountId, RequestId};
@@ -47,13 +47,18 @@ impl Preview {
     }
 }
 
-/// Events that a command would cause, and what stands for them.
-struct Foreseen {
-    hash: String,
-    events: Vec<Event>,
-}
-
 impl Engine {
+    /// The events that `command` would cause if it were received at `at`. Nothing is written.
+    pub async fn preview(
+        &self,
+        account: &AccountId,
+        command: &Command,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<Event>, EngineError> {
+        let folded = self.0.current(account).await?;
+        self.0.foresee(&folded, account, command, at).await
+    }
+
     /// What `command` would cause if it were received now. Nothing is written. Fails as the command
     /// would, and a refusal is not recorded either.
     pub async fn preview_change(
@@ -63,17 +68,13 @@ impl Engine {
     ) -> Result<Preview, EngineError> {
         let before = self.0.current(account).await?;
         let at = self.0.clock.now();
-        let days = self.0.days_at(at).await?;
-        let request = RequestId::derived("preview", account.as_str());
-        let context = Context { account, request, received_at: at, rules: &self.0.rules, days };
-        let Foreseen { hash, events } = foresee(&before, command, &context)
-            .map_err(|denial| EngineError::denied(denial, account, before.position))?;
+        let events = self.0.foresee(&before, account, command, at).await?;
         let mut after = Account::clone(&before.account);
         for event in &events {
             after = evolve(after, event, at);
         }
         Ok(Preview {
-            hash,
+            hash: hash_of(before.changed, command, &events)?,
             version: before.version,
             position: before.position,
             today: eastern_date(at),
@@ -84,13 +85,26 @@ impl Engine {
     }
 }
 
-/// What `command` would cause in `context`, under a request id that every preview of the account
-/// has, so that the ids that are derived from it are the same.
-fn foresee(folded: &Folded, command: &Command, context: &Context<'_>) -> Result<Foreseen, Denial> {
-    let request = RequestId::derived("preview", context.account.as_str());
-    let events = decide(&folded.account, command, &Context { request, ..*context })?;
-    let hash = hash_of(folded.changed, command, &events);
-    Ok(Foreseen { hash, events })
+impl Inner {
+    /// The events that `command` would cause on an account as it is, if it were received at `at`.
+    async fn foresee(
+        &self,
+        folded: &Folded,
+        account: &AccountId,
+        command: &Command,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<Event>, EngineError> {
+        let (request, days) = (request_of(account), self.days_at(at).await?);
+        let context = Context { account, request, received_at: at, rules: &self.rules, days };
+        decide(&folded.account, command, &context)
+            .map_err(|denial| EngineError::denied(denial, account, folded.position))
+    }
+}
+
+/// The request id that every preview of an account has, so that the ids that are derived from it
+/// are the same.
+fn request_of(account: &AccountId) -> RequestId {
+    RequestId::derived("preview", account.as_str())
 }
 
 /// The hash of a preview made now, if `command` names another: what was shown is not what would
@@ -99,21 +113,26 @@ pub(super) fn outdated(
     folded: &Folded,
     command: &Command,
     context: &Context<'_>,
-) -> Option<String> {
-    let shown = command.preview()?;
-    let now = foresee(folded, command, context).ok()?;
-    (now.hash != shown).then_some(now.hash)
+) -> Result<Option<String>, EngineError> {
+    let Some(shown) = command.preview() else { return Ok(None) };
+    let context = Context { request: request_of(context.account), ..*context };
+    let Ok(events) = decide(&folded.account, command, &context) else { return Ok(None) };
+    let hash = hash_of(folded.changed, command, &events)?;
+    Ok((hash != shown).then_some(hash))
 }
 
 /// SHA-256 over the last change of the account, the command and the events, the first 16 bytes in
 /// hex. A refusal on record is no change: it must not outdate what it names as current.
-fn hash_of(changed: Version, command: &Command, events: &[Event]) -> String {
-    // Commands and events are plain data, which always have a JSON form.
-    let mut content = serde_json::to_vec(&(changed, command.without_preview())).unwrap_or_default();
+fn hash_of(
+    changed: Version,
+    command: &Command,
+    events: &[Event],
+) -> Result<String, serde_json::Error> {
+    let mut content = codec::json(&(changed, command.without_preview()))?;
     for event in events {
-        let (kind, data) = codec::encode(&Fact::Account(event.clone())).unwrap_or_default();
+        let (kind, data) = codec::encode_account(event)?;
         content.extend_from_slice(kind.as_bytes());
         content.extend_from_slice(&data);
     }
-    Digest::of(&content).to_string()
+    Ok(Digest::of(&content).to_string())
 }

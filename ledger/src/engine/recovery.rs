@@ -90,8 +90,7 @@ impl Engine {
     /// Records that the log has lost commits, once however often it is said.
     pub async fn record_loss(&self, lost: CommitsLost) -> Result<Position, EngineError> {
         let receipt = self.receive()?;
-        let content = serde_json::to_vec(&lost).unwrap_or_default();
-        let digest = Digest::of(&content);
+        let digest = Digest::of_json(&lost)?;
         let request_id = RequestId::derived("recovery", &format!("lost-{digest}"));
         let metadata = self.0.metadata(receipt.at(), request_id, digest, Actor::runner());
         let _turn = self.0.recovery.turn.lock().await;
@@ -130,8 +129,7 @@ impl Inner {
     }
 
     async fn recover(&self, request: &RecoveryRequest) -> Result<RecoveryAnswer, EngineError> {
-        let content = codec::json(&request.command).unwrap_or_default();
-        let (received_at, digest) = (request.receipt.at(), Digest::of(&content));
+        let (received_at, digest) = (request.receipt.at(), Digest::of_json(&request.command)?);
         let metadata =
             self.metadata(received_at, request.request_id, digest, request.actor.clone());
         let _turn = self.recovery.turn.lock().await;

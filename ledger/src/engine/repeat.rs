@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::fold::{Counted, fold_stream, fold_with};
 use super::{Answer, EngineError, Folded, Inner, Outcome, Request};
-use crate::codec;
 use crate::digest::Digest;
 use crate::domain::account::events::Event;
 use crate::domain::account::state::Account;
@@ -34,7 +33,7 @@ impl Inner {
         request: &Request,
         outcome: &Outcome,
     ) -> Result<Answer, EngineError> {
-        if outcome.digest != digest_of(request) {
+        if outcome.digest != digest_of(request)? {
             return Err(EngineError::RequestIdReused(request.request_id));
         }
         let stream = streams::of_account(&request.account);
@@ -78,8 +77,6 @@ pub(super) fn conclude(
 }
 
 /// What tells a repeat from a reuse: the digest of the command.
-pub(super) fn digest_of(request: &Request) -> Digest {
-    // A command is plain data, which always has a JSON form.
-    let content = codec::json(&request.command).unwrap_or_default();
-    Digest::of(&content)
+pub(super) fn digest_of(request: &Request) -> Result<Digest, EngineError> {
+    Ok(Digest::of_json(&request.command)?)
 }

@@ -27,7 +27,7 @@ impl Inner {
         let stream = streams::of_rulebook();
         let adopted = Fact::RulebookAdopted(RulebookAdopted::of(&self.rules));
         let recorded = self.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
-        let (kind, document) = codec::encode(&adopted).map_err(unwritable)?;
+        let (kind, document) = codec::encode(&adopted)?;
         let in_force =
             recorded.last().is_some_and(|last| last.kind == kind && last.data == document);
         if in_force {
@@ -55,16 +55,12 @@ pub(super) fn new_append(
     documents: impl Iterator<Item = Result<Document, serde_json::Error>>,
     metadata: &Metadata,
 ) -> Result<Append, EngineError> {
-    let bytes = codec::json(metadata).map_err(unwritable)?;
+    let bytes = codec::json(metadata)?;
     let event_of = |(index, document): (usize, Result<Document, serde_json::Error>)| {
-        let (kind, data) = document.map_err(unwritable)?;
+        let (kind, data) = document?;
         let id = EventId::derived(stream.as_str(), metadata.request_id, index);
         Ok(NewEvent { id, kind: kind.to_owned(), data, metadata: bytes.clone() })
     };
     let events = documents.enumerate().map(event_of).collect::<Result<_, EngineError>>()?;
     Ok(Append::new(stream, Expected::after(version), events)?)
-}
-
-fn unwritable(cause: serde_json::Error) -> EngineError {
-    EngineError::Unwritable(cause.into())
 }

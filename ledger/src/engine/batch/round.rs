@@ -117,9 +117,10 @@ impl Inner {
             let Some(request) = requests.get(place) else { continue };
             ahead.follow_last(requests, &mut work.pending);
             let folded = &ahead.folded;
-            let digest = digest_of(request);
+            let known = digest_of(request)
+                .and_then(|digest| Ok((digest, repeats(folded, request, digest)?)));
             // The earlier request may be one of this round, and come to nothing.
-            let (Ok(None), Some(days)) = (repeats(folded, request, digest), days) else {
+            let (Ok((digest, None)), Some(days)) = (known, days) else {
                 work.behind.push(Behind::Repeat(place));
                 continue;
             };

@@ -6,7 +6,6 @@ use chrono::NaiveDate;
 
 use super::gather::gather;
 use super::{FoldedBooks, event_of};
-use crate::codec;
 use crate::cycles::cutoff::WindowKey;
 use crate::digest::Digest;
 use crate::domain::books::events::{BooksRequestRefused, Event};
@@ -74,8 +73,7 @@ impl Inner {
         request: BooksRequest,
         accounts: &dyn AccountPages,
     ) -> Result<BooksAnswer, EngineError> {
-        let content = codec::json(&request.command).unwrap_or_default();
-        let (received_at, digest) = (request.receipt.at(), Digest::of(&content));
+        let (received_at, digest) = (request.receipt.at(), Digest::of_json(&request.command)?);
         let metadata =
             self.metadata(received_at, request.request_id, digest, request.actor.clone());
         let gl_date = match self.decide_books(&request, &metadata).await? {
