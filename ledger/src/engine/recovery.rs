@@ -166,8 +166,8 @@ impl Inner {
             return Err(EngineError::RequestIdReused(metadata.request_id));
         }
         let position = outcome.position;
-        let before = Version(outcome.last.0.saturating_sub(1));
-        let recorded = self.store.read_stream(&streams::of_recovery(), before, 1).await?;
+        let (stream, before) = (streams::of_recovery(), outcome.last.before());
+        let recorded = self.store.read_stream(&stream, before, 1).await?;
         match recorded.first().map(event_of).transpose()? {
             Some(Event::RecoveryRequestRefused(RecoveryRequestRefused { refusal, .. })) => {
                 Err(EngineError::RecoveryRefused { refusal, position, replayed })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::gather::gather;
-use super::{FoldedBooks, event_of};
+use super::FoldedBooks;
 use crate::cycles::cutoff::WindowKey;
 use crate::digest::Digest;
 use crate::domain::books::events::{BooksRequestRefused, Event};
@@ -173,12 +173,8 @@ impl Inner {
         if outcome.digest != metadata.digest {
             return Err(EngineError::RequestIdReused(metadata.request_id));
         }
-        let before = Position(outcome.position.0.saturating_sub(1));
-        let recorded = self.store.read_all(before, 1).await?;
-        let recorded = recorded.first().ok_or_else(|| {
-            EngineError::Unavailable("an event of the books is not there yet".into())
-        })?;
-        conclude(Arc::clone(folded), event_of(recorded)?, outcome.position, true)
+        let event = self.books_event(outcome.position).await?;
+        conclude(Arc::clone(folded), event, outcome.position, true)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::books::events::{DayClosed, Event, MonthClosed};
 use crate::domain::books::gathering::DayScope;
 use crate::domain::books::month::Month;
 use crate::domain::books::restatement::{Restatement, restatements, restates};
-use crate::engine::{Engine, EngineError, fold};
+use crate::engine::{Engine, EngineError, Inner, fold};
 use crate::envelope::Position;
 use crate::ids::{AccountId, Actor, EventId, RequestId};
 
@@ -45,7 +45,7 @@ impl Engine {
         let folded = self.books().await?;
         let closed = folded.books.days().get(&gl_date).and_then(|day| day.closed);
         let Some(closed) = closed else { return Ok(None) };
-        match self.books_event(closed.recorded).await? {
+        match self.0.books_event(closed.recorded).await? {
             Event::DayClosed(day) => Ok(Some((day, closed.recorded))),
             Event::DayOpened(_) | Event::MonthClosed(_) | Event::BooksRequestRefused(_) => Ok(None),
         }
@@ -58,17 +58,10 @@ impl Engine {
         month: Month,
     ) -> Result<Option<(MonthClosed, Position)>, EngineError> {
         let Some(recorded) = self.books().await?.books.month_closed(month) else { return Ok(None) };
-        match self.books_event(recorded).await? {
+        match self.0.books_event(recorded).await? {
             Event::MonthClosed(month) => Ok(Some((month, recorded))),
             Event::DayOpened(_) | Event::DayClosed(_) | Event::BooksRequestRefused(_) => Ok(None),
         }
-    }
-
-    async fn books_event(&self, position: Position) -> Result<Event, EngineError> {
-        let before = Position(position.0.saturating_sub(1));
-        let recorded = self.0.store.read_all(before, 1).await?;
-        let missing = || EngineError::Unavailable("an event of the books is not there yet".into());
-        event_of(recorded.first().ok_or_else(missing)?)
     }
 
     /// The restatements of a closed day after the position `after`, in order of position: at least
@@ -129,6 +122,15 @@ impl Engine {
             }
         }
         Ok(causes)
+    }
+}
+
+impl Inner {
+    /// The event of the books that is recorded at `position`.
+    pub(super) async fn books_event(&self, position: Position) -> Result<Event, EngineError> {
+        let recorded = self.store.read_all(position.before(), 1).await?;
+        let missing = || EngineError::Unavailable("an event of the books is not there yet".into());
+        event_of(recorded.first().ok_or_else(missing)?)
     }
 }
 
