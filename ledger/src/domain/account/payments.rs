@@ -100,14 +100,10 @@ pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) 
     })])
 }
 
-fn find(open: &OpenAccount, payment: PaymentId) -> Result<&Payment, Denial> {
-    open.payments.get(&payment).ok_or(Denial::PaymentNotFound(payment))
-}
-
 /// Cancels a scheduled payment received before its cut-off. At the cut-off it is too late, whether
 /// or not the run has started.
 pub(super) fn cancel(open: &OpenAccount, id: PaymentId, context: &Context<'_>) -> Decision {
-    let payment = find(open, id)?;
+    let payment = open.payment(id)?;
     let not_pending =
         || Refusal::NotPending { payment: id, state: payment.progress.name().to_owned() };
     let Some(schedule) = &payment.schedule else { return Err(not_pending().into()) };
@@ -128,7 +124,7 @@ pub(super) fn cancel(open: &OpenAccount, id: PaymentId, context: &Context<'_>) -
 /// Applies a scheduled payment whose cut-off has passed; cancels it if nothing is owed any more.
 /// Nothing to do for one that is no longer pending.
 pub(super) fn apply(open: &OpenAccount, id: PaymentId, context: &Context<'_>) -> Decision {
-    let payment = find(open, id)?;
+    let payment = open.payment(id)?;
     let Some(schedule) = &payment.schedule else { return Ok(Vec::new()) };
     if payment.progress != Progress::Scheduled {
         return Ok(Vec::new());

@@ -162,9 +162,7 @@ pub(super) fn take_refund_back(
     refund: RefundId,
     context: &Context<'_>,
 ) -> Decision {
-    let Some(sent) = open.refunds.get(&refund) else {
-        return Err(Denial::RefundNotFound(refund));
-    };
+    let sent = open.refund(refund)?;
     let Refund { amount, effective_date, returned, .. } = sent;
     if *returned {
         return Err(Refusal::RefundAlreadyReturned { refund }.into());

@@ -13,7 +13,7 @@ use super::posting::{Change, Subject, restate};
 use super::refusal::Refusal;
 use super::settlement::{Bank, bank_leg};
 use super::state::{FeeState, OpenAccount, Payment, Progress};
-use super::{Context, Decision, Denial};
+use super::{Context, Decision};
 use crate::domain::cutoff::eastern_date;
 use crate::domain::money::Amount;
 use crate::domain::rulebook::{ReturnAction, ReturnCode};
@@ -28,18 +28,8 @@ pub(super) fn take_back(
     return_code: &str,
     context: &Context<'_>,
 ) -> Decision {
-    let payment = open.payments.get(&id).ok_or(Denial::PaymentNotFound(id))?;
-    match &payment.progress {
-        Progress::Applied => {}
-        Progress::Returned { return_code, .. } => {
-            let return_code = return_code.clone();
-            return Err(Refusal::AlreadyReturned { payment: id, return_code }.into());
-        }
-        state @ (Progress::Scheduled | Progress::Cancelled { .. }) => {
-            let state = state.name().to_owned();
-            return Err(Refusal::NotApplied { payment: id, state }.into());
-        }
-    }
+    let payment = open.payment(id)?;
+    payment.check_applied()?;
     let today = context.today();
     let action = action_of(return_code, today, context);
     if !action.reverses_payment() {
@@ -111,7 +101,7 @@ fn returned_item_fee(
 /// Restores a returned payment as of its effective date, and takes back the fee that its return had
 /// cost. If the bank had the money before, it has it again today.
 pub(super) fn reinstate(open: &OpenAccount, id: PaymentId, context: &Context<'_>) -> Decision {
-    let payment = open.payments.get(&id).ok_or(Denial::PaymentNotFound(id))?;
+    let payment = open.payment(id)?;
     if !matches!(payment.progress, Progress::Returned { .. }) {
         let state = payment.progress.name().to_owned();
         return Err(Refusal::NotReturned { payment: id, state }.into());

@@ -8,8 +8,8 @@ use chrono::NaiveDate;
 
 use super::events::{Event, PaymentSettled, Posting, RefundSettled};
 use super::refusal::Refusal;
-use super::state::{OpenAccount, Payment, Progress, Refund};
-use super::{Context, Decision, Denial};
+use super::state::{OpenAccount, Payment, Refund};
+use super::{Context, Decision};
 use crate::domain::journal::{Journal, LedgerAccount, Line};
 use crate::domain::money::{Amount, Money};
 use crate::ids::{PaymentId, RefundId};
@@ -21,7 +21,7 @@ pub(super) fn settle_payment(
     (settlement_date, withheld): (NaiveDate, Option<Amount>),
     context: &Context<'_>,
 ) -> Decision {
-    let payment = open.payments.get(&id).ok_or(Denial::PaymentNotFound(id))?;
+    let payment = open.payment(id)?;
     check_unsettled(payment)?;
     check_date(settlement_date, payment.effective_date, context)?;
     check_withheld(payment, withheld)?;
@@ -43,7 +43,7 @@ pub(super) fn settle_refund(
     settlement_date: NaiveDate,
     context: &Context<'_>,
 ) -> Decision {
-    let sent = open.refunds.get(&refund).ok_or(Denial::RefundNotFound(refund))?;
+    let sent = open.refund(refund)?;
     if sent.returned {
         return Err(Refusal::RefundAlreadyReturned { refund }.into());
     }
@@ -61,18 +61,8 @@ pub(super) fn settle_refund(
 }
 
 fn check_unsettled(payment: &Payment) -> Result<(), Refusal> {
+    payment.check_applied()?;
     let id = payment.id;
-    match &payment.progress {
-        Progress::Applied => {}
-        Progress::Returned { return_code, .. } => {
-            let return_code = return_code.clone();
-            return Err(Refusal::AlreadyReturned { payment: id, return_code });
-        }
-        state @ (Progress::Scheduled | Progress::Cancelled { .. }) => {
-            let state = state.name().to_owned();
-            return Err(Refusal::NotApplied { payment: id, state });
-        }
-    }
     if let Some(settlement) = payment.settlement {
         let settlement_date = settlement.date;
         return Err(Refusal::AlreadySettled { payment: id, settlement_date });

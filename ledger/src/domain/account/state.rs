@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::Denial;
 use super::book::{Book, Entry, Movement, Standing};
 use super::events::{
     AccountOpened, AccountPaidOff, CancelReason, FeeKind, Funding, LienRecorded, PayoffQuoted,
@@ -275,6 +276,16 @@ impl OpenAccount {
         &self.book.terms
     }
 
+    /// The payment of that id.
+    pub(super) fn payment(&self, id: PaymentId) -> Result<&Payment, Denial> {
+        self.payments.get(&id).ok_or(Denial::PaymentNotFound(id))
+    }
+
+    /// The refund of that id.
+    pub(super) fn refund(&self, id: RefundId) -> Result<&Refund, Denial> {
+        self.refunds.get(&id).ok_or(Denial::RefundNotFound(id))
+    }
+
     /// How many movements were recorded: the order of the next.
     pub const fn movements(&self) -> u64 {
         self.movements
@@ -398,19 +409,5 @@ impl OpenAccount {
     /// What pays the account off at the close of `as_of`: of a lease, what buys the vehicle.
     pub fn payoff(&self, as_of: NaiveDate) -> Money {
         self.standing(as_of).payoff()
-    }
-}
-
-impl Payment {
-    /// Its place on the timeline when it pays `split`.
-    pub(super) fn entry(&self, split: Split) -> Entry {
-        let what = Movement::Payment {
-            id: self.id,
-            amount: self.amount,
-            channel: self.channel,
-            payoff: self.payoff_quote.is_some(),
-            split,
-        };
-        Entry { effective: self.effective_date, order: self.order, what }
     }
 }

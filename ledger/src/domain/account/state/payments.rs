@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::sync::Arc;
 
-use super::Payment;
+use super::{Payment, Progress};
+use crate::domain::account::book::{Entry, Movement};
+use crate::domain::account::events::Split;
+use crate::domain::account::refusal::Refusal;
 use crate::ids::PaymentId;
 
 type ById = BTreeMap<PaymentId, Arc<Payment>>;
@@ -116,10 +119,37 @@ impl<'a, I: Iterator<Item = &'a Arc<Payment>>> Iterator for Merged<I> {
     }
 }
 
+impl Payment {
+    /// Its place on the timeline when it pays `split`.
+    pub(in crate::domain::account) fn entry(&self, split: Split) -> Entry {
+        let what = Movement::Payment {
+            id: self.id,
+            amount: self.amount,
+            channel: self.channel,
+            payoff: self.payoff_quote.is_some(),
+            split,
+        };
+        Entry { effective: self.effective_date, order: self.order, what }
+    }
+
+    /// Refuses what only a payment that is good can be asked for.
+    pub(in crate::domain::account) fn check_applied(&self) -> Result<(), Refusal> {
+        let payment = self.id;
+        match &self.progress {
+            Progress::Applied => Ok(()),
+            Progress::Returned { return_code, .. } => {
+                Err(Refusal::AlreadyReturned { payment, return_code: return_code.clone() })
+            }
+            state @ (Progress::Scheduled | Progress::Cancelled { .. }) => {
+                Err(Refusal::NotApplied { payment, state: state.name().to_owned() })
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::account::state::Progress;
     use crate::domain::product::Channel;
     use crate::ids::RequestId;
 
