@@ -104,6 +104,23 @@ pub enum Movement {
     },
 }
 
+impl Movement {
+    /// Is it that payment?
+    pub(super) fn is_payment(&self, payment: PaymentId) -> bool {
+        matches!(self, Self::Payment { id, .. } if *id == payment)
+    }
+
+    /// Is it that fee?
+    pub(super) fn is_fee(&self, fee: FeeId) -> bool {
+        matches!(self, Self::Fee { id, .. } if *id == fee)
+    }
+
+    /// Is it that refund?
+    pub(super) fn is_refund(&self, refund: RefundId) -> bool {
+        matches!(self, Self::Refund { id, .. } if *id == refund)
+    }
+}
+
 /// The timeline and the general-ledger balances of one account. A copy shares the contract, and the
 /// timeline until one of them writes to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -86,10 +86,10 @@ pub(super) fn take_back(
     reason: WaiveReason,
     context: &Context<'_>,
 ) -> Event {
-    let is_it = |what: &Movement| matches!(what, Movement::Fee { id, .. } if *id == fee);
     let effective_date = charged.effective_date;
     let subject = Subject::FeeTakenBack(charged.kind, charged.amount.money());
-    let change = Change::without(&open.book, subject, is_it, (effective_date, context.gl_date()));
+    let dates = (effective_date, context.gl_date());
+    let change = Change::without(&open.book, subject, |what| what.is_fee(fee), dates);
     let posting = restate(&open.book, change, context).posting;
     Event::FeeWaived(FeeWaived { fee, reason, effective_date, posting })
 }

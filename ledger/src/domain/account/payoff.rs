@@ -167,10 +167,9 @@ pub(super) fn take_refund_back(
     if *returned {
         return Err(Refusal::RefundAlreadyReturned { refund }.into());
     }
-    let is_it = |what: &Movement| matches!(what, Movement::Refund { id, .. } if *id == refund);
     let dates = (*effective_date, context.gl_date());
     let subject = Subject::RefundBack(amount.money());
-    let change = Change::without(&open.book, subject, is_it, dates);
+    let change = Change::without(&open.book, subject, |what| what.is_refund(refund), dates);
     let mut posting = restate(&open.book, change, context).posting;
     posting.lines.splice(..0, refund_leg(sent, context));
     let mut draft = Draft::new(open, context);

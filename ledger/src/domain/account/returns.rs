@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::aging::reopened;
-use super::book::{Book, Movement};
+use super::book::Book;
 use super::draft::Draft;
 use super::events::{
     Event, FeeKind, LeftOpen, PaymentReinstated, PaymentReturned, Reopened, Split, WaiveReason,
@@ -36,11 +36,10 @@ pub(super) fn take_back(
         let return_code = return_code.to_owned();
         return Err(Refusal::ReturnCodeNotForPayment { return_code }.into());
     }
-    let is_it =
-        |what: &Movement| matches!(what, Movement::Payment { id: other, .. } if *other == id);
     let paid = payment.split.unwrap_or_default();
+    let subject = Subject::Out(payment.channel, paid);
     let dates = (payment.effective_date, context.gl_date());
-    let change = Change::without(&open.book, Subject::Out(payment.channel, paid), is_it, dates);
+    let change = Change::without(&open.book, subject, |what| what.is_payment(id), dates);
     let mut restated = restate(&open.book, change, context);
     restated.posting.lines.extend(bank_leg(payment, Bank::Takes, context));
     let blameless = action.excuses_lateness();

@@ -53,10 +53,7 @@ impl OpenAccount {
                     fee.state = FeeState::Waived;
                     fee.waived = Some(waived.reason);
                 }
-                let gone = waived.fee;
-                let is_it =
-                    |what: &Movement| matches!(what, Movement::Fee { id, .. } if *id == gone);
-                self.book.remove(is_it);
+                self.book.remove(|what| what.is_fee(waived.fee));
                 self.book.post(waived.effective_date, &waived.posting);
             }
             Event::LienRecorded(lien) => self.title = Title::Held(lien.clone()),
@@ -110,10 +107,7 @@ impl OpenAccount {
                 if let Some(refund) = self.refunds.get_mut(&returned.refund) {
                     refund.returned = true;
                 }
-                let gone = returned.refund;
-                let is_it =
-                    |what: &Movement| matches!(what, Movement::Refund { id, .. } if *id == gone);
-                self.book.remove(is_it);
+                self.book.remove(|what| what.is_refund(returned.refund));
                 self.book.post(returned.effective_date, &returned.posting);
             }
             Event::RefundSettled(settled) => {
@@ -221,9 +215,7 @@ impl OpenAccount {
         }
         let reopened = returned.reopened.iter().map(|reopened| (returned.payment, *reopened));
         self.reopened.extend(reopened);
-        let gone = returned.payment;
-        let is_it = |what: &Movement| matches!(what, Movement::Payment { id, .. } if *id == gone);
-        self.book.remove(is_it);
+        self.book.remove(|what| what.is_payment(returned.payment));
         self.book.post(returned.effective_date, &returned.posting);
     }
 
