@@ -202,6 +202,11 @@ impl Journal {
         Self { effective, lines: Vec::new() }
     }
 
+    /// The day from which its event counts.
+    pub const fn effective(&self) -> NaiveDate {
+        self.effective
+    }
+
     /// Adds a debit and a credit of `amount`, both effective on `date`. A negative amount swaps
     /// them; none adds nothing.
     pub fn transfer(

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
-use crate::domain::journal::Line;
+use crate::domain::journal::{Journal, Line};
 use crate::domain::money::{Amount, Money};
 use crate::ids::{AdjustmentId, ChargeOffId, PaymentId};
 pub use payments::{
@@ -335,6 +335,12 @@ impl Posting {
     /// Does anything recorded before pay, or take, something else from now on?
     pub fn restates(&self) -> bool {
         !(self.reallocated.is_empty() && self.charge_offs.is_empty() && self.adjustments.is_empty())
+    }
+
+    /// What `journal` posts on the accounting day `gl_date`.
+    pub(super) fn of(journal: Journal, gl_date: NaiveDate) -> Self {
+        let gl_date = (gl_date != journal.effective()).then_some(gl_date);
+        Self { gl_date, lines: journal.finish(), ..Self::default() }
     }
 
     /// The accounting day of an event that is effective on `effective`.

@@ -45,9 +45,7 @@ pub(super) fn open(terms: &Terms, lien: Option<&Lien>, context: &Context<'_>) ->
         }
         Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {}
     }
-    let gl_date = context.gl_date();
-    let gl_date = (gl_date != on).then_some(gl_date);
-    let posting = Posting { gl_date, lines: journal.finish(), ..Posting::default() };
+    let posting = Posting::of(journal, context.gl_date());
     let opened = Event::AccountOpened(AccountOpened { terms, posting });
     let recorded = lien.map(|lien| Event::LienRecorded(recorded(lien)));
     Ok(std::iter::once(opened).chain(recorded).collect())

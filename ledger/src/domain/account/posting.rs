@@ -13,7 +13,7 @@ use super::events::{
     AdjustmentRestated, ChargeOffRestated, ChargedOff, FeeKind, Posting, Reallocation, Split,
     WriteOff,
 };
-use crate::domain::journal::{Journal, LedgerAccount, Line};
+use crate::domain::journal::{Journal, LedgerAccount};
 use crate::domain::money::Money;
 use crate::domain::product::{Channel, Product};
 use crate::ids::{AdjustmentId, ChargeOffId, PaymentId};
@@ -140,8 +140,8 @@ impl Recorded {
             };
             posting.reallocated.push(Reallocation { payment: *payment, split: *split });
             journal.folded(|journal| {
-                take_out(journal, *channel, before, *on);
-                put_in(journal, *channel, split, *on);
+                Direction::Undone.post(journal, parts(*channel, before), *on);
+                Direction::Done.post(journal, parts(*channel, split), *on);
             });
         }
         for (charge_off, taken) in &worked_out.taken {
@@ -150,8 +150,8 @@ impl Recorded {
             let (charge_off, taken) = (*charge_off, *taken);
             posting.charge_offs.push(ChargeOffRestated { charge_off, taken });
             journal.folded(|journal| {
-                charge_off_lines(journal, before, *on, Direction::Undone);
-                charge_off_lines(journal, &taken, *on, Direction::Done);
+                Direction::Undone.post(journal, charge_off_pairs(before), *on);
+                Direction::Done.post(journal, charge_off_pairs(&taken), *on);
             });
         }
         for (adjustment, credited) in &worked_out.credited {
@@ -200,18 +200,13 @@ pub(super) fn restate(book: &Book, change: Change, context: &Context<'_>) -> Res
     let posting = Recorded::since(book, effective).restated(&worked_out, &mut journal);
     let through = book.accrued_through().max(gl_date).max(effective);
     // Other due dates alone post nothing.
-    let lines = if matches!(subject, Subject::DueDates) && !posting.restates() {
-        Vec::new()
-    } else {
-        catch_up(book, &after, journal, through)
-    };
+    if !matches!(subject, Subject::DueDates) || posting.restates() {
+        catch_up(book, &after, &mut journal, through);
+    }
+    let Posting { gl_date, lines, .. } = Posting::of(journal, gl_date);
     let billed = after.billed();
-    let posting = Posting {
-        gl_date: (gl_date != effective).then_some(gl_date),
-        lines,
-        billed: (billed != book.billed()).then_some(billed),
-        ..posting
-    };
+    let billed = (billed != book.billed()).then_some(billed);
+    let posting = Posting { gl_date, lines, billed, ..posting };
     Restated { split, taken, credited, posting, after }
 }
 
@@ -224,10 +219,12 @@ fn subject_lines(
     use LedgerAccount::{CustomerCredit, FeesReceivable, RefundsInTransit};
     match subject {
         Subject::In(_, channel) => {
-            journal.folded(|journal| put_in(journal, channel, split, on));
+            let pairs = parts(channel, split);
+            journal.folded(|journal| Direction::Done.post(journal, pairs, on));
         }
         Subject::Out(channel, paid) => {
-            journal.folded(|journal| take_out(journal, channel, &paid, on));
+            let pairs = parts(channel, &paid);
+            journal.folded(|journal| Direction::Undone.post(journal, pairs, on));
         }
         Subject::FeeCharged(kind, amount) => {
             journal.transfer(FeesReceivable, fee_income(kind), amount, on);
@@ -239,7 +236,8 @@ fn subject_lines(
             journal.folded(|journal| principal_lines(journal, change, credited, on));
         }
         Subject::ChargeOff(_) => {
-            journal.folded(|journal| charge_off_lines(journal, taken, on, Direction::Done));
+            let pairs = charge_off_pairs(taken);
+            journal.folded(|journal| Direction::Done.post(journal, pairs, on));
         }
         Subject::Refund(amount) => journal.transfer(CustomerCredit, RefundsInTransit, amount, on),
         Subject::RefundBack(amount) => {
@@ -296,40 +294,34 @@ fn parts(channel: Channel, split: &Split) -> [Pair; 13] {
     ]
 }
 
-fn put_in(journal: &mut Journal, channel: Channel, split: &Split, on: NaiveDate) {
-    for (debit, credit, amount) in parts(channel, split) {
-        journal.transfer(debit, credit, amount, on);
-    }
-}
-
-fn take_out(journal: &mut Journal, channel: Channel, split: &Split, on: NaiveDate) {
-    for (debit, credit, amount) in parts(channel, split) {
-        journal.transfer(credit, debit, amount, on);
-    }
-}
-
 #[derive(Clone, Copy)]
 enum Direction {
     Done,
     Undone,
 }
 
+impl Direction {
+    fn post(self, journal: &mut Journal, pairs: impl IntoIterator<Item = Pair>, on: NaiveDate) {
+        for (debit, credit, amount) in pairs {
+            match self {
+                Self::Done => journal.transfer(debit, credit, amount, on),
+                Self::Undone => journal.transfer(credit, debit, amount, on),
+            }
+        }
+    }
+}
+
 /// Principal, interest and rentals of earlier months go to the allowance; the income of this
 /// month's interest and rentals, and of fees, is reversed. What was never booked is not written off
 /// the books either. The tax on rentals is owed to the state all the same, as tolls are to others:
 /// charges of a lease go to the allowance.
-fn charge_off_lines(
-    journal: &mut Journal,
-    taken: &ChargedOff,
-    on: NaiveDate,
-    direction: Direction,
-) {
+fn charge_off_pairs(taken: &ChargedOff) -> [Pair; 9] {
     let booked = taken.interest - taken.interest_unbooked;
     let of_month = taken.interest_of_month.min(booked);
     let (interest, fees) = (LedgerAccount::AccruedInterest, LedgerAccount::FeesReceivable);
     let rentals = LedgerAccount::RentalsReceivable;
     let allowance = LedgerAccount::LossAllowance;
-    for (debit, credit, amount) in [
+    [
         (allowance, LedgerAccount::Principal, taken.principal),
         (allowance, interest, booked - of_month),
         (LedgerAccount::InterestIncome, interest, of_month),
@@ -339,20 +331,15 @@ fn charge_off_lines(
         (allowance, rentals, taken.rentals - taken.rentals_of_month),
         (LedgerAccount::LeaseIncome, rentals, taken.rentals_of_month),
         (allowance, LedgerAccount::LeaseTaxReceivable, taken.rental_tax),
-    ] {
-        match direction {
-            Direction::Done => journal.transfer(debit, credit, amount, on),
-            Direction::Undone => journal.transfer(credit, debit, amount, on),
-        }
-    }
+    ]
 }
 
 /// Brings accrued interest, or a lease's rentals, in the general ledger up to a day: receivable is
 /// what the timeline says, and income is whatever that takes. While the account is on non-accrual
 /// no more is booked than was collected.
-fn catch_up(before: &Book, after: &Book, mut journal: Journal, through: NaiveDate) -> Vec<Line> {
+fn catch_up(before: &Book, after: &Book, journal: &mut Journal, through: NaiveDate) {
     match after.terms.product {
-        Product::Lease => rentals::bill(&mut journal, before, after, through),
+        Product::Lease => rentals::bill(journal, before, after, through),
         Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
             let account = LedgerAccount::AccruedInterest;
             let due = after.standing(through).interest_due;
@@ -361,5 +348,4 @@ fn catch_up(before: &Book, after: &Book, mut journal: Journal, through: NaiveDat
             journal.transfer(account, LedgerAccount::InterestIncome, target - booked, through);
         }
     }
-    journal.finish()
 }

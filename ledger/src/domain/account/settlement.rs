@@ -110,9 +110,7 @@ fn posting(
 ) -> Posting {
     let mut journal = Journal::new(effective);
     journal.folded(lines);
-    let gl_date = context.gl_date();
-    let gl_date = (gl_date != effective).then_some(gl_date);
-    Posting { gl_date, lines: journal.finish(), ..Posting::default() }
+    Posting::of(journal, context.gl_date())
 }
 
 /// What the bank moves of a payment that it had the money of: out when that comes back, and in

@@ -49,14 +49,10 @@ fn hand_back(journal: &mut Journal, book: &Book, cut: Cut, direction: Direction)
     };
     let End::Returned { base_ahead, tax_ahead } = cut.why else { return };
     let residual = book.terms.purchase_option.map_or(Money::ZERO, |it| it.residual.money());
-    for (debit, credit, amount) in [
+    let pairs = [
         (RentalsReceivable, CustomerCredit, base_ahead),
         (LeaseTaxReceivable, CustomerCredit, tax_ahead),
         (ReturnedVehicles, LeasedVehicles, residual),
-    ] {
-        match direction {
-            Direction::Done => journal.transfer(debit, credit, amount, cut.on),
-            Direction::Undone => journal.transfer(credit, debit, amount, cut.on),
-        }
-    }
+    ];
+    direction.post(journal, pairs, cut.on);
 }
