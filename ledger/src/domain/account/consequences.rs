@@ -171,21 +171,17 @@ impl Consequences {
 
 /// A payment on the timeline, as one that went off it.
 fn payment_on(open: &OpenAccount) -> impl Iterator<Item = (u64, PaymentChange)> + '_ {
-    open.book.entries().iter().filter_map(|entry| match &entry.what {
-        Movement::Payment { id, amount, channel, split, .. } => {
-            let (payment, channel, amount) = (*id, *channel, *amount);
-            let (effective_date, before) = (entry.effective, Some(*split));
-            let after = None;
-            let gone = PaymentChange { payment, channel, amount, effective_date, before, after };
-            Some((entry.order, gone))
-        }
-        Movement::Fee { .. }
-        | Movement::Refund { .. }
-        | Movement::Rate(_)
-        | Movement::Principal { .. }
-        | Movement::Shift(_)
-        | Movement::VehicleReturned { .. }
-        | Movement::ChargeOff { .. } => None,
+    open.book.entries().iter().filter_map(|entry| {
+        let Movement::Payment { id, amount, channel, split, .. } = &entry.what else { return None };
+        let gone = PaymentChange {
+            payment: *id,
+            channel: *channel,
+            amount: *amount,
+            effective_date: entry.effective,
+            before: Some(*split),
+            after: None,
+        };
+        Some((entry.order, gone))
     })
 }
 
@@ -219,15 +215,9 @@ fn pending(before: &OpenAccount, after: &OpenAccount) -> Vec<PendingChange> {
 }
 
 fn taken(open: &OpenAccount) -> impl Iterator<Item = (ChargeOffId, NaiveDate, ChargedOff)> + '_ {
-    open.book.entries().iter().filter_map(|entry| match &entry.what {
-        Movement::ChargeOff { id, taken, .. } => Some((*id, entry.effective, *taken)),
-        Movement::Payment { .. }
-        | Movement::Fee { .. }
-        | Movement::Refund { .. }
-        | Movement::Rate(_)
-        | Movement::Principal { .. }
-        | Movement::Shift(_)
-        | Movement::VehicleReturned { .. } => None,
+    open.book.entries().iter().filter_map(|entry| {
+        let Movement::ChargeOff { id, taken, .. } = &entry.what else { return None };
+        Some((*id, entry.effective, *taken))
     })
 }
 

@@ -134,15 +134,9 @@ pub(super) fn change_due_date(
 
 /// The last day from which the due day was changed.
 fn due_day_changed(open: &OpenAccount) -> Option<NaiveDate> {
-    open.book.entries().iter().rev().find_map(|entry| match &entry.what {
-        Movement::Shift(shift) => shift.day_of_month.map(|_| entry.effective),
-        Movement::Payment { .. }
-        | Movement::Fee { .. }
-        | Movement::Refund { .. }
-        | Movement::Rate(_)
-        | Movement::Principal { .. }
-        | Movement::VehicleReturned { .. }
-        | Movement::ChargeOff { .. } => None,
+    open.book.entries().iter().rev().find_map(|entry| {
+        let Movement::Shift(shift) = &entry.what else { return None };
+        shift.day_of_month.map(|_| entry.effective)
     })
 }
 

@@ -69,18 +69,14 @@ impl Book {
         let mut instalments = Instalments::new(&self.terms);
         let mut billed = Money::ZERO;
         for entry in self.entries.iter() {
-            match &entry.what {
-                Movement::Payment { id, amount, split, .. } if *id == payment => {
-                    return Some(billing(&instalments, billed, (*amount, split), entry.effective));
-                }
-                Movement::Payment { amount, split, .. } => billed += split.billed(*amount),
-                Movement::Shift(_) | Movement::VehicleReturned { .. } => instalments.follow(entry),
-                Movement::Fee { .. }
-                | Movement::Refund { .. }
-                | Movement::Rate(_)
-                | Movement::Principal { .. }
-                | Movement::ChargeOff { .. } => {}
+            let Movement::Payment { id, amount, split, .. } = &entry.what else {
+                instalments.follow(entry);
+                continue;
+            };
+            if *id == payment {
+                return Some(billing(&instalments, billed, (*amount, split), entry.effective));
             }
+            billed += split.billed(*amount);
         }
         None
     }

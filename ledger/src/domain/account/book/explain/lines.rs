@@ -222,15 +222,9 @@ impl Lines<'_> {
     fn instalments(&mut self, part: Figure, through: NaiveDate) {
         let shifts: Vec<(u32, u64)> = self
             .entries()
-            .filter_map(|entry| match &entry.what {
-                Movement::Shift(shift) => Some((shift.from, entry.order)),
-                Movement::Payment { .. }
-                | Movement::Fee { .. }
-                | Movement::Refund { .. }
-                | Movement::Rate(_)
-                | Movement::Principal { .. }
-                | Movement::VehicleReturned { .. }
-                | Movement::ChargeOff { .. } => None,
+            .filter_map(|entry| {
+                let Movement::Shift(shift) = &entry.what else { return None };
+                Some((shift.from, entry.order))
             })
             .collect();
         let instalments = self.book.instalments_as_of(self.as_of);
