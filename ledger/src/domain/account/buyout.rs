@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::events::is_default;
-use super::terms::{InstalmentPlan, TermsError};
+use super::terms::{InstalmentPlan, TermsError, check_all};
 use crate::domain::money::{AMOUNT_MAX, Amount, Money, Rate};
 
 /// What a lease says about buying the vehicle.
@@ -40,15 +40,11 @@ impl Buyout {
 impl PurchaseOption {
     /// Checks what the types cannot say.
     pub(super) fn check(&self) -> Result<(), TermsError> {
-        let invalid =
-            |field, problem: &str| Err(TermsError::Invalid { field, problem: problem.to_owned() });
-        if self.residual > AMOUNT_MAX {
-            return invalid("lease.residual_value", "must be at most 99999999.99");
-        }
-        if self.sales_tax_rate.decimal() > rust_decimal::Decimal::ONE {
-            return invalid("lease.sales_tax_rate", "must be at most 1");
-        }
-        Ok(())
+        let most = rust_decimal::Decimal::ONE;
+        check_all(&[
+            (self.residual <= AMOUNT_MAX, "lease.residual_value", "must be at most 99999999.99"),
+            (self.sales_tax_rate.decimal() <= most, "lease.sales_tax_rate", "must be at most 1"),
+        ])
     }
 
     /// What it takes when the first `due` rentals have fallen due and `billed` is paid of all.

@@ -19,11 +19,11 @@ pub(super) fn open(terms: &Terms, lien: Option<&Lien>, context: &Context<'_>) ->
     terms.shortfall_tolerance.get_or_insert(Tolerance::Amount(usual));
     if terms.opened_date > context.today() {
         let problem = format!("must not be after today, {}", context.today());
-        return Err(TermsError::Invalid { field: "opened_date", problem }.into());
+        return Err(TermsError::invalid("opened_date", problem).into());
     }
     if lien.is_some() && !terms.has_title() {
         let problem = format!("accounts of product {} have no title", terms.product);
-        return Err(TermsError::Invalid { field: "lien", problem }.into());
+        return Err(TermsError::invalid("lien", problem).into());
     }
     let on = terms.opened_date;
     let book = Book::new(terms.clone());

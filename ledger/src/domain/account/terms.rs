@@ -1,22 +1,19 @@
 //! What a contract says: the balance it starts from, its rate, and when instalments fall due.
 
+mod check;
+
 use chrono::{Datelike, Months, NaiveDate};
-use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::buyout::PurchaseOption;
 use super::events::is_default;
 use crate::domain::interest::DayCount;
-use crate::domain::money::{AMOUNT_MAX, Amount, Carry, Currency, Money, Rate};
+use crate::domain::money::{Amount, Carry, Currency, Money, Rate};
 use crate::domain::product::Product;
 use crate::domain::rulebook::StateCode;
-
-/// The most instalments a plan may have: fifty years of months.
-pub const INSTALMENTS_MAX: u32 = 600;
-
-/// The longest grace period before a late fee, in days.
-pub const GRACE_DAYS_MAX: u16 = 60;
+pub use check::INSTALMENTS_MAX;
+pub(super) use check::check_all;
 
 /// The terms an account is opened with: a new contract, or one boarded from another system as of a
 /// date, with what was unpaid then.
@@ -160,77 +157,6 @@ pub enum TermsError {
 }
 
 impl Terms {
-    /// Checks what the types cannot say.
-    pub fn check(&self) -> Result<(), TermsError> {
-        let is_lease = match self.product {
-            Product::CreditCard => return Err(TermsError::ProductNotBookable(self.product)),
-            Product::Lease => true,
-            Product::AutoLoan | Product::PersonalLoan => false,
-        };
-        let plan = &self.instalments;
-        let invalid =
-            |field, problem: &str| Err(TermsError::Invalid { field, problem: problem.to_owned() });
-        if is_lease && !self.principal.is_zero() {
-            return invalid("principal", "a lease has rentals, no principal");
-        }
-        if !is_lease && !self.principal.is_positive() {
-            return invalid("principal", "a loan has a principal above zero");
-        }
-        for (field, money) in [
-            ("principal", self.principal),
-            ("unpaid_interest", self.unpaid_interest),
-            ("unpaid_fees", self.unpaid_fees),
-            ("instalments.amount", plan.amount.money()),
-            ("returned_item_fee", self.returned_item_fee.map_or(Money::ZERO, Amount::money)),
-        ] {
-            if money > AMOUNT_MAX.money() {
-                return invalid(field, "must be at most 99999999.99");
-            }
-        }
-        if is_lease && self.annual_rate != Rate::default() {
-            return invalid("annual_rate", "a lease shows no rate");
-        }
-        if self.unpaid_interest.is_negative() || (is_lease && !self.unpaid_interest.is_zero()) {
-            return invalid("unpaid_interest", "must not be negative, and none for a lease");
-        }
-        if self.unpaid_fees.is_negative() {
-            return invalid("unpaid_fees", "must not be negative");
-        }
-        self.check_lateness()?;
-        if is_lease && self.interest_carry != Carry::default() {
-            return invalid("interest_carry", "a lease accrues no interest");
-        }
-        match &self.purchase_option {
-            Some(_) if !is_lease => return invalid("lease.residual_value", "none but for leases"),
-            option => option.as_ref().map_or(Ok(()), PurchaseOption::check)?,
-        }
-        if self.interest_paid_through > self.opened_date {
-            return invalid("interest_paid_through_date", "must not be after opened_date");
-        }
-        if plan.tax.is_negative()
-            || plan.tax >= plan.amount.money()
-            || (!is_lease && !plan.tax.is_zero())
-        {
-            return invalid(
-                "instalments.tax",
-                "must be less than the amount, and zero but for leases",
-            );
-        }
-        if !(1..=INSTALMENTS_MAX).contains(&plan.count) {
-            return invalid("instalments.count", "must be 1 to 600");
-        }
-        if !(1..=31).contains(&plan.day_of_month) || plan.due_date(0) != plan.first_due_date {
-            return invalid(
-                "instalments.day_of_month",
-                "must be the day of first_due_date, or a later day that its month does not have",
-            );
-        }
-        if plan.first_amount_due.is_some_and(|rest| rest > plan.amount) {
-            return invalid("instalments.first_amount_due", "at most the amount");
-        }
-        Ok(())
-    }
-
     /// Can the vehicle have a title with our lien on it? A leased one is ours, and its title is
     /// released to who buys it out.
     pub(super) const fn has_title(&self) -> bool {
@@ -239,30 +165,6 @@ impl Terms {
             Product::Lease => self.purchase_option.is_some(),
             Product::PersonalLoan | Product::CreditCard => false,
         }
-    }
-
-    fn check_lateness(&self) -> Result<(), TermsError> {
-        let invalid =
-            |field, problem: &str| Err(TermsError::Invalid { field, problem: problem.to_owned() });
-        let most = Rate::new(Decimal::ONE).unwrap_or_default();
-        match self.shortfall_tolerance {
-            Some(Tolerance::Amount(missing)) if missing.is_negative() => {
-                return invalid("shortfall_tolerance", "must not be negative");
-            }
-            Some(Tolerance::Share(paid)) if paid > most || paid == Rate::default() => {
-                return invalid("shortfall_tolerance.share", "must be above 0 and at most 1");
-            }
-            Some(Tolerance::Amount(_) | Tolerance::Share(_)) | None => {}
-        }
-        if let Some(LateFee { grace_days, charge, .. }) = self.late_fee {
-            if grace_days > GRACE_DAYS_MAX {
-                return invalid("late_fee.grace_days", "must be at most 60");
-            }
-            if matches!(charge, LateCharge::Rate(rate) if rate > most || rate == Rate::default()) {
-                return invalid("late_fee.rate", "must be above 0 and at most 1");
-            }
-        }
-        Ok(())
     }
 }
 

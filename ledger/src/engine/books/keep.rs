@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::gather::gather;
 use super::FoldedBooks;
+use super::gather::gather;
 use crate::cycles::cutoff::WindowKey;
 use crate::digest::Digest;
 use crate::domain::books::events::{BooksRequestRefused, Event};
