@@ -265,7 +265,7 @@ fn tolerance(tolerance: Tolerance) -> wire::ShortfallTolerance {
 
 /// A fee of an account.
 pub fn fee(id: FeeId, fee: &Fee) -> wire::Fee {
-    let state = match fee.state {
+    let state = match fee.state() {
         FeeState::Assessed => wire::FeeState::Assessed,
         FeeState::Waived => wire::FeeState::Waived,
     };

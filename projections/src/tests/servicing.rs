@@ -70,7 +70,7 @@ async fn fees_quotes_and_refunds_are_those_of_the_accounts() {
         let (bank, database, _folder) = lived(seed).await;
         let expected = sorted(open_accounts(&bank).flat_map(|(id, open)| {
             open.fees.iter().map(move |(fee, it)| {
-                let (kind, state, amount) = (it.kind.as_str(), it.state.as_str(), it.amount);
+                let (kind, state, amount) = (it.kind.as_str(), it.state().as_str(), it.amount);
                 let (on, instalment) = (it.effective_date, or_none(it.instalment));
                 let (payment, why) = (or_none(it.payment), or_none(it.waived));
                 format!("{fee} {id} {kind} {state} {amount} {on} {instalment} {payment} {why}")

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use ledger::domain::account::book::InstalmentStanding;
 use ledger::domain::account::events::{AccountChargedOff, ChargeOffReason, RefundMethod};
-use ledger::domain::account::state::{FeeState, OpenAccount, Progress, Refund, Title};
+use ledger::domain::account::state::{OpenAccount, Progress, Refund, Title};
 use ledger::ids::{AccountId, QuoteId, RefundId};
 use proto::payledger::v1 as wire;
 
@@ -25,7 +25,7 @@ pub fn instalment(
         wire::InstalmentState::Open
     };
     let charged = open.fees.iter().find(|(_, fee)| {
-        let is_known = fee.effective_date <= as_of && fee.state == FeeState::Assessed;
+        let is_known = fee.effective_date <= as_of && fee.waived.is_none();
         is_known && fee.instalment == Some(standing.number)
     });
     wire::Instalment {

@@ -8,10 +8,10 @@ use chrono::{Days, NaiveDate};
 use super::Context;
 use super::book::Book;
 use super::draft::Draft;
-use super::events::{Event, FeeKind, NonAccrualStarted, Reopened, WaiveReason};
+use super::events::{Event, FeeKind, NonAccrualStarted, Reopened};
 use super::fees::{self, Charge};
 use super::instalments::Instalments;
-use super::state::{Fee, FeeState, OpenAccount};
+use super::state::{Fee, OpenAccount};
 use crate::domain::money::{Amount, Money};
 use crate::ids::FeeId;
 
@@ -106,13 +106,10 @@ fn late_fee(open: &OpenAccount, today: NaiveDate) -> Option<(u32, Late)> {
     })
 }
 
-/// Once per instalment: a fee that was waived because somebody asked does not come back, one that
-/// was wrong may.
+/// Once per instalment.
 fn was_charged(open: &OpenAccount, index: u32) -> bool {
-    open.fees.values().any(|fee| {
-        let stands = fee.state == FeeState::Assessed || fee.waived == Some(WaiveReason::Requested);
-        fee.instalment == Some(index.saturating_add(1)) && stands
-    })
+    let number = Some(index.saturating_add(1));
+    open.fees.values().any(|fee| fee.instalment == number && fee.stands())
 }
 
 /// Late fees of instalments that were in time after all: the money, or the extension, counts from
@@ -120,9 +117,7 @@ fn was_charged(open: &OpenAccount, index: u32) -> bool {
 pub(super) fn wrongly_late(open: &OpenAccount) -> Vec<FeeId> {
     let Some(rule) = open.terms().late_fee else { return Vec::new() };
     let in_time = |fee: &Fee| {
-        let Some(number) = fee.instalment.filter(|_| fee.state == FeeState::Assessed) else {
-            return false;
-        };
+        let Some(number) = fee.instalment.filter(|_| fee.waived.is_none()) else { return false };
         let index = number.saturating_sub(1);
         let Some(eve) = fee.effective_date.pred_opt() else { return false };
         let instalments = open.book.instalments_as_of(eve);

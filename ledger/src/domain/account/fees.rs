@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::events::{Event, FeeAssessed, FeeKind, FeeWaived, WaiveReason};
 use super::payments::check_amount;
 use super::posting::{Change, Subject, restate};
-use super::state::{Fee, FeeState, OpenAccount};
+use super::state::{Fee, OpenAccount};
 use super::{Context, Decision, Denial, check_effective};
 use crate::domain::money::Amount;
 use crate::ids::{FeeId, PaymentId};
@@ -71,7 +71,7 @@ pub(super) fn waive(open: &OpenAccount, fee: FeeId, context: &Context<'_>) -> De
     let Some(charged) = open.fees.get(&fee) else {
         return Err(Denial::FeeNotFound(fee));
     };
-    if charged.state == FeeState::Waived {
+    if charged.waived.is_some() {
         return Ok(Vec::new());
     }
     let mut draft = Draft::new(open, context);

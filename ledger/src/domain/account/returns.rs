@@ -12,7 +12,7 @@ use super::fees::{self, Charge};
 use super::posting::{Change, Subject, restate};
 use super::refusal::Refusal;
 use super::settlement::{Bank, bank_leg};
-use super::state::{FeeState, OpenAccount, Payment, Progress};
+use super::state::{OpenAccount, Payment, Progress};
 use super::{Context, Decision};
 use crate::domain::cutoff::eastern_date;
 use crate::domain::money::Amount;
@@ -84,10 +84,7 @@ fn returned_item_fee(
 ) -> Option<Amount> {
     let terms = open.terms();
     let fee = terms.returned_item_fee.filter(|_| action.may_charge_fee())?;
-    let charged = open.fees.values().any(|fee| {
-        let stands = fee.state == FeeState::Assessed || fee.waived == Some(WaiveReason::Requested);
-        fee.payment == Some(payment.id) && stands
-    });
+    let charged = open.fees.values().any(|fee| fee.payment == Some(payment.id) && fee.stands());
     if charged || open.charged_off.is_some() {
         return None;
     }
@@ -107,7 +104,7 @@ pub(super) fn reinstate(open: &OpenAccount, id: PaymentId, context: &Context<'_>
     }
     let mut draft = Draft::new(open, context);
     for (fee, charged) in &open.fees {
-        if charged.payment == Some(id) && charged.state == FeeState::Assessed {
+        if charged.payment == Some(id) && charged.waived.is_none() {
             let reason = WaiveReason::Corrected;
             let waived = fees::take_back(&draft.account, (*fee, charged), reason, context);
             draft.push(waived);

@@ -181,10 +181,21 @@ pub struct Fee {
     pub payment: Option<PaymentId>,
     /// The late instalment that it is for, from 1.
     pub instalment: Option<u32>,
-    /// Taken back?
-    pub state: FeeState,
     /// Why, if it was taken back.
     pub waived: Option<WaiveReason>,
+}
+
+impl Fee {
+    /// Does it stand, or was it taken back?
+    pub const fn state(&self) -> FeeState {
+        if self.waived.is_some() { FeeState::Waived } else { FeeState::Assessed }
+    }
+
+    /// Does it keep another fee from being charged for the same? One that was waived because
+    /// somebody asked does not come back, one that was wrong may.
+    pub(super) const fn stands(&self) -> bool {
+        !matches!(self.waived, Some(WaiveReason::Corrected))
+    }
 }
 
 /// A credit balance that was sent back.

@@ -2,7 +2,7 @@
 
 use super::super::consequences::{Consequences, Figures};
 use super::super::events::ChargedOff;
-use super::super::state::FeeState;
+use super::super::state::{Fee, FeeState};
 use super::super::terms::{LateCharge, LateFee};
 use super::*;
 
@@ -86,11 +86,8 @@ fn a_fee_that_is_taken_back_is_shown_as_it_was_and_as_it_is() {
     let back = history.at("2026-04-20 10:00").when(take_back(first, "R01")).done();
     let good = back.at("2026-04-21 10:00").when(reinstate(first));
     let all = meaning(&back, &good, "2026-04-21");
-    let states: Vec<_> = all
-        .fees
-        .iter()
-        .map(|it| (it.before.as_ref().map(|fee| fee.state), it.after.state))
-        .collect();
+    let states: Vec<_> =
+        all.fees.iter().map(|it| (it.before.as_ref().map(Fee::state), it.after.state())).collect();
     assert_eq!(states.len(), 1);
     assert_eq!(states[0].0, Some(FeeState::Assessed));
     assert_ne!(states[0].1, FeeState::Assessed);

@@ -2,9 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{
-    Fee, FeeState, OpenAccount, Payment, Progress, Receipt, Refund, Schedule, Settlement, Title,
-};
+use super::{Fee, OpenAccount, Payment, Progress, Receipt, Refund, Schedule, Settlement, Title};
 use crate::domain::account::book::Movement;
 use crate::domain::account::events::{
     AccountChargedOff, Event, FeeAssessed, LeftOpen, PaymentApplied, PaymentReceived,
@@ -50,7 +48,6 @@ impl OpenAccount {
             Event::FeeAssessed(assessed) => self.fee_assessed(assessed),
             Event::FeeWaived(waived) => {
                 if let Some(fee) = self.fees.get_mut(&waived.fee) {
-                    fee.state = FeeState::Waived;
                     fee.waived = Some(waived.reason);
                 }
                 self.book.remove(|what| what.is_fee(waived.fee));
@@ -254,7 +251,6 @@ impl OpenAccount {
             effective_date,
             payment: assessed.payment,
             instalment: assessed.instalment,
-            state: FeeState::Assessed,
             waived: None,
         };
         self.fees.insert(assessed.fee, fee);
