@@ -115,7 +115,7 @@ impl Gateway {
     ) -> Result<wire::ListPayoffQuotesResponse, Status> {
         let account = ids::account_id("account_id", &request.account_id)?;
         let cut = self.cut(request, &account, request.min_position, |open| {
-            let mut given: Vec<_> = open.quoted_at.iter().map(|(id, at)| (*at, *id)).collect();
+            let mut given: Vec<_> = open.quotes.iter().map(|(id, it)| (it.at, *id)).collect();
             given.sort_unstable();
             given.into_iter().filter_map(|(_, id)| answers::quote(&account, open, id)).collect()
         });

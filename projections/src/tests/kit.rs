@@ -383,9 +383,9 @@ fn servicing(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command
             Command::QuotePayoff { good_through_date: good_through.unwrap() }
         }
         10 | 11 => match open.quotes.iter().next_back().filter(|_| open.paid_off.is_none()) {
-            Some((quote, quoted)) if quoted.amount.amount().is_some() => Command::ReceivePayment {
+            Some((quote, it)) if it.quoted.amount.amount().is_some() => Command::ReceivePayment {
                 channel: Channel::Wire,
-                amount: quoted.amount.amount().unwrap(),
+                amount: it.quoted.amount.amount().unwrap(),
                 received_date: eastern_date(now),
                 reference: None,
                 third_party_fee: None,

@@ -82,6 +82,7 @@ async fn fees_quotes_and_refunds_are_those_of_the_accounts() {
         fees += expected.len();
         let expected = sorted(open_accounts(&bank).flat_map(|(id, open)| {
             open.quotes.iter().map(move |(quote, it)| {
+                let it = &it.quoted;
                 let (on, parts) = (it.good_through_date, [it.principal, it.interest, it.fees]);
                 let [principal, interest, due] = parts;
                 let (amount, a_day) = (it.amount, &it.per_diem);

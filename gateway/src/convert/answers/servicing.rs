@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use ledger::domain::account::book::InstalmentStanding;
 use ledger::domain::account::events::{AccountChargedOff, ChargeOffReason, RefundMethod};
-use ledger::domain::account::state::{OpenAccount, Progress, Refund, Title};
+use ledger::domain::account::state::{OpenAccount, Progress, Quote, Refund, Title};
 use ledger::ids::{AccountId, QuoteId, RefundId};
 use proto::payledger::v1 as wire;
 
@@ -42,7 +42,7 @@ pub fn instalment(
 
 /// A payoff quote of an account.
 pub fn quote(account: &AccountId, open: &OpenAccount, id: QuoteId) -> Option<wire::PayoffQuote> {
-    let quoted = open.quotes.get(&id)?;
+    let Quote { quoted, at } = open.quotes.get(&id)?;
     let vin = match &open.title {
         Title::NoLien => String::new(),
         Title::Held(lien) | Title::Released { lien, .. } => lien.vin.clone(),
@@ -54,7 +54,7 @@ pub fn quote(account: &AccountId, open: &OpenAccount, id: QuoteId) -> Option<wir
     Some(wire::PayoffQuote {
         quote_id: id.to_string(),
         account_id: account.to_string(),
-        quoted_time: open.quoted_at.get(&id).copied().map(instant_to_wire),
+        quoted_time: Some(instant_to_wire(*at)),
         good_through_date: Some(date_to_wire(quoted.good_through_date)),
         amount: Some(to_wire(quoted.amount)),
         principal: Some(to_wire(quoted.principal)),

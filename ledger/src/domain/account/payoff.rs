@@ -103,9 +103,9 @@ pub(super) fn quote_paid(
         Some(quote) if open.quotes.contains_key(&quote) => Ok(Some(quote)),
         Some(quote) => Err(Denial::QuoteNotFound(quote)),
         None => {
-            let of_amount = |(_, quoted): &(_, &PayoffQuoted)| quoted.amount == amount.money();
-            let last = open.quotes.iter().filter(of_amount);
-            Ok(last.max_by_key(|(_, quoted)| quoted.good_through_date).map(|(id, _)| *id))
+            let quotes = open.quotes.values().map(|quote| &quote.quoted);
+            let of_amount = quotes.filter(|quoted| quoted.amount == amount.money());
+            Ok(of_amount.max_by_key(|quoted| quoted.good_through_date).map(|quoted| quoted.quote))
         }
     }
 }

@@ -58,9 +58,7 @@ pub struct OpenAccount {
     /// Set once everything owed was charged off: the day from which that counts.
     pub charged_off: Option<NaiveDate>,
     /// Payoff quotes that were given, by id.
-    pub quotes: BTreeMap<QuoteId, PayoffQuoted>,
-    /// When each of them was asked for.
-    pub quoted_at: BTreeMap<QuoteId, DateTime<Utc>>,
+    pub quotes: BTreeMap<QuoteId, Quote>,
     /// Refunds of credit balances, by id.
     pub refunds: BTreeMap<RefundId, Refund>,
     /// Months granted by extensions and deferrals, with the day from which each counts.
@@ -198,6 +196,15 @@ impl Fee {
     }
 }
 
+/// A payoff quote that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    /// What was told.
+    pub quoted: PayoffQuoted,
+    /// When it was asked for.
+    pub at: DateTime<Utc>,
+}
+
 /// A credit balance that was sent back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
@@ -274,7 +281,6 @@ impl OpenAccount {
             paid_off: None,
             charged_off: None,
             quotes: BTreeMap::new(),
-            quoted_at: BTreeMap::new(),
             refunds: BTreeMap::new(),
             extensions: Vec::new(),
             reopened: Vec::new(),

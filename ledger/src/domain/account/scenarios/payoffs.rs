@@ -35,7 +35,7 @@ fn a_payoff_that_comes_late_is_short_by_little_and_the_rest_is_written_off() {
         .at("2026-06-16 09:00")
         .when(Command::QuotePayoff { good_through_date: date("2026-06-30") });
     let history = quoted.then(&["PayoffQuoted"]);
-    let quoted_at = history.open().quoted_at.values().copied().collect::<Vec<_>>();
+    let quoted_at: Vec<_> = history.open().quotes.values().map(|quote| quote.at).collect();
     assert_eq!(quoted_at, [eastern("2026-06-16 09:00")]);
     let received =
         history.at("2026-07-02 09:00").when(receive(Channel::Mail, "12403.60", "2026-07-02"));

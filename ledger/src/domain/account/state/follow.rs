@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Fee, OpenAccount, Payment, Progress, Receipt, Refund, Schedule, Settlement, Title};
+use super::{
+    Fee, OpenAccount, Payment, Progress, Quote, Receipt, Refund, Schedule, Settlement, Title,
+};
 use crate::domain::account::book::Movement;
 use crate::domain::account::events::{
     AccountChargedOff, Event, FeeAssessed, LeftOpen, PaymentApplied, PaymentReceived,
@@ -17,8 +19,7 @@ impl OpenAccount {
         match event {
             Event::AccountOpened(_) | Event::RequestRefused(_) | Event::NothingChanged(_) => {}
             Event::PayoffQuoted(quoted) => {
-                self.quotes.insert(quoted.quote, quoted.clone());
-                self.quoted_at.insert(quoted.quote, at);
+                self.quotes.insert(quoted.quote, Quote { quoted: quoted.clone(), at });
             }
             Event::NonAccrualStarted(_) => self.book.set_non_accrual(true),
             Event::AccrualResumed(resumed) => {
