@@ -14,6 +14,7 @@ mod buyouts;
 mod consequences;
 mod contracts;
 mod cutoffs;
+mod digests;
 mod edges;
 mod explained;
 mod extremes;
