@@ -16,7 +16,7 @@ use chrono::{Days, NaiveDate};
 use gateway::serve::{Service, ServiceSettings};
 use gateway::server::Settings;
 use ledger::clock::Clock;
-use ledger::domain::account::commands::Command;
+use ledger::domain::account::commands::{Command, SchedulePayment};
 use ledger::domain::account::terms::{InstalmentPlan, Terms};
 use ledger::domain::books::{self, SETTLING};
 use ledger::domain::cutoff::{Window, instant_of};
@@ -173,13 +173,13 @@ fn open_account(first: NaiveDate) -> Outcome<Command> {
 
 fn schedule(payment_date: NaiveDate) -> Outcome<Command> {
     let amount = "25.00".parse()?;
-    Ok(Command::SchedulePayment {
+    Ok(Command::SchedulePayment(SchedulePayment {
         amount,
         payment_date,
         funding: None,
         allow_duplicate: false,
         payoff_quote: None,
-    })
+    }))
 }
 
 /// Opens the directory as `serve` does, and waits until the read models have caught up.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use ledger::codec::{Fact, encode};
 use ledger::digest::Digest;
-use ledger::domain::account::commands::{Command, Lien};
+use ledger::domain::account::commands::{Command, Lien, SchedulePayment};
 use ledger::domain::account::events::Event;
 use ledger::domain::account::state::Account;
 use ledger::domain::account::terms::{InstalmentPlan, Terms};
@@ -125,13 +125,13 @@ async fn portfolio(accounts: u32) -> Memory {
         let due: NaiveDate = "2026-04-01".parse().unwrap();
         let due = due.checked_add_months(Months::new(month)).unwrap();
         for borrower in &mut borrowers {
-            let schedule = Command::SchedulePayment {
+            let schedule = Command::SchedulePayment(SchedulePayment {
                 amount: "384.36".parse().unwrap(),
                 payment_date: due,
                 funding: None,
                 allow_duplicate: false,
                 payoff_quote: None,
-            };
+            });
             let before = noon(due.pred_opt().unwrap());
             let events = carry_out(&store, borrower, &schedule, before, &rules).await;
             let Some(Event::PaymentScheduled(scheduled)) = events.first() else { continue };

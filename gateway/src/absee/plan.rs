@@ -1,7 +1,7 @@
 //! A loan's month as ordinary commands: boarding first, then what happened.
 
 use chrono::NaiveDate;
-use ledger::domain::account::commands::Command;
+use ledger::domain::account::commands::{Command, GrantExtension, ReceivePayment};
 use ledger::domain::account::events::{ChargeOffReason, ExtensionKind, FeeKind};
 use ledger::domain::account::terms::{InstalmentPlan, Terms, Tolerance};
 use ledger::domain::interest::DayCount;
@@ -110,13 +110,13 @@ pub fn events(month: &LoanMonth, rate_before: Option<Rate>, paid: &[Paying]) -> 
         steps.push(Step { name: "rate", on: start, command });
     }
     if let 1..=EXTENSION_MONTHS_MAX = month.extended_months {
-        let command = Command::GrantExtension {
+        let command = Command::GrantExtension(GrantExtension {
             kind: ExtensionKind::Extension,
             months: u32::try_from(month.extended_months).unwrap_or(1),
             effective_date: start,
             allow_over_limit: true,
             preview: None,
-        };
+        });
         steps.push(Step { name: "extension", on: start, command });
     }
     for (index, payment) in paid.iter().enumerate() {
@@ -171,7 +171,7 @@ pub fn recovery(month: &LoanMonth) -> Option<Step> {
 }
 
 fn receive(payment: Paying) -> Command {
-    Command::ReceivePayment {
+    Command::ReceivePayment(ReceivePayment {
         channel: Channel::BillPay,
         amount: payment.amount,
         received_date: payment.on,
@@ -180,5 +180,5 @@ fn receive(payment: Paying) -> Command {
         allow_duplicate: false,
         payoff_quote: None,
         preview: None,
-    }
+    })
 }

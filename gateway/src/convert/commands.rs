@@ -3,7 +3,7 @@
 mod opening;
 mod servicing;
 
-use ledger::domain::account::commands::{Command, Lien};
+use ledger::domain::account::commands::{Command, Lien, ReceivePayment, SchedulePayment};
 use ledger::domain::account::events::Funding;
 use ledger::domain::product::Channel;
 use ledger::domain::rulebook::{ReturnCode, StateCode};
@@ -88,13 +88,13 @@ fn lien(wire: &wire::Lien) -> Field<Lien> {
 
 impl Mutation for wire::SchedulePaymentRequest {
     fn asked(&self) -> Field<Asked> {
-        let command = Command::SchedulePayment {
+        let command = Command::SchedulePayment(SchedulePayment {
             amount: money::amount("amount", self.amount.as_ref())?,
             payment_date: time::date("payment_date", self.payment_date.as_ref())?,
             funding: self.funding.as_ref().map(funding).transpose()?,
             allow_duplicate: self.allow_duplicate,
             payoff_quote: quote_if_set(&self.payoff_quote_id)?,
-        };
+        });
         asked(&self.account_id, &self.request_id, command)
     }
 }
@@ -138,7 +138,7 @@ impl Mutation for wire::ReceivePaymentRequest {
             return Err(FieldError::new("channel", problem));
         }
         let reference = text("reference", &self.reference, REFERENCE_CHARS_MAX)?;
-        let command = Command::ReceivePayment {
+        let command = Command::ReceivePayment(ReceivePayment {
             channel,
             amount: money::amount("amount", self.amount.as_ref())?,
             received_date: time::date("received_date", self.received_date.as_ref())?,
@@ -150,7 +150,7 @@ impl Mutation for wire::ReceivePaymentRequest {
             allow_duplicate: self.allow_duplicate,
             payoff_quote: quote_if_set(&self.payoff_quote_id)?,
             preview: preview_if_set(&self.preview_hash)?,
-        };
+        });
         asked(&self.account_id, &self.request_id, command)
     }
 }

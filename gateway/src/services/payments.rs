@@ -1,7 +1,7 @@
 //! `PaymentService`: payments from the preview to the return.
 
 use ledger::cycles::cutoff::WindowKey;
-use ledger::domain::account::commands::Command;
+use ledger::domain::account::commands::{Command, SchedulePayment};
 use ledger::domain::account::events::Event;
 use ledger::domain::cutoff::{Window, place};
 use ledger::domain::money::Amount;
@@ -201,13 +201,13 @@ impl Gateway {
                 // Without an amount, only the date is asked about.
                 let allow_duplicate = amount.is_none();
                 let amount = amount.map_or_else(a_cent, Ok)?;
-                let command = Command::SchedulePayment {
+                let command = Command::SchedulePayment(SchedulePayment {
                     amount,
                     payment_date,
                     funding: None,
                     allow_duplicate,
                     payoff_quote: None,
-                };
+                });
                 match self.engine.preview(&account, &command, at).await {
                     Ok(events) => accepted(&events),
                     Err(EngineError::Refused { refusal, .. }) => {

@@ -1,6 +1,6 @@
 //! What each mutating request is answered with, from what was recorded: a repeat gets the same.
 
-use ledger::domain::account::commands::Command;
+use ledger::domain::account::commands::{Command, GrantExtension};
 use ledger::domain::account::events::Event;
 use ledger::domain::account::state::OpenAccount;
 use ledger::engine::{Answer, Request};
@@ -99,7 +99,7 @@ fn account(asked: &Request, answer: &Answer) -> Option<wire::Account> {
     let account = open(answer)?;
     let as_of = if let Command::ChangeRate { effective_date, .. }
     | Command::AdjustPrincipal { effective_date, .. }
-    | Command::GrantExtension { effective_date, .. }
+    | Command::GrantExtension(GrantExtension { effective_date, .. })
     | Command::ChangeDueDate { effective_date, .. }
     | Command::ReturnVehicle { effective_date, .. } = &asked.command
     {

@@ -107,14 +107,13 @@ pub type Decision = Result<Vec<Event>, Denial>;
 /// Chooses the events that `command` causes in `account`. An empty answer means that there is
 /// nothing to do: it was carried out before, or asks for what is so already, as the same rate.
 pub fn decide(account: &Account, command: &Command, context: &Context<'_>) -> Decision {
-    let open = match (account, command) {
+    match (account, command) {
         (Account::Absent, Command::OpenAccount { terms, lien }) => {
-            return opening::open(terms, lien.as_ref(), context);
+            opening::open(terms, lien.as_ref(), context)
         }
-        (Account::Absent, _) => return Err(Denial::AccountNotFound),
-        (Account::Open(open), _) => open,
-    };
-    decide_open(open, command, context)
+        (Account::Absent, _) => Err(Denial::AccountNotFound),
+        (Account::Open(open), command) => decide_open(open, command, context),
+    }
 }
 
 fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> Decision {
@@ -123,45 +122,10 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
             let opened_date = open.terms().opened_date;
             Err(Refusal::AccountExists { opened_date }.into())
         }
-        Command::SchedulePayment {
-            amount,
-            payment_date,
-            funding,
-            allow_duplicate,
-            payoff_quote,
-        } => {
-            let order = payments::Order {
-                amount: *amount,
-                payment_date: *payment_date,
-                funding: funding.clone(),
-                allow_duplicate: *allow_duplicate,
-                payoff_quote: *payoff_quote,
-            };
-            payments::schedule(open, order, context)
-        }
+        Command::SchedulePayment(order) => payments::schedule(open, order, context),
         Command::CancelPayment { payment } => payments::cancel(open, *payment, context),
         Command::ApplyPayment { payment } => payments::apply(open, *payment, context),
-        Command::ReceivePayment {
-            channel,
-            amount,
-            received_date,
-            reference,
-            third_party_fee,
-            allow_duplicate,
-            payoff_quote,
-            preview: _,
-        } => {
-            let receipt = payments::Receipt {
-                channel: *channel,
-                amount: *amount,
-                received_date: *received_date,
-                reference: reference.clone(),
-                third_party_fee: *third_party_fee,
-                allow_duplicate: *allow_duplicate,
-                payoff_quote: *payoff_quote,
-            };
-            payments::receive(open, receipt, context)
-        }
+        Command::ReceivePayment(receipt) => payments::receive(open, receipt, context),
         Command::ReturnPayment { payment, return_code, .. } => {
             returns::take_back(open, *payment, return_code, context)
         }
@@ -169,42 +133,17 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
         Command::SettlePayment { payment, settlement_date, withheld } => {
             settlement::settle_payment(open, *payment, (*settlement_date, *withheld), context)
         }
-        Command::ChangeRate { .. }
-        | Command::AdjustPrincipal { .. }
-        | Command::GrantExtension { .. }
-        | Command::ChangeDueDate { .. }
-        | Command::ChargeOff { .. }
-        | Command::ReturnVehicle { .. }
-        | Command::QuotePayoff { .. }
-        | Command::RefundCredit { .. }
-        | Command::ReturnRefund { .. }
-        | Command::SettleRefund { .. }
-        | Command::AgeAccount
-        | Command::AssessFee { .. }
-        | Command::WaiveFee { .. } => decide_servicing(open, command, context),
-        Command::RecordLien { lien } => title::record(open, lien, context),
-        Command::ReleaseLien => title::release(open, context),
-    }
-}
-
-/// The commands of servicing: fees, and what changes about a contract.
-fn decide_servicing(open: &OpenAccount, command: &Command, context: &Context<'_>) -> Decision {
-    match command {
+        Command::AssessFee { kind, amount, effective_date, .. } => {
+            fees::assess(open, (*kind, *amount), *effective_date, context)
+        }
+        Command::WaiveFee { fee, .. } => fees::waive(open, *fee, context),
         Command::ChangeRate { annual_rate, effective_date, .. } => {
             adjustments::change_rate(open, *annual_rate, *effective_date, context)
         }
         Command::AdjustPrincipal { change, reason, effective_date, .. } => {
             adjustments::adjust_principal(open, *change, reason, *effective_date, context)
         }
-        Command::GrantExtension { kind, months, effective_date, allow_over_limit, .. } => {
-            let asked = extensions::Extension {
-                kind: *kind,
-                months: *months,
-                effective_date: *effective_date,
-                allow_over_limit: *allow_over_limit,
-            };
-            extensions::extend(open, &asked, context)
-        }
+        Command::GrantExtension(asked) => extensions::extend(open, asked, context),
         Command::ChangeDueDate { day_of_month, effective_date, .. } => {
             extensions::change_due_date(open, *day_of_month, *effective_date, context)
         }
@@ -223,20 +162,8 @@ fn decide_servicing(open: &OpenAccount, command: &Command, context: &Context<'_>
             settlement::settle_refund(open, *refund, *settlement_date, context)
         }
         Command::AgeAccount => Ok(aging::age(open, context)),
-        Command::AssessFee { kind, amount, effective_date, .. } => {
-            fees::assess(open, (*kind, *amount), *effective_date, context)
-        }
-        Command::WaiveFee { fee, .. } => fees::waive(open, *fee, context),
-        Command::OpenAccount { .. }
-        | Command::SchedulePayment { .. }
-        | Command::CancelPayment { .. }
-        | Command::ApplyPayment { .. }
-        | Command::ReceivePayment { .. }
-        | Command::ReturnPayment { .. }
-        | Command::ReinstatePayment { .. }
-        | Command::SettlePayment { .. }
-        | Command::RecordLien { .. }
-        | Command::ReleaseLien => Ok(Vec::new()),
+        Command::RecordLien { lien } => title::record(open, lien, context),
+        Command::ReleaseLien => title::release(open, context),
     }
 }
 

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Answer, Engine, EngineError, Receipt, Request};
 use crate::clock::Clock;
-use crate::domain::account::commands::Command;
+use crate::domain::account::commands::{Command, ReceivePayment};
 use crate::domain::account::scenarios::loan;
 use crate::domain::product::Channel;
 use crate::domain::recovery::events::{CommitsLost, KnownBy, LossCause};
@@ -51,7 +51,7 @@ fn at(engine: &Engine, text: &str) {
 }
 
 fn receive(amount: &str, on: &str) -> Command {
-    Command::ReceivePayment {
+    Command::ReceivePayment(ReceivePayment {
         channel: Channel::Mail,
         amount: amount.parse().unwrap(),
         received_date: on.parse().unwrap(),
@@ -60,7 +60,7 @@ fn receive(amount: &str, on: &str) -> Command {
         allow_duplicate: false,
         payoff_quote: None,
         preview: None,
-    }
+    })
 }
 
 fn lost() -> CommitsLost {

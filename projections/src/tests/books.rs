@@ -1,7 +1,7 @@
 //! The accounting calendar in the read models: closed days, their feed, and what was known when.
 
 use ledger::codec::Fact;
-use ledger::domain::account::commands::Command;
+use ledger::domain::account::commands::{Command, ReceivePayment};
 use ledger::domain::books::events::{
     BooksRequestRefused, DayClosed, DayOpened, Event, LedgerJournal, MonthClosed, ProductClose,
     RestatementSeal,
@@ -57,7 +57,7 @@ fn closed(gl_date: &str, position: Position) -> Event {
 }
 
 fn receive(amount: &str) -> Command {
-    Command::ReceivePayment {
+    Command::ReceivePayment(ReceivePayment {
         channel: Channel::Mail,
         amount: amount.parse().unwrap(),
         received_date: day("2026-03-02"),
@@ -66,7 +66,7 @@ fn receive(amount: &str) -> Command {
         allow_duplicate: true,
         payoff_quote: None,
         preview: None,
-    }
+    })
 }
 
 fn text(rows: &[TrialBalanceRow]) -> String {

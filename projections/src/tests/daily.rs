@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use ledger::domain::account::commands::Command;
+use ledger::domain::account::commands::{Command, ReceivePayment};
 use ledger::domain::account::events::Event;
 use ledger::domain::account::state::{Account, Progress};
 use ledger::domain::cutoff::eastern_date;
@@ -33,7 +33,7 @@ async fn to_age(bank: &Bank, since: &str, chunk: usize) -> BTreeSet<AccountId> {
 }
 
 fn receipt(amount: &str, on: &str) -> Command {
-    Command::ReceivePayment {
+    Command::ReceivePayment(ReceivePayment {
         channel: Channel::Mail,
         amount: amount.parse().unwrap(),
         received_date: day(on),
@@ -42,7 +42,7 @@ fn receipt(amount: &str, on: &str) -> Command {
         allow_duplicate: true,
         payoff_quote: None,
         preview: None,
-    }
+    })
 }
 
 #[tokio::test]

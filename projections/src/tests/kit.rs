@@ -7,7 +7,9 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use ledger::codec::{Fact, encode};
 use ledger::digest::Digest;
 use ledger::domain::account::buyout::PurchaseOption;
-use ledger::domain::account::commands::{Command, LeaseCharge, Lien};
+use ledger::domain::account::commands::{
+    Command, GrantExtension, LeaseCharge, Lien, ReceivePayment, SchedulePayment,
+};
 use ledger::domain::account::events::{
     ChargeOffReason, Event, ExtensionKind, FeeKind, NothingChanged, RequestRefused,
 };
@@ -211,13 +213,13 @@ impl Bank {
         amount: &str,
         date: NaiveDate,
     ) -> Option<PaymentId> {
-        let command = Command::SchedulePayment {
+        let command = Command::SchedulePayment(SchedulePayment {
             amount: amount.parse().unwrap(),
             payment_date: date,
             funding: None,
             allow_duplicate: true,
             payoff_quote: None,
-        };
+        });
         let events = self.command(account, command).await;
         events.iter().find_map(|event| match event {
             Event::PaymentScheduled(scheduled) => Some(scheduled.payment),
@@ -291,13 +293,13 @@ fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
             && schedule.is_some_and(|schedule| schedule.cutoff_at <= now)
     });
     match (dice.roll(12), payment) {
-        (0 | 1, _) => Command::SchedulePayment {
+        (0 | 1, _) => Command::SchedulePayment(SchedulePayment {
             amount,
             payment_date: today.checked_add_days(days).unwrap(),
             funding: None,
             allow_duplicate: true,
             payoff_quote,
-        },
+        }),
         (2, Some(payment)) => Command::CancelPayment { payment },
         (3, Some(payment)) => {
             let return_code = if dice.roll(2) == 0 { "R01" } else { "R10" }.to_owned();
@@ -318,7 +320,7 @@ fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
         (6, _) if some_fee.is_some() => Command::WaiveFee { fee: some_fee.unwrap(), preview: None },
         (7, _) if due.is_some() => Command::ApplyPayment { payment: due.unwrap().id },
         (8, _) => Command::ReleaseLien,
-        _ => Command::ReceivePayment {
+        _ => Command::ReceivePayment(ReceivePayment {
             channel: Channel::ALL[usize::try_from(1 + dice.roll(7)).unwrap()],
             amount,
             received_date: lately(now, dice),
@@ -327,7 +329,7 @@ fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
             allow_duplicate: true,
             payoff_quote,
             preview: None,
-        },
+        }),
     }
 }
 
@@ -341,37 +343,33 @@ fn lately(now: DateTime<Utc>, dice: &mut Dice) -> NaiveDate {
 fn servicing(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
     let effective_date = lately(now, dice);
     match dice.roll(18) {
-        0 => Command::ChangeRate {
-            annual_rate: ["0.0575", "0.0399", "0.1199"][usize::try_from(dice.roll(3)).unwrap()]
-                .parse()
-                .unwrap(),
-            effective_date,
-            preview: None,
-        },
+        0 => {
+            let rates = ["0.0575", "0.0399", "0.1199"];
+            let annual_rate = rates[usize::try_from(dice.roll(3)).unwrap()].parse().unwrap();
+            Command::ChangeRate { annual_rate, effective_date, preview: None }
+        }
         1 => Command::AdjustPrincipal {
             change: Money::from_cents(cents(dice, 20_000) - 10_000),
             reason: "a correction".to_owned(),
             effective_date,
             preview: None,
         },
-        2 | 3 => Command::GrantExtension {
+        2 | 3 => Command::GrantExtension(GrantExtension {
             kind: ExtensionKind::Extension,
             months: u32::try_from(1 + dice.roll(2)).unwrap(),
             effective_date,
             allow_over_limit: true,
             preview: None,
-        },
-        4 | 5 => Command::ChangeDueDate {
-            day_of_month: u32::try_from(1 + dice.roll(31)).unwrap(),
-            effective_date,
-            preview: None,
-        },
-        6 => Command::ChargeOff {
-            principal: Money::from_cents(cents(dice, 20_000)).amount(),
-            reason: ChargeOffReason::Other,
-            effective_date,
-            preview: None,
-        },
+        }),
+        4 | 5 => {
+            let day_of_month = u32::try_from(1 + dice.roll(31)).unwrap();
+            Command::ChangeDueDate { day_of_month, effective_date, preview: None }
+        }
+        6 => {
+            let principal = Money::from_cents(cents(dice, 20_000)).amount();
+            let reason = ChargeOffReason::Other;
+            Command::ChargeOff { principal, reason, effective_date, preview: None }
+        }
         7 if dice.roll(4) == 0 => Command::ChargeOff {
             principal: None,
             reason: ChargeOffReason::Delinquency,
@@ -383,16 +381,18 @@ fn servicing(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command
             Command::QuotePayoff { good_through_date: good_through.unwrap() }
         }
         10 | 11 => match open.quotes.iter().next_back().filter(|_| open.paid_off.is_none()) {
-            Some((quote, it)) if it.quoted.amount.amount().is_some() => Command::ReceivePayment {
-                channel: Channel::Wire,
-                amount: it.quoted.amount.amount().unwrap(),
-                received_date: eastern_date(now),
-                reference: None,
-                third_party_fee: None,
-                allow_duplicate: true,
-                payoff_quote: Some(*quote),
-                preview: None,
-            },
+            Some((quote, it)) if it.quoted.amount.amount().is_some() => {
+                Command::ReceivePayment(ReceivePayment {
+                    channel: Channel::Wire,
+                    amount: it.quoted.amount.amount().unwrap(),
+                    received_date: eastern_date(now),
+                    reference: None,
+                    third_party_fee: None,
+                    allow_duplicate: true,
+                    payoff_quote: Some(*quote),
+                    preview: None,
+                })
+            }
             _ => Command::AgeAccount,
         },
         12 | 13 => refunding(open, now, dice),

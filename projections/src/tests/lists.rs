@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use ledger::cycles::cutoff::WindowKey;
-use ledger::domain::account::commands::Command;
+use ledger::domain::account::commands::{Command, ReceivePayment};
 use ledger::domain::product::Product;
 use ledger::envelope::Position;
 use ledger::ids::PaymentId;
@@ -228,15 +228,17 @@ async fn a_lien_is_releasable_from_its_release_date() {
     let mut bank = Bank::new();
     let account = id("a-1");
     bank.open(&account, Product::AutoLoan, "200.00").await;
-    let pay = |amount: &str| Command::ReceivePayment {
-        channel: ledger::domain::product::Channel::Mail,
-        amount: amount.parse().unwrap(),
-        received_date: day("2026-03-02"),
-        reference: None,
-        third_party_fee: None,
-        allow_duplicate: false,
-        payoff_quote: None,
-        preview: None,
+    let pay = |amount: &str| {
+        Command::ReceivePayment(ReceivePayment {
+            channel: ledger::domain::product::Channel::Mail,
+            amount: amount.parse().unwrap(),
+            received_date: day("2026-03-02"),
+            reference: None,
+            third_party_fee: None,
+            allow_duplicate: false,
+            payoff_quote: None,
+            preview: None,
+        })
     };
     bank.command(&account, pay("500.00")).await;
     let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{Months, NaiveDate};
-use ledger::domain::account::commands::Command;
+use ledger::domain::account::commands::{Command, GrantExtension, ReceivePayment, SchedulePayment};
 use ledger::domain::account::events::{ChargeOffReason, ExtensionKind};
 use ledger::domain::product::Channel;
 
@@ -111,13 +111,13 @@ impl Pair {
 
     fn schedule(&self, money: Sum, days_ahead: i64) -> Result<Asked, Fault> {
         let date = after(self.today, days_ahead);
-        let command = Command::SchedulePayment {
+        let command = Command::SchedulePayment(SchedulePayment {
             amount: amount(self.sum(money, date))?,
             payment_date: date,
             funding: None,
             allow_duplicate: true,
             payoff_quote: None,
-        };
+        });
         let taken = vec![vec![Happening::Scheduled], refused("CUTOFF_PASSED")];
         Ok((command, if self.settled { vec![refused("ACCOUNT_PAID_OFF")] } else { taken }))
     }
@@ -139,7 +139,7 @@ impl Pair {
             Back::DayOf(_) => self.date(back),
         };
         let money = self.sum(money, date.max(opened));
-        let command = Command::ReceivePayment {
+        let command = Command::ReceivePayment(ReceivePayment {
             channel: Channel::ALL[1 + way % (Channel::ALL.len() - 1)],
             amount: amount(money)?,
             received_date: date,
@@ -148,7 +148,7 @@ impl Pair {
             allow_duplicate: true,
             payoff_quote: None,
             preview: None,
-        };
+        });
         let paid = vec![Happening::Paid(date, money)];
         let expected = if date < opened { refused("BEFORE_OPENING") } else { paid };
         Ok((command, vec![expected]))
@@ -264,13 +264,13 @@ impl Pair {
     }
 
     fn extend(&self, months: i32, effective_date: NaiveDate, beyond: bool) -> Asked {
-        let command = Command::GrantExtension {
+        let command = Command::GrantExtension(GrantExtension {
             kind: ExtensionKind::Extension,
             months: u32::try_from(months).unwrap(),
             effective_date,
             allow_over_limit: beyond,
             preview: None,
-        };
+        });
         let granted = |all: &dyn Fn(&NaiveDate) -> bool| {
             let of = self.extensions.iter().filter(|(date, _)| all(date));
             of.fold(months, |sum, (_, months)| sum + months)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use gateway::convert::commands::Mutation as _;
 use ledger::clock::Clock;
-use ledger::domain::account::commands::Command;
+use ledger::domain::account::commands::{Command, ReceivePayment};
 use ledger::domain::books::Command as BooksCommand;
 use ledger::domain::cutoff::eastern_date;
 use ledger::domain::product::Channel;
@@ -73,7 +73,7 @@ fn asked(engine: &Engine, account: &AccountId, name: &str, command: Command) -> 
 }
 
 fn receive(day: NaiveDate) -> Command {
-    Command::ReceivePayment {
+    Command::ReceivePayment(ReceivePayment {
         channel: Channel::Mail,
         amount: "1.00".parse().unwrap(),
         received_date: day,
@@ -82,7 +82,7 @@ fn receive(day: NaiveDate) -> Command {
         allow_duplicate: true,
         payoff_quote: None,
         preview: None,
-    }
+    })
 }
 
 fn asked_of_books(engine: &Engine, name: &str, command: BooksCommand) -> BooksRequest {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use gateway::convert::commands::Mutation as _;
 use ledger::clock::Clock;
-use ledger::domain::account::commands::Command;
+use ledger::domain::account::commands::{Command, SchedulePayment};
 use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{Answer, Engine, EngineError, Request};
 use ledger::envelope::Position;
@@ -37,13 +37,13 @@ pub(crate) fn asked(engine: &Engine, name: &str, command: Command) -> Request {
 }
 
 pub(crate) fn pay(amount: &str) -> Command {
-    Command::SchedulePayment {
+    Command::SchedulePayment(SchedulePayment {
         amount: amount.parse().unwrap(),
         payment_date: "2026-03-03".parse().unwrap(),
         funding: None,
         allow_duplicate: true,
         payoff_quote: None,
-    }
+    })
 }
 
 pub(crate) fn payment_of(answer: &Answer) -> PaymentId {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use gateway::cycles::Cycles;
 use ledger::cycles::cutoff::{RunItem, RunOutcome, WindowKey};
-use ledger::domain::account::commands::Command;
+use ledger::domain::account::commands::{Command, SchedulePayment};
 use ledger::domain::product::Product;
 use ledger::engine::EngineError;
 use ledger::envelope::Position;
@@ -91,13 +91,13 @@ async fn an_answer_that_was_lost_is_found_in_the_stream() {
     assert_eq!(desk.count("PaymentScheduled").await, 1);
 
     desk.store.plan("RequestRefused", Fault::AnswerLost);
-    let past = Command::SchedulePayment {
+    let past = Command::SchedulePayment(SchedulePayment {
         amount: "1.00".parse().unwrap(),
         payment_date: "2026-03-02".parse().unwrap(),
         funding: None,
         allow_duplicate: true,
         payoff_quote: None,
-    };
+    });
     let refused = desk.execute("refused", past).await.unwrap_err();
     assert!(matches!(refused, EngineError::Refused { .. }), "{refused}");
     assert_eq!(desk.count("RequestRefused").await, 1);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use clap::Parser as _;
 use ledger::clock::Clock;
-use ledger::domain::account::commands::Command as Order;
+use ledger::domain::account::commands::{Command as Order, ReceivePayment};
 use ledger::domain::account::terms::{InstalmentPlan, Terms};
 use ledger::domain::interest::DayCount;
 use ledger::domain::money::{Carry, Currency, Money};
@@ -52,7 +52,7 @@ fn terms() -> Terms {
 }
 
 fn receive(amount: &str) -> Order {
-    Order::ReceivePayment {
+    Order::ReceivePayment(ReceivePayment {
         channel: Channel::Mail,
         amount: amount.parse().unwrap(),
         received_date: "2026-03-03".parse().unwrap(),
@@ -61,7 +61,7 @@ fn receive(amount: &str) -> Order {
         allow_duplicate: true,
         payoff_quote: None,
         preview: None,
-    }
+    })
 }
 
 /// A ledger with the rules at position 1, the first accounting day at 2, two accounts at 3 and 4,

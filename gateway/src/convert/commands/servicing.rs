@@ -1,6 +1,6 @@
 //! What a servicer does to a contract, as commands.
 
-use ledger::domain::account::commands::{Command, LeaseCharge};
+use ledger::domain::account::commands::{Command, GrantExtension, LeaseCharge};
 use ledger::domain::account::events::{ChargeOffReason, ExtensionKind};
 use ledger::domain::money::AMOUNT_MAX;
 use ledger::ids::RefundId;
@@ -57,13 +57,13 @@ impl Mutation for wire::GrantExtensionRequest {
             wire::ExtensionKind::Deferral => ExtensionKind::Deferral,
         };
         let months = u32::try_from(self.months).ok().filter(|it| (1..=MONTHS_MAX).contains(it));
-        let command = Command::GrantExtension {
+        let command = Command::GrantExtension(GrantExtension {
             kind,
             months: months.ok_or_else(|| FieldError::new("months", "must be 1 to 12"))?,
             effective_date: time::date("effective_date", self.effective_date.as_ref())?,
             allow_over_limit: self.allow_over_limit,
             preview: preview_if_set(&self.preview_hash)?,
-        };
+        });
         asked(&self.account_id, &self.request_id, command)
     }
 }

@@ -25,13 +25,13 @@ fn a_well_formed_request_becomes_its_command() {
     assert_eq!(asked.request_id.to_string(), ID);
     assert_eq!(asked.account.as_str(), "a-1");
     let funding = Funding { token: "pm-1".to_owned(), last_four: Some("6789".to_owned()) };
-    let command = Command::SchedulePayment {
+    let command = Command::SchedulePayment(SchedulePayment {
         amount: "310.00".parse().unwrap(),
         payment_date: "2026-03-03".parse().unwrap(),
         funding: Some(funding),
         allow_duplicate: false,
         payoff_quote: None,
-    };
+    });
     assert_eq!(asked.command, command);
 }
 

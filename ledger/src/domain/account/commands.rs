@@ -25,19 +25,7 @@ pub enum Command {
         lien: Option<Lien>,
     },
     /// Schedules a debit of the customer's bank account.
-    SchedulePayment {
-        /// How much.
-        amount: Amount,
-        /// On which date.
-        payment_date: NaiveDate,
-        /// From which bank account.
-        funding: Option<Funding>,
-        /// Even if the same payment is pending already.
-        allow_duplicate: bool,
-        /// The payoff quote that it is meant to pay.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        payoff_quote: Option<QuoteId>,
-    },
+    SchedulePayment(SchedulePayment),
     /// Cancels a scheduled payment.
     CancelPayment {
         /// The payment.
@@ -49,26 +37,7 @@ pub enum Command {
         payment: PaymentId,
     },
     /// Records money that came in by another channel.
-    ReceivePayment {
-        /// By which way.
-        channel: Channel,
-        /// What reached us.
-        amount: Amount,
-        /// When we, or our agent, received it.
-        received_date: NaiveDate,
-        /// The sender's reference.
-        reference: Option<String>,
-        /// What a third party charged on top.
-        third_party_fee: Option<Amount>,
-        /// Even if a payment with the same reference is there already.
-        allow_duplicate: bool,
-        /// The payoff quote that it pays.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        payoff_quote: Option<QuoteId>,
-        /// The hash of the preview that this carries out.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        preview: Option<String>,
-    },
+    ReceivePayment(ReceivePayment),
     /// Takes back a payment that the bank returned.
     ReturnPayment {
         /// The payment.
@@ -141,19 +110,7 @@ pub enum Command {
         preview: Option<String>,
     },
     /// Moves due dates by whole months, from the first open instalment on.
-    GrantExtension {
-        /// What it is called.
-        kind: ExtensionKind,
-        /// By how many months.
-        months: u32,
-        /// The day from which the new due dates count.
-        effective_date: NaiveDate,
-        /// Even beyond the limits of the policy.
-        allow_over_limit: bool,
-        /// The hash of the preview that this carries out.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        preview: Option<String>,
-    },
+    GrantExtension(GrantExtension),
     /// Lets instalments fall due on another day of the month.
     ChangeDueDate {
         /// The new anchor day, 1 to 31.
@@ -221,6 +178,61 @@ pub enum Command {
     ReleaseLien,
 }
 
+/// A debit of the customer's bank account on a date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchedulePayment {
+    /// How much.
+    pub amount: Amount,
+    /// On which date.
+    pub payment_date: NaiveDate,
+    /// From which bank account.
+    pub funding: Option<Funding>,
+    /// Even if the same payment is pending already.
+    pub allow_duplicate: bool,
+    /// The payoff quote that it is meant to pay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payoff_quote: Option<QuoteId>,
+}
+
+/// Money that came in by another channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceivePayment {
+    /// By which way.
+    pub channel: Channel,
+    /// What reached us.
+    pub amount: Amount,
+    /// When we, or our agent, received it.
+    pub received_date: NaiveDate,
+    /// The sender's reference.
+    pub reference: Option<String>,
+    /// What a third party charged on top.
+    pub third_party_fee: Option<Amount>,
+    /// Even if a payment with the same reference is there already.
+    pub allow_duplicate: bool,
+    /// The payoff quote that it pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payoff_quote: Option<QuoteId>,
+    /// The hash of the preview that this carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<String>,
+}
+
+/// Due dates moved by whole months.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantExtension {
+    /// What it is called.
+    pub kind: ExtensionKind,
+    /// By how many months.
+    pub months: u32,
+    /// The day from which the new due dates count.
+    pub effective_date: NaiveDate,
+    /// Even beyond the limits of the policy.
+    pub allow_over_limit: bool,
+    /// The hash of the preview that this carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<String>,
+}
+
 /// What a lessor charges when a leased vehicle comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseCharge {
@@ -246,10 +258,10 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::OpenAccount { .. } => "OpenAccount",
-            Self::SchedulePayment { .. } => "SchedulePayment",
+            Self::SchedulePayment(_) => "SchedulePayment",
             Self::CancelPayment { .. } => "CancelPayment",
             Self::ApplyPayment { .. } => "ApplyPayment",
-            Self::ReceivePayment { .. } => "ReceivePayment",
+            Self::ReceivePayment(_) => "ReceivePayment",
             Self::ReturnPayment { .. } => "ReturnPayment",
             Self::ReinstatePayment { .. } => "ReinstatePayment",
             Self::SettlePayment { .. } => "SettlePayment",
@@ -257,7 +269,7 @@ impl Command {
             Self::WaiveFee { .. } => "WaiveFee",
             Self::ChangeRate { .. } => "ChangeRate",
             Self::AdjustPrincipal { .. } => "AdjustPrincipal",
-            Self::GrantExtension { .. } => "GrantExtension",
+            Self::GrantExtension(_) => "GrantExtension",
             Self::ChangeDueDate { .. } => "ChangeDueDate",
             Self::ChargeOff { .. } => "ChargeOff",
             Self::ReturnVehicle { .. } => "ReturnVehicle",
@@ -280,13 +292,13 @@ impl Command {
             | Self::ReinstatePayment { payment, .. }
             | Self::SettlePayment { payment, .. } => Some(*payment),
             Self::OpenAccount { .. }
-            | Self::SchedulePayment { .. }
-            | Self::ReceivePayment { .. }
+            | Self::SchedulePayment(_)
+            | Self::ReceivePayment(_)
             | Self::AssessFee { .. }
             | Self::WaiveFee { .. }
             | Self::ChangeRate { .. }
             | Self::AdjustPrincipal { .. }
-            | Self::GrantExtension { .. }
+            | Self::GrantExtension(_)
             | Self::ChangeDueDate { .. }
             | Self::ChargeOff { .. }
             | Self::ReturnVehicle { .. }
@@ -306,9 +318,9 @@ impl Command {
         match self {
             Self::ApplyPayment { .. } | Self::RefundCredit { .. } | Self::ReleaseLien => true,
             Self::OpenAccount { .. }
-            | Self::SchedulePayment { .. }
+            | Self::SchedulePayment(_)
             | Self::CancelPayment { .. }
-            | Self::ReceivePayment { .. }
+            | Self::ReceivePayment(_)
             | Self::ReturnPayment { .. }
             | Self::ReinstatePayment { .. }
             | Self::SettlePayment { .. }
@@ -316,7 +328,7 @@ impl Command {
             | Self::WaiveFee { .. }
             | Self::ChangeRate { .. }
             | Self::AdjustPrincipal { .. }
-            | Self::GrantExtension { .. }
+            | Self::GrantExtension(_)
             | Self::ChangeDueDate { .. }
             | Self::ChargeOff { .. }
             | Self::ReturnVehicle { .. }
@@ -331,19 +343,19 @@ impl Command {
     /// The hash of the preview that the command carries out, if it names one.
     pub fn preview(&self) -> Option<&str> {
         match self {
-            Self::ReceivePayment { preview, .. }
+            Self::ReceivePayment(ReceivePayment { preview, .. })
             | Self::ReturnPayment { preview, .. }
             | Self::ReinstatePayment { preview, .. }
             | Self::AssessFee { preview, .. }
             | Self::WaiveFee { preview, .. }
             | Self::ChangeRate { preview, .. }
             | Self::AdjustPrincipal { preview, .. }
-            | Self::GrantExtension { preview, .. }
+            | Self::GrantExtension(GrantExtension { preview, .. })
             | Self::ChangeDueDate { preview, .. }
             | Self::ChargeOff { preview, .. }
             | Self::ReturnVehicle { preview, .. } => preview.as_deref(),
             Self::OpenAccount { .. }
-            | Self::SchedulePayment { .. }
+            | Self::SchedulePayment(_)
             | Self::CancelPayment { .. }
             | Self::ApplyPayment { .. }
             | Self::SettlePayment { .. }
@@ -362,19 +374,19 @@ impl Command {
     pub fn without_preview(&self) -> Self {
         let mut command = self.clone();
         match &mut command {
-            Self::ReceivePayment { preview, .. }
+            Self::ReceivePayment(ReceivePayment { preview, .. })
             | Self::ReturnPayment { preview, .. }
             | Self::ReinstatePayment { preview, .. }
             | Self::AssessFee { preview, .. }
             | Self::WaiveFee { preview, .. }
             | Self::ChangeRate { preview, .. }
             | Self::AdjustPrincipal { preview, .. }
-            | Self::GrantExtension { preview, .. }
+            | Self::GrantExtension(GrantExtension { preview, .. })
             | Self::ChangeDueDate { preview, .. }
             | Self::ChargeOff { preview, .. }
             | Self::ReturnVehicle { preview, .. } => *preview = None,
             Self::OpenAccount { .. }
-            | Self::SchedulePayment { .. }
+            | Self::SchedulePayment(_)
             | Self::CancelPayment { .. }
             | Self::ApplyPayment { .. }
             | Self::SettlePayment { .. }

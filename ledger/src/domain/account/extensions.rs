@@ -3,8 +3,9 @@
 use chrono::{Months, NaiveDate};
 
 use super::book::Movement;
+use super::commands::GrantExtension;
 use super::draft::Draft;
-use super::events::{DueDateChanged, Event, ExtensionGranted, ExtensionKind, Posting};
+use super::events::{DueDateChanged, Event, ExtensionGranted, Posting};
 use super::instalments::Shift;
 use super::posting::{Change, Subject, restate};
 use super::refusal::Refusal;
@@ -12,18 +13,14 @@ use super::state::OpenAccount;
 use super::terms::due_date_in;
 use super::{Context, Decision, check_effective};
 
-/// What is asked of an extension.
-pub(super) struct Extension {
-    pub(super) kind: ExtensionKind,
-    pub(super) months: u32,
-    pub(super) effective_date: NaiveDate,
-    pub(super) allow_over_limit: bool,
-}
-
 /// Moves due dates by whole months from the first instalment on that is not met. Interest runs on,
 /// and pending payments stay.
-pub(super) fn extend(open: &OpenAccount, asked: &Extension, context: &Context<'_>) -> Decision {
-    let Extension { kind, months, effective_date, allow_over_limit } = *asked;
+pub(super) fn extend(
+    open: &OpenAccount,
+    asked: &GrantExtension,
+    context: &Context<'_>,
+) -> Decision {
+    let GrantExtension { kind, months, effective_date, allow_over_limit, .. } = *asked;
     open.check_in_service()?;
     check_effective(open, effective_date, context)?;
     open.check_vehicle_out()?;
@@ -49,7 +46,7 @@ pub(super) fn extend(open: &OpenAccount, asked: &Extension, context: &Context<'_
 
 fn check_limits(
     open: &OpenAccount,
-    asked: &Extension,
+    asked: &GrantExtension,
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
     let policy = context.rules.extensions(open.terms().product, context.today());

@@ -3,10 +3,10 @@
 use chrono::NaiveDate;
 
 use super::book::Movement;
+use super::commands::{ReceivePayment, SchedulePayment};
 use super::draft::Draft;
 use super::events::{
-    CancelReason, Event, Funding, PaymentApplied, PaymentCancelled, PaymentReceived,
-    PaymentScheduled, Split,
+    CancelReason, Event, PaymentApplied, PaymentCancelled, PaymentReceived, PaymentScheduled, Split,
 };
 use super::posting::{Change, Subject, restate};
 use super::refusal::Refusal;
@@ -15,27 +15,7 @@ use super::{Context, Decision, Denial, check_on_books, payoff};
 use crate::domain::cutoff::{CutoffRefusal, place, tz_database_version};
 use crate::domain::money::Amount;
 use crate::domain::product::Channel;
-use crate::ids::{PaymentId, QuoteId};
-
-/// A customer's instruction.
-pub(super) struct Order {
-    pub(super) amount: Amount,
-    pub(super) payment_date: NaiveDate,
-    pub(super) funding: Option<Funding>,
-    pub(super) allow_duplicate: bool,
-    pub(super) payoff_quote: Option<QuoteId>,
-}
-
-/// Money that came in.
-pub(super) struct Receipt {
-    pub(super) channel: Channel,
-    pub(super) amount: Amount,
-    pub(super) received_date: NaiveDate,
-    pub(super) reference: Option<String>,
-    pub(super) third_party_fee: Option<Amount>,
-    pub(super) allow_duplicate: bool,
-    pub(super) payoff_quote: Option<QuoteId>,
-}
+use crate::ids::PaymentId;
 
 pub(super) fn check_amount(amount: Amount, context: &Context<'_>) -> Result<(), Refusal> {
     let limit = context.rules.limits(context.today()).ach_entry_max;
@@ -62,7 +42,11 @@ impl From<CutoffRefusal> for Refusal {
 /// the quote of a vehicle that can still be bought; for an amount that no
 /// entry carries, a date that the cut-offs or the opening do not allow, or what looks like a second
 /// time.
-pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) -> Decision {
+pub(super) fn schedule(
+    open: &OpenAccount,
+    order: &SchedulePayment,
+    context: &Context<'_>,
+) -> Decision {
     if order.payoff_quote.is_some() {
         open.check_payable()?;
     } else {
@@ -94,7 +78,7 @@ pub(super) fn schedule(open: &OpenAccount, order: Order, context: &Context<'_>) 
         window: slot.window,
         cutoff_at: slot.cutoff_at,
         origination_date: slot.origination_date,
-        funding: order.funding,
+        funding: order.funding.clone(),
         payoff_quote: order.payoff_quote,
         tz: tz_database_version().to_owned(),
     })])
@@ -157,7 +141,11 @@ pub(super) fn apply(open: &OpenAccount, id: PaymentId, context: &Context<'_>) ->
 }
 
 /// Posts money of another channel on the date on which it was received.
-pub(super) fn receive(open: &OpenAccount, receipt: Receipt, context: &Context<'_>) -> Decision {
+pub(super) fn receive(
+    open: &OpenAccount,
+    receipt: &ReceivePayment,
+    context: &Context<'_>,
+) -> Decision {
     let (received_date, today) = (receipt.received_date, context.today());
     check_amount(receipt.amount, context)?;
     if received_date > today {
@@ -186,7 +174,7 @@ pub(super) fn receive(open: &OpenAccount, receipt: Receipt, context: &Context<'_
         channel,
         amount,
         effective_date: received_date,
-        reference: receipt.reference,
+        reference: receipt.reference.clone(),
         third_party_fee: receipt.third_party_fee,
         payoff_quote,
         split: restated.split,

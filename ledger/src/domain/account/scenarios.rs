@@ -38,7 +38,7 @@ use std::sync::{Arc, LazyLock};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::America::New_York;
 
-use super::commands::{Command, Lien};
+use super::commands::{Command, GrantExtension, Lien, ReceivePayment, SchedulePayment};
 use super::events::{ChargeOffReason, Event, ExtensionKind, FeeKind, Funding, Split};
 use super::state::{Account, OpenAccount};
 use super::terms::{InstalmentPlan, Terms};
@@ -155,13 +155,13 @@ fn lien(state: &str) -> Lien {
 }
 
 fn pay(amount_text: &str, on: &str) -> Command {
-    Command::SchedulePayment {
+    Command::SchedulePayment(SchedulePayment {
         amount: amount(amount_text),
         payment_date: date(on),
         funding: None,
         allow_duplicate: false,
         payoff_quote: None,
-    }
+    })
 }
 
 fn cancel(payment: PaymentId) -> Command {
@@ -173,7 +173,7 @@ fn apply(payment: PaymentId) -> Command {
 }
 
 fn receive(channel: Channel, amount_text: &str, on: &str) -> Command {
-    Command::ReceivePayment {
+    Command::ReceivePayment(ReceivePayment {
         channel,
         amount: amount(amount_text),
         received_date: date(on),
@@ -182,7 +182,7 @@ fn receive(channel: Channel, amount_text: &str, on: &str) -> Command {
         allow_duplicate: false,
         payoff_quote: None,
         preview: None,
-    }
+    })
 }
 
 fn change_rate(annual_rate: Rate, effective_date: NaiveDate) -> Command {
@@ -192,7 +192,13 @@ fn change_rate(annual_rate: Rate, effective_date: NaiveDate) -> Command {
 fn extend(months: u32, effective_date: NaiveDate) -> Command {
     let kind = ExtensionKind::Extension;
     let allow_over_limit = false;
-    Command::GrantExtension { kind, months, effective_date, allow_over_limit, preview: None }
+    Command::GrantExtension(GrantExtension {
+        kind,
+        months,
+        effective_date,
+        allow_over_limit,
+        preview: None,
+    })
 }
 
 fn charge_off(principal: Option<Amount>, effective_date: NaiveDate) -> Command {

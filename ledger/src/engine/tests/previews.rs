@@ -2,7 +2,7 @@
 
 use super::super::{Engine, EngineError, Preview};
 use super::{account_id, at, engine, execute, receive, request};
-use crate::domain::account::commands::Command;
+use crate::domain::account::commands::{Command, ReceivePayment};
 use crate::domain::account::consequences::Figures;
 use crate::domain::account::events::{FeeKind, Split};
 use crate::domain::account::refusal::Refusal;
@@ -137,14 +137,14 @@ async fn what_would_be_refused_is_refused_by_its_own_reason() {
 async fn in_a_batch_a_preview_is_outdated_by_the_command_before_it() {
     let (engine, payment) = two_payments().await;
     let mut wire = receive("9.00", "2026-04-20");
-    if let Command::ReceivePayment { channel, .. } = &mut wire {
+    if let Command::ReceivePayment(ReceivePayment { channel, .. }) = &mut wire {
         *channel = Channel::Wire;
     }
     let (returned, received) = (
         preview(&engine, &take_back(payment, "R01", None)).await.hash,
         preview(&engine, &wire).await.hash,
     );
-    if let Command::ReceivePayment { preview, .. } = &mut wire {
+    if let Command::ReceivePayment(ReceivePayment { preview, .. }) = &mut wire {
         *preview = Some(received);
     }
     let commands = [("wire", wire), ("return", take_back(payment, "R01", Some(&returned)))];

@@ -27,10 +27,9 @@ pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<DynamicMessage, 
     };
     match &entry.step.command {
         Command::OpenAccount { terms, .. } => request("open_account", opening(terms)),
-        Command::ReceivePayment { amount, received_date, .. } => {
-            let amount = amount.to_string();
-            let payment =
-                json!({"channel": "bill_pay", "amount": amount, "received_date": received_date});
+        Command::ReceivePayment(receipt) => {
+            let (amount, on) = (receipt.amount.to_string(), receipt.received_date);
+            let payment = json!({"channel": "bill_pay", "amount": amount, "received_date": on});
             request("receive_payment", payment)
         }
         Command::AssessFee { kind, amount, effective_date, .. } => {
@@ -42,13 +41,13 @@ pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<DynamicMessage, 
             "change_rate",
             json!({"annual_rate": annual_rate.to_string(), "effective_date": effective_date}),
         ),
-        Command::GrantExtension { kind, months, effective_date, allow_over_limit, .. } => request(
+        Command::GrantExtension(asked) => request(
             "grant_extension",
             json!({
-                "kind": kind.as_str(),
-                "months": months,
-                "effective_date": effective_date,
-                "allow_over_limit": allow_over_limit,
+                "kind": asked.kind.as_str(),
+                "months": asked.months,
+                "effective_date": asked.effective_date,
+                "allow_over_limit": asked.allow_over_limit,
             }),
         ),
         Command::AdjustPrincipal { change, reason, effective_date, .. } => request(
@@ -67,7 +66,7 @@ pub(super) fn request(loan: &Imported, entry: &Entry) -> Result<DynamicMessage, 
                 "effective_date": effective_date,
             }),
         ),
-        other @ (Command::SchedulePayment { .. }
+        other @ (Command::SchedulePayment(_)
         | Command::CancelPayment { .. }
         | Command::ApplyPayment { .. }
         | Command::ReturnPayment { .. }

@@ -100,7 +100,7 @@ fn a_payment_before_an_earlier_one_moves_what_the_later_pays() {
 #[test]
 fn what_a_vendor_charges_on_top_is_in_no_sum() {
     let history = opened(loan());
-    let command = Command::ReceivePayment {
+    let command = Command::ReceivePayment(ReceivePayment {
         channel: Channel::DebitCardVendor,
         amount: amount("310.00"),
         received_date: date("2026-04-01"),
@@ -109,7 +109,7 @@ fn what_a_vendor_charges_on_top_is_in_no_sum() {
         allow_duplicate: false,
         payoff_quote: None,
         preview: None,
-    };
+    });
     let received = history.at("2026-04-01 12:00").when(command);
     let after = received.then(&["PaymentReceived"]);
     assert_eq!(received.journal()[0], "1027 310.00");

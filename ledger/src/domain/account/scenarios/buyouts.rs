@@ -250,13 +250,13 @@ fn a_lease_that_is_over_can_be_bought_by_a_debit_that_names_its_quote() {
     let asked = over.at("2026-05-02 09:00").when(quote_payoff("2026-05-31"));
     let told = quoted(&asked);
     assert_eq!(told.amount, money("15390.00"));
-    let debit = Command::SchedulePayment {
+    let debit = Command::SchedulePayment(SchedulePayment {
         amount: told.amount.amount().unwrap(),
         payment_date: date("2026-05-04"),
         funding: None,
         allow_duplicate: false,
         payoff_quote: Some(told.quote),
-    };
+    });
     let scheduled = asked.done().at("2026-05-02 09:00").when(debit);
     let run = scheduled.done().at("2026-05-04 15:01").when(apply(scheduled.payment()));
     let after = run.then(&["PaymentApplied", "AccountPaidOff"]);
@@ -297,7 +297,7 @@ fn a_vehicle_of_five_dollars_is_bought_by_who_goes_beyond_the_rentals_or_pays_a_
     // Who names a quote and pays a part of what is due buys nothing either.
     let asked = history.at("2026-03-10 09:00").when(quote_payoff("2026-03-31"));
     let mut part = wire("100.00", "2026-03-10");
-    if let Command::ReceivePayment { payoff_quote, .. } = &mut part {
+    if let Command::ReceivePayment(ReceivePayment { payoff_quote, .. }) = &mut part {
         *payoff_quote = Some(quoted(&asked).quote);
     }
     assert!(!buys(&asked.done(), part, "2026-03-10 10:00"));

@@ -154,13 +154,13 @@ fn the_same_payment_again_is_taken_for_a_slip_unless_it_is_meant() {
     let history = first.done();
     let again = history.at("2026-03-03 09:01").when(pay("310.00", "2026-03-05"));
     again.then_refused(Refusal::PossibleDuplicate { payment });
-    let meant = Command::SchedulePayment {
+    let meant = Command::SchedulePayment(SchedulePayment {
         amount: amount("310.00"),
         payment_date: date("2026-03-05"),
         funding: Some(Funding { token: "tok_1".to_owned(), last_four: Some("6789".to_owned()) }),
         allow_duplicate: true,
         payoff_quote: None,
-    };
+    });
     history.at("2026-03-03 09:01").when(meant).then(&["PaymentScheduled"]);
     history.at("2026-03-03 09:01").when(pay("310.01", "2026-03-05")).then(&["PaymentScheduled"]);
     let cancelled = history.at("2026-03-03 09:01").when(cancel(payment)).done();

@@ -60,7 +60,7 @@ fn a_payment_pays_the_quote_that_it_names_or_one_of_its_very_amount() {
     let moment = other.done().at("2026-06-17 09:00");
     let naming = |paid: &str, named| {
         let mut command = receive(Channel::Wire, paid, "2026-06-17");
-        if let Command::ReceivePayment { payoff_quote, .. } = &mut command {
+        if let Command::ReceivePayment(ReceivePayment { payoff_quote, .. }) = &mut command {
             *payoff_quote = named;
         }
         command
@@ -79,12 +79,14 @@ fn a_payment_pays_the_quote_that_it_names_or_one_of_its_very_amount() {
     let unknown = crate::ids::QuoteId::derived(&account_id(), RequestId::derived("no", "quote"));
     let denied = Denial::QuoteNotFound(unknown);
     moment.when(naming("12403.60", Some(unknown))).then_denied(&denied);
-    let scheduling = |named| Command::SchedulePayment {
-        amount: amount("12403.60"),
-        payment_date: date("2026-06-17"),
-        funding: None,
-        allow_duplicate: false,
-        payoff_quote: Some(named),
+    let scheduling = |named| {
+        Command::SchedulePayment(SchedulePayment {
+            amount: amount("12403.60"),
+            payment_date: date("2026-06-17"),
+            funding: None,
+            allow_duplicate: false,
+            payoff_quote: Some(named),
+        })
     };
     moment.when(scheduling(unknown)).then_denied(&denied);
     moment.when(scheduling(known)).then(&["PaymentScheduled"]);
@@ -102,7 +104,7 @@ fn a_refund_goes_back_by_the_way_the_money_came() {
     let funding = Some(Funding { token: "bank-1".to_owned(), last_four: None });
     for (funding, expected) in [(funding, RefundMethod::AchCredit), (None, RefundMethod::Cheque)] {
         let mut command = pay("12403.60", "2026-06-26");
-        if let Command::SchedulePayment { funding: by, .. } = &mut command {
+        if let Command::SchedulePayment(SchedulePayment { funding: by, .. }) = &mut command {
             *by = funding;
         }
         let scheduled = opened(quoted_loan()).at("2026-06-26 09:00").when(command);
@@ -118,7 +120,7 @@ fn a_refund_goes_back_by_the_way_the_money_came() {
 fn the_same_reference_by_another_channel_is_another_payment() {
     let referring = |channel| {
         let mut command = receive(channel, "310.00", "2026-03-03");
-        if let Command::ReceivePayment { reference, .. } = &mut command {
+        if let Command::ReceivePayment(ReceivePayment { reference, .. }) = &mut command {
             *reference = Some("1042".to_owned());
         }
         command
@@ -241,11 +243,11 @@ fn a_command_names_the_preview_that_it_carries_out() {
     for command in &mut commands {
         assert_eq!(command.preview(), None);
         let without = command.clone();
-        if let Command::ReceivePayment { preview, .. }
+        if let Command::ReceivePayment(ReceivePayment { preview, .. })
         | Command::ReturnPayment { preview, .. }
         | Command::ReinstatePayment { preview, .. }
         | Command::ChangeRate { preview, .. }
-        | Command::GrantExtension { preview, .. }
+        | Command::GrantExtension(GrantExtension { preview, .. })
         | Command::ChargeOff { preview, .. } = command
         {
             *preview = Some("9f86d081".to_owned());
@@ -275,13 +277,13 @@ fn evidence_has_no_effect_and_every_movement_is_counted() {
 #[test]
 fn a_scheduled_payoff_of_a_loan_that_is_paid_off_meanwhile_is_not_made() {
     let asked = opened(quoted_loan()).at("2026-06-16 09:00").when(quote("2026-06-30"));
-    let scheduling = Command::SchedulePayment {
+    let scheduling = Command::SchedulePayment(SchedulePayment {
         amount: amount("12403.60"),
         payment_date: date("2026-06-30"),
         funding: None,
         allow_duplicate: false,
         payoff_quote: Some(quoted(&asked).quote),
-    };
+    });
     let scheduled = asked.done().at("2026-06-16 10:00").when(scheduling);
     let wire = scheduled.done().at("2026-06-26 09:00");
     let paid = wire.when(receive(Channel::Wire, "12403.60", "2026-06-26")).done();
@@ -303,7 +305,7 @@ fn a_vehicle_is_bought_though_most_of_its_residual_value_is_written_off() {
     let (history, told) = (asked.done(), quoted(&asked));
     assert_eq!(told.amount, money("1172.00"));
     let mut command = receive(Channel::Wire, "1168.00", "2026-05-01");
-    if let Command::ReceivePayment { payoff_quote, .. } = &mut command {
+    if let Command::ReceivePayment(ReceivePayment { payoff_quote, .. }) = &mut command {
         *payoff_quote = Some(told.quote);
     }
     let paid = history.at("2026-05-01 10:00").when(command);

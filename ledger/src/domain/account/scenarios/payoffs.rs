@@ -175,12 +175,14 @@ fn a_quote_that_was_paid_takes_no_second_payment() {
         .when(Command::QuotePayoff { good_through_date: date("2026-06-30") })
         .done();
     let payoff_quote = quoted.open().quotes.keys().next().copied();
-    let pay_quote = || Command::SchedulePayment {
-        amount: amount("12403.60"),
-        payment_date: date("2026-06-30"),
-        funding: None,
-        allow_duplicate: false,
-        payoff_quote,
+    let pay_quote = || {
+        Command::SchedulePayment(SchedulePayment {
+            amount: amount("12403.60"),
+            payment_date: date("2026-06-30"),
+            funding: None,
+            allow_duplicate: false,
+            payoff_quote,
+        })
     };
     quoted.at("2026-06-17 09:00").when(pay_quote()).then(&["PaymentScheduled"]);
     let wire = quoted.at("2026-06-18 09:00").when(receive(Channel::Wire, "12403.60", "2026-06-18"));

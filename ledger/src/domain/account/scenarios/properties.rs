@@ -146,13 +146,13 @@ impl Ask {
     fn command(&self, open: &OpenAccount, today: NaiveDate) -> Option<Command> {
         let payment = |which: &Index| nth(open.payments.keys(), *which);
         Some(match self {
-            Self::Schedule(paid, days) => Command::SchedulePayment {
+            Self::Schedule(paid, days) => Command::SchedulePayment(SchedulePayment {
                 amount: *paid,
                 payment_date: today + Duration::days(*days),
                 funding: None,
                 allow_duplicate: false,
                 payoff_quote: None,
-            },
+            }),
             Self::Cancel(which) => cancel(payment(which)?),
             Self::Run(which) => apply(payment(which)?),
             Self::Receive(by, paid, ago) => {

@@ -70,15 +70,17 @@ fn of_several_reasons_to_refuse_an_instruction_the_first_is_told() {
 
 #[test]
 fn of_several_reasons_to_refuse_a_receipt_the_first_is_told() {
-    let command = |paid: &str, on: &str, again: bool| Command::ReceivePayment {
-        channel: Channel::Mail,
-        amount: amount(paid),
-        received_date: date(on),
-        reference: Some("cheque 1001".to_owned()),
-        third_party_fee: None,
-        allow_duplicate: again,
-        payoff_quote: None,
-        preview: None,
+    let command = |paid: &str, on: &str, again: bool| {
+        Command::ReceivePayment(ReceivePayment {
+            channel: Channel::Mail,
+            amount: amount(paid),
+            received_date: date(on),
+            reference: Some("cheque 1001".to_owned()),
+            third_party_fee: None,
+            allow_duplicate: again,
+            payoff_quote: None,
+            preview: None,
+        })
     };
     let first = opened(loan()).at("2026-03-03 09:00").when(command("310.00", "2026-03-03", false));
     let history = first.then(&["PaymentReceived"]);

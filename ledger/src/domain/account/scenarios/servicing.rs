@@ -50,13 +50,13 @@ fn extensions_have_limits_which_an_exception_may_pass() {
     assert_eq!(refused(&history, "2027-03-09 09:00", 3), "EXTENSION_LIMIT");
     let kind = ExtensionKind::Deferral;
     let (effective_date, allow_over_limit) = (date("2026-03-11"), true);
-    let exception = Command::GrantExtension {
+    let exception = Command::GrantExtension(GrantExtension {
         kind,
         months: 12,
         effective_date,
         allow_over_limit,
         preview: None,
-    };
+    });
     let granted = history.at("2026-03-11 09:00").when(exception).done();
     assert_eq!(refused(&granted, "2029-03-11 09:00", 1), "EXTENSION_LIMIT");
     assert_eq!(refused(&granted, "2026-03-01 09:00", 1), "EXTENSION_LIMIT");

@@ -150,7 +150,7 @@ fn who_pays_a_quote_pays_off_whatever_is_billed() {
     assert_eq!(told.amount, money("305.00"));
     let mut command = receive(Channel::Wire, "300.00", "2026-04-01");
     assert!(!pays_off(&quoted.done(), "300.00", "2026-04-01"));
-    if let Command::ReceivePayment { payoff_quote, .. } = &mut command {
+    if let Command::ReceivePayment(ReceivePayment { payoff_quote, .. }) = &mut command {
         *payoff_quote = Some(told.quote);
     }
     let paid = quoted.done().at("2026-04-01 10:00").when(command);
