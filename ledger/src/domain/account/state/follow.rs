@@ -7,8 +7,9 @@ use super::{
 };
 use crate::domain::account::book::Movement;
 use crate::domain::account::events::{
-    AccountChargedOff, Event, FeeAssessed, LeftOpen, PaymentApplied, PaymentReceived,
-    PaymentReinstated, PaymentReturned, PaymentScheduled, PaymentSettled, Posting, Reopened,
+    AccountChargedOff, CreditRefunded, Event, FeeAssessed, FeeWaived, LeftOpen, LienReleased,
+    PaymentApplied, PaymentReceived, PaymentReinstated, PaymentReturned, PaymentScheduled,
+    PaymentSettled, Posting, PrincipalAdjusted, RefundReturned, RefundSettled, Reopened,
 };
 use crate::domain::account::instalments::Shift;
 use crate::domain::product::Channel;
@@ -18,23 +19,6 @@ impl OpenAccount {
     pub(in crate::domain::account) fn follow(&mut self, event: &Event, at: DateTime<Utc>) {
         match event {
             Event::AccountOpened(_) | Event::RequestRefused(_) | Event::NothingChanged(_) => {}
-            Event::PayoffQuoted(quoted) => {
-                self.quotes.insert(quoted.quote, Quote { quoted: quoted.clone(), at });
-            }
-            Event::NonAccrualStarted(_) => self.book.set_non_accrual(true),
-            Event::AccrualResumed(resumed) => {
-                self.book.set_non_accrual(false);
-                self.book.post(resumed.effective_date, &resumed.posting);
-            }
-            Event::RateChanged(_)
-            | Event::PrincipalAdjusted(_)
-            | Event::ExtensionGranted(_)
-            | Event::DueDateChanged(_)
-            | Event::AccountChargedOff(_)
-            | Event::VehicleReturned(_)
-            | Event::CreditRefunded(_)
-            | Event::RefundReturned(_)
-            | Event::RefundSettled(_) => self.serviced(event),
             Event::PaymentScheduled(scheduled) => self.payment_scheduled(scheduled, at),
             Event::PaymentCancelled(cancelled) => {
                 if let Some(payment) = self.payment_mut(&cancelled.payment) {
@@ -47,39 +31,12 @@ impl OpenAccount {
             Event::PaymentReinstated(reinstated) => self.payment_reinstated(reinstated),
             Event::PaymentSettled(settled) => self.payment_settled(settled),
             Event::FeeAssessed(assessed) => self.fee_assessed(assessed),
-            Event::FeeWaived(waived) => {
-                if let Some(fee) = self.fees.get_mut(&waived.fee) {
-                    fee.waived = Some(waived.reason);
-                }
-                self.book.remove(|what| what.is_fee(waived.fee));
-                self.book.post(waived.effective_date, &waived.posting);
-            }
-            Event::LienRecorded(lien) => self.title = Title::Held(lien.clone()),
-            Event::AccountPaidOff(paid_off) => self.paid_off = Some(paid_off.clone()),
-            Event::PayoffReversed(_) => self.paid_off = None,
-            Event::LienReleased(released) => {
-                if let Title::Held(lien) = &self.title {
-                    let lien = lien.clone();
-                    let released_date = released.released_date;
-                    self.title = Title::Released { lien, released_date, released_at: at };
-                }
-            }
-        }
-        self.refresh_splits(event);
-    }
-
-    /// What a servicer changes about a contract.
-    fn serviced(&mut self, event: &Event) {
-        match event {
+            Event::FeeWaived(waived) => self.fee_waived(waived),
             Event::RateChanged(changed) => {
                 let what = Movement::Rate(changed.annual_rate);
                 self.moved(changed.effective_date, what, &changed.posting);
             }
-            Event::PrincipalAdjusted(adjusted) => {
-                let (id, change) = (adjusted.adjustment, adjusted.change);
-                let what = Movement::Principal { id, change, credited: adjusted.credited };
-                self.moved(adjusted.effective_date, what, &adjusted.posting);
-            }
+            Event::PrincipalAdjusted(adjusted) => self.principal_adjusted(adjusted),
             Event::ExtensionGranted(granted) => {
                 self.extensions.push((granted.effective_date, granted.months));
                 self.dates_moved(granted.effective_date, granted.shift(), &granted.posting);
@@ -92,48 +49,23 @@ impl OpenAccount {
                 let what = Movement::VehicleReturned { due: returned.rentals_due };
                 self.moved(returned.effective_date, what, &returned.posting);
             }
-            Event::CreditRefunded(refunded) => {
-                let (amount, effective_date) = (refunded.amount, refunded.effective_date);
-                let (method, payment) = (refunded.method, refunded.payment);
-                let (settled, returned) = (None, false);
-                let refund = Refund { amount, method, payment, effective_date, settled, returned };
-                self.refunds.insert(refunded.refund, refund);
-                let what = Movement::Refund { id: refunded.refund, amount };
-                self.moved(effective_date, what, &refunded.posting);
+            Event::NonAccrualStarted(_) => self.book.set_non_accrual(true),
+            Event::AccrualResumed(resumed) => {
+                self.book.set_non_accrual(false);
+                self.book.post(resumed.effective_date, &resumed.posting);
             }
-            Event::RefundReturned(returned) => {
-                if let Some(refund) = self.refunds.get_mut(&returned.refund) {
-                    refund.returned = true;
-                }
-                self.book.remove(|what| what.is_refund(returned.refund));
-                self.book.post(returned.effective_date, &returned.posting);
+            Event::PayoffQuoted(quoted) => {
+                self.quotes.insert(quoted.quote, Quote { quoted: quoted.clone(), at });
             }
-            Event::RefundSettled(settled) => {
-                if let Some(refund) = self.refunds.get_mut(&settled.refund) {
-                    refund.settled = Some(settled.effective_date);
-                }
-                self.book.settle(&settled.posting);
-            }
-            Event::AccountOpened(_)
-            | Event::PaymentScheduled(_)
-            | Event::PaymentCancelled(_)
-            | Event::PaymentApplied(_)
-            | Event::PaymentReceived(_)
-            | Event::PaymentReturned(_)
-            | Event::PaymentReinstated(_)
-            | Event::PaymentSettled(_)
-            | Event::FeeAssessed(_)
-            | Event::FeeWaived(_)
-            | Event::LienRecorded(_)
-            | Event::AccountPaidOff(_)
-            | Event::PayoffReversed(_)
-            | Event::LienReleased(_)
-            | Event::NonAccrualStarted(_)
-            | Event::AccrualResumed(_)
-            | Event::PayoffQuoted(_)
-            | Event::RequestRefused(_)
-            | Event::NothingChanged(_) => {}
+            Event::CreditRefunded(refunded) => self.credit_refunded(refunded),
+            Event::RefundReturned(returned) => self.refund_returned(returned),
+            Event::RefundSettled(settled) => self.refund_settled(settled),
+            Event::LienRecorded(lien) => self.title = Title::Held(lien.clone()),
+            Event::AccountPaidOff(paid_off) => self.paid_off = Some(paid_off.clone()),
+            Event::PayoffReversed(_) => self.paid_off = None,
+            Event::LienReleased(released) => self.lien_released(released, at),
         }
+        self.refresh_splits(event);
     }
 
     fn payment_mut(&mut self, id: &PaymentId) -> Option<&mut Payment> {
@@ -259,6 +191,20 @@ impl OpenAccount {
         self.moved(effective_date, what, &assessed.posting);
     }
 
+    fn fee_waived(&mut self, waived: &FeeWaived) {
+        if let Some(fee) = self.fees.get_mut(&waived.fee) {
+            fee.waived = Some(waived.reason);
+        }
+        self.book.remove(|what| what.is_fee(waived.fee));
+        self.book.post(waived.effective_date, &waived.posting);
+    }
+
+    fn principal_adjusted(&mut self, adjusted: &PrincipalAdjusted) {
+        let (id, change) = (adjusted.adjustment, adjusted.change);
+        let what = Movement::Principal { id, change, credited: adjusted.credited };
+        self.moved(adjusted.effective_date, what, &adjusted.posting);
+    }
+
     fn account_charged_off(&mut self, charged_off: &AccountChargedOff) {
         let (part, taken) = (charged_off.part, charged_off.taken);
         if part.is_none() {
@@ -266,6 +212,38 @@ impl OpenAccount {
         }
         let what = Movement::ChargeOff { id: charged_off.charge_off, part, taken };
         self.moved(charged_off.effective_date, what, &charged_off.posting);
+    }
+
+    fn credit_refunded(&mut self, refunded: &CreditRefunded) {
+        let (amount, effective_date) = (refunded.amount, refunded.effective_date);
+        let (method, payment) = (refunded.method, refunded.payment);
+        let (settled, returned) = (None, false);
+        let refund = Refund { amount, method, payment, effective_date, settled, returned };
+        self.refunds.insert(refunded.refund, refund);
+        let what = Movement::Refund { id: refunded.refund, amount };
+        self.moved(effective_date, what, &refunded.posting);
+    }
+
+    fn refund_returned(&mut self, returned: &RefundReturned) {
+        if let Some(refund) = self.refunds.get_mut(&returned.refund) {
+            refund.returned = true;
+        }
+        self.book.remove(|what| what.is_refund(returned.refund));
+        self.book.post(returned.effective_date, &returned.posting);
+    }
+
+    fn refund_settled(&mut self, settled: &RefundSettled) {
+        if let Some(refund) = self.refunds.get_mut(&settled.refund) {
+            refund.settled = Some(settled.effective_date);
+        }
+        self.book.settle(&settled.posting);
+    }
+
+    fn lien_released(&mut self, released: &LienReleased, at: DateTime<Utc>) {
+        if let Title::Held(lien) = &self.title {
+            let (lien, released_date) = (lien.clone(), released.released_date);
+            self.title = Title::Released { lien, released_date, released_at: at };
+        }
     }
 
     /// Other due dates post nothing, and so catch nothing up, unless payments pay something else.
