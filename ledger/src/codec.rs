@@ -78,173 +78,107 @@ pub(crate) fn json(document: &impl Serialize) -> Result<Vec<u8>, serde_json::Err
     Ok(bytes)
 }
 
-macro_rules! account_events {
-    ($($variant:ident = $kind:literal,)+) => {
+/// An event's stored name and document.
+pub type Document = (&'static str, Vec<u8>);
+
+/// The facts by family, and those that are one of a kind.
+macro_rules! stored {
+    (
+        $($fact:ident of $family:ident { $($variant:ident = $kind:literal,)+ })+
+        | $($single:ident = $name:literal,)+
+    ) => {
         /// The stored names of all event types, in order of declaration.
-        pub const KINDS: &[&str] = &[
-            $($kind,)+ WINDOW_SEALED, RULEBOOK_ADOPTED, DAY_OPENED, DAY_CLOSED, MONTH_CLOSED,
-            BOOKS_REQUEST_REFUSED, COMMITS_LOST, ORIGINATION_APPROVED, RECOVERY_REQUEST_REFUSED,
-        ];
+        pub const KINDS: &[&str] = &[$($($kind,)+)+ $($name,)+];
 
-        /// The stored name of an account's event.
-        pub const fn kind_of(event: &Event) -> &'static str {
-            match event { $(Event::$variant(_) => $kind,)+ }
-        }
-
-        fn body_of(event: &Event) -> Result<Vec<u8>, serde_json::Error> {
-            match event { $(Event::$variant(body) => json(body),)+ }
-        }
-
-        fn account_event(kind: &str, data: &[u8]) -> Option<Result<Event, serde_json::Error>> {
-            match kind {
-                $($kind => Some(serde_json::from_slice(data).map(Event::$variant)),)+
-                _ => None,
+        $(impl $family::Event {
+            /// The stored name.
+            pub const fn kind(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $kind,)+ }
             }
+
+            /// The event as its stored name and document.
+            pub fn document(&self) -> Result<Document, serde_json::Error> {
+                let data = match self { $(Self::$variant(body) => json(body)?,)+ };
+                Ok((self.kind(), data))
+            }
+        })+
+
+        /// An event as its stored name and document.
+        pub fn encode(fact: &Fact) -> Result<Document, serde_json::Error> {
+            match fact {
+                $(Fact::$fact(event) => event.document(),)+
+                $(Fact::$single(body) => Ok(($name, json(body)?)),)+
+            }
+        }
+
+        /// The event that a stored name and document stand for.
+        pub fn decode(kind: &str, data: &[u8]) -> Result<Fact, CodecError> {
+            let decoded = match kind {
+                $($(
+                    $kind => serde_json::from_slice(data)
+                        .map(|body| Fact::$fact($family::Event::$variant(body))),
+                )+)+
+                $($name => serde_json::from_slice(data).map(Fact::$single),)+
+                _ => return Err(CodecError::UnknownKind(kind.to_owned())),
+            };
+            decoded.map_err(|source| CodecError::Malformed { kind: kind.to_owned(), source })
         }
 
         /// The JSON Schemas of all stored documents, by stored name.
         pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
             vec![
-                $(($kind, schemars::schema_for!(account::$variant)),)+
-                (WINDOW_SEALED, schemars::schema_for!(WindowSealed)),
-                (RULEBOOK_ADOPTED, schemars::schema_for!(RulebookAdopted)),
-                (DAY_OPENED, schemars::schema_for!(books::DayOpened)),
-                (DAY_CLOSED, schemars::schema_for!(books::DayClosed)),
-                (MONTH_CLOSED, schemars::schema_for!(books::MonthClosed)),
-                (BOOKS_REQUEST_REFUSED, schemars::schema_for!(books::BooksRequestRefused)),
-                (COMMITS_LOST, schemars::schema_for!(recovery::CommitsLost)),
-                (ORIGINATION_APPROVED, schemars::schema_for!(recovery::OriginationApproved)),
-                (
-                    RECOVERY_REQUEST_REFUSED,
-                    schemars::schema_for!(recovery::RecoveryRequestRefused),
-                ),
+                $($(($kind, schemars::schema_for!($family::$variant)),)+)+
+                $(($name, schemars::schema_for!($single)),)+
                 ("Metadata", schemars::schema_for!(crate::envelope::Metadata)),
             ]
         }
     };
 }
 
-account_events! {
-    AccountOpened = "AccountOpened",
-    PaymentScheduled = "PaymentScheduled",
-    PaymentCancelled = "PaymentCancelled",
-    PaymentApplied = "PaymentApplied",
-    PaymentReceived = "PaymentReceived",
-    PaymentReturned = "PaymentReturned",
-    PaymentReinstated = "PaymentReinstated",
-    PaymentSettled = "PaymentSettled",
-    FeeAssessed = "FeeAssessed",
-    FeeWaived = "FeeWaived",
-    LienRecorded = "LienRecorded",
-    AccountPaidOff = "AccountPaidOff",
-    PayoffReversed = "PayoffReversed",
-    LienReleased = "LienReleased",
-    RateChanged = "RateChanged",
-    PrincipalAdjusted = "PrincipalAdjusted",
-    ExtensionGranted = "ExtensionGranted",
-    DueDateChanged = "DueDateChanged",
-    AccountChargedOff = "AccountChargedOff",
-    VehicleReturned = "VehicleReturned",
-    NonAccrualStarted = "NonAccrualStarted",
-    AccrualResumed = "AccrualResumed",
-    PayoffQuoted = "PayoffQuoted",
-    CreditRefunded = "CreditRefunded",
-    RefundReturned = "RefundReturned",
-    RefundSettled = "RefundSettled",
-    RequestRefused = "RequestRefused",
-    NothingChanged = "NothingChanged",
-}
-
-const WINDOW_SEALED: &str = "WindowSealed";
-const RULEBOOK_ADOPTED: &str = "RulebookAdopted";
-const DAY_OPENED: &str = "DayOpened";
-const DAY_CLOSED: &str = "DayClosed";
-const MONTH_CLOSED: &str = "MonthClosed";
-const BOOKS_REQUEST_REFUSED: &str = "BooksRequestRefused";
-const COMMITS_LOST: &str = "CommitsLost";
-const ORIGINATION_APPROVED: &str = "OriginationApproved";
-const RECOVERY_REQUEST_REFUSED: &str = "RecoveryRequestRefused";
-
-/// An event's stored name and document.
-pub type Document = (&'static str, Vec<u8>);
-
-/// An account's event as its stored name and document.
-pub fn encode_account(event: &Event) -> Result<Document, serde_json::Error> {
-    Ok((kind_of(event), body_of(event)?))
-}
-
-/// An event as its stored name and document.
-pub fn encode(fact: &Fact) -> Result<Document, serde_json::Error> {
-    match fact {
-        Fact::Account(event) => encode_account(event),
-        Fact::WindowSealed(sealed) => Ok((WINDOW_SEALED, json(sealed)?)),
-        Fact::RulebookAdopted(adopted) => Ok((RULEBOOK_ADOPTED, json(adopted)?)),
-        Fact::Books(event) => books_document(event),
-        Fact::Recovery(event) => recovery_document(event),
+stored! {
+    Account of account {
+        AccountOpened = "AccountOpened",
+        PaymentScheduled = "PaymentScheduled",
+        PaymentCancelled = "PaymentCancelled",
+        PaymentApplied = "PaymentApplied",
+        PaymentReceived = "PaymentReceived",
+        PaymentReturned = "PaymentReturned",
+        PaymentReinstated = "PaymentReinstated",
+        PaymentSettled = "PaymentSettled",
+        FeeAssessed = "FeeAssessed",
+        FeeWaived = "FeeWaived",
+        LienRecorded = "LienRecorded",
+        AccountPaidOff = "AccountPaidOff",
+        PayoffReversed = "PayoffReversed",
+        LienReleased = "LienReleased",
+        RateChanged = "RateChanged",
+        PrincipalAdjusted = "PrincipalAdjusted",
+        ExtensionGranted = "ExtensionGranted",
+        DueDateChanged = "DueDateChanged",
+        AccountChargedOff = "AccountChargedOff",
+        VehicleReturned = "VehicleReturned",
+        NonAccrualStarted = "NonAccrualStarted",
+        AccrualResumed = "AccrualResumed",
+        PayoffQuoted = "PayoffQuoted",
+        CreditRefunded = "CreditRefunded",
+        RefundReturned = "RefundReturned",
+        RefundSettled = "RefundSettled",
+        RequestRefused = "RequestRefused",
+        NothingChanged = "NothingChanged",
     }
-}
-
-fn books_document(event: &books::Event) -> Result<Document, serde_json::Error> {
-    use books::Event::{BooksRequestRefused, DayClosed, DayOpened, MonthClosed};
-    Ok(match event {
-        DayOpened(body) => (DAY_OPENED, json(body)?),
-        DayClosed(body) => (DAY_CLOSED, json(body)?),
-        MonthClosed(body) => (MONTH_CLOSED, json(body)?),
-        BooksRequestRefused(body) => (BOOKS_REQUEST_REFUSED, json(body)?),
-    })
-}
-
-fn books_event(kind: &str, data: &[u8]) -> Option<Result<books::Event, serde_json::Error>> {
-    use books::Event::{BooksRequestRefused, DayClosed, DayOpened, MonthClosed};
-    match kind {
-        DAY_OPENED => Some(serde_json::from_slice(data).map(DayOpened)),
-        DAY_CLOSED => Some(serde_json::from_slice(data).map(DayClosed)),
-        MONTH_CLOSED => Some(serde_json::from_slice(data).map(MonthClosed)),
-        BOOKS_REQUEST_REFUSED => Some(serde_json::from_slice(data).map(BooksRequestRefused)),
-        _ => None,
+    Books of books {
+        DayOpened = "DayOpened",
+        DayClosed = "DayClosed",
+        MonthClosed = "MonthClosed",
+        BooksRequestRefused = "BooksRequestRefused",
     }
-}
-
-fn recovery_document(
-    event: &recovery::Event,
-) -> Result<(&'static str, Vec<u8>), serde_json::Error> {
-    use recovery::Event::{CommitsLost, OriginationApproved, RecoveryRequestRefused};
-    Ok(match event {
-        CommitsLost(body) => (COMMITS_LOST, json(body)?),
-        OriginationApproved(body) => (ORIGINATION_APPROVED, json(body)?),
-        RecoveryRequestRefused(body) => (RECOVERY_REQUEST_REFUSED, json(body)?),
-    })
-}
-
-fn recovery_event(kind: &str, data: &[u8]) -> Option<Result<recovery::Event, serde_json::Error>> {
-    use recovery::Event::{CommitsLost, OriginationApproved, RecoveryRequestRefused};
-    match kind {
-        COMMITS_LOST => Some(serde_json::from_slice(data).map(CommitsLost)),
-        ORIGINATION_APPROVED => Some(serde_json::from_slice(data).map(OriginationApproved)),
-        RECOVERY_REQUEST_REFUSED => Some(serde_json::from_slice(data).map(RecoveryRequestRefused)),
-        _ => None,
+    Recovery of recovery {
+        CommitsLost = "CommitsLost",
+        OriginationApproved = "OriginationApproved",
+        RecoveryRequestRefused = "RecoveryRequestRefused",
     }
-}
-
-/// The event that a stored name and document stand for.
-pub fn decode(kind: &str, data: &[u8]) -> Result<Fact, CodecError> {
-    let decoded = match kind {
-        WINDOW_SEALED => Some(serde_json::from_slice(data).map(Fact::WindowSealed)),
-        RULEBOOK_ADOPTED => Some(serde_json::from_slice(data).map(Fact::RulebookAdopted)),
-        _ => match account_event(kind, data) {
-            Some(event) => Some(event.map(Fact::Account)),
-            None => match books_event(kind, data) {
-                Some(event) => Some(event.map(Fact::Books)),
-                None => recovery_event(kind, data).map(|event| event.map(Fact::Recovery)),
-            },
-        },
-    };
-    match decoded {
-        None => Err(CodecError::UnknownKind(kind.to_owned())),
-        Some(decoded) => {
-            decoded.map_err(|source| CodecError::Malformed { kind: kind.to_owned(), source })
-        }
-    }
+    | WindowSealed = "WindowSealed",
+    RulebookAdopted = "RulebookAdopted",
 }
 
 #[cfg(test)]

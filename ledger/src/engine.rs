@@ -40,7 +40,6 @@ pub use recovery::{FoldedRecovery, RecoveryAnswer, RecoveryRequest};
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
-use crate::codec;
 use crate::cycles::cutoff::RECEIPT_AGE_MAX;
 use crate::digest::Digest;
 use crate::domain::account::commands::Command;
@@ -351,7 +350,7 @@ impl Inner {
         let stream = streams::of_account(&request.account);
         let (received_at, actor) = (request.receipt.at(), request.actor.clone());
         let metadata = self.metadata(received_at, request.request_id, digest, actor);
-        let documents = events.iter().map(codec::encode_account);
+        let documents = events.iter().map(Event::document);
         new_append(stream, version, documents, &metadata)
     }
 }

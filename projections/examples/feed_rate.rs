@@ -8,7 +8,6 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Months, NaiveDate, Utc};
-use ledger::codec::{Fact, encode};
 use ledger::digest::Digest;
 use ledger::domain::account::commands::{Command, Lien, SchedulePayment};
 use ledger::domain::account::events::Event;
@@ -88,7 +87,7 @@ async fn carry_out(
     let metadata = serde_json::to_vec(&metadata).unwrap();
     let stream = of_account(&borrower.id);
     let new = events.iter().enumerate().map(|(index, event)| {
-        let (kind, data) = encode(&Fact::Account(event.clone())).unwrap();
+        let (kind, data) = event.document().unwrap();
         let id = EventId::derived(stream.as_str(), request, index);
         NewEvent { id, kind: kind.to_owned(), data, metadata: metadata.clone() }
     });

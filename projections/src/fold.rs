@@ -15,7 +15,6 @@ mod refusals;
 mod titles;
 mod windows;
 
-use ledger::codec::kind_of;
 use ledger::domain::account::events::Event;
 use ledger::domain::product::Product;
 use ledger::envelope::{Metadata, Position};
@@ -156,7 +155,7 @@ impl<'a> Fold<'a> {
         if let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) {
             self.rows.payments.reallocate(database, key, &posting.reallocated, at)?;
             charge_offs::restate(database, &posting.charge_offs, at)?;
-            let of = (key, product, kind_of(event));
+            let of = (key, product, event.kind());
             self.ledger_days.post(database, of, posting, effective, at)?;
         }
         self.rows.accounts.follow(database, place, event, at)

@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::flights::{Flight, Flights};
 use super::{ATTEMPTS_MAX, Engine, EngineError, Inner, Outcome, fold, new_append};
-use crate::codec::{self, Fact};
+use crate::codec::Fact;
 use crate::digest::Digest;
 use crate::domain::books::events::{DayOpened, Event};
 use crate::domain::books::{AccountingDays, Books};
@@ -257,7 +257,7 @@ impl Inner {
         metadata: &Metadata,
     ) -> Result<Option<Position>, EngineError> {
         let stream = streams::of_books();
-        let document = codec::encode(&Fact::Books(event.clone()));
+        let document = event.document();
         let version = self.calendar.folded().version;
         let append = new_append(stream, version, std::iter::once(document), metadata)?;
         match self.store.append(append).await {

@@ -130,7 +130,7 @@ fn hash_of(
 ) -> Result<String, serde_json::Error> {
     let mut content = codec::json(&(changed, command.without_preview()))?;
     for event in events {
-        let (kind, data) = codec::encode_account(event)?;
+        let (kind, data) = event.document()?;
         content.extend_from_slice(kind.as_bytes());
         content.extend_from_slice(&data);
     }

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::{ATTEMPTS_MAX, Engine, EngineError, Inner, Outcome, Receipt};
 use super::{fold, new_append};
-use crate::codec::{self, Fact};
+use crate::codec::Fact;
 use crate::digest::Digest;
 use crate::domain::recovery::events::{CommitsLost, Event, RecoveryRequestRefused};
 use crate::domain::recovery::{Command, Denial, Recovery, decide};
@@ -93,13 +93,14 @@ impl Engine {
         let digest = Digest::of_json(&lost)?;
         let request_id = RequestId::derived("recovery", &format!("lost-{digest}"));
         let metadata = self.0.metadata(receipt.at(), request_id, digest, Actor::runner());
+        let event = Event::CommitsLost(lost);
         let _turn = self.0.recovery.turn.lock().await;
         for _ in 0..ATTEMPTS_MAX {
             self.0.read_recovery().await?;
             if let Some(outcome) = self.0.recovery.folded().requests.get(&metadata.request_id) {
                 return Ok(outcome.position);
             }
-            self.0.record_recovery(Event::CommitsLost(lost.clone()), &metadata).await?;
+            self.0.record_recovery(&event, &metadata).await?;
         }
         Err(EngineError::Contended)
     }
@@ -149,7 +150,7 @@ impl Inner {
                     Event::RecoveryRequestRefused(RecoveryRequestRefused { command, refusal })
                 }
             };
-            written = self.record_recovery(event, &metadata).await?;
+            written = self.record_recovery(&event, &metadata).await?;
         }
         Err(EngineError::Contended)
     }
@@ -182,11 +183,11 @@ impl Inner {
     /// holds what that one left behind.
     async fn record_recovery(
         &self,
-        event: Event,
+        event: &Event,
         metadata: &Metadata,
     ) -> Result<bool, EngineError> {
         let stream = streams::of_recovery();
-        let document = codec::encode(&Fact::Recovery(event));
+        let document = event.document();
         let version = self.recovery.folded().version;
         let append = new_append(stream, version, std::iter::once(document), metadata)?;
         match self.store.append(append).await {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use ledger::codec::kind_of;
 use ledger::domain::account::consequences::{
     ChargeOffChange, Consequences, FeeChange, Figures, InstalmentChange, JournalLine,
     PaymentChange, PendingChange,
@@ -30,7 +29,7 @@ pub fn preview(preview: &Preview) -> Option<wire::ChangePreview> {
     Some(wire::ChangePreview {
         hash: preview.hash.clone(),
         effective_date: Some(date_to_wire(preview.today)),
-        event_types: preview.events.iter().map(|event| kind_of(event).to_owned()).collect(),
+        event_types: preview.events.iter().map(|event| event.kind().to_owned()).collect(),
         before: Some(whole.standing(before, &consequences.before)),
         after: Some(whole.standing(after, &consequences.after)),
         payments: payments.iter().map(|change| whole.payment(change)).collect(),
@@ -95,7 +94,7 @@ impl Whole<'_> {
     fn line(&self, line: &JournalLine) -> wire::PreviewedLine {
         let event = self.preview.events.get(line.event);
         wire::PreviewedLine {
-            event_type: event.map(|event| kind_of(event).to_owned()).unwrap_or_default(),
+            event_type: event.map(|event| event.kind().to_owned()).unwrap_or_default(),
             gl_date: Some(date_to_wire(line.gl_date)),
             effective_date: Some(date_to_wire(line.effective_date)),
             ledger_account: line.account.to_string(),
