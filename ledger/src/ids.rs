@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use uuid::Uuid;
 
 /// The longest account id.
-pub const ACCOUNT_ID_BYTES_MAX: usize = 64;
+const ACCOUNT_ID_BYTES_MAX: usize = 64;
 
 /// The namespace of every id that the ledger derives (UUIDv5). Stored ids depend on it for ever.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7061_796c_6564_6765_7200_0000_0000_0001);

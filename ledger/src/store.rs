@@ -26,7 +26,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub const APPEND_EVENTS_MAX: usize = 1024;
 
 /// The longest name of an event's type, in bytes.
-pub const EVENT_KIND_BYTES_MAX: usize = 128;
+pub(crate) const EVENT_KIND_BYTES_MAX: usize = 128;
 
 /// The most bytes of one event: its data and its metadata together.
 pub const EVENT_BYTES_MAX: usize = 1024 * 1024;

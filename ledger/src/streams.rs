@@ -38,10 +38,10 @@ const RECOVERY: &str = "recovery";
 
 /// How the names of the ledger's streams begin of which there are many. Those of customers,
 /// remittances and files are kept for what is to come.
-pub const FAMILIES: [&str; 5] = [ACCOUNT, CUTOFF, CUSTOMER, REMITTANCE, FILE];
+pub(crate) const FAMILIES: [&str; 5] = [ACCOUNT, CUTOFF, CUSTOMER, REMITTANCE, FILE];
 
 /// The ledger's streams of which there is one.
-pub const SINGLES: [&str; 3] = [RULEBOOK, BOOKS, RECOVERY];
+pub(crate) const SINGLES: [&str; 3] = [RULEBOOK, BOOKS, RECOVERY];
 
 /// Is a stream of that name the ledger's, now or some day?
 pub fn is_ours(name: &StreamName) -> bool {

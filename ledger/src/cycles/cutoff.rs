@@ -14,7 +14,7 @@ use crate::hex;
 use crate::ids::{PaymentId, RequestId};
 
 /// A command that is not decided this long after its receipt is refused and must be sent again.
-pub const RECEIPT_AGE_MAX: Duration = Duration::seconds(5);
+pub(crate) const RECEIPT_AGE_MAX: Duration = Duration::seconds(5);
 
 /// How far the clocks of two gateways may be apart.
 pub const CLOCK_SKEW_MAX: Duration = Duration::seconds(1);

@@ -70,13 +70,6 @@ impl Currency {
             Self::Usd => "USD",
         }
     }
-
-    /// Digits after the point.
-    pub const fn minor_digits(self) -> u32 {
-        match self {
-            Self::Usd => 2,
-        }
-    }
 }
 
 impl FromStr for Currency {
@@ -315,7 +308,6 @@ mod tests {
     #[test]
     fn the_currency_is_the_dollar_and_no_other() {
         assert_eq!("USD".parse::<Currency>().unwrap().to_string(), "USD");
-        assert_eq!(Currency::Usd.minor_digits(), 2);
         assert!("EUR".parse::<Currency>().is_err());
         assert!("".parse::<Currency>().is_err());
     }

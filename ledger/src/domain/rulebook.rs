@@ -2,6 +2,9 @@
 //!
 //! Everything that a statute, a network or the house decides and that has a number in it stands
 //! here, with the date from which it holds and its source. Lookups take a date and are total.
+//!
+//! The document records more policy than is carried out here: who holds a paper title, the limits
+//! of same-day entries and of warnings, and of a return code all but what is done about it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -223,7 +226,7 @@ impl Rulebook {
     }
 
     /// How long payoff money of a channel is waited for.
-    pub fn funds_hold(&self, channel: Channel, date: NaiveDate) -> FundsHold {
+    fn funds_hold(&self, channel: Channel, date: NaiveDate) -> FundsHold {
         self.rules.funds_holds.get(channel).at(date).rule
     }
 
@@ -248,12 +251,6 @@ impl Rulebook {
             self.funds_hold(facts.channel, date)
         };
         title::plan(&rule.rule, &fallback.rule, facts, hold, &self.calendar)
-    }
-
-    /// Who has the paper title of a state while the lien stands.
-    pub fn title_holder(&self, state: StateCode, date: NaiveDate) -> TitleHolder {
-        let timeline = self.rules.title_holders.get(&state);
-        timeline.unwrap_or(&self.rules.default_title_holder).at(date).rule
     }
 
     /// In which order a payment effective on `date` is taken up.

@@ -56,8 +56,9 @@ fn expected(row: &AccountRow, open: &OpenAccount, today: NaiveDate) -> AccountRo
         instalments_paid: standing.billed,
         instalment: open.terms().instalments.amount,
         accrued_through_date: book.accrued_through(),
-        oldest_unpaid_due_date: book
-            .oldest_unpaid_due_date(today)
+        oldest_unpaid_due_date: open
+            .standing(today)
+            .oldest_unpaid_due_date
             .filter(|_| paid_off_date.is_none()),
         next_due_date: next_due.filter(|_| state == AccountState::Open),
         maturity_date: instalments.maturity_date(),

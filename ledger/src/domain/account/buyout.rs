@@ -32,7 +32,7 @@ pub struct Buyout {
 
 impl Buyout {
     /// How much more it takes to buy the vehicle than to pay everything that the lease asks for.
-    pub fn beyond_rentals(&self) -> Money {
+    pub(super) fn beyond_rentals(&self) -> Money {
         self.residual + self.sales_tax - self.tax_ahead
     }
 }

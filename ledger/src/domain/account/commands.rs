@@ -371,7 +371,7 @@ impl Command {
 
     /// The same command, whatever was previewed.
     #[must_use]
-    pub fn without_preview(&self) -> Self {
+    pub(crate) fn without_preview(&self) -> Self {
         let mut command = self.clone();
         match &mut command {
             Self::ReceivePayment(ReceivePayment { preview, .. })

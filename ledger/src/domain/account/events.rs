@@ -215,7 +215,7 @@ impl ChargedOff {
     }
 
     /// The rentals in it, with the tax on those that had fallen due.
-    pub fn rentals_in_all(&self) -> Money {
+    pub(super) fn rentals_in_all(&self) -> Money {
         self.rentals + self.rental_tax + self.rentals_ahead
     }
 }
@@ -351,7 +351,7 @@ impl Posting {
 
 impl Event {
     /// Does it change the account, or is it evidence only?
-    pub const fn has_effect(&self) -> bool {
+    pub(crate) const fn has_effect(&self) -> bool {
         !matches!(self, Self::RequestRefused(_) | Self::NothingChanged(_))
     }
 

@@ -75,7 +75,7 @@ impl Earnings {
 
 /// Adds what one account has earned, as the books of each day know it, to that day's earnings.
 /// `past` is the account's whole stream, `days` in order.
-pub fn add_earnings(past: &[Past], days: &[DayScope], earnings: &mut [Earnings]) {
+pub(crate) fn add_earnings(past: &[Past], days: &[DayScope], earnings: &mut [Earnings]) {
     let mut account = Account::Absent;
     let mut rest = past;
     for (day, earnings) in days.iter().zip(earnings) {

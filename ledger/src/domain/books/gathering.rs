@@ -19,7 +19,7 @@ use crate::hex;
 use crate::ids::EventId;
 
 /// What the journal of a close's own entry is called.
-pub const ACCRUAL: &str = "Accrual";
+const ACCRUAL: &str = "Accrual";
 
 /// Which events belong to a day, and which of them it knew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

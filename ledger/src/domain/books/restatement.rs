@@ -71,7 +71,7 @@ pub fn seal(restatements: &[Restatement]) -> RestatementSeal {
 
 /// Does the event belong to the day and count from an earlier one? What settles late does, but
 /// nothing is owed otherwise since then: the bank tells of most days the day after.
-pub fn restates(day: &DayScope, past: &Past) -> bool {
+pub(crate) fn restates(day: &DayScope, past: &Past) -> bool {
     let is_earlier = past.event.effective_date().is_some_and(|date| date < day.gl_date);
     is_earlier
         && !past.event.is_settlement()

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::timeline::{Period, PeriodUnit};
-use crate::domain::calendar::Calendar;
+use super::timeline::Period;
 
 /// A text that is no return code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,23 +101,6 @@ pub enum ReturnLimit {
     None,
 }
 
-impl ReturnLimit {
-    /// The banking day by whose opening the return must be there; `None` without a fixed limit.
-    ///
-    /// A limit in calendar days ends on the banking day after its last day (domain rule 3.1). A
-    /// later return is posted all the same and marked late.
-    pub fn due_by(self, settled_on: NaiveDate, calendar: &Calendar) -> Option<NaiveDate> {
-        let Self::Within(period) = self else { return None };
-        let end = period.after(settled_on, calendar);
-        Some(match period.unit {
-            PeriodUnit::BankingDays => end,
-            PeriodUnit::CalendarDays | PeriodUnit::Hours | PeriodUnit::Months => {
-                calendar.next_banking_day(end)
-            }
-        })
-    }
-}
-
 /// Whether and how the entry may be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -181,11 +162,6 @@ impl ReturnAction {
     /// F, where the customer is not to blame (domain rule 4.12).
     pub const fn excuses_lateness(self) -> bool {
         matches!(self, Self::Unauthorised | Self::EntryMismatch | Self::Deceased | Self::OurError)
-    }
-
-    /// Whether the payment account takes no more debits.
-    pub const fn disables_payment_account(self) -> bool {
-        matches!(self, Self::AccountUnusable | Self::Unauthorised | Self::Deceased)
     }
 }
 

@@ -76,12 +76,6 @@ impl Book {
         })
     }
 
-    /// The due date of the oldest instalment that is not met at the close of `as_of`, whether due
-    /// yet or not. None once nothing is owed.
-    pub fn oldest_unpaid_due_date(&self, as_of: NaiveDate) -> Option<NaiveDate> {
-        self.standing(as_of).oldest_unpaid_due_date
-    }
-
     /// How many instalments are met, oldest first, at the close of each day on which something
     /// moved: all of them while nothing is owed that falls due.
     pub(in crate::domain::account) fn met_on(&self) -> BTreeMap<NaiveDate, u32> {

@@ -22,7 +22,11 @@ fn the_two_worked_payments_are_split_and_satisfy_as_the_rules_say() {
         assert_eq!(history.split(payment), split, "{paid}");
         let on = date("2026-04-01");
         assert_eq!(history.open().standing(on).billed, money(billed), "{paid}");
-        assert_eq!(history.open().book.oldest_unpaid_due_date(on), Some(date(oldest)), "{paid}");
+        assert_eq!(
+            history.open().standing(on).oldest_unpaid_due_date,
+            Some(date(oldest)),
+            "{paid}"
+        );
     }
 }
 
@@ -56,7 +60,7 @@ fn an_old_fee_never_makes_the_instalment_of_the_day_late() {
     for on in ["2026-04-25", "2026-05-01"] {
         let (paid, payment) = fined.paid_by_ach("310.00", on);
         assert!(paid.split(payment).ends_with("/0.00/0.00"), "{on}");
-        let oldest = paid.open().book.oldest_unpaid_due_date(date("2026-05-02"));
+        let oldest = paid.open().standing(date("2026-05-02")).oldest_unpaid_due_date;
         assert_eq!(oldest, Some(date("2026-06-01")), "{on}");
         assert_eq!(paid.open().standing(date(on)).fees_due, money("15.50"), "{on}");
     }

@@ -21,7 +21,7 @@ fn interest_runs_on_through_an_extension_and_is_not_compounded() {
     assert_eq!(extended.journal(), [""; 0]);
     let history = extended.then(&["ExtensionGranted"]);
     let open = history.open();
-    assert_eq!(open.book.oldest_unpaid_due_date(date("2026-05-31")), Some(date("2026-06-01")));
+    assert_eq!(open.standing(date("2026-05-31")).oldest_unpaid_due_date, Some(date("2026-06-01")));
     assert_eq!(open.book.instalments().maturity_date(), date("2029-05-01"));
     let paid = history.at("2026-06-01 09:00").when(receive(Channel::Mail, "310.00", "2026-06-01"));
     assert_eq!(paid.done().split(paid.payment()), "184.00/126.00/0.00/0.00");

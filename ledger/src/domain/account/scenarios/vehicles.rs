@@ -87,7 +87,7 @@ fn a_vehicle_that_comes_back_early_ends_the_rentals_and_costs_what_is_charged() 
     }
     assert_eq!(after.open().days_past_due(date("2026-05-01")), 30);
     assert_eq!(after.open().next_due_date(date("2026-05-10")), None, "no rental comes any more");
-    let oldest = after.open().book.oldest_unpaid_due_date(date("2026-05-10"));
+    let oldest = after.open().standing(date("2026-05-10")).oldest_unpaid_due_date;
     assert_eq!(oldest, Some(date("2026-04-01")));
     let listed = after.open().book.instalment_standings(date("2026-05-10"));
     let open = listed.iter().filter(|it| !it.met || !it.open.is_zero());
