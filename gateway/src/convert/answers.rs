@@ -133,7 +133,7 @@ pub fn balance(open: &OpenAccount, as_of: NaiveDate) -> wire::Balance {
         principal: Some(to_wire(standing.principal)),
         accrued_interest: Some(to_wire(standing.interest_due)),
         fees_due: Some(to_wire(standing.fees_due)),
-        rentals_due: Some(to_wire(standing.rentals_now)),
+        rentals_due: Some(to_wire(standing.rentals_due)),
         credit_balance: Some(to_wire(standing.credit)),
         payoff_amount: Some(to_wire(standing.payoff().at_least_zero())),
         past_due_amount: Some(to_wire(standing.past_due)),

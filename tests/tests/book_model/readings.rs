@@ -143,7 +143,7 @@ pub(crate) fn figures(open: &OpenAccount, day: NaiveDate) -> Result<Figures, Fau
         principal: cents(standing.principal),
         interest: cents(standing.interest_due),
         fees: cents(standing.fees_due),
-        rentals: cents(standing.rentals_due),
+        rentals: cents(standing.rentals_remaining),
         charged_off: cents(standing.charged_off),
         credit: cents(standing.credit),
         billed: cents(standing.billed),

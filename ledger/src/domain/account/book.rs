@@ -147,9 +147,9 @@ pub struct Standing {
     /// Fees unpaid.
     pub fees_due: Money,
     /// Lease rentals that remain, due or not.
-    pub rentals_due: Money,
+    pub rentals_remaining: Money,
     /// Of them, those that have fallen due.
-    pub rentals_now: Money,
+    pub rentals_due: Money,
     /// What it takes to buy the leased vehicle. None if there is none to be bought.
     pub buyout: Option<Buyout>,
     /// What payments have satisfied of the instalments.

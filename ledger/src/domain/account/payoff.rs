@@ -68,10 +68,10 @@ pub(super) fn quote(
 /// what one without a residual value would take is not known.
 fn quoted_rentals(open: &OpenAccount, standing: &Standing) -> Result<Money, Refusal> {
     match open.terms().product {
-        Product::Lease if standing.buyout.is_some() => Ok(standing.rentals_now),
+        Product::Lease if standing.buyout.is_some() => Ok(standing.rentals_due),
         Product::Lease if open.book.cut().is_none() => Err(Refusal::ResidualUnknown),
         Product::Lease | Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
-            Ok(standing.rentals_due)
+            Ok(standing.rentals_remaining)
         }
     }
 }

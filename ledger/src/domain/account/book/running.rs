@@ -143,15 +143,15 @@ impl<'a> Running<'a> {
     pub(super) fn standing(self, as_of: NaiveDate) -> Standing {
         let running = self.to(as_of);
         let (interest_due, fees_due) = (running.interest_due(), running.fees_due());
-        let rentals_due = running.rentals_due();
+        let rentals_remaining = running.rentals_remaining();
         // A credit balance stands against interest and fees that came after it.
         let charges = interest_due + fees_due + running.charged_off - running.credit;
-        let settled = !(running.principal + rentals_due + charges).is_positive();
+        let settled = !(running.principal + rentals_remaining + charges).is_positive();
         let (plan, count) = (running.instalments.plan(), running.instalments.count());
         let covered = running.instalments.covered_count(running.billed);
         // What is still owed after the last instalment has been due since then.
         let oldest = covered.min(count.saturating_sub(1));
-        let owed = running.principal + interest_due + rentals_due + running.charged_off;
+        let owed = running.principal + interest_due + rentals_remaining + running.charged_off;
         // An unpaid fee alone makes nothing late (16 CFR 444.4).
         let is_due = !settled && owed.is_positive() && count > 0;
         let oldest_unpaid_due_date = is_due.then(|| running.instalments.due_date(oldest));
@@ -171,8 +171,8 @@ impl<'a> Running<'a> {
             principal: running.principal,
             interest_due,
             fees_due,
-            rentals_due,
-            rentals_now: running.rentals_now(),
+            rentals_remaining,
+            rentals_due: running.rentals_due(),
             buyout: running.buyout(),
             billed: running.billed,
             charged_off: running.charged_off,
@@ -328,8 +328,8 @@ impl<'a> Running<'a> {
             Bucket::ExtraPrincipal => principal,
             Bucket::Fees => self.late_fees + self.returned_item_fees,
             Bucket::OtherCharges => self.lease_charges,
-            Bucket::DueRentals => due.min(self.rentals_due()),
-            Bucket::FutureRentals => self.rentals_due() - so_far.rentals,
+            Bucket::DueRentals => due.min(self.rentals_remaining()),
+            Bucket::FutureRentals => self.rentals_remaining() - so_far.rentals,
         }
     }
 

@@ -44,7 +44,7 @@ impl Standing {
 
     /// What is owed beside fees.
     fn owed(&self) -> Money {
-        self.principal + self.interest_due + self.rentals_due + self.charged_off
+        self.principal + self.interest_due + self.rentals_remaining + self.charged_off
     }
 
     /// Days past due: since the due date of the oldest unpaid instalment, 0 on the due date and

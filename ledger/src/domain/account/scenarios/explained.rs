@@ -198,7 +198,7 @@ fn check_close(open: &OpenAccount, explanation: &Explanation) {
     let dust = Decimal::new(5001, 6);
     let owed = |on| {
         let standing = open.standing(on);
-        let parts = [standing.principal, standing.interest_due, standing.rentals_due];
+        let parts = [standing.principal, standing.interest_due, standing.rentals_remaining];
         if standing.settled { Money::ZERO } else { total(parts) + standing.charged_off }
     };
     for line in &explanation.lines {
@@ -260,20 +260,20 @@ proptest! {
         let dates = (0..1500).step_by(97).map(|days| first + chrono::Duration::days(days));
         for on in effective.chain(dates) {
             let standing = open.standing(on);
+            let remaining = standing.rentals_remaining;
             for figure in Figure::ALL {
                 let explanation = open.book.explain(*figure, on);
                 let shown = match figure {
                     Figure::Principal => standing.principal,
                     Figure::AccruedInterest => standing.interest_due,
                     Figure::FeesDue => standing.fees_due,
-                    Figure::RentalsDue if is_lease && standing.rentals_due.is_zero() => Money::ZERO,
-                    Figure::RentalsDue if is_lease => {
+                    Figure::RentalsDue if !is_lease || remaining.is_zero() => Money::ZERO,
+                    Figure::RentalsDue => {
                         let dates = open.book.instalments_as_of(on);
                         let due = dates.plan().total_of(dates.due_count(on));
                         (due - standing.billed).at_least_zero()
                     }
-                    Figure::RentalsDue => Money::ZERO,
-                    Figure::RentalsRemaining => standing.rentals_due,
+                    Figure::RentalsRemaining => remaining,
                     Figure::PastDue => standing.past_due,
                     Figure::ChargedOff => standing.charged_off,
                     Figure::CreditBalance => standing.credit,

@@ -81,7 +81,7 @@ fn a_vehicle_that_comes_back_early_ends_the_rentals_and_costs_what_is_charged() 
     for day in ["2026-04-10", "2027-04-10"] {
         assert_eq!(payoff(&after, day), "3184.00");
         let standing = after.open().standing(date(day));
-        assert_eq!(standing.rentals_due, money("389.00"));
+        assert_eq!(standing.rentals_remaining, money("389.00"));
         assert_eq!((standing.past_due, standing.buyout), (money("389.00"), None));
         explained(&after, day);
     }
@@ -258,7 +258,7 @@ fn what_makes_no_sense_of_a_vehicle_is_refused_by_name() {
     assert_eq!(ask(&extended, "2026-04-05"), "");
     let back = extended.at("2026-04-10 09:00").when(back_on("2026-04-05", &[])).done();
     let standing = back.open().standing(date("2027-04-05"));
-    assert_eq!((standing.rentals_due, standing.past_due), (Money::ZERO, Money::ZERO));
+    assert_eq!((standing.rentals_remaining, standing.past_due), (Money::ZERO, Money::ZERO));
     let dear = LeaseCharge { kind: FeeKind::Toll, amount: amount("100000000.00") };
     let dear =
         Command::ReturnVehicle { effective_date: date(today), charges: vec![dear], preview: None };

@@ -78,15 +78,15 @@ impl Running<'_> {
     }
 
     /// Rentals that remain with their tax, due or not.
-    pub(super) fn rentals_due(&self) -> Money {
+    pub(super) fn rentals_remaining(&self) -> Money {
         let remain = self.is_lease() && !self.rentals_gone;
         if remain { (self.instalments.total() - self.billed).at_least_zero() } else { Money::ZERO }
     }
 
     /// Rentals that have fallen due, with their tax, and are not paid.
-    pub(super) fn rentals_now(&self) -> Money {
+    pub(super) fn rentals_due(&self) -> Money {
         let due = self.instalments.plan().total_of(self.instalments.due_count(self.at));
-        (due - self.billed).at_least_zero().min(self.rentals_due())
+        (due - self.billed).at_least_zero().min(self.rentals_remaining())
     }
 
     /// What buying the vehicle takes today. None where there is none to be bought.
@@ -102,7 +102,7 @@ impl Running<'_> {
     /// buys nothing, since nobody owns a part of a vehicle.
     pub(super) fn purchase(&self, paying: Paying, rules: &Rulebook) -> Option<Split> {
         let Buyout { rentals_ahead, tax_ahead, residual, sales_tax } = self.buyout()?;
-        let (due, fees) = (self.rentals_now(), self.fees_due());
+        let (due, fees) = (self.rentals_due(), self.fees_due());
         let tax = self.instalments.plan().tax_between(self.billed, self.billed + due);
         let amount = paying.amount.money();
         let price = due + fees + rentals_ahead + sales_tax + residual;
@@ -125,7 +125,7 @@ impl Running<'_> {
     /// the vehicle all the same if it comes to the price that is left then.
     pub(super) fn purchase_with_rest(&self, paying: Paying, split: &mut Split, rules: &Rulebook) {
         let paid = split.rentals + split.tax;
-        let all_paid = paid == self.rentals_due() && split.fees == self.fees_due();
+        let all_paid = paid == self.rentals_remaining() && split.fees == self.fees_due();
         let Some(Buyout { residual, .. }) = self.buyout().filter(|_| all_paid) else { return };
         let plan = self.instalments.plan();
         let option = self.terms.purchase_option;
@@ -147,7 +147,7 @@ impl Running<'_> {
         if !self.is_lease() || self.rentals_gone {
             return ChargedOff::default();
         }
-        let (plan, due) = (self.instalments.plan(), self.rentals_now());
+        let (plan, due) = (self.instalments.plan(), self.rentals_due());
         let count = self.instalments.due_count(self.at);
         let rental_tax = plan.tax_between(self.billed, self.billed + due);
         let rentals = due - rental_tax;

@@ -70,7 +70,7 @@ fn audit_ledger(open: &OpenAccount, standing: &Standing) {
     let rentals = match open.terms().product {
         // Once no rental falls due any more nothing is receivable but what had fallen due when the
         // vehicle came back.
-        Product::Lease if book.cut().is_some() => standing.rentals_due,
+        Product::Lease if book.cut().is_some() => standing.rentals_remaining,
         Product::Lease => {
             let in_ledger = book.rentals_billed().max(dates.due_count(as_of));
             dates.plan().total_of(in_ledger) - billed
