@@ -9,8 +9,8 @@ mod begin;
 mod books;
 mod error;
 mod explain;
-mod flights;
 mod fold;
+mod in_flight;
 mod lanes;
 mod preview;
 mod receipts;
@@ -53,11 +53,11 @@ use crate::envelope::{Position, Version};
 use crate::ids::{AccountId, Actor, RequestId};
 use crate::store::{Append, AppendError, EventStore};
 use crate::streams;
-use books::Calendar;
+use books::BooksCopy;
 use fold::{Counted, fold_on, fold_stream};
 use lanes::Lanes;
 use receipts::Receipts;
-use recovery::Desk as RecoveryDesk;
+use recovery::RecoveryCopy;
 use repeat::{conclude, digest_of, repeats};
 use write::new_append;
 
@@ -127,8 +127,8 @@ struct Inner {
     rules: Arc<Rulebook>,
     lanes: Lanes,
     receipts: Receipts,
-    calendar: Calendar,
-    recovery: RecoveryDesk,
+    books: BooksCopy,
+    recovery: RecoveryCopy,
     /// Turns of batches that have a thread of their own.
     large_batches: Arc<Semaphore>,
 }
@@ -165,8 +165,8 @@ impl Engine {
             rules,
             lanes: Lanes::new(settings.accounts_cached),
             receipts: Receipts::new(last_receipt),
-            calendar: Calendar::new(settings.books),
-            recovery: RecoveryDesk::default(),
+            books: BooksCopy::new(settings.books),
+            recovery: RecoveryCopy::default(),
             large_batches: Arc::new(Semaphore::new(batch::LARGE_BATCHES_MAX)),
         };
         inner.begin().await?;

@@ -52,13 +52,13 @@ struct Work {
     /// What was decided in this round, and is to be written.
     pending: Vec<Pending>,
     /// What the shared commits did not answer, in order.
-    behind: Vec<Behind>,
+    deferred: Vec<Deferred>,
     /// Why nothing more is tried on this account.
     stopped: Option<EngineError>,
 }
 
 /// A request that is taken up again behind the shared commits.
-enum Behind {
+enum Deferred {
     /// Another writer came first, for this one or for one before it.
     Alone(usize),
     /// What an earlier request with its id came to answers it.
@@ -68,13 +68,13 @@ enum Behind {
 }
 
 /// Where the outcomes go: each is told once, as soon as it is known.
-struct Told<'a, T, F> {
+struct Outcomes<'a, T, F> {
     requests: &'a [Request],
     tell: F,
     by_place: Vec<Option<T>>,
 }
 
-impl<T, F: FnMut(usize, &Request, Outcome) -> T> Told<'_, T, F> {
+impl<T, F: FnMut(usize, &Request, Outcome) -> T> Outcomes<'_, T, F> {
     fn tell(&mut self, place: usize, outcome: Outcome) {
         let request = self.requests.get(place);
         if let (Some(request), Some(told)) = (request, self.by_place.get_mut(place)) {
@@ -133,20 +133,21 @@ impl Inner {
         F: FnMut(usize, &Request, Outcome) -> T + Send,
     {
         let by_place = requests.iter().map(|_| None).collect();
-        let mut told = Told { requests: &requests, tell, by_place };
+        let mut outcomes = Outcomes { requests: &requests, tell, by_place };
         let mut works = self.hold(&requests).await;
         self.bring_up(&mut works).await;
-        self.warm(&mut works, &mut told).await;
+        self.warm(&mut works, &mut outcomes).await;
         while works.iter().any(|work| !work.waiting.is_empty()) {
-            self.round(&requests, &mut works, &mut told).await;
+            self.round(&requests, &mut works, &mut outcomes).await;
             tokio::task::yield_now().await;
         }
         // The lanes are let go before anything is carried out by itself, which takes them again.
-        let behind: Vec<_> = works.into_iter().map(|work| (work.behind, work.stopped)).collect();
-        for (behind, stopped) in behind {
-            self.take_up(&requests, behind, stopped, &mut told).await;
+        let deferred: Vec<_> =
+            works.into_iter().map(|work| (work.deferred, work.stopped)).collect();
+        for (deferred, stopped) in deferred {
+            self.take_up(&requests, deferred, stopped, &mut outcomes).await;
         }
-        told.by_place.into_iter().flatten().collect()
+        outcomes.by_place.into_iter().flatten().collect()
     }
 
     async fn hold(&self, requests: &[Request]) -> Vec<Work> {
@@ -164,7 +165,7 @@ impl Inner {
                 lane: self.lanes.of(account).lock_owned().await,
                 waiting: VecDeque::from([place]),
                 pending: Vec::new(),
-                behind: Vec::new(),
+                deferred: Vec::new(),
                 stopped: None,
             });
         }
@@ -204,7 +205,7 @@ impl Inner {
 
     /// Reads the accounts that are not in memory, many at one go, since all lanes are held
     /// meanwhile. What cannot be read is told so.
-    async fn warm<T, F>(&self, works: &mut [Work], told: &mut Told<'_, T, F>)
+    async fn warm<T, F>(&self, works: &mut [Work], outcomes: &mut Outcomes<'_, T, F>)
     where
         F: FnMut(usize, &Request, Outcome) -> T,
     {
@@ -237,7 +238,7 @@ impl Inner {
             let stream = streams::of_account(&work.account);
             match fold_stream(self.store.as_ref(), &stream, Counted::All).await {
                 Ok(folded) => *work.lane = Some(Arc::new(folded)),
-                Err(error) => work.stop(error, told),
+                Err(error) => work.stop(error, outcomes),
             }
         }
     }
@@ -246,30 +247,30 @@ impl Inner {
     async fn take_up<T, F>(
         &self,
         requests: &[Request],
-        behind: Vec<Behind>,
+        deferred: Vec<Deferred>,
         mut stopped: Option<EngineError>,
-        told: &mut Told<'_, T, F>,
+        outcomes: &mut Outcomes<'_, T, F>,
     ) where
         F: FnMut(usize, &Request, Outcome) -> T,
     {
-        for left in behind {
+        for left in deferred {
             let place = left.place();
             let Some(request) = requests.get(place) else { continue };
             let echo = stopped.as_ref().and_then(EngineError::of_the_store);
             let outcome = match (left, echo) {
-                (Behind::Lost(_, expected, cause), _) => {
+                (Deferred::Lost(_, expected, cause), _) => {
                     self.settle_lost(request, expected, cause).await
                 }
-                (Behind::Alone(_) | Behind::Repeat(_), None) => self.carry_out(request).await,
-                (Behind::Repeat(_), Some(error)) => self.recall(request, error).await,
-                (Behind::Alone(_), Some(error)) => Err(error),
+                (Deferred::Alone(_) | Deferred::Repeat(_), None) => self.carry_out(request).await,
+                (Deferred::Repeat(_), Some(error)) => self.recall(request, error).await,
+                (Deferred::Alone(_), Some(error)) => Err(error),
             };
             if stopped.is_none()
                 && let Err(error) = &outcome
             {
                 stopped = error.of_the_store();
             }
-            told.tell(place, outcome);
+            outcomes.tell(place, outcome);
         }
     }
 
@@ -295,19 +296,19 @@ impl Inner {
 
 impl Work {
     /// Nothing more is tried on this account: what waits is told `error`.
-    fn stop<T, F>(&mut self, error: EngineError, told: &mut Told<'_, T, F>)
+    fn stop<T, F>(&mut self, error: EngineError, outcomes: &mut Outcomes<'_, T, F>)
     where
         F: FnMut(usize, &Request, Outcome) -> T,
     {
         for place in self.waiting.drain(..) {
             let echo = error.of_the_store().unwrap_or(EngineError::Contended);
-            told.tell(place, Err(echo));
+            outcomes.tell(place, Err(echo));
         }
         self.stopped = Some(error);
     }
 }
 
-impl Behind {
+impl Deferred {
     fn place(&self) -> usize {
         match self {
             Self::Alone(place) | Self::Repeat(place) | Self::Lost(place, _, _) => *place,

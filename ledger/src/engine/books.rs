@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex as SyncMutex, MutexGuard as SyncMutexGuard, PoisonErr
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::flights::{Flight, Flights};
+use super::in_flight::{Flight, InFlight};
 use super::{ATTEMPTS_MAX, Engine, EngineError, Inner, Outcome, fold, new_append};
 use crate::codec::Fact;
 use crate::digest::Digest;
@@ -62,7 +62,7 @@ pub struct FoldedBooks {
     pub requests: BTreeMap<RequestId, Outcome>,
 }
 
-/// A copy of the calendar.
+/// What is known of the calendar.
 #[derive(Debug, Default)]
 struct Known {
     folded: Arc<FoldedBooks>,
@@ -87,32 +87,32 @@ impl Known {
     }
 }
 
-/// The calendar of one engine.
+/// The copy of the calendar that one engine keeps.
 #[derive(Debug)]
-pub(super) struct Calendar {
+pub(super) struct BooksCopy {
     mode: BooksMode,
-    /// Held for moments only. Who changes what is known holds `desk`, too.
+    /// Held for moments only. Who changes what is known holds `guard`, too.
     known: SyncMutex<Known>,
     /// Held while the stream is read or added to.
-    desk: Mutex<()>,
+    guard: Mutex<()>,
     /// Closes of days, which take long, wait for each other.
     turn: Mutex<()>,
     /// Commands under way, by the oldest day that they may post to.
-    posting: Flights<NaiveDate>,
+    posting: InFlight<NaiveDate>,
 }
 
 /// The right to change what is known of the calendar.
 #[derive(Debug)]
-struct Desk<'a>(#[expect(dead_code, reason = "held, not read")] MutexGuard<'a, ()>);
+struct BooksGuard<'a>(#[expect(dead_code, reason = "held, not read")] MutexGuard<'a, ()>);
 
-impl Calendar {
+impl BooksCopy {
     pub(super) fn new(mode: BooksMode) -> Self {
         Self {
             mode,
             known: SyncMutex::default(),
-            desk: Mutex::default(),
+            guard: Mutex::default(),
             turn: Mutex::default(),
-            posting: Flights::default(),
+            posting: InFlight::default(),
         }
     }
 
@@ -124,8 +124,8 @@ impl Calendar {
         Arc::clone(&self.known().folded)
     }
 
-    async fn desk(&self) -> Desk<'_> {
-        Desk(self.desk.lock().await)
+    async fn guard(&self) -> BooksGuard<'_> {
+        BooksGuard(self.guard.lock().await)
     }
 
     /// The day that is to be opened before a command received at `received_at` is decided.
@@ -162,14 +162,14 @@ pub(super) struct DaysHeld {
 impl Engine {
     /// The books as they are now.
     pub async fn books(&self) -> Result<Arc<FoldedBooks>, EngineError> {
-        let desk = self.0.calendar.desk().await;
-        self.0.refresh(&desk).await?;
-        Ok(self.0.calendar.folded())
+        let guard = self.0.books.guard().await;
+        self.0.refresh(&guard).await?;
+        Ok(self.0.books.folded())
     }
 
     /// Who opens accounting days.
     pub fn books_mode(&self) -> BooksMode {
-        self.0.calendar.mode
+        self.0.books.mode
     }
 
     /// Opens today's accounting day if the engine is to open days and has not: what the first
@@ -183,40 +183,40 @@ impl Engine {
 impl Inner {
     /// Opens the first day of a log that has none.
     pub(super) async fn open_first_day(&self) -> Result<(), EngineError> {
-        let desk = self.calendar.desk().await;
-        self.refresh(&desk).await?;
-        if self.calendar.folded().books.current().is_some() {
+        let guard = self.books.guard().await;
+        self.refresh(&guard).await?;
+        if self.books.folded().books.current().is_some() {
             return Ok(());
         }
-        self.turn_page(&desk, self.clock.now()).await
+        self.open_due_day(&guard, self.clock.now()).await
     }
 
     /// The accounting days for a command received at `received_at`, held: what is decided on them
     /// must be settled before they are let go.
     pub(super) async fn days(&self, received_at: DateTime<Utc>) -> Result<DaysHeld, EngineError> {
         for _ in 0..ATTEMPTS_MAX {
-            if let Some(held) = self.calendar.hold(received_at, self.clock.now()) {
+            if let Some(held) = self.books.hold(received_at, self.clock.now()) {
                 return Ok(held);
             }
-            let desk = self.calendar.desk().await;
-            // Whoever had the desk before may have done it.
-            if let Some(held) = self.calendar.hold(received_at, self.clock.now()) {
+            let guard = self.books.guard().await;
+            // Whoever had the guard before may have done it.
+            if let Some(held) = self.books.hold(received_at, self.clock.now()) {
                 return Ok(held);
             }
-            self.refresh(&desk).await?;
-            self.turn_page(&desk, received_at).await?;
+            self.refresh(&guard).await?;
+            self.open_due_day(&guard, received_at).await?;
         }
         Err(EngineError::Contended)
     }
 
     /// The days that a command received at `at` would see, for a preview: nothing is held.
     pub(super) async fn days_at(&self, at: DateTime<Utc>) -> Result<AccountingDays, EngineError> {
-        if !self.calendar.known().is_fresh(self.clock.now()) {
-            let desk = self.calendar.desk().await;
-            self.refresh(&desk).await?;
+        if !self.books.known().is_fresh(self.clock.now()) {
+            let guard = self.books.guard().await;
+            self.refresh(&guard).await?;
         }
-        let known = self.calendar.known();
-        let due = self.calendar.due(&known.folded.books, at);
+        let known = self.books.known();
+        let due = self.books.due(&known.folded.books, at);
         Ok(match (known.days(), due) {
             (Some(days), None) => days,
             (days, Some(due)) => {
@@ -228,13 +228,13 @@ impl Inner {
 
     /// Opens the day that a command received at `received_at` is to be decided on, unless it is
     /// open.
-    async fn turn_page(
+    async fn open_due_day(
         &self,
-        desk: &Desk<'_>,
+        guard: &BooksGuard<'_>,
         received_at: DateTime<Utc>,
     ) -> Result<(), EngineError> {
         for _ in 0..ATTEMPTS_MAX {
-            if self.calendar.due(&self.calendar.folded().books, received_at).is_none() {
+            if self.books.due(&self.books.folded().books, received_at).is_none() {
                 return Ok(());
             }
             // A receipt of its own: the time that a day has to settle counts from here.
@@ -243,7 +243,7 @@ impl Inner {
             let request_id = RequestId::derived("books", &format!("open-{gl_date}"));
             let digest = Digest::of(gl_date.to_string().as_bytes());
             let metadata = self.metadata(receipt.at(), request_id, digest, Actor::runner());
-            self.record(desk, &Event::DayOpened(DayOpened { gl_date }), &metadata).await?;
+            self.record(guard, &Event::DayOpened(DayOpened { gl_date }), &metadata).await?;
         }
         Err(EngineError::Contended)
     }
@@ -252,37 +252,37 @@ impl Inner {
     /// first: the copy then holds what that one left behind.
     async fn record(
         &self,
-        desk: &Desk<'_>,
+        guard: &BooksGuard<'_>,
         event: &Event,
         metadata: &Metadata,
     ) -> Result<Option<Position>, EngineError> {
         let stream = streams::of_books();
         let document = event.document();
-        let version = self.calendar.folded().version;
+        let version = self.books.folded().version;
         let append = new_append(stream, version, std::iter::once(document), metadata)?;
         match self.store.append(append).await {
-            Ok(_) | Err(AppendError::Conflict { .. }) => self.refresh(desk).await?,
+            Ok(_) | Err(AppendError::Conflict { .. }) => self.refresh(guard).await?,
             Err(error @ AppendError::Unavailable(_)) => return Err(error.into()),
             Err(error @ AppendError::Indeterminate(_)) => {
                 // It may be there: the copy is not decided on before the stream is read.
-                self.calendar.known().read_at = None;
-                let read = self.refresh(desk).await;
-                let folded = self.calendar.folded();
+                self.books.known().read_at = None;
+                let read = self.refresh(guard).await;
+                let folded = self.books.folded();
                 if read.is_err() || !folded.requests.contains_key(&metadata.request_id) {
                     return Err(error.into());
                 }
             }
         }
-        let folded = self.calendar.folded();
+        let folded = self.books.folded();
         Ok(folded.requests.get(&metadata.request_id).map(|outcome| outcome.position))
     }
 
     /// Reads what was added to the stream since.
-    async fn refresh(&self, _desk: &Desk<'_>) -> Result<(), EngineError> {
+    async fn refresh(&self, _guard: &BooksGuard<'_>) -> Result<(), EngineError> {
         let stream = streams::of_books();
         // Taken before reading: the copy is at least as young.
         let now = self.clock.now();
-        let mut folded = self.calendar.folded();
+        let mut folded = self.books.folded();
         loop {
             let page = self.store.read_stream(&stream, folded.version, PAGE_EVENTS).await?;
             for recorded in &page {
@@ -292,7 +292,7 @@ impl Inner {
                 break;
             }
         }
-        let mut known = self.calendar.known();
+        let mut known = self.books.known();
         known.sealing = known.sealing.filter(|day| folded.is_open(*day));
         known.folded = folded;
         known.read_at = Some(now);

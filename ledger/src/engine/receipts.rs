@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 
 use super::EngineError;
-use super::flights::{Flight, Flights};
+use super::in_flight::{Flight, InFlight};
 use crate::clock::Clock;
 use crate::cycles::cutoff::CLOCK_SKEW_MAX;
 
@@ -25,13 +25,13 @@ impl Receipt {
 #[derive(Debug)]
 pub(super) struct Receipts {
     last: Mutex<DateTime<Utc>>,
-    under_way: Flights<DateTime<Utc>>,
+    under_way: InFlight<DateTime<Utc>>,
 }
 
 impl Receipts {
     /// Goes on from the last receipt that is on record.
     pub(super) fn new(last: DateTime<Utc>) -> Self {
-        Self { last: Mutex::new(last), under_way: Flights::default() }
+        Self { last: Mutex::new(last), under_way: InFlight::default() }
     }
 
     /// A receipt at what `clock` shows, or at the last one where the clock is a moment behind it. A
@@ -92,8 +92,8 @@ mod tests {
         let before = receipts.take(&shows("2026-03-03T19:59:59.999Z")).unwrap();
         let after = receipts.take(&Clock::set_to(cutoff)).unwrap();
         let copy = before.clone();
-        let flights = receipts.under_way.clone();
-        let waiting = tokio::spawn(async move { flights.none_below(cutoff).await });
+        let in_flight = receipts.under_way.clone();
+        let waiting = tokio::spawn(async move { in_flight.none_below(cutoff).await });
         tokio::task::yield_now().await;
         drop(before);
         tokio::task::yield_now().await;

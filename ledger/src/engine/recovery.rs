@@ -57,13 +57,13 @@ pub struct RecoveryAnswer {
 
 /// The copy of the recovery that one engine keeps.
 #[derive(Debug, Default)]
-pub(super) struct Desk {
+pub(super) struct RecoveryCopy {
     known: SyncMutex<Arc<FoldedRecovery>>,
     /// Held while the stream is read or added to.
     turn: Mutex<()>,
 }
 
-impl Desk {
+impl RecoveryCopy {
     fn folded(&self) -> Arc<FoldedRecovery> {
         Arc::clone(&self.known.lock().unwrap_or_else(PoisonError::into_inner))
     }

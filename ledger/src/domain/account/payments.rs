@@ -202,6 +202,6 @@ impl Arrival {
             split: Split::default(),
         };
         let entry = open.next_entry(self.effective, what);
-        Change::with(&open.book, Subject::In(self.id, self.channel), entry, gl_date)
+        Change::with(&open.book, Subject::PaymentIn(self.id, self.channel), entry, gl_date)
     }
 }

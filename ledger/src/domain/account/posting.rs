@@ -22,9 +22,9 @@ use crate::ids::{AdjustmentId, ChargeOffId, PaymentId};
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Subject {
     /// A payment that comes onto the timeline.
-    In(PaymentId, Channel),
+    PaymentIn(PaymentId, Channel),
     /// A payment that goes off it, and what it had paid.
-    Out(Channel, Split),
+    PaymentOut(Channel, Split),
     /// A fee that is charged.
     FeeCharged(FeeKind, Money),
     /// A fee that is taken back.
@@ -178,7 +178,7 @@ pub(super) fn restate(book: &Book, change: Change, context: &Context<'_>) -> Res
     let mut split = Split::default();
     let mut taken = ChargedOff::default();
     let mut credited = Money::ZERO;
-    if let Subject::In(payment, _) = subject {
+    if let Subject::PaymentIn(payment, _) = subject {
         let own = worked_out.splits.iter().find(|(id, _)| *id == payment);
         split = own.map(|(_, split)| *split).unwrap_or_default();
     }
@@ -218,11 +218,11 @@ fn subject_lines(
 ) {
     use LedgerAccount::{CustomerCredit, FeesReceivable, RefundsInTransit};
     match subject {
-        Subject::In(_, channel) => {
+        Subject::PaymentIn(_, channel) => {
             let pairs = parts(channel, split);
             journal.folded(|journal| Direction::Done.post(journal, pairs, on));
         }
-        Subject::Out(channel, paid) => {
+        Subject::PaymentOut(channel, paid) => {
             let pairs = parts(channel, &paid);
             journal.folded(|journal| Direction::Undone.post(journal, pairs, on));
         }

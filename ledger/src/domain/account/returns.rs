@@ -37,7 +37,7 @@ pub(super) fn take_back(
         return Err(Refusal::ReturnCodeNotForPayment { return_code }.into());
     }
     let paid = payment.split.unwrap_or_default();
-    let subject = Subject::Out(payment.channel, paid);
+    let subject = Subject::PaymentOut(payment.channel, paid);
     let dates = (payment.effective_date, context.gl_date());
     let change = Change::without(&open.book, subject, |what| what.is_payment(id), dates);
     let mut restated = restate(&open.book, change, context);
@@ -111,7 +111,7 @@ pub(super) fn reinstate(open: &OpenAccount, id: PaymentId, context: &Context<'_>
         }
     }
     let entry = payment.entry(Split::default());
-    let subject = Subject::In(id, payment.channel);
+    let subject = Subject::PaymentIn(id, payment.channel);
     let change = Change::with(&draft.account.book, subject, entry, context.gl_date());
     let mut restated = restate(&draft.account.book, change, context);
     restated.posting.lines.extend(bank_leg(payment, Bank::Gives, context));

@@ -19,7 +19,7 @@ use crate::envelope::Position;
 
 /// An event of an account with its place and the instant of its receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Past {
+pub struct PastEvent {
     /// Where it is recorded.
     pub position: Position,
     /// When its request was received.
@@ -75,7 +75,7 @@ impl Earnings {
 
 /// Adds what one account has earned, as the books of each day know it, to that day's earnings.
 /// `past` is the account's whole stream, `days` in order.
-pub(crate) fn add_earnings(past: &[Past], days: &[DayScope], earnings: &mut [Earnings]) {
+pub(crate) fn add_earnings(past: &[PastEvent], days: &[DayScope], earnings: &mut [Earnings]) {
     let mut account = Account::Absent;
     let mut rest = past;
     for (day, earnings) in days.iter().zip(earnings) {

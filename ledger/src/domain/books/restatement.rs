@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
-use super::accrual::Past;
+use super::accrual::PastEvent;
 use super::events::RestatementSeal;
 use super::gathering::DayScope;
 use crate::domain::account::evolve;
@@ -71,7 +71,7 @@ pub fn seal(restatements: &[Restatement]) -> RestatementSeal {
 
 /// Does the event belong to the day and count from an earlier one? What settles late does, but
 /// nothing is owed otherwise since then: the bank tells of most days the day after.
-pub(crate) fn restates(day: &DayScope, past: &Past) -> bool {
+pub(crate) fn restates(day: &DayScope, past: &PastEvent) -> bool {
     let is_earlier = past.event.effective_date().is_some_and(|date| date < day.gl_date);
     is_earlier
         && !past.event.is_settlement()
@@ -83,7 +83,7 @@ pub(crate) fn restates(day: &DayScope, past: &Past) -> bool {
 /// account's whole stream.
 pub fn restatements(
     account: &AccountId,
-    past: &[Past],
+    past: &[PastEvent],
     days: &[DayScope],
 ) -> Vec<(usize, Restatement)> {
     let mut found = Vec::new();

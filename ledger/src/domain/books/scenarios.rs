@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::accrual::{Earnings, Past, add_earnings};
+use super::accrual::{Earnings, PastEvent, add_earnings};
 use super::events::{DayClosed, Event, RestatementSeal};
 use super::gathering::{DayGathered, DayScope};
 use super::month::Month;
@@ -250,9 +250,9 @@ fn opened(principal: &str, on: &str) -> Account {
     Account::AccountOpened(AccountOpened { terms, posting })
 }
 
-fn past(position: u64, event: Account) -> Past {
+fn past(position: u64, event: Account) -> PastEvent {
     let received_at = instant("2026-03-03T14:00:00Z");
-    Past { position: Position(position), received_at, event }
+    PastEvent { position: Position(position), received_at, event }
 }
 
 fn scope(gl_date: &str, next_opened: u64, sealed: u64) -> DayScope {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Behind, Outcome, ROUND_COMMANDS, Told, Work};
+use super::{Deferred, Outcome, Outcomes, ROUND_COMMANDS, Work};
 use crate::digest::Digest;
 use crate::domain::account::events::Event;
 use crate::domain::account::state::Account;
@@ -39,7 +39,7 @@ impl Inner {
         &self,
         requests: &[Request],
         works: &mut [Work],
-        told: &mut Told<'_, T, F>,
+        outcomes: &mut Outcomes<'_, T, F>,
     ) where
         F: FnMut(usize, &Request, Outcome) -> T,
     {
@@ -49,7 +49,7 @@ impl Inner {
             Err(error) => {
                 for work in works.iter_mut() {
                     let echo = error.of_the_store().unwrap_or(EngineError::Contended);
-                    work.stop(echo, told);
+                    work.stop(echo, outcomes);
                 }
                 return;
             }
@@ -59,13 +59,13 @@ impl Inner {
         for work in works.iter_mut() {
             let days = held.as_ref().map(|held| held.days);
             // From here until the appends are known, no cache is right.
-            ahead.push(self.decide_some(requests, work, days, &mut appends, told));
+            ahead.push(self.decide_some(requests, work, days, &mut appends, outcomes));
         }
         let appended =
             if appends.is_empty() { Vec::new() } else { self.store.append_many(appends).await };
         let mut appended = appended.into_iter();
         for (work, ahead) in works.iter_mut().zip(ahead) {
-            work.conclude_round(requests, ahead, &mut appended, told);
+            work.conclude_round(requests, ahead, &mut appended, outcomes);
         }
     }
 
@@ -105,7 +105,7 @@ impl Inner {
         work: &mut Work,
         days: Option<AccountingDays>,
         appends: &mut Vec<Append>,
-        told: &mut Told<'_, T, F>,
+        outcomes: &mut Outcomes<'_, T, F>,
     ) -> Option<Ahead>
     where
         F: FnMut(usize, &Request, Outcome) -> T,
@@ -121,19 +121,19 @@ impl Inner {
                 .and_then(|digest| Ok((digest, repeats(folded, request, digest)?)));
             // The earlier request may be one of this round, and come to nothing.
             let (Ok((digest, None)), Some(days)) = (known, days) else {
-                work.behind.push(Behind::Repeat(place));
+                work.deferred.push(Deferred::Repeat(place));
                 continue;
             };
             let events = match self.decide_now(folded, request, days) {
                 Ok(events) => events,
                 Err(error) => {
-                    told.tell(place, Err(error));
+                    outcomes.tell(place, Err(error));
                     continue;
                 }
             };
             let expected = folded.version;
             match self.append_of(request, digest, expected, &events) {
-                Err(error) => told.tell(place, Err(error)),
+                Err(error) => outcomes.tell(place, Err(error)),
                 Ok(append) => {
                     appends.push(append);
                     let after = None;
@@ -182,7 +182,7 @@ impl Work {
         requests: &[Request],
         ahead: Option<Ahead>,
         appended: &mut impl Iterator<Item = Result<Appended, AppendError>>,
-        told: &mut Told<'_, T, F>,
+        outcomes: &mut Outcomes<'_, T, F>,
     ) where
         F: FnMut(usize, &Request, Outcome) -> T,
     {
@@ -206,26 +206,26 @@ impl Work {
                         Arc::clone(&ahead.folded.account)
                     });
                     settled.push((request.request_id, position));
-                    told.tell(place, conclude(after, events, position, false));
+                    outcomes.tell(place, conclude(after, events, position, false));
                 }
                 // It follows one that was refused.
                 (Err(AppendError::Conflict { .. }), Some(error)) => {
                     unwritten.extend(undone);
-                    told.tell(place, Err(error));
+                    outcomes.tell(place, Err(error));
                 }
                 (Err(AppendError::Conflict { .. }), None) => {
                     unknown = true;
-                    self.behind.push(Behind::Alone(place));
+                    self.deferred.push(Deferred::Alone(place));
                 }
                 (Err(error @ AppendError::Unavailable(_)), _) => {
                     unwritten.extend(undone);
                     let error = EngineError::from(error);
                     refusal = error.of_the_store();
-                    told.tell(place, Err(error));
+                    outcomes.tell(place, Err(error));
                 }
                 (Err(AppendError::Indeterminate(cause)), _) => {
                     unknown = true;
-                    self.behind.push(Behind::Lost(place, expected, cause));
+                    self.deferred.push(Deferred::Lost(place, expected, cause));
                 }
             }
         }
@@ -235,13 +235,13 @@ impl Work {
             None => self.leave_alone(),
         }
         if let Some(error) = refusal {
-            self.stop(error, told);
+            self.stop(error, outcomes);
         }
     }
 
     /// Leaves what waits to be carried out by itself: what the account is is not known.
     fn leave_alone(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
-        self.behind.extend(waiting.into_iter().map(Behind::Alone));
+        self.deferred.extend(waiting.into_iter().map(Deferred::Alone));
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::account::events::Event;
-use crate::domain::books::accrual::{Past, add_earnings};
+use crate::domain::books::accrual::{PastEvent, add_earnings};
 use crate::domain::books::gathering::{DayGathered, DayScope};
 use crate::domain::books::restatement::restatements;
 use crate::domain::product::Product;
@@ -154,7 +154,7 @@ pub(super) async fn pasts_of(
     store: &dyn EventStore,
     accounts: &[AccountId],
     sealed: Position,
-) -> Result<Vec<(AccountId, Vec<Past>)>, EngineError> {
+) -> Result<Vec<(AccountId, Vec<PastEvent>)>, EngineError> {
     let streams: Vec<_> = accounts.iter().map(streams::of_account).collect();
     let pages = store.read_streams(&streams, PAGE_EVENTS).await?;
     let read = move || -> Result<Vec<_>, EngineError> {
@@ -180,7 +180,7 @@ pub(super) async fn past_of(
     store: &dyn EventStore,
     account: &AccountId,
     sealed: Position,
-) -> Result<Vec<Past>, EngineError> {
+) -> Result<Vec<PastEvent>, EngineError> {
     let mut past = Vec::new();
     read_on(store, account, Version::EMPTY, sealed, &mut past).await?;
     Ok(past)
@@ -192,7 +192,7 @@ async fn read_on(
     account: &AccountId,
     after: Version,
     sealed: Position,
-    past: &mut Vec<Past>,
+    past: &mut Vec<PastEvent>,
 ) -> Result<(), EngineError> {
     let stream = streams::of_account(account);
     let mut more = Some(after);
@@ -208,7 +208,7 @@ async fn read_on(
 fn read_page(
     page: &[RecordedEvent],
     sealed: Position,
-    past: &mut Vec<Past>,
+    past: &mut Vec<PastEvent>,
 ) -> Result<Option<Version>, EngineError> {
     for recorded in page {
         if recorded.position > sealed {
@@ -216,7 +216,7 @@ fn read_page(
         }
         if let Some((_, event)) = account_event(recorded)? {
             let received_at = fold::metadata(recorded)?.received_at;
-            past.push(Past { position: recorded.position, received_at, event });
+            past.push(PastEvent { position: recorded.position, received_at, event });
         }
     }
     let last = page.last().filter(|_| page.len() == PAGE_EVENTS);

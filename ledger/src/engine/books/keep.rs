@@ -82,7 +82,7 @@ impl Inner {
         };
         // No window waits for a command that only takes time, or waits for another that does.
         drop(request);
-        let _turn = self.calendar.turn.lock().await;
+        let _turn = self.books.turn.lock().await;
         self.seal_day(gl_date, &metadata, accounts).await
     }
 
@@ -97,10 +97,10 @@ impl Inner {
         let received_at = metadata.received_at;
         let context =
             Context { received_at, today: eastern_date(received_at), unsealed: &unsealed };
-        let desk = self.calendar.desk().await;
+        let guard = self.books.guard().await;
         for _ in 0..ATTEMPTS_MAX {
-            self.refresh(&desk).await?;
-            let folded = self.calendar.folded();
+            self.refresh(&guard).await?;
+            let folded = self.books.folded();
             if let Some(outcome) = folded.requests.get(&metadata.request_id) {
                 let answer = self.first_books_answer(&folded, metadata, outcome).await;
                 return answer.map(|answer| Step::Answered(Box::new(answer)));
@@ -110,7 +110,7 @@ impl Inner {
                 Ok(Decision::Record(event)) => event,
                 Ok(Decision::Seal(gl_date)) => {
                     // From here on nothing is decided on the day.
-                    self.calendar.known().sealing = Some(gl_date);
+                    self.books.known().sealing = Some(gl_date);
                     return Ok(Step::Seal(gl_date));
                 }
                 Err(refusal) => Event::BooksRequestRefused(BooksRequestRefused {
@@ -118,8 +118,8 @@ impl Inner {
                     refusal,
                 }),
             };
-            if let Some(position) = self.record(&desk, &event, metadata).await? {
-                let answer = conclude(self.calendar.folded(), event, position, false)?;
+            if let Some(position) = self.record(&guard, &event, metadata).await? {
+                let answer = conclude(self.books.folded(), event, position, false)?;
                 return Ok(Step::Answered(Box::new(answer)));
             }
         }
@@ -135,7 +135,7 @@ impl Inner {
         accounts: &dyn AccountPages,
     ) -> Result<BooksAnswer, EngineError> {
         // Whoever had the turn before may have done it.
-        let folded = self.calendar.folded();
+        let folded = self.books.folded();
         if let Some(outcome) = folded.requests.get(&metadata.request_id) {
             return self.first_books_answer(&folded, metadata, outcome).await;
         }
@@ -143,22 +143,22 @@ impl Inner {
             return Err(EngineError::Contended);
         }
         let later = gl_date.succ_opt().unwrap_or(NaiveDate::MAX);
-        self.calendar.posting.none_below(later).await;
+        self.books.posting.none_below(later).await;
         let sealed = self.store.head().await?;
-        let folded = self.calendar.folded();
+        let folded = self.books.folded();
         let scope = folded.books.scope(gl_date, sealed).ok_or(EngineError::Contended)?;
         let gathered = gather(self.store.as_ref(), scope, accounts).await?;
         let event = EventId::derived(streams::of_books().as_str(), metadata.request_id, 0);
         let event = Event::DayClosed(folded.books.close(scope, gathered, event));
-        let desk = self.calendar.desk().await;
+        let guard = self.books.guard().await;
         for _ in 0..ATTEMPTS_MAX {
-            self.refresh(&desk).await?;
+            self.refresh(&guard).await?;
             // Another gateway may have closed it meanwhile: then this request is decided anew.
-            if !self.calendar.folded().is_open(gl_date) {
+            if !self.books.folded().is_open(gl_date) {
                 return Err(EngineError::Contended);
             }
-            if let Some(position) = self.record(&desk, &event, metadata).await? {
-                return conclude(self.calendar.folded(), event, position, false);
+            if let Some(position) = self.record(&guard, &event, metadata).await? {
+                return conclude(self.books.folded(), event, position, false);
             }
         }
         Err(EngineError::Contended)

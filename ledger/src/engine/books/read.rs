@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::event_of;
 use super::gather::{account_event, past_of};
-use crate::domain::books::accrual::Past;
+use crate::domain::books::accrual::PastEvent;
 use crate::domain::books::events::{DayClosed, Event, MonthClosed};
 use crate::domain::books::gathering::DayScope;
 use crate::domain::books::month::Month;
@@ -111,7 +111,8 @@ impl Engine {
                 let Some((account, event)) = account_event(recorded)? else { continue };
                 let metadata = fold::metadata(recorded)?;
                 let (position, received_at) = (recorded.position, metadata.received_at);
-                if restates(&scope, &Past { position, received_at, event }) && causes.len() < limit
+                if restates(&scope, &PastEvent { position, received_at, event })
+                    && causes.len() < limit
                 {
                     let kind = recorded.kind.clone();
                     let (event, request_id, actor) =

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 /// The flights that are under way.
 #[derive(Debug, Clone)]
-pub(super) struct Flights<K: Ord>(Arc<Field<K>>);
+pub(super) struct InFlight<K: Ord>(Arc<Field<K>>);
 
 #[derive(Debug)]
 struct Field<K> {
@@ -23,14 +23,14 @@ pub(super) struct Flight<K: Ord> {
     field: Arc<Field<K>>,
 }
 
-impl<K: Ord> Default for Flights<K> {
+impl<K: Ord> Default for InFlight<K> {
     fn default() -> Self {
         let (landed, _) = watch::channel(());
         Self(Arc::new(Field { counts: Mutex::default(), landed }))
     }
 }
 
-impl<K: Ord + Copy> Flights<K> {
+impl<K: Ord + Copy> InFlight<K> {
     /// A new flight.
     pub(super) fn begin(&self, key: K) -> Flight<K> {
         let mut counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
