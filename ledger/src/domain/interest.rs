@@ -78,7 +78,7 @@ fn by_kind_of_year(from: NaiveDate, to: NaiveDate) -> Vec<Days> {
     while start < to {
         let next_year = NaiveDate::from_ymd_opt(start.year().saturating_add(1), 1, 1);
         let end = next_year.map_or(to, |year| year.min(to));
-        let divisor = if is_leap_year(start.year()) { 366 } else { 365 };
+        let divisor = if start.leap_year() { 366 } else { 365 };
         let count = end.signed_duration_since(start).num_days();
         match apart.last_mut().filter(|last| last.divisor == divisor) {
             Some(last) => {
@@ -169,12 +169,8 @@ fn leap_days_before(date: NaiveDate) -> i64 {
         .div_euclid(4)
         .saturating_sub(past.div_euclid(100))
         .saturating_add(past.div_euclid(400));
-    let this_year = if is_leap_year(date.year()) { i64::from(date.ordinal0()) } else { 0 };
+    let this_year = if date.leap_year() { i64::from(date.ordinal0()) } else { 0 };
     leap_years.saturating_mul(366).saturating_add(this_year)
-}
-
-fn is_leap_year(year: i32) -> bool {
-    NaiveDate::from_ymd_opt(year, 2, 29).is_some()
 }
 
 #[cfg(test)]
@@ -273,7 +269,7 @@ mod tests {
         ] {
             let (from, to) = (date(from), date(to));
             let days = from.iter_days().take_while(|day| *day < to);
-            let counted = days.filter(|day| is_leap_year(day.year())).count();
+            let counted = days.filter(NaiveDate::leap_year).count();
             assert_eq!(leap_days(from, to), i64::try_from(counted).unwrap(), "{from} {to}");
         }
     }

@@ -1,6 +1,6 @@
 //! Payoffs: quoted, noticed, and what is left over of them sent back.
 
-use chrono::{Datelike as _, NaiveDate};
+use chrono::NaiveDate;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::book::{Entry, Movement, Standing};
@@ -78,9 +78,8 @@ fn quoted_rentals(open: &OpenAccount, standing: &Standing) -> Result<Money, Refu
 
 /// What `date` earns, exact to five decimals.
 fn per_diem(open: &OpenAccount, date: NaiveDate) -> String {
-    let leap = NaiveDate::from_ymd_opt(date.year(), 2, 29).is_some();
     let divisor = match open.terms().day_count {
-        DayCount::Actual365Or366 if leap => 366_i64,
+        DayCount::Actual365Or366 if date.leap_year() => 366_i64,
         DayCount::Actual365Or366 | DayCount::Actual365 => 365,
         DayCount::Actual360 | DayCount::Thirty360 => 360,
     };
