@@ -88,8 +88,8 @@ pub(super) fn take_back(
 ) -> Event {
     let effective_date = charged.effective_date;
     let subject = Subject::FeeTakenBack(charged.kind, charged.amount.money());
-    let dates = (effective_date, context.gl_date());
-    let change = Change::without(&open.book, subject, |what| what.is_fee(fee), dates);
+    let is_it = |what: &Movement| what.is_fee(fee);
+    let change = Change::without(&open.book, subject, is_it, effective_date, context);
     let posting = restate(&open.book, change, context).posting;
     Event::FeeWaived(FeeWaived { fee, reason, effective_date, posting })
 }

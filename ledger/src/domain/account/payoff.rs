@@ -166,9 +166,9 @@ pub(super) fn take_refund_back(
     if *returned {
         return Err(Refusal::RefundAlreadyReturned { refund }.into());
     }
-    let dates = (*effective_date, context.gl_date());
+    let is_it = |what: &Movement| what.is_refund(refund);
     let subject = Subject::RefundBack(amount.money());
-    let change = Change::without(&open.book, subject, |what| what.is_refund(refund), dates);
+    let change = Change::without(&open.book, subject, is_it, *effective_date, context);
     let mut posting = restate(&open.book, change, context).posting;
     posting.lines.splice(..0, refund_leg(sent, context));
     let mut draft = Draft::new(open, context);

@@ -74,8 +74,10 @@ impl Change {
         book: &Book,
         subject: Subject,
         is_it: impl Fn(&Movement) -> bool,
-        (effective, gl_date): (NaiveDate, NaiveDate),
+        effective: NaiveDate,
+        context: &Context<'_>,
     ) -> Self {
+        let gl_date = context.gl_date();
         let entries = book.entries().iter().filter(|entry| !is_it(&entry.what)).cloned().collect();
         Self { subject, entries, effective, gl_date }
     }

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::aging::reopened;
-use super::book::Book;
+use super::book::{Book, Movement};
 use super::draft::Draft;
 use super::events::{
     Event, FeeKind, LeftOpen, PaymentReinstated, PaymentReturned, Reopened, Split, WaiveReason,
@@ -38,8 +38,8 @@ pub(super) fn take_back(
     }
     let paid = payment.split.unwrap_or_default();
     let subject = Subject::PaymentOut(payment.channel, paid);
-    let dates = (payment.effective_date, context.gl_date());
-    let change = Change::without(&open.book, subject, |what| what.is_payment(id), dates);
+    let is_it = |what: &Movement| what.is_payment(id);
+    let change = Change::without(&open.book, subject, is_it, payment.effective_date, context);
     let mut restated = restate(&open.book, change, context);
     restated.posting.lines.extend(bank_leg(payment, Bank::Takes, context));
     let blameless = action.excuses_lateness();
