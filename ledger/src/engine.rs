@@ -93,7 +93,7 @@ impl Default for Settings {
 pub struct Request {
     /// The account.
     pub account: AccountId,
-    /// The request's name, for ever.
+    /// The request's id, for ever.
     pub request_id: RequestId,
     /// Who asks.
     pub actor: Actor,

@@ -41,7 +41,7 @@ fn uuid_from(text: &str) -> Result<Uuid, IdError> {
     if uuid.is_nil() { Err(IdError::Nil) } else { Ok(uuid) }
 }
 
-/// Names one account. Opaque: leading zeros count, and it is never a number.
+/// Identifies one account. Opaque: leading zeros count, and it is never a number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountId(SmolStr);
@@ -124,42 +124,43 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// Names one request, for ever: made by the caller before the first send.
+    /// Identifies one request, for ever: made by the caller before the first send.
     RequestId
 }
 
 uuid_id! {
-    /// Names one payment. Derived from the account and the request that made it.
+    /// Identifies one payment. Derived from the account and the request that made it.
     PaymentId
 }
 
 uuid_id! {
-    /// Names one fee. Derived from the account and the request that charged it.
+    /// Identifies one fee. Derived from the account and the request that charged it.
     FeeId
 }
 
 uuid_id! {
-    /// Names one payoff quote. Derived from the account and the request that asked for it.
+    /// Identifies one payoff quote. Derived from the account and the request that asked for it.
     QuoteId
 }
 
 uuid_id! {
-    /// Names one refund of a credit balance. Derived from the account and its request.
+    /// Identifies one refund of a credit balance. Derived from the account and its request.
     RefundId
 }
 
 uuid_id! {
-    /// Names one charge-off, whole or in part. Derived from the account and its request.
+    /// Identifies one charge-off, whole or in part. Derived from the account and its request.
     ChargeOffId
 }
 
 uuid_id! {
-    /// Names one adjustment of principal. Derived from the account and its request.
+    /// Identifies one adjustment of principal. Derived from the account and its request.
     AdjustmentId
 }
 
 uuid_id! {
-    /// Names one event. Derived, so that an append that answered nothing can be asked about again.
+    /// Identifies one event. Derived, so that an append that answered nothing can be asked about
+    /// again.
     EventId
 }
 

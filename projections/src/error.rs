@@ -59,7 +59,7 @@ pub enum Poison {
     /// A payment was made for the second time.
     #[error("payment {0} was made before")]
     PaymentRepeated(PaymentId),
-    /// What has a name of its own, such as a fee, was made for the second time.
+    /// What has an id of its own, such as a fee, was made for the second time.
     #[error("it repeats what is there: {0}")]
     Repeated(#[source] rusqlite::Error),
     /// The log is numbered without gaps, and this is one.

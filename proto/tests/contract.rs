@@ -10,8 +10,8 @@ use prost_types::method_options::IdempotencyLevel;
 use prost_types::{DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto};
 use proto::payledger::v1::ErrorReason;
 
-/// Mutations without a request id: what they ask for is its own name, so that twice is once.
-const NAMED_BY_CONTENT: [&str; 3] = ["RunCutoff", "RebuildProjection", "SetClock"];
+/// Mutations without a request id: what they ask for identifies them, so that twice is once.
+const KNOWN_BY_CONTENT: [&str; 3] = ["RunCutoff", "RebuildProjection", "SetClock"];
 /// Its commands have the request ids, its results say what was repeated.
 const BATCH: &str = "ExecuteBatch";
 /// They ask for no event of the log.
@@ -98,7 +98,7 @@ fn every_service_of_the_first_release_is_there() {
 #[test]
 fn every_mutation_has_a_request_id_and_answers_with_its_position() {
     for rpc in rpcs().iter().filter(|rpc| rpc.is_mutation()) {
-        if NAMED_BY_CONTENT.contains(&rpc.name()) {
+        if KNOWN_BY_CONTENT.contains(&rpc.name()) {
             continue;
         }
         assert!(rpc.response.contains("position"), "{}", rpc.name());

@@ -17,10 +17,10 @@ use super::money::to_wire;
 use super::time::{date_to_wire, instant_to_wire};
 use super::{Field, FieldError, enums, ids, time};
 
-/// A request on the calendar: its name and what it asks.
+/// A request on the calendar: its id and what it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AskedOfBooks {
-    /// The request's name.
+    /// The request's id.
     pub request_id: RequestId,
     /// What is asked.
     pub command: Command,

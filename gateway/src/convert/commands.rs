@@ -27,7 +27,7 @@ const PREVIEW_CHARS: usize = 32;
 pub struct Asked {
     /// The account.
     pub account: AccountId,
-    /// The request's name.
+    /// The request's id.
     pub request_id: RequestId,
     /// What is asked.
     pub command: Command,

@@ -34,7 +34,7 @@ pub struct FoldedRecovery {
 /// A command on the recovery on its way, with what was read at the edge.
 #[derive(Debug, Clone)]
 pub struct RecoveryRequest {
-    /// The request's name, for ever.
+    /// The request's id, for ever.
     pub request_id: RequestId,
     /// Who asks.
     pub actor: Actor,

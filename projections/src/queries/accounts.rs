@@ -26,7 +26,7 @@ pub enum AccountState {
 /// An account, and its balances after its last event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountRow {
-    /// Its name.
+    /// Its id.
     pub account: AccountId,
     /// Its kind.
     pub product: Product,

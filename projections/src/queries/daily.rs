@@ -13,7 +13,7 @@ use crate::columns::{day, key, position};
 /// An account that something may have to be done to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueAccount {
-    /// Its name.
+    /// Its id.
     pub account: AccountId,
     /// The position of its opening, from which the next chunk goes on.
     pub opened_position: Position,

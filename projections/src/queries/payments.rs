@@ -55,7 +55,7 @@ impl PaymentState {
 /// A payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentRow {
-    /// Its name.
+    /// Its id.
     pub payment: PaymentId,
     /// Whose it is.
     pub account: AccountId,
@@ -142,7 +142,7 @@ pub struct PendingFilter {
 pub struct DuePayment {
     /// Whose it is.
     pub account: AccountId,
-    /// Its name.
+    /// Its id.
     pub payment: PaymentId,
     /// How much.
     pub amount: Amount,

@@ -71,7 +71,7 @@ pub struct OpenAccount {
 /// One payment, of any channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
-    /// Its name.
+    /// Its id.
     pub id: PaymentId,
     /// By which way the money comes.
     pub channel: Channel,

@@ -19,7 +19,7 @@ use crate::streams;
 /// A command on the calendar on its way, with what was read at the edge.
 #[derive(Debug, Clone)]
 pub struct BooksRequest {
-    /// The request's name, for ever.
+    /// The request's id, for ever.
     pub request_id: RequestId,
     /// Who asks.
     pub actor: Actor,
