@@ -47,6 +47,7 @@ rules! {
     every_rust_file_is_a_declared_module => modules::no_dead_files,
     files_and_folders_are_named_after_their_subject => modules::names,
     rust_files_are_short_and_introduce_themselves => text::shape,
+    lines_of_the_contract_are_short => text::contract,
     no_work_is_left_marked_or_switched_off => text::unfinished,
     no_float_is_near_money => text::floats,
     no_path_of_somebodys_machine_is_written_down => text::machine_paths,

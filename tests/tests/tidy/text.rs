@@ -48,6 +48,22 @@ pub(crate) fn shape(house: &House) -> Vec<Fault> {
     faults
 }
 
+/// The contract's lines are as short as those of code.
+pub(crate) fn contract(house: &House) -> Vec<Fault> {
+    let ours = |file: &&File| file.is("proto") && file.path.starts_with("proto/payledger/");
+    let mut faults = Vec::new();
+    for file in house.files().filter(ours) {
+        for (number, line) in file.lines() {
+            let columns = line.chars().count();
+            if columns > COLUMNS_MAX && !line.contains("://") {
+                let reason = format!("{columns} columns, over {COLUMNS_MAX}");
+                faults.push(file.fault(number, reason));
+            }
+        }
+    }
+    faults
+}
+
 /// No mark of unfinished work, no stand-in for code, no test that is switched off.
 pub(crate) fn unfinished(house: &House) -> Vec<Fault> {
     let written = |file: &&File| {
@@ -140,6 +156,14 @@ mod tests {
         assert_eq!(count(shape, path, &format!("//! A.\n// https://{line}\n")), 0);
         assert_eq!(count(shape, path, &format!("//! A.\n    r#\"{line}\"#\n")), 0);
         assert_eq!(count(shape, path, &format!("//! A.\n{}", "\n".repeat(LINES_MAX))), 1);
+    }
+
+    #[test]
+    fn a_long_line_of_the_contract_is_found() {
+        let long = format!("// {}\n", "x".repeat(COLUMNS_MAX));
+        assert_eq!(count(contract, "proto/payledger/v1/books.proto", &long), 1);
+        assert_eq!(count(contract, "proto/payledger/v1/books.proto", "// Books.\n"), 0);
+        assert_eq!(count(contract, "proto/google/rpc/status.proto", &long), 0);
     }
 
     #[test]
