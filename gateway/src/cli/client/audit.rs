@@ -65,8 +65,8 @@ const LINES: &[&str] = &[
 /// See [`Verb::ReplayEvents`].
 #[derive(Debug, Args, Serialize)]
 pub struct ReplayEvents {
-    /// The position after which to begin; the event at it is left out, other than by `export
-    /// events --from`. Default: the beginning of the log.
+    /// The position after which to begin. Exclusive, unlike `export events --from`. Default: the
+    /// beginning of the log.
     #[arg(long, value_name = "POSITION")]
     pub from_position: Option<u64>,
     /// The last position to read. Default: the head of the log now.
@@ -80,8 +80,8 @@ pub struct ReplayEvents {
 /// See [`Verb::WatchEvents`].
 #[derive(Debug, Args, Serialize)]
 pub struct WatchEvents {
-    /// The position after which to begin; the event at it is left out, other than by `export
-    /// events --from`. Default: the beginning of the log.
+    /// The position after which to begin. Exclusive, unlike `export events --from`. Default: the
+    /// beginning of the log.
     #[arg(long, value_name = "POSITION")]
     pub from_position: Option<u64>,
     /// Which events.

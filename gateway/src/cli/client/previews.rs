@@ -87,7 +87,7 @@ pub struct PreviewReceive {
     /// What a third party charged on top, in dollars: kept for information.
     #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub third_party_fee: Option<String>,
-    /// As if it is meant although a payment of the same channel and reference is there already.
+    /// Previews it even if a payment with the same channel and reference exists.
     #[arg(long)]
     pub allow_duplicate: bool,
     /// The payoff quote that it pays. Default: one of its very amount, if there is one.

@@ -38,8 +38,8 @@ pub struct EventsArgs {
     /// The form of the export.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// The first position to write, the event at it among them, other than by `audit replay-events
-    /// --from-position`. Default: the first of the log.
+    /// The first position to write. Inclusive, unlike `audit replay-events --from-position`.
+    /// Default: the first of the log.
     #[arg(long, value_name = "POSITION", default_value_t = 1, hide_default_value = true)]
     pub from: u64,
     /// The last position to write. Default: the last of the log.
