@@ -111,8 +111,8 @@ pub enum Command {
     /// Copied are the log's own blocks, each checked against the chain, so that both logs are the
     /// same at the same position. May be killed at any moment and run again.
     #[command(after_help = "Examples:
-  payledger replicate --from ./data --to /standby            what is new, once
-  payledger replicate --from ./data --to /standby --follow   until it is told to stop")]
+  payledger replicate --from ./data --to /standby            # what is new, once
+  payledger replicate --from ./data --to /standby --follow   # until it is told to stop")]
     Replicate(replicate::ReplicateArgs),
     /// Makes a standby a data directory that can be served, and states what may be lost.
     ///

@@ -5,10 +5,14 @@ use std::collections::BTreeSet;
 use clap::CommandFactory as _;
 
 use super::*;
+use crate::cli::CliError;
 use crate::cli::client::call::Call;
 use crate::cli::render::contract;
 
 const ACCOUNT: &[&str] = &["--account", "a-1"];
+mod examples;
+mod flags;
+
 const PAYMENT: &[&str] = &["--account", "a-1", "--payment", "p-1"];
 
 /// A call of every verb, with all that it needs.
@@ -184,7 +188,11 @@ fn parsed(verb: &[&str], flags: &[&str]) -> Cli {
 }
 
 fn call(cli: &Cli) -> Call {
-    let call = match &cli.command {
+    asked(cli).unwrap()
+}
+
+fn asked(cli: &Cli) -> Result<Call, CliError> {
+    match &cli.command {
         Command::Accounts(service) => service.verb.call(),
         Command::Payments(service) => service.verb.call().map(Option::unwrap),
         Command::Titles(service) => service.verb.call(),
@@ -208,8 +216,7 @@ fn call(cli: &Cli) -> Call {
         | Command::Promote(_)
         | Command::CopyLog(_)
         | Command::Restore(_) => panic!("no verb of a service"),
-    };
-    call.unwrap()
+    }
 }
 
 #[test]

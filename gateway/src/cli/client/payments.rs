@@ -51,7 +51,7 @@ pub enum Verb {
     /// Takes back an applied payment that the bank returned.
     #[command(after_help = "Example:
   payledger payments return --account auto-1 --payment 7065946a-f55f-560c-a802-060dfb21bbd1 \\
-    --return-code R01")]
+    --code R01")]
     Return(Return),
     /// Applies a returned payment again, as of its first effective date.
     Reinstate(Reinstate),
@@ -187,7 +187,7 @@ pub struct Return {
     #[serde(flatten)]
     pub payment: OnePayment,
     /// The bank's return code, such as R01 for insufficient funds.
-    #[arg(long = "code", value_name = "CODE")]
+    #[arg(long = "code", alias = "return-code", value_name = "CODE")]
     pub return_code: String,
     /// The preview that it carries out.
     #[command(flatten)]

@@ -79,9 +79,6 @@ pub struct List {
     /// Only titles in this state.
     #[arg(long, value_parser = words::member("TitleState"))]
     pub state: Option<String>,
-    /// Only titles issued by this state, two letters.
-    #[arg(long, value_name = "STATE")]
-    pub title_state: Option<String>,
     /// Which page.
     #[command(flatten)]
     #[serde(flatten)]

@@ -17,9 +17,9 @@ use crate::cli::render::view::{self, View};
 
 /// How verbs show what can be asked.
 pub(crate) const EXAMPLE: &str = "Examples:
-  payledger inspect                    what the log holds
-  payledger inspect --position 42      one event
-  payledger inspect --account auto-1   the events of one account";
+  payledger inspect                    # what the log holds
+  payledger inspect --position 42      # one event
+  payledger inspect --account auto-1   # the events of one account";
 
 /// What is looked at.
 #[derive(Debug, clap::Args)]
