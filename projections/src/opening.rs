@@ -160,14 +160,22 @@ fn is_unreadable(error: &ProjectionError) -> bool {
 /// Waits until `head` is folded. A poison event must not keep the service from starting: what is
 /// before it is served, and the status says where it stopped.
 async fn catch_up(feed: &Feed, head: Position) -> Result<(), ProjectionError> {
-    match feed.wait_for(head).await {
-        Ok(_) => Ok(()),
-        Err(QueryError::Stopped { .. }) => match feed.progress().failure {
-            Some(failure) if !matches!(*failure, FeedError::Poisoned { .. }) => Err(failure.into()),
-            Some(_) | None => Ok(()),
+    let Err(error) = feed.wait_for(head).await else { return Ok(()) };
+    match cause(feed, error) {
+        ProjectionError::Feed(failure) if matches!(*failure, FeedError::Poisoned { .. }) => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// What kept a feed from coming as far as was asked: of one that stopped, why it stopped.
+pub(crate) fn cause(feed: &Feed, error: QueryError) -> ProjectionError {
+    match error {
+        QueryError::Stopped { .. } => match feed.progress().failure {
+            Some(failure) => failure.into(),
+            None => FeedError::Ended.into(),
         },
-        Err(QueryError::Database(error)) => Err(error.into()),
-        Err(QueryError::Ended) => Err(FeedError::Ended.into()),
+        QueryError::Database(error) => error.into(),
+        QueryError::Ended => FeedError::Ended.into(),
     }
 }
 

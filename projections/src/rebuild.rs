@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::database::Writer;
 use crate::error::{FeedError, ProjectionError};
 use crate::generation::{self, Generation};
-use crate::opening::{blocking, start};
+use crate::opening::{self, blocking, start};
 use crate::projections::Shared;
 
 /// How a rebuild stands.
@@ -222,7 +222,7 @@ impl Run {
         let mut cancelled = self.cancelled.clone();
         tokio::select! {
             reached = built.feed.wait_for(live.feed.position()) => {
-                reached.map_err(|error| ProjectionError::Thread(error.to_string()))?;
+                reached.map_err(|error| opening::cause(&built.feed, error))?;
             }
             _ = cancelled.wait_for(|cancelled| *cancelled) => {
                 return Err(ProjectionError::Cancelled);
