@@ -52,8 +52,8 @@ pub struct RunCutoff {
     /// The date of the window, YYYY-MM-DD, Eastern time.
     #[arg(long)]
     pub date: String,
-    /// The window, by its cut-off in Eastern time.
-    #[arg(long, value_parser = words::window())]
+    /// The window, by its cut-off in Eastern time: 15:00.
+    #[arg(long, value_name = "TIME", value_parser = words::window())]
     pub window: String,
 }
 

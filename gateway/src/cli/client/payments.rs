@@ -274,8 +274,8 @@ pub struct ListPending {
     /// Only payments for this date, YYYY-MM-DD.
     #[arg(long, value_name = "DATE")]
     pub payment_date: Option<String>,
-    /// Only payments of this window, by its cut-off in Eastern time.
-    #[arg(long, value_parser = words::window())]
+    /// Only payments of this window, by its cut-off in Eastern time: 15:00.
+    #[arg(long, value_name = "TIME", value_parser = words::window())]
     pub window: Option<String>,
     /// Which page.
     #[command(flatten)]

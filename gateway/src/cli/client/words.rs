@@ -1,7 +1,8 @@
 //! The words that arguments take for members of the contract's enums, and arguments that many
 //! verbs share.
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
+use ledger::domain::cutoff::Window;
 use ledger::domain::interest::DayCount;
 use serde::Serialize;
 
@@ -44,9 +45,10 @@ fn day_count_name(count: DayCount) -> String {
     name.trim_start_matches("DAY_COUNT_BASIS_").to_ascii_lowercase()
 }
 
-/// Takes a window by its cut-off.
-pub fn window() -> PossibleValuesParser {
-    PossibleValuesParser::new(["15:00", "18:00", "24:00"])
+/// Takes a window by its cut-off: any time of day, since which windows there are is dated, and the
+/// server's to say.
+pub fn window() -> impl TypedValueParser<Value = String> {
+    StringValueParser::new().try_map(|word| word.parse::<Window>().map(String::from))
 }
 
 /// What every change carries.
@@ -128,6 +130,18 @@ mod tests {
             assert_eq!(&day_count().parse_ref(&command, None, name.as_ref()).unwrap(), name);
         }
         assert!(day_count().parse_ref(&command, None, "30/365".as_ref()).is_err());
+    }
+
+    #[test]
+    fn a_window_is_any_time_of_day_and_the_server_knows_which_there_are() {
+        let command = clap::Command::new("test");
+        let parsed = |word: &str| window().parse_ref(&command, None, word.as_ref());
+        for word in ["15:00", "17:30", "24:00"] {
+            assert_eq!(parsed(word).unwrap(), word);
+        }
+        for word in ["3", "15", "24:01", "noon"] {
+            assert_eq!(parsed(word).unwrap_err().kind(), ErrorKind::ValueValidation, "{word}");
+        }
     }
 
     #[test]
