@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ledger::domain::money::Amount;
+use ledger::domain::recovery::events::{AffectedPayment, AffectedRefund};
 use ledger::envelope::Position;
 use ledger::ids::{AccountId, PaymentId, RefundId};
 use rusqlite::{Connection, params};
@@ -24,39 +24,11 @@ pub struct ChangedAfter {
     /// How many payments were scheduled or changed.
     pub payments_count: u64,
     /// The first of them.
-    pub payments: Vec<ChangedPayment>,
+    pub payments: Vec<AffectedPayment>,
     /// How many refunds were sent or came back.
     pub refunds_count: u64,
     /// The first of them.
-    pub refunds: Vec<ChangedRefund>,
-}
-
-/// A payment as the read models have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedPayment {
-    /// The account.
-    pub account: AccountId,
-    /// The payment.
-    pub payment: PaymentId,
-    /// What it was.
-    pub state: String,
-    /// Where its last change was recorded.
-    pub position: Position,
-}
-
-/// A refund as the read models have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedRefund {
-    /// The account.
-    pub account: AccountId,
-    /// The refund.
-    pub refund: RefundId,
-    /// What was sent.
-    pub amount: Option<Amount>,
-    /// Had it come back?
-    pub returned: bool,
-    /// Where its last change was recorded.
-    pub position: Position,
+    pub refunds: Vec<AffectedRefund>,
 }
 
 /// Reads what the read models of the data directory `data` hold of events after `after`, listing at
@@ -99,14 +71,14 @@ fn payments(
     database: &Connection,
     after: Position,
     limit: usize,
-) -> rusqlite::Result<Vec<ChangedPayment>> {
+) -> rusqlite::Result<Vec<AffectedPayment>> {
     let sql = "SELECT account_id, payment_id, state, payment.last_position
          FROM payment JOIN account USING (account_key)
          WHERE payment.last_position > ?1 ORDER BY payment.last_position LIMIT ?2";
     let mut statement = database.prepare(sql)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = statement.query_map(params![key(after), limit], |row| {
-        Ok(ChangedPayment {
+        Ok(AffectedPayment {
             account: account(row)?,
             payment: PaymentId::from_uuid(uuid(row)?),
             state: row.get(2)?,
@@ -120,14 +92,14 @@ fn refunds(
     database: &Connection,
     after: Position,
     limit: usize,
-) -> rusqlite::Result<Vec<ChangedRefund>> {
+) -> rusqlite::Result<Vec<AffectedRefund>> {
     let sql = "SELECT account_id, refund_id, amount_cents, returned_nanos, refund.last_position
          FROM refund JOIN account USING (account_key)
          WHERE refund.last_position > ?1 ORDER BY refund.last_position LIMIT ?2";
     let mut statement = database.prepare(sql)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = statement.query_map(params![key(after), limit], |row| {
-        Ok(ChangedRefund {
+        Ok(AffectedRefund {
             account: account(row)?,
             refund: RefundId::from_uuid(uuid(row)?),
             amount: amount(row.get(2)?),

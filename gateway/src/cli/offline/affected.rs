@@ -184,25 +184,12 @@ pub(super) fn of_read_models(
     let ChangedAfter { through, witness, payments_count, payments, refunds_count, refunds } =
         changed;
     let witness = witness.and_then(|witness| serde_json::from_str(&witness).ok());
-    let payments = payments.into_iter().map(|payment| AffectedPayment {
-        account: payment.account,
-        payment: payment.payment,
-        state: payment.state,
-        position: payment.position,
-    });
-    let refunds = refunds.into_iter().map(|refund| AffectedRefund {
-        account: refund.account,
-        refund: refund.refund,
-        amount: refund.amount,
-        returned: refund.returned,
-        position: refund.position,
-    });
     let affected = Affected {
         through_position: through,
         payments_count,
-        payments: payments.collect(),
+        payments,
         refunds_count,
-        refunds: refunds.collect(),
+        refunds,
         lien_releases_count: None,
         lien_releases: Vec::new(),
     };
