@@ -92,30 +92,6 @@ pub(crate) struct Staged<'a> {
     position: Position,
 }
 
-/// Why a batch was not folded.
-#[derive(Debug)]
-pub(crate) enum BatchError {
-    /// One of the events cannot be folded.
-    Poison(Poison),
-    /// The database failed.
-    Database(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for BatchError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<FoldError> for BatchError {
-    fn from(error: FoldError) -> Self {
-        match error {
-            FoldError::Poison(cause) => Self::Poison(cause),
-            FoldError::Database(error) => Self::Database(error),
-        }
-    }
-}
-
 /// The one writer of a read database.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -201,8 +177,8 @@ impl Writer {
     ) -> Result<(), FeedError> {
         let poison = match self.fold(&batch.events, &witness) {
             Ok(()) => batch.poison.take(),
-            Err(BatchError::Database(error)) => return Err(error.into()),
-            Err(BatchError::Poison(_)) => {
+            Err(FoldError::Database(error)) => return Err(error.into()),
+            Err(FoldError::Poison(_)) => {
                 self.fold_singly(&batch.events, &witness)?.or(batch.poison.take())
             }
         };
@@ -224,8 +200,8 @@ impl Writer {
         for event in events {
             match self.fold(std::slice::from_ref(event), &witness) {
                 Ok(()) => {}
-                Err(BatchError::Database(error)) => return Err(error),
-                Err(BatchError::Poison(cause)) => return Ok(Some(cause)),
+                Err(FoldError::Database(error)) => return Err(error),
+                Err(FoldError::Poison(cause)) => return Ok(Some(cause)),
             }
         }
         Ok(None)
@@ -235,7 +211,7 @@ impl Writer {
         &mut self,
         events: &[Decoded],
         witness: impl Fn(Position) -> Option<String>,
-    ) -> Result<(), BatchError> {
+    ) -> Result<(), FoldError> {
         let staged = self.stage(events, witness);
         let committed = staged.and_then(Staged::commit);
         match committed {
@@ -253,19 +229,19 @@ impl Writer {
         &mut self,
         events: &[Decoded],
         witness: impl Fn(Position) -> Option<String>,
-    ) -> Result<Staged<'_>, BatchError> {
+    ) -> Result<Staged<'_>, FoldError> {
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.database.transaction_with_behavior(behavior)?;
         let mut fold = Fold::new(&transaction, &mut self.rows);
         let mut position = self.position;
         for event in events {
             if event.position != position.next() {
-                return Err(BatchError::Poison(Poison::Gap { after: position }));
+                return Err(FoldError::Poison(Poison::Gap { after: position }));
             }
             position = event.position;
             fold.apply(event)?;
         }
-        fold.flush().map_err(FoldError::from)?;
+        fold.flush()?;
         transaction
             .prepare_cached("UPDATE progress SET position = ?1, witness = ?2")?
             .execute(params![key(position), witness(position)])?;
@@ -274,7 +250,7 @@ impl Writer {
 }
 
 impl Staged<'_> {
-    fn commit(self) -> Result<Position, BatchError> {
+    fn commit(self) -> Result<Position, FoldError> {
         self.transaction.commit()?;
         Ok(self.position)
     }
