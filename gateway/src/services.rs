@@ -38,6 +38,7 @@ use crate::cycles::Cycles;
 use crate::scrub::LogWatch;
 use crate::server::{BATCH_MESSAGE_BYTES_MAX, Shutdown};
 use crate::status::{Failure, read_failure};
+pub(crate) use batch::BATCH_COMMANDS_MAX;
 use respond::Respond;
 
 /// The header by which a caller says who asks. It is recorded in every event of the request.

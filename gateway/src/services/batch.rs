@@ -14,7 +14,7 @@ use crate::convert::commands::{Asked, Mutation};
 use crate::status::{Failure, to_message};
 
 /// The most commands in one call.
-pub(super) const BATCH_COMMANDS_MAX: usize = 8000;
+pub(crate) const BATCH_COMMANDS_MAX: u16 = 8000;
 
 /// How an answer becomes the outcome of its command.
 type Conclude = fn(&engine::Request, &Answer) -> Result<Outcome, Status>;
@@ -83,7 +83,7 @@ impl Gateway {
         if commands.is_empty() {
             return Err(FieldError::missing("commands").into());
         }
-        if commands.len() > BATCH_COMMANDS_MAX {
+        if commands.len() > usize::from(BATCH_COMMANDS_MAX) {
             let problem = format!("holds {}, more than {BATCH_COMMANDS_MAX}", commands.len());
             return Err(FieldError::new("commands", problem).into());
         }

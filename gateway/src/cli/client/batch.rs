@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
 use serde_json::json;
 
@@ -15,9 +16,7 @@ use crate::cli::client::failure::CallFailure;
 use crate::cli::output::{Output, tell, write_json_line, write_record};
 use crate::cli::render::document::Document;
 use crate::cli::render::{contract, message, parse};
-
-/// The service takes at most so many commands in one call.
-const COMMANDS_MAX: u64 = 8000;
+use crate::services::BATCH_COMMANDS_MAX;
 
 /// How verbs show what a line is.
 pub(super) const EXAMPLE: &str = r#"Example of two lines:
@@ -39,9 +38,10 @@ pub struct ExecuteBatch {
         long,
         value_name = "COUNT",
         default_value_t = 1000,
-        value_parser = clap::value_parser!(u64).range(1..=COMMANDS_MAX)
+        value_parser = RangedU64ValueParser::<usize>::new()
+            .range(1..=u64::from(BATCH_COMMANDS_MAX))
     )]
-    pub batch_size: u64,
+    pub batch_size: usize,
 }
 
 /// What became of the commands so far.
@@ -82,7 +82,7 @@ pub fn run(
                 continue;
             }
             commands.push(command(number, &line)?);
-            if u64::try_from(commands.len()).unwrap_or(u64::MAX) >= args.batch_size {
+            if commands.len() >= args.batch_size {
                 let commands = std::mem::take(&mut commands);
                 send(&mut client, connection, commands, form, &mut out, &mut tally).await?;
             }
@@ -157,11 +157,7 @@ fn write_result(
     tally: &mut Tally,
 ) -> io::Result<()> {
     tally.commands = tally.commands.saturating_add(1);
-    let error = result.get_field_by_name("error").filter(|_| result.has_field_by_name("error"));
-    let status = error.as_deref().and_then(Value::as_message);
-    let status = status.and_then(|error| error.transcode_to().ok());
-    let failure = status.as_ref().map(CallFailure::from_message);
-    if let Some(failure) = &failure {
+    if let Some(failure) = CallFailure::of_result(result) {
         if tally.failed == 0 {
             tally.exit_code = failure.exit_code();
         }

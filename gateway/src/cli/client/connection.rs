@@ -13,10 +13,8 @@ use tonic::{Request, Status, Streaming};
 
 use super::raw::RawCodec;
 use crate::cli::CliError;
+use crate::services::ACTOR_HEADER;
 use crate::status::chain;
-
-/// The header that names who asks; it is recorded in every event.
-pub const ACTOR_HEADER: &str = "payledger-actor";
 
 /// How a server is reached.
 #[derive(Debug, clap::Args)]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use prost::Message as _;
+use prost_reflect::DynamicMessage;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -67,6 +68,14 @@ impl From<&Status> for CallFailure {
 }
 
 impl CallFailure {
+    /// Why a command of a batch failed, if it did.
+    pub fn of_result(result: &DynamicMessage) -> Option<Self> {
+        let error = result.get_field_by_name("error");
+        let error = error.filter(|_| result.has_field_by_name("error"))?;
+        let status = error.as_message().map(DynamicMessage::transcode_to)?.ok()?;
+        Some(Self::from_message(&status))
+    }
+
     /// The failure of one command of a batch.
     pub fn from_message(status: &proto::google::rpc::Status) -> Self {
         let code = Code::from_i32(status.code);

@@ -202,7 +202,7 @@ impl Sending<'_> {
         let mut found = Vec::new();
         for ((loan, entry, _), result) in part.iter().zip(results) {
             let Some(result) = result.as_message() else { continue };
-            if let Some(failure) = messages::failure(result) {
+            if let Some(failure) = CallFailure::of_result(result) {
                 // Boarded by an earlier import that had fewer months, or knew less.
                 let known = entry.step.name == "board" && failure.is_known_account();
                 if known {

@@ -10,7 +10,6 @@ use uuid::Builder;
 
 use crate::absee::portfolio::{Entry, Imported};
 use crate::cli::CliError;
-use crate::cli::client::failure::CallFailure;
 use crate::cli::render::{contract, parse};
 
 /// The request of a command as one of a batch, named after what it is about: the same for the same
@@ -136,12 +135,4 @@ fn request_id(asset: &str, entry: &Entry) -> String {
         *byte = from;
     }
     Builder::from_custom_bytes(bytes).into_uuid().to_string()
-}
-
-/// Why a command of a batch failed, if it did.
-pub(super) fn failure(result: &DynamicMessage) -> Option<CallFailure> {
-    let error = result.get_field_by_name("error").filter(|_| result.has_field_by_name("error"))?;
-    let status: proto::google::rpc::Status =
-        error.as_ref().as_message().map(DynamicMessage::transcode_to)?.ok()?;
-    Some(CallFailure::from_message(&status))
 }
