@@ -9,10 +9,10 @@ use crate::cli::CliError;
 use crate::cli::client::call::Call;
 use crate::cli::render::contract;
 
-const ACCOUNT: &[&str] = &["--account", "a-1"];
 mod examples;
 mod flags;
 
+const ACCOUNT: &[&str] = &["--account", "a-1"];
 const PAYMENT: &[&str] = &["--account", "a-1", "--payment", "p-1"];
 
 /// A call of every verb, with all that it needs.
@@ -152,7 +152,7 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["operations", "projection-status"], &["--min-position", "7"]),
     (&["operations", "log-status"], &[]),
     (&["operations", "trial-balance"], &["--through-date", "2026-03-03"]),
-    (&["operations", "get-clock"], &[]),
+    (&["operations", "clock"], &[]),
     (&["operations", "set-clock"], &["--to", "2026-03-03T15:00:10-05:00"]),
     (&["operations", "recovery"], &[]),
     (&["operations", "approve-origination"], &["--loss-position", "5", "--note", "compared"]),
@@ -406,7 +406,7 @@ fn no_answer_but_a_hint_where_nobody_listens() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let server = format!("http://{}", taken.local_addr().unwrap());
     drop(taken);
-    let cli = parsed(&["operations", "get-clock"], &["--server", &server]);
+    let cli = parsed(&["operations", "clock"], &["--server", &server]);
     let error = crate::cli::run(&cli, &mut Vec::new()).unwrap_err();
     assert_eq!(error.exit_code(), 7);
     assert!(error.lines().join("\n").contains("payledger serve"), "{:?}", error.lines());

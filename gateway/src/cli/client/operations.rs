@@ -26,7 +26,8 @@ pub enum Verb {
     /// Shows debits and credits by ledger account; their totals are equal, or the books are wrong.
     TrialBalance(TrialBalance),
     /// Shows the instant that the service takes for now.
-    GetClock(Nothing),
+    #[command(alias = "get-clock")]
+    Clock(Nothing),
     /// Moves the clock of a server that was started with --set-clock; windows on the way are run.
     #[command(after_help = "Example:
   payledger operations set-clock --to 2026-03-03T15:00:10-05:00")]
@@ -90,7 +91,7 @@ pub struct ApproveOrigination {
     /// Why it is in order; recorded for ever.
     #[arg(long, default_value = "", hide_default_value = true)]
     pub note: String,
-    /// The request's name.
+    /// The request's id.
     #[command(flatten)]
     #[serde(flatten)]
     pub request: RequestId,
@@ -112,7 +113,7 @@ impl Verb {
                 Ok(Call::new("OperationsService.GetTrialBalance", balance)?
                     .listing("rows", COLUMNS))
             }
-            Self::GetClock(nothing) => Call::new("OperationsService.GetClock", nothing),
+            Self::Clock(nothing) => Call::new("OperationsService.GetClock", nothing),
             Self::SetClock(set) => Call::new("OperationsService.SetClock", set),
             Self::Recovery(min_position) => {
                 Call::new("OperationsService.GetRecovery", min_position)

@@ -278,7 +278,7 @@ fn the_clock_and_the_books_are_moved_and_shown() {
     let to = "2026-03-03T15:00:10-05:00";
     let moved = service.json(&["operations", "set-clock", "--to", to]);
     assert_eq!(moved["now_time"], "2026-03-03T20:00:10Z");
-    assert_eq!(service.json(&["operations", "get-clock"])["settable"], true);
+    assert_eq!(service.json(&["operations", "clock"])["settable"], true);
     let (code, error) =
         service.refused(&["operations", "set-clock", "--to", "2026-03-03T00:00:00Z"]);
     assert_eq!((code, &error["reason"]), (5, &json!("CLOCK_MOVES_FORWARD_ONLY")));
