@@ -13,12 +13,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tonic::service::{Routes, RoutesBuilder};
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::deadline::DeadlineLayer;
 use crate::limit::LimitLayer;
 
-use clarify::ClarifyLayer;
 use incoming::incoming;
 
 pub use readiness::Readiness;
@@ -153,7 +153,7 @@ impl Bound {
             server
                 .layer(LimitLayer::new(self.settings.calls_max))
                 .layer(DeadlineLayer)
-                .layer(ClarifyLayer)
+                .layer(MapResponseLayer::new(clarify::clarified))
                 .layer(CatchPanicLayer::custom(clarify::panicked))
                 .add_routes(routes)
                 .serve_with_incoming_shutdown(incoming, async move { streams.streams_end().await }),

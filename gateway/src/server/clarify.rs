@@ -2,62 +2,22 @@
 //! message that is none, a panic.
 
 use std::any::Any;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::Response;
 use proto::payledger::v1::ErrorReason;
 use tonic::body::Body;
 use tonic::{Code, Status};
-use tower::{Layer, Service};
 
 use crate::status::Failure;
 
 /// How the library's complaint about bytes that are no message begins.
 const NO_MESSAGE: &str = "failed to decode Protobuf message";
 
-/// Wraps a service in [`Clarify`].
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ClarifyLayer;
-
-impl<S> Layer<S> for ClarifyLayer {
-    type Service = Clarify<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Clarify { inner }
-    }
-}
-
-/// Gives bare errors their reason.
-#[derive(Debug, Clone)]
-pub struct Clarify<S> {
-    inner: S,
-}
-
-impl<S, B, R> Service<Request<B>> for Clarify<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Future: Send + 'static,
-    R: Default,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let answer = self.inner.call(request);
-        Box::pin(async move {
-            let answer = answer.await?;
-            match answer.extensions().get::<Status>().and_then(clear) {
-                Some(failure) => Ok(Status::from(failure).into_http()),
-                None => Ok(answer),
-            }
-        })
+/// The answer with its reason, if it is an error that has none.
+pub(super) fn clarified<B: Default>(answer: Response<B>) -> Response<B> {
+    match answer.extensions().get::<Status>().and_then(clear) {
+        Some(failure) => Status::from(failure).into_http(),
+        None => answer,
     }
 }
 
