@@ -42,7 +42,7 @@ ceiling. Leave the machine alone meanwhile.";
 ///
 /// Starts both as processes of their own on loopback and drives them over gRPC, with all rules of
 /// business on and every answer durable. Each figure is the median of its rounds, with the lowest
-/// and the highest. The clock of the ledger stands, so that nothing but what is asked for happens.
+/// and the highest. The ledger's clock stands still, so that only what is asked for happens.
 #[derive(Debug, Clone, clap::Args)]
 pub struct BenchArgs {
     /// Which sections are measured. Default: all of them.
@@ -71,7 +71,7 @@ pub struct BenchArgs {
     /// the server is killed. Default: 10,000,000, or 10,000 if quick.
     #[arg(long, value_name = "COUNT", value_parser = count().range(1..=50_000_000))]
     pub events: Option<u64>,
-    /// Calls a second of the open loop. Default: 1000, 10,000 and 20,000.
+    /// Calls a second in the open loop. Default: 1000, 10,000 and 20,000.
     #[arg(long, value_name = "CALLS", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub rate: Vec<u64>,
     /// As `payledger serve --threads`, for both servers.

@@ -60,7 +60,7 @@ pub enum Command {
     /// Runs windows, watches and rebuilds the read models, proves the books, moves the clock.
     Operations(Service<operations::Verb>),
     /// Plays a month on the real service in a fresh directory, kills it in the middle, proves the
-    /// books, and leaves it up to be tried.
+    /// books, and leaves it running to be tried.
     Demo(DemoArgs),
     /// Measures this machine: the ledger, over gRPC, beside a server of the same shape that does
     /// nothing.
@@ -101,20 +101,20 @@ pub enum Command {
     ///
     /// Unless --lost-dir shows that nothing is lost, the first start records what is or may be, and
     /// holds origination until `payledger operations approve-origination`.
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   payledger restore --from /backups/events-1174.db --data-dir ./restored
   payledger restore --from /backups/events-1174.db --data-dir ./restored --to-position 1100
   payledger restore --from /backups/events-1174.db --data-dir ./restored --lost-dir ./data")]
     Restore(restore::RestoreArgs),
     /// Copies new commits of a data directory, which may be served meanwhile, into a standby.
     ///
-    /// Copied are the log's own blocks, each checked against the chain, so that both logs are the
-    /// same at the same position. May be killed at any moment and run again.
+    /// Copies the log's own blocks, each checked against the chain, so that both logs are the same
+    /// at the same position. May be killed at any moment and run again.
     #[command(after_help = "Examples:
   payledger replicate --from ./data --to /standby            # what is new, once
   payledger replicate --from ./data --to /standby --follow   # until it is told to stop")]
     Replicate(replicate::ReplicateArgs),
-    /// Makes a standby a data directory that can be served, and states what may be lost.
+    /// Turns a standby into a data directory that can be served, and states what may be lost.
     ///
     /// Unless --lost-dir shows that nothing is lost, the first start records what is or may be, and
     /// holds origination until `payledger operations approve-origination`. A source that is still
@@ -124,8 +124,7 @@ pub enum Command {
   payledger promote --data-dir /standby --lost-dir ./data
   payledger promote --data-dir /standby --known-head 1174")]
     Promote(promote::PromoteArgs),
-    /// Copies the log into another store, a data directory or a cluster, and holds both against
-    /// each other.
+    /// Copies the log into another store, a data directory or a cluster, and compares both.
     #[command(after_help = copy_log::EXAMPLES)]
     CopyLog(copy_log::CopyLogArgs),
 }

@@ -46,7 +46,7 @@ pub struct CopyLogArgs {
     /// The log to copy: a data directory, or a connection string.
     #[arg(long, value_name = "DIRECTORY|CONNECTION")]
     pub from: String,
-    /// Where to: a data directory or a connection string. What is there already must be the
+    /// The target: a data directory or a connection string. What is there already must be the
     /// beginning of the same log.
     #[arg(long, value_name = "DIRECTORY|CONNECTION")]
     pub to: String,

@@ -27,11 +27,11 @@ const LEASE_COLUMNS: &[&str] = &["number", "due_date", "payment", "base", "tax"]
 pub enum Verb {
     /// Shows what falls due each month of a contract, and the level payment that it takes.
     ///
-    /// Without --payment the level payment is worked out: where every period has 30 days of
-    /// 30/360, by the annuity formula, rounded half-up, and the last payment absorbs the residue;
-    /// else it is the smallest whose last payment is not larger than it. The interest of each
-    /// period is rounded by itself, while an account's own interest carries the fraction: they may
-    /// differ by a cent here and there. JSON lines are one instalment a line.
+    /// Without --payment the level payment is computed: where every period has 30 days of 30/360,
+    /// by the annuity formula, rounded half-up, and the last payment absorbs the residue; otherwise
+    /// it is the smallest payment that does not leave a larger last one. Each period's interest
+    /// is rounded separately, while an account's own interest carries the fraction: they may differ
+    /// by a cent here and there. JSON lines are one instalment a line.
     #[command(after_help = "Examples:
   payledger quote schedule --principal 25000 --rate 0.069 --term 60 --contract-date 2026-01-15 \\
     --first-due 2026-03-01 --basis actual/365-366

@@ -27,7 +27,8 @@ pub enum Verb {
     /// What filings leave out is inferred from the interest they report: where interest counts
     /// from when an earlier payment was not made on its reported day, and the remainder below a
     /// cent. The month itself and later ones help to choose; --no-hindsight infers from earlier
-    /// months alone. As CSV the answer is the months, and the summary goes to standard error.
+    /// months alone. With --output csv the answer is the months, and the summary goes to standard
+    /// error.
     #[command(after_help = format!("{FILES}\n\n{EXAMPLES}"))]
     AbsEe(Box<AbsEe>),
 }
@@ -43,14 +44,14 @@ pub struct AbsEe {
     /// The files.
     #[command(flatten)]
     pub files: Files,
-    /// Board every month anew, which isolates it, or once, which shows how far a loan drifts.
+    /// Board every month again, which isolates it, or once, which shows how far a loan drifts.
     #[arg(long, value_enum, default_value_t)]
     pub mode: Mode,
     /// Try other days of the month, or two payments, where the reported day does not give the
     /// reported interest.
     #[arg(long)]
     pub search_dates: bool,
-    /// Infer where a month's interest counts from without that month and those after it.
+    /// Infer the day from which a month's interest counts without that month and later ones.
     #[arg(long, conflicts_with = "search_dates")]
     pub no_hindsight: bool,
     /// Show only months in which something differs.

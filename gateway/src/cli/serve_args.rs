@@ -20,7 +20,7 @@ pub(crate) const EXAMPLES: &str = "Examples:
   payledger serve --data-dir ./data --tls-cert server.pem --tls-key server.key \\
     --eventstore-listen 0.0.0.0:2113 --eventstore-advertise ledger.example:2113
 
-A certificate that is its own authority is refused by clients: make an authority, sign with it.";
+Clients refuse a certificate that is its own authority: make an authority, and sign with it.";
 
 /// The most threads that answer calls.
 const THREADS_MAX: usize = 1024;
@@ -102,7 +102,7 @@ pub struct ServeArgs {
     #[arg(long)]
     pub no_runner: bool,
     /// What is logged on standard error: a level, or levels by module (`info,gateway=debug`). The
-    /// cluster's client is silent by default, since what it meets is told by who called it.
+    /// cluster's client is silent by default, since its callers report what it meets.
     #[arg(
         long,
         env = "PAYLEDGER_LOG",

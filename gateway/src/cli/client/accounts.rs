@@ -166,15 +166,15 @@ pub struct LateFee {
 #[derive(Debug, Args, Serialize)]
 #[group(multiple = false)]
 pub struct ShortfallTolerance {
-    /// So much may be missing of what is billed, in dollars. Default: what the rules say.
+    /// This much may be missing of what is billed, in dollars. Default: what the rules say.
     #[arg(long = "shortfall-amount", id = "shortfall_amount", value_name = "AMOUNT")]
     pub amount: Option<String>,
-    /// The rest may be missing once this share of an instalment is paid: 0.9 lets a tenth be.
+    /// The rest may be missing once this share of an instalment is paid: 0.9 for a tenth.
     #[arg(long = "shortfall-share", id = "shortfall_share", value_name = "FRACTION")]
     pub share: Option<String>,
 }
 
-/// The terms of a lease, beside its instalments.
+/// The terms of a lease, besides its instalments.
 #[derive(Debug, Args)]
 pub struct LeaseFlags {
     /// The tax within each rental, in dollars. Leases only. Default: none.

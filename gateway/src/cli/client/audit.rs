@@ -24,8 +24,8 @@ use crate::cli::render::view::items_of;
 pub enum Verb {
     /// Writes the recorded events of a range of positions, byte for byte, then ends.
     ///
-    /// One JSON object a line, or one line of a table. If it is cut off, standard error tells the
-    /// position to go on from.
+    /// One JSON object a line, or one line of a table. If it is cut off, standard error says from
+    /// which position to go on.
     #[command(after_help = "Example:
   payledger audit replay-events --from-position 41 --type PaymentApplied --output jsonl")]
     ReplayEvents(ReplayEvents),

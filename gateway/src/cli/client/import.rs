@@ -30,11 +30,11 @@ const TOLD_MAX: u64 = 20;
 pub enum Verb {
     /// Boards real auto loans from the SEC's asset-level data and plays their later months.
     ///
-    /// Each loan is boarded as of one month, its asset number without blanks for an account id;
-    /// every month after it is played as the ordinary commands: fees and payments, extensions, rate
+    /// Each loan is boarded as of one month, with its asset number without blanks as account id;
+    /// every month after it is played as ordinary commands: fees and payments, extensions, rate
     /// changes, adjustments, charge-offs, recoveries. What was paid for fees is charged on the day
-    /// of the payment and is part of it; what a payment pays first, the server's rules say.
-    /// Requests are named after asset, month and step, so that a second import of the same files
+    /// of the payment and is part of it; the server's rules say what a payment pays first. Request
+    /// ids derive from asset, month and step, so that a second import of the same files
     /// repeats the first and changes nothing, and later months can be added by importing them with
     /// the earlier ones. The totals of old and new are compared; if they differ, the exit code is
     /// 3.

@@ -13,7 +13,7 @@ const COLUMNS: &[&str] = &["ledger_account", "title", "debits", "credits", "bala
 /// A verb of `OperationsService`.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Applies the payments of one window and seals it; again, it does what turned up since.
+    /// Applies the payments of one window and seals it; run again, it picks up later payments.
     #[command(after_help = "Example:
   payledger operations run-cutoff --product auto_loan --date 2026-03-03 --window 15:00")]
     RunCutoff(RunCutoff),

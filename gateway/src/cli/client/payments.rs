@@ -31,7 +31,7 @@ const COLUMNS: &[&str] = &[
 pub enum Verb {
     /// Shows when a payment would be applied and until when it could be cancelled; writes nothing.
     ///
-    /// With --product it is worked out from the rules alone and needs no server; with --account a
+    /// With --product the answer follows from the rules alone and needs no server; with --account a
     /// server answers, and looks at the account too. A refusal is an answer: the exit code is 0.
     #[command(after_help = PREVIEW_EXAMPLE)]
     Preview(PreviewArgs),
@@ -76,8 +76,8 @@ A bank's file of thousands is a batch: settle_payment of execute-batch.")]
     ///
     /// A line is an object with one member: the name of the command, with its request as the
     /// contract names the fields. Money is decimal text, dates are YYYY-MM-DD. A command without
-    /// an id of its request gets one, which is told on standard error before it is sent. The exit
-    /// code is that of the first command that failed.
+    /// a request id gets one, which is written to standard error before it is sent. The exit code
+    /// is that of the first command that failed.
     #[command(after_help = batch::EXAMPLE)]
     ExecuteBatch(ExecuteBatch),
 }
@@ -103,10 +103,10 @@ pub struct Schedule {
     /// The bank account to draw on. Default: the customer's usual one.
     #[command(flatten)]
     pub funding: Option<Funding>,
-    /// Schedules it although a payment of the same amount and date is pending.
+    /// Schedules it even if a payment of the same amount and date is pending.
     #[arg(long)]
     pub allow_duplicate: bool,
-    /// The payoff quote that it is meant to pay. Default: one of its very amount, if there is one.
+    /// The payoff quote that it is meant to pay. Default: one of exactly its amount, if any.
     #[arg(long = "payoff-quote", value_name = "UUID")]
     pub payoff_quote_id: Option<String>,
     /// The request's id.
@@ -163,10 +163,10 @@ pub struct Receive {
     /// What a third party charged on top, in dollars: kept for information.
     #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub third_party_fee: Option<String>,
-    /// Records it although a payment of the same channel and reference is there already.
+    /// Records it even if a payment with the same channel and reference exists.
     #[arg(long)]
     pub allow_duplicate: bool,
-    /// The payoff quote that it pays. Default: one of its very amount, if there is one.
+    /// The payoff quote that it pays. Default: one of exactly its amount, if any.
     #[arg(long = "payoff-quote", value_name = "UUID")]
     pub payoff_quote_id: Option<String>,
     /// The preview that it carries out.

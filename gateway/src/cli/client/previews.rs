@@ -16,20 +16,19 @@ use crate::cli::CliError;
 pub enum PaymentVerb {
     /// Shows everything that the return of a payment would do; writes nothing.
     ///
-    /// Whatever would be another is listed: allocations, fees, instalments, title dates, and the
-    /// journal. The hash in the answer, given to return as --preview-hash, refuses the return if
-    /// the account or the accounting day has changed since. A refusal is an answer: the exit code
-    /// is 0.
+    /// Lists everything that would change: allocations, fees, instalments, title dates, and the
+    /// journal. If return is given the hash in the answer as --preview-hash, it is refused once the
+    /// account or the accounting day has changed. A refusal is an answer: the exit code is 0.
     #[command(after_help = "Example:
   payledger payments preview-return --account auto-1 --code R01 \\
     --payment 7065946a-f55f-560c-a802-060dfb21bbd1")]
     PreviewReturn(PreviewReturn),
-    /// Shows everything that money of another channel would do, also back-dated; writes nothing.
+    /// Shows everything that money from another channel would do, even back-dated; writes nothing.
     #[command(after_help = "Example:
   payledger payments preview-receive --account auto-1 --channel mail --amount 310.00 \\
     --received-date 2026-03-03")]
     PreviewReceive(PreviewReceive),
-    /// Shows everything that it would do to apply a returned payment again; writes nothing.
+    /// Shows everything that applying a returned payment again would do; writes nothing.
     PreviewReinstatement(PreviewReinstatement),
 }
 
@@ -38,10 +37,10 @@ pub enum PaymentVerb {
 pub enum AccountVerb {
     /// Shows everything that a servicer's change would do; writes nothing.
     ///
-    /// The change is said as the verb that would make it, with the same flags; of these, only the
-    /// request's id and --preview-hash are not looked at. The hash in the answer, given to that
-    /// verb as --preview-hash, refuses the change if the account or the accounting day has changed
-    /// since, or if it is another change.
+    /// Give the change as the verb that would make it, with the same flags; only the request's id
+    /// and --preview-hash are ignored. If that verb is given the hash in the answer as
+    /// --preview-hash, it is refused once the account or the accounting day has changed, or if it
+    /// is another change.
     #[command(after_help = "Example:
   payledger accounts preview-change change-rate --account auto-1 --annual-rate 0.0525 \\
     --effective-date 2026-04-01")]
@@ -90,7 +89,7 @@ pub struct PreviewReceive {
     /// Previews it even if a payment with the same channel and reference exists.
     #[arg(long)]
     pub allow_duplicate: bool,
-    /// The payoff quote that it pays. Default: one of its very amount, if there is one.
+    /// The payoff quote that it pays. Default: one of exactly its amount, if any.
     #[arg(long = "payoff-quote", value_name = "UUID")]
     pub payoff_quote_id: Option<String>,
     /// How new the answer must be.

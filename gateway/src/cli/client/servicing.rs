@@ -45,7 +45,7 @@ pub enum Verb {
   payledger accounts charge-off --account auto-1 --reason deficiency --principal 4000.00 \\
     --effective-date 2026-08-31")]
     ChargeOff(ChargeOff),
-    /// Takes a leased vehicle back: no rental falls due any more, and the charges given do.
+    /// Takes a leased vehicle back: no further rental falls due, and the given charges are owed.
     #[command(after_help = "Example:
   payledger accounts return-vehicle --account lease-1 --effective-date 2026-06-10 \\
     --charge early_termination=2400.00 --charge disposition=395.00")]
@@ -60,7 +60,7 @@ pub enum Verb {
     PayoffQuotes(OfAccount),
     /// Sends a credit balance back to the customer, once no payment's funds can come back.
     RefundCredit(RefundCredit),
-    /// Takes a refund back that did not reach the customer.
+    /// Takes back a refund that did not reach the customer.
     ReturnRefund(OneRefund),
     /// Books that the bank paid a refund out: from refunds in transit to cash.
     SettleRefund(SettleRefund),
@@ -109,7 +109,7 @@ pub struct AdjustPrincipal {
     /// The account's id.
     #[arg(long = "account", value_name = "ID")]
     pub account_id: String,
-    /// What is added to principal, in dollars; below zero what is taken off.
+    /// What is added to principal, in dollars; negative if taken off.
     #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub change: String,
     /// Why, in words. It is recorded for ever: nothing that identifies a person.
@@ -184,7 +184,7 @@ pub struct ChargeOff {
     /// The account's id.
     #[arg(long = "account", value_name = "ID")]
     pub account_id: String,
-    /// So much of the principal only, in dollars. Default: everything owed.
+    /// Only this much of the principal, in dollars. Default: everything owed.
     #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub principal: Option<String>,
     /// Why.

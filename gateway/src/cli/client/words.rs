@@ -55,7 +55,7 @@ pub fn window() -> impl TypedValueParser<Value = String> {
 #[derive(Debug, Clone, clap::Args, Serialize)]
 pub struct RequestId {
     /// The UUID of this request: the same one again gets the first answer and does nothing twice.
-    /// Default: a new one, told on standard error before it is sent.
+    /// Default: a new one, written to standard error before it is sent.
     #[arg(long, value_name = "UUID")]
     pub request_id: Option<String>,
 }
@@ -63,7 +63,7 @@ pub struct RequestId {
 /// What every question may carry.
 #[derive(Debug, Clone, clap::Args, Serialize)]
 pub struct MinPosition {
-    /// The position that the answer must at least reflect: that of an earlier change, to see it.
+    /// The position that the answer must at least reflect: to see a change, the position it gave.
     #[arg(long, value_name = "POSITION")]
     pub min_position: Option<u64>,
 }

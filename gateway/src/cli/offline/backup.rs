@@ -15,7 +15,7 @@ use crate::cli::render::view::{self, View};
 /// What is backed up, and where to.
 #[derive(Debug, clap::Args)]
 pub struct BackupArgs {
-    /// The file to make, or a directory to make it in; then its name tells the last position.
+    /// The file to make, or a directory to make it in; its name then holds the last position.
     #[arg(long, value_name = "FILE|DIRECTORY")]
     pub to: PathBuf,
     /// The ledger to copy.

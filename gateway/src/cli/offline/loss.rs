@@ -23,9 +23,9 @@ pub struct LossArgs {
     /// known too.
     #[arg(long, value_name = "POSITION[:CHAIN]")]
     pub known_head: Option<KnownHead>,
-    /// The directory of the log that is lost, or what is left of it: its log and its read models
-    /// tell how far it had come, and which payments are affected. A log that is whole, and that
-    /// nobody serves, tells that nothing is lost if it ends where this one does.
+    /// The directory of the lost log, or what is left of it: its log and its read models tell how
+    /// far it had come, and which payments are affected. A whole log that nobody serves shows that
+    /// nothing is lost, if it ends where this one does.
     #[arg(long, value_name = "DIRECTORY")]
     pub lost_dir: Option<PathBuf>,
 }

@@ -32,7 +32,7 @@ pub struct ReplicateArgs {
     /// The standby: a directory that is empty or missing the first time.
     #[arg(long, value_name = "DIRECTORY")]
     pub to: PathBuf,
-    /// Goes on until SIGTERM or SIGINT, and says how far it is: a line of JSON at most once a
+    /// Goes on until SIGTERM or SIGINT, and reports how far it is: a line of JSON at most once a
     /// second.
     #[arg(long)]
     pub follow: bool,
