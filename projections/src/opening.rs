@@ -161,10 +161,10 @@ fn is_unreadable(error: &ProjectionError) -> bool {
 /// before it is served, and the status says where it stopped.
 async fn catch_up(feed: &Feed, head: Position) -> Result<(), ProjectionError> {
     let Err(error) = feed.wait_for(head).await else { return Ok(()) };
-    match cause(feed, error) {
-        ProjectionError::Feed(failure) if matches!(*failure, FeedError::Poisoned { .. }) => Ok(()),
-        error => Err(error),
-    }
+    let error = cause(feed, error);
+    let is_poison = matches!(&error, ProjectionError::Feed(failure)
+        if matches!(**failure, FeedError::Poisoned { .. }));
+    if is_poison { Ok(()) } else { Err(error) }
 }
 
 /// What kept a feed from coming as far as was asked: of one that stopped, why it stopped.
