@@ -9,7 +9,7 @@ use ledger::store::EventStore as _;
 use ledger::store::memory::Memory;
 
 use super::kit::{Bank, day, id};
-use super::open::opened;
+use super::open::following;
 use crate::database::{Writer, checkpoint, open_reader};
 use crate::error::{FeedError, Poison, ProjectionError, QueryError};
 use crate::fold::Batch;
@@ -23,9 +23,7 @@ async fn poisoned(bank: &mut Bank, stream: &str, kind: &str, data: &str) -> Arc<
     bank.append(&stream, vec![(kind.to_owned(), data.as_bytes().to_vec())]).await;
     bank.open(&id("after"), Product::PersonalLoan, "900.00").await;
     let folder = tempfile::tempdir().unwrap();
-    opened(&Bank::new(), &folder).await.shutdown().await.unwrap();
-    let open = Projections::open(folder.path(), bank.port(), Options::default());
-    let projections = open.await.unwrap();
+    let projections = following(bank, &folder).await;
     let head = bank.head().await;
     let error = projections.wait_for(head).await.unwrap_err();
     assert!(

@@ -11,8 +11,15 @@ pub(super) async fn opened(bank: &Bank, folder: &tempfile::TempDir) -> Projectio
     projections
 }
 
-/// The same, made when the log was empty, so that everything was followed.
-pub(super) async fn followed(bank: &Bank, folder: &tempfile::TempDir) -> Projections {
+/// Those that were made when the log was empty, and follow it.
+pub(super) async fn following(bank: &Bank, folder: &tempfile::TempDir) -> Projections {
     opened(&Bank::new(), folder).await.shutdown().await.unwrap();
-    opened(bank, folder).await
+    Projections::open(folder.path(), bank.port(), Options::default()).await.unwrap()
+}
+
+/// The same, once they hold everything.
+pub(super) async fn followed(bank: &Bank, folder: &tempfile::TempDir) -> Projections {
+    let projections = following(bank, folder).await;
+    projections.wait_for(bank.head().await).await.unwrap();
+    projections
 }
