@@ -163,8 +163,11 @@ async fn a_directory_whose_log_is_gone_is_not_restored_over() {
 async fn a_restore_that_cannot_tell_what_it_loses_restores_nothing() {
     let backup = backup().await;
     let fresh = Directory::new();
-    let told = |_: &_| Err("nobody knows".into());
-    let refusal = ledger::store::embedded::restore(&backup.file, fresh.path(), None, told);
-    assert!(matches!(refusal, Err(RestoreError::Loss(_))), "{refusal:?}");
-    assert_eq!(fs::read_dir(fresh.path()).unwrap().count(), 0, "nothing is left behind");
+    let missing = fresh.path().join("not/there");
+    for directory in [fresh.path(), &missing] {
+        let told = |_: &_| Err("nobody knows".into());
+        let refusal = ledger::store::embedded::restore(&backup.file, directory, None, told);
+        assert!(matches!(refusal, Err(RestoreError::Loss(_))), "{refusal:?}");
+        assert_eq!(fs::read_dir(fresh.path()).unwrap().count(), 0, "nothing is left behind");
+    }
 }

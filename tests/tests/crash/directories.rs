@@ -8,6 +8,7 @@ use proto::payledger::v1::Channel;
 use tests::client::Client;
 use tests::process::{Process, binary, offline, offline_finds_nothing_wrong};
 use tests::requests::auto_loan;
+use tests::shim::{Rule, disturbed};
 
 const CLOCK: &str = "2026-03-03T09:00:00-05:00";
 
@@ -186,6 +187,42 @@ async fn a_full_disk_is_told_and_what_was_acknowledged_is_kept() {
     assert_eq!(client.payments_of("a-1").await.unwrap().len(), acknowledged.len().min(1000));
     assert!(process.stop().status.success());
     offline_finds_nothing_wrong(&["verify"], folder.path());
+}
+
+/// Runs a verb on a disk that is full after more and more writes to `file`, below `place`, until it
+/// fits. What did not come about must leave nothing.
+fn fails_without_a_trace(verb: &[&str], place: &Path, file: &'static str) {
+    for number in 1..100 {
+        let rule = Rule { op: "write", file, number, action: "enospc,on" };
+        let mut command = disturbed(place, Some(&rule), None);
+        let output = command.args(verb).output().unwrap();
+        if output.status.success() {
+            assert!(number > 1, "it writes to {file}");
+            return;
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("panicked"), "{rule}: {said}");
+        let left: Vec<_> = std::fs::read_dir(place).unwrap().map(|it| it.unwrap().path()).collect();
+        assert!(left.is_empty(), "{rule}: {left:?}: {said}");
+    }
+    unreachable!("{verb:?} does not come to its end");
+}
+
+#[tokio::test]
+async fn a_copy_that_does_not_fit_on_the_disk_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, place, back] = ["data", "place", "back"].map(|name| folder.path().join(name));
+    let process = Process::start(&data_dir, CLOCK).unwrap();
+    Client::connect(process.address()).await.open(auto_loan("a-1")).await.unwrap();
+    assert!(process.stop().status.success());
+    for place in [&place, &back] {
+        std::fs::create_dir(place).unwrap();
+    }
+    let [backup, restored] = [place.join("backup"), back.join("to/be/made")];
+    let [data_dir, file, to] = [&data_dir, &backup, &restored].map(|it| it.to_str().unwrap());
+    fails_without_a_trace(&["backup", "--data-dir", data_dir, "--to", file], &place, "*backup");
+    fails_without_a_trace(&["restore", "--from", file, "--data-dir", to], &back, "*made");
+    offline_finds_nothing_wrong(&["verify"], &restored);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use rusqlite::backup::{Backup, StepResult};
 use super::Embedded;
 use super::chain::Head;
 use super::fault::OpenError;
-use super::file::{beside, note_end, open_reader, sync_file, sync_parent};
+use super::file::{beside, note_end, open_reader, remove_companions, sync_file, sync_parent};
 use super::recovery::block_end;
 use super::verify::{Report, verify_file};
 use crate::envelope::Position;
@@ -76,6 +76,7 @@ impl Embedded {
         });
         // Of a copy under two names this takes one; of a failed one it takes all.
         let removed = fs::remove_file(&partial);
+        remove_companions(&partial);
         let report = made?;
         removed.map_err(OpenError::io(&partial))?;
         sync_parent(to)?;
@@ -119,6 +120,7 @@ fn claim(to: &Path, partial: &Path) -> Result<File, BackupError> {
         return Err(BackupError::TargetExists { path: to.to_owned() });
     }
     // What an interrupted backup left behind.
+    remove_companions(partial);
     file.set_len(0).map_err(OpenError::io(partial))?;
     Ok(file)
 }

@@ -22,6 +22,9 @@ pub const FORMAT: u32 = 1;
 /// What SQLite keeps in the header of every payledger log: `payl`.
 const APPLICATION_ID: i32 = 0x7061_796c;
 
+/// What the names of the files end with that SQLite keeps beside a database while it writes.
+pub(super) const COMPANIONS: [&str; 3] = ["-journal", "-shm", "-wal"];
+
 /// How long a connection waits for another one's lock.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
@@ -43,12 +46,32 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Makes a directory that is not there, durably, and what leads to it.
-pub(super) fn make_directory(directory: &Path) -> Result<(), OpenError> {
+/// Makes a directory that is not there, durably, and what leads to it. Gives what it made, the
+/// innermost first.
+pub(super) fn make_directory(directory: &Path) -> Result<Vec<PathBuf>, OpenError> {
     let missing = directory.ancestors().take_while(|it| !it.as_os_str().is_empty() && !it.exists());
-    let missing: Vec<_> = missing.collect();
-    fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
-    missing.into_iter().try_for_each(sync_parent)
+    let missing: Vec<_> = missing.map(Path::to_owned).collect();
+    let made = fs::create_dir_all(directory).map_err(OpenError::io(directory));
+    let made = made.and_then(|()| missing.iter().try_for_each(|it| sync_parent(it)));
+    if made.is_err() {
+        remove_empty(&missing);
+    }
+    made.map(|()| missing)
+}
+
+/// Removes directories that were made in vain, the innermost first, unless somebody has put
+/// something there since.
+pub(super) fn remove_empty(directories: &[PathBuf]) {
+    for directory in directories {
+        let _kept = fs::remove_dir(directory);
+    }
+}
+
+/// Removes what SQLite keeps beside the database at `path`, as far as it is there.
+pub(super) fn remove_companions(path: &Path) {
+    for suffix in COMPANIONS {
+        let _gone = fs::remove_file(beside(path, suffix));
+    }
 }
 
 /// Makes the directory's entries durable.

@@ -9,7 +9,7 @@ use super::block::{BlockBuilder, EventView};
 use super::cause::Cause;
 use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, checksum};
 use super::fault::{Fault, OpenError};
-use super::file::{self, LOG_FILE, beside, sync_directory, sync_file};
+use super::file::{self, COMPANIONS, LOG_FILE, beside, sync_directory, sync_file};
 use super::head_file;
 use super::lock::{DirectoryLock, LOCK_FILE};
 use super::notes::{self, HEAD_FILE, LOSS_FILE};
@@ -18,10 +18,8 @@ use super::witness::Witness;
 use crate::envelope::{NewEvent, Position, StreamName, Version};
 use crate::store::BoxError;
 
-/// What the names of a log end with while it is made.
-const MADE_WITH: [&str; 4] = ["", "-journal", "-shm", "-wal"];
-
-/// Why nothing was restored. The directory is left as it was, unless only its last sync failed.
+/// Why nothing was restored. The directory is left as it was, and one that was not there is not
+/// there, unless only its last sync failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The backup or the directory cannot be used.
@@ -88,14 +86,34 @@ pub fn restore(
         return Err(RestoreError::NotABackup { path: from.to_owned() });
     }
     let expected = look_for_end(from, to)?;
-    file::make_directory(directory)?;
+    let made = file::make_directory(directory)?;
+    let restored = put(from, directory, &expected, to, loss);
+    if restored.is_err() {
+        file::remove_empty(&made);
+    }
+    restored
+}
+
+/// Puts the log, and what is to be known of it, into a directory that must be empty.
+fn put(
+    from: &Path,
+    directory: &Path,
+    expected: &Report,
+    to: Option<Position>,
+    loss: impl FnOnce(&Restored) -> Result<Option<Vec<u8>>, BoxError>,
+) -> Result<Restored, RestoreError> {
     // Looked at again once nobody else writes to it: it gets no lock if it is no place for one.
     refuse_unless_empty(directory)?;
-    let _lock = DirectoryLock::take(directory)?;
+    let _lock = DirectoryLock::take(directory).inspect_err(|error| {
+        // Unless somebody else holds it, it was made here, and could not be filled.
+        if !matches!(error, OpenError::DirectoryInUse { .. }) {
+            let _gone = fs::remove_file(directory.join(LOCK_FILE));
+        }
+    })?;
     refuse_unless_empty(directory)?;
     let path = directory.join(LOG_FILE);
     let fresh = beside(&path, ".new");
-    let made = make(from, &fresh, &expected, to).and_then(|restored| {
+    let made = make(from, &fresh, expected, to).and_then(|restored| {
         match loss(&restored).map_err(RestoreError::Loss)? {
             Some(document) => notes::write(directory, LOSS_FILE, &document)?,
             // One that was killed has left what it would have lost.
@@ -107,15 +125,13 @@ pub fn restore(
     });
     if made.is_err() {
         // The directory is left as it was, as far as the disk allows.
-        for name in [LOSS_FILE, HEAD_FILE, LOCK_FILE] {
+        for name in leftovers() {
             let _gone = fs::remove_file(directory.join(name));
         }
-        let _gone = fs::remove_file(&fresh);
+        let _gone = fs::remove_file(directory.join(HEAD_FILE));
     }
     // What looking at the copy may have left beside it.
-    for suffix in ["-shm", "-wal"] {
-        let _gone = fs::remove_file(beside(&fresh, suffix));
-    }
+    file::remove_companions(&fresh);
     let restored = made?;
     sync_directory(directory)?;
     Ok(restored)
@@ -173,15 +189,22 @@ impl Ends {
     }
 }
 
+/// What a restore that is under way, or was killed, has in its directory beside `HEAD`.
+fn leftovers() -> Vec<String> {
+    let mut names = vec![LOCK_FILE.to_owned(), LOSS_FILE.to_owned()];
+    names.extend([LOSS_FILE, HEAD_FILE].map(|name| format!("{name}.new")));
+    names.push(format!("{LOG_FILE}.new"));
+    names.extend(COMPANIONS.map(|suffix| format!("{LOG_FILE}.new{suffix}")));
+    names
+}
+
 /// Refuses a directory with anything in it but what a restore that was killed has left.
 fn refuse_unless_empty(directory: &Path) -> Result<(), OpenError> {
-    let mut leftovers = vec![LOCK_FILE.to_owned(), LOSS_FILE.to_owned()];
-    leftovers.extend([LOSS_FILE, HEAD_FILE].map(|name| format!("{name}.new")));
+    let mut leftovers = leftovers();
     // Without a restored log under way a HEAD is what is left of a log that is gone.
     if directory.join(format!("{LOG_FILE}.new")).exists() {
         leftovers.push(HEAD_FILE.to_owned());
     }
-    leftovers.extend(MADE_WITH.iter().map(|suffix| format!("{LOG_FILE}.new{suffix}")));
     for entry in fs::read_dir(directory).map_err(OpenError::io(directory))? {
         let name = entry.map_err(OpenError::io(directory))?.file_name();
         let name = name.to_string_lossy();
@@ -199,9 +222,8 @@ fn make(
     expected: &Report,
     to: Option<Position>,
 ) -> Result<Restored, RestoreError> {
-    for suffix in MADE_WITH {
-        let _gone = fs::remove_file(beside(fresh, suffix));
-    }
+    file::remove_companions(fresh);
+    let _gone = fs::remove_file(fresh);
     let head = match to.filter(|position| *position < expected.head.position) {
         None => {
             fs::copy(from, fresh).map_err(OpenError::io(fresh))?;
