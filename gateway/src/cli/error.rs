@@ -217,6 +217,11 @@ impl CliError {
                 "`payledger promote --data-dir DIRECTORY` makes it a data directory like any other"
                     .to_owned(),
             ),
+            Self::Log(OpenError::Superseded { .. })
+            | Self::Replica(ReplicaError::Source(OpenError::Superseded { .. })) => Some(
+                "serve or follow that one; only if it is given up, remove the file SUPERSEDED"
+                    .to_owned(),
+            ),
             Self::Copy(_) => Some("run it again: it goes on where it stopped".to_owned()),
             Self::CopyUnfinished(_)
             | Self::Log(OpenError::CopyUnfinished { .. })

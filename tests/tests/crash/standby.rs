@@ -104,6 +104,21 @@ fn say(line: &str) {
     println!("to run this again: {line}");
 }
 
+/// Nothing is written to the old primary, nor followed there; it can still be read.
+fn is_served_no_more(old: &Path, promoted: &Path) {
+    let said = format!("{} was promoted in its place", words(promoted));
+    let ended = Process::start(old, CLOCK).unwrap_err();
+    assert_eq!(ended.status.code(), Some(5), "{}", ended.said);
+    assert!(ended.said.contains(&said), "{}", ended.said);
+    let elsewhere = old.with_file_name("elsewhere");
+    for verb in ["replicate", "copy-log"] {
+        let (code, said_so) = failed(&[verb, "--from", words(old), "--to", words(&elsewhere)]);
+        assert_eq!(code, 5, "{said_so}");
+        assert!(said_so.contains(&said), "{said_so}");
+    }
+    offline_finds_nothing_wrong(&["verify"], old);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_that_is_killed_at_random_goes_on_and_loses_no_more_than_it_says() {
     let mut chance = chance();
@@ -146,6 +161,7 @@ async fn a_standby_that_is_killed_at_random_goes_on_and_loses_no_more_than_it_sa
     assert_eq!((&range["known_by"], &range["payments"]), (&"lost_log".into(), &10.into()));
     let (code, said) = failed(&["replicate", "--from", words(&data_dir), "--to", words(&to)]);
     assert_eq!(code, 5, "{said}");
+    is_served_no_more(&data_dir, &to);
 
     let process = Process::start(&to, CLOCK).unwrap();
     let client = Client::connect(process.address()).await;
@@ -191,7 +207,10 @@ async fn a_standby_that_has_everything_takes_over_and_is_held_unless_that_is_kno
     // What the standby saw last need not be the last that was acknowledged.
     let known = format!("{head}:{}", round["chain"].as_str().unwrap());
     let promoted = answered(&["promote", "--data-dir", words(&other), "--known-head", &known]);
-    assert_eq!(promoted["lag_events"], 0);
+    assert_eq!(
+        (&promoted["lag_events"], &promoted["source_superseded"]),
+        (&0.into(), &true.into())
+    );
     assert_eq!(promoted["lost"]["origination"], "on hold until it is approved");
     let process = Process::start(&other, CLOCK).unwrap();
     let request = GetRecoveryRequest { min_position: 0 };
@@ -208,6 +227,30 @@ async fn a_standby_that_has_everything_takes_over_and_is_held_unless_that_is_kno
     assert!(!recovery.origination_on_hold && recovery.losses.is_empty(), "{recovery:?}");
     assert_eq!(asked_again(&client, &sent, head).await, 0);
     process.kill();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_is_gone_or_another_log_is_left_as_it_is_by_a_promotion() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, other] = ["data", "other"].map(|name| folder.path().join(name));
+    for data_dir in [&data_dir, &other] {
+        assert!(Process::start(data_dir, CLOCK).unwrap().stop().status.success());
+    }
+    let standbys = ["gone", "another"].map(|name| folder.path().join(name));
+    for to in &standbys {
+        replicate(&data_dir, to);
+    }
+    std::fs::rename(&data_dir, folder.path().join("away")).unwrap();
+    for to in &standbys {
+        let promoted = answered(&["promote", "--data-dir", words(to)]);
+        assert_eq!(promoted["source_superseded"], false);
+        assert!(Process::start(to, CLOCK).unwrap().stop().status.success());
+        // In the old one's place there is another ledger now.
+        if !data_dir.exists() {
+            std::fs::rename(&other, &data_dir).unwrap();
+        }
+    }
+    assert!(Process::start(&data_dir, CLOCK).unwrap().stop().status.success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -80,6 +80,7 @@ pub(super) const fn of_log(error: &OpenError) -> u8 {
         OpenError::Missing { .. } => 4,
         OpenError::NotEmpty { .. }
         | OpenError::Standby { .. }
+        | OpenError::Superseded { .. }
         | OpenError::Unfinished { .. }
         | OpenError::CopyUnfinished { .. }
         | OpenError::LossPending { .. } => 5,

@@ -1,6 +1,7 @@
 //! `payledger promote`: a standby becomes a data directory.
 
 use std::io::Write;
+use std::path::Path;
 
 use ledger::domain::recovery::events::{KnownBy, LossCause};
 use ledger::store::embedded::{self, Extent, Standby, Witness};
@@ -9,9 +10,10 @@ use super::loss::{Known, LossArgs, Recovered, loss_field};
 use super::report_fields;
 use crate::cli::CliError;
 use crate::cli::args::DataDir;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, tell};
 use crate::cli::render::document::Document;
 use crate::cli::render::view::{self, View};
+use crate::status::chain;
 
 /// What is promoted.
 #[derive(Debug, clap::Args)]
@@ -28,16 +30,17 @@ pub struct PromoteArgs {
 pub fn run(args: &PromoteArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
     let directory = &args.data.path;
     let log = directory.join(embedded::LOG_FILE);
-    let mut lost = None;
+    let (mut lost, mut superseded) = (None, None);
     let promoted = embedded::promote(directory, |promoted| {
         // Two that go on from here would both give out the next positions.
-        embedded::refuse_in_use(promoted.standby.source.as_ref()).map_err(CliError::from)?;
+        let source = Path::new(&promoted.standby.source);
+        let _still = embedded::stand_still(source).map_err(CliError::from)?;
         let seen = promoted.standby.seen;
         let log_id = promoted.report.head.log_id;
         let recovered = Recovered {
             cause: LossCause::Promotion,
             kept: promoted.report.head,
-            from: promoted.standby.source.as_ref(),
+            from: source,
             reference: &log,
             known: Known {
                 by: KnownBy::Standby,
@@ -45,11 +48,18 @@ pub fn run(args: &PromoteArgs, form: Output, out: &mut impl Write) -> Result<(),
             },
         };
         lost = args.loss.work_out(&recovered)?;
+        // First: a promotion that is cut off then is done again, and none is served meanwhile.
+        superseded = Some(embedded::supersede(source, log_id, directory));
         Ok(lost.as_ref().map(serde_json::to_vec).transpose()?)
     })?;
     let mut fields = vec![Document::field("data_dir", directory.display().to_string())];
     fields.extend(report_fields(&promoted.report));
     fields.extend(standby_fields(&promoted.standby, promoted.extent));
+    fields.push(Document::field("source_superseded", matches!(superseded, Some(Ok(())))));
+    if let Some(Err(error)) = superseded {
+        let cause = chain(&error);
+        tell(&format!("the source could not be marked, so see that nobody serves it: {cause}"));
+    }
     fields.push(loss_field(lost.as_ref()));
     view::write(out, &Document::Object(fields), View::Object, form).map_err(CliError::output())
 }

@@ -85,7 +85,8 @@ pub enum OpenError {
         problem: String,
     },
     /// A file that says what the directory is, or knows of the log, is not as it was written:
-    /// `HEAD`, which may know of more than the log holds, `STANDBY`, `LOSS` or `COPY`.
+    /// `HEAD`, which may know of more than the log holds, `STANDBY`, `LOSS`, `COPY` or
+    /// `SUPERSEDED`.
     #[error("{} is not as it was written: its checksum does not fit", path.display())]
     NoteUnreadable {
         /// The file.
@@ -116,6 +117,14 @@ pub enum OpenError {
     Standby {
         /// The data directory.
         directory: PathBuf,
+    },
+    /// A standby of the log was promoted, and goes on in its place.
+    #[error("{} is served no more: {by} was promoted in its place", directory.display())]
+    Superseded {
+        /// The data directory.
+        directory: PathBuf,
+        /// The directory that took its place.
+        by: String,
     },
     /// A restore into the directory did not come to its end.
     #[error("a restore into {} did not come to its end: run it again", directory.display())]

@@ -1,13 +1,16 @@
 //! Small files beside the log that say what the directory is and knows: where its log ends, that it
-//! is a standby, a log that lost commits and has not recorded it yet, or one into which another is
-//! being copied. The last line of each is a checksum of what is before it.
+//! is a standby, a log that lost commits and has not recorded it yet, one into which another is
+//! being copied, or one that another took the place of. The last line of each is a checksum of what
+//! is before it.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use uuid::Uuid;
+
 use super::fault::OpenError;
-use super::file::{LOG_FILE, beside, sync_directory};
+use super::file::{LOG_FILE, beside, open_to_inspect, sync_directory};
 
 /// Names a commit that the log is known to hold.
 pub(super) const HEAD_FILE: &str = "HEAD";
@@ -20,6 +23,9 @@ pub(super) const LOSS_FILE: &str = "LOSS";
 
 /// Marks a log that another one is being copied into: what is copied, and up to where.
 const COPY_FILE: &str = "COPY";
+
+/// Marks a log that another one took the place of: where that is.
+const SUPERSEDED_FILE: &str = "SUPERSEDED";
 
 /// Replaces the file `name` by `content`, durably: it is the old one or the new one, never half.
 pub(super) fn write(directory: &Path, name: &str, content: &[u8]) -> Result<(), OpenError> {
@@ -121,9 +127,35 @@ pub fn refuse_unfinished_copy(directory: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Refuses a directory that is not to be written to: a standby, or what a restore that did not come
-/// to its end has left.
+/// Marks the log of `directory`, which must be there and be `log_id`, as one that the log in `by`
+/// takes the place of. Who promotes keeps others from serving it meanwhile: see
+/// [`super::stand_still`].
+pub fn supersede(directory: &Path, log_id: Uuid, by: &Path) -> Result<(), OpenError> {
+    let path = directory.join(LOG_FILE);
+    let (_, _, found) = open_to_inspect(&path)?;
+    if found != log_id {
+        let cause = format!("it is of the log {found}, and not of {log_id}");
+        return Err(OpenError::NotALog { path, cause });
+    }
+    let by = fs::canonicalize(by).unwrap_or_else(|_| by.to_owned());
+    write(directory, SUPERSEDED_FILE, by.display().to_string().as_bytes())
+}
+
+/// Refuses a directory that another took the place of: both would give out the next positions.
+pub(super) fn refuse_superseded(directory: &Path) -> Result<(), OpenError> {
+    match read(directory, SUPERSEDED_FILE)? {
+        Some(by) => Err(OpenError::Superseded {
+            directory: directory.to_owned(),
+            by: String::from_utf8_lossy(&by).into_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a directory that is not to be written to: a standby, one that was promoted away from, or
+/// what a restore that did not come to its end has left.
 pub(super) fn refuse_unready(directory: &Path) -> Result<(), OpenError> {
+    refuse_superseded(directory)?;
     if read(directory, STANDBY_FILE)?.is_some() {
         return Err(OpenError::Standby { directory: directory.to_owned() });
     }

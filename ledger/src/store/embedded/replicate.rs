@@ -280,8 +280,10 @@ impl From<Fault> for Failed {
     }
 }
 
-/// Opens the log that is followed, which must hold what its own `HEAD` knows.
+/// Opens the log that is followed, which must hold what its own `HEAD` knows, and which none took
+/// the place of.
 fn open_source(from: &Path) -> Result<(Connection, Uuid), ReplicaError> {
+    notes::refuse_superseded(from).map_err(ReplicaError::Source)?;
     let opened = head_file::confirmed(from, |path| {
         let (source, _, log_id) = open_to_inspect(path)?;
         let end = block_end(&source, log_id, Position(u64::MAX));
