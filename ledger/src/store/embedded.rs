@@ -163,11 +163,7 @@ impl Embedded {
         let path = directory.join(LOG_FILE);
         let (connection, recovered) = recovery::open(directory, &path, options)?;
         let Recovered { log_id, index, head, indexed } = recovered;
-        // What a writer left in the write-ahead log after a sync that failed is written and synced
-        // anew here, before anything is built on it.
-        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-        connection.query_row(sql, [], |_| Ok(())).map_err(OpenError::sqlite(&path))?;
-
+        checkpoint::at_opening(&connection, &path)?;
         let checkpoints = Checkpoints::start(&path)?;
         let reader = Arc::new(Reader::new(path.clone(), Access::Shared, log_id, index));
         let (publish, head) = watch::channel(head);

@@ -189,6 +189,29 @@ async fn a_full_disk_is_told_and_what_was_acknowledged_is_kept() {
     offline_finds_nothing_wrong(&["verify"], folder.path());
 }
 
+#[tokio::test]
+async fn what_a_reader_keeps_out_of_the_file_is_written_anew_at_an_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    client.open(auto_loan("a-1")).await.unwrap();
+    let reader = rusqlite::Connection::open(folder.path().join("events.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM blocks").unwrap();
+    client.open(auto_loan("a-2")).await.unwrap();
+    process.kill();
+    // What a sync that failed has left there is not on the disk, although it can be read.
+    let rule = Rule { op: "write", file: "events.db-wal", number: 1, action: "eio" };
+    let command = disturbed(folder.path(), Some(&rule), None);
+    let ended = Process::start_as(command, folder.path(), CLOCK).unwrap_err();
+    assert!(ended.said.contains("events.db-wal"), "{}", ended.said);
+    let process = Process::start(folder.path(), CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    assert!(client.open(auto_loan("a-2")).await.unwrap().replayed);
+    assert!(process.stop().status.success());
+    drop(reader);
+    offline_finds_nothing_wrong(&["verify"], folder.path());
+}
+
 /// Runs a verb on a disk that is full after more and more writes to `file`, below `place`, until it
 /// fits. What did not come about must leave nothing.
 fn fails_without_a_trace(verb: &[&str], place: &Path, file: &'static str) {

@@ -4,6 +4,9 @@
 //! Since commits go on, that alone would never reach the end; the writer then runs a short passive
 //! one for the rest, after which SQLite starts the write-ahead log over.
 
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -11,15 +14,20 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 
 use super::fault::OpenError;
-use super::file;
+use super::file::{self, beside};
 
 /// A checkpoint is due once about so many bytes were committed since the last one.
 const CHECKPOINT_BYTES: usize = 8 * 1024 * 1024;
+
+/// How much of a file is written anew at one go.
+const PIECE_BYTES: usize = 1024 * 1024;
 
 /// What a commit writes beside its blocks' bytes, about.
 const COMMIT_OVERHEAD_BYTES: usize = 8 * 1024;
 
 const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+const WHOLE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 /// Why there are no more checkpoints.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +105,42 @@ impl Checkpoints {
             tracing::warn!("the thread of the log's checkpoints panicked");
         }
     }
+}
+
+/// Copies all of the write-ahead log, if nobody reads what was there before; waits for those who do
+/// as long as a connection waits for a lock. Says whether all of it is in the file now.
+pub(super) fn whole(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(WHOLE, [], |row| {
+        let (frames, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(frames == copied)
+    })
+}
+
+/// Writes and syncs anew what a writer may have left in the write-ahead log after a sync that
+/// failed, before anything is built on it: into the file, or in its place where somebody still
+/// reads what was there before, which keeps it out of the file.
+pub(super) fn at_opening(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    if whole(connection).map_err(OpenError::sqlite(path))? {
+        return Ok(());
+    }
+    tracing::warn!("somebody reads an earlier state of the log, which therefore grows beside it");
+    let wal = beside(path, "-wal");
+    write_anew(&wal).map_err(OpenError::io(&wal))
+}
+
+/// Writes what a file holds over itself, and syncs it: what the system keeps in memory as if it
+/// had been written is. Nobody who reads it meanwhile finds anything else there.
+fn write_anew(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut at = 0;
+    loop {
+        let read = file.read_at(&mut piece, at)?;
+        let Some(read) = piece.get(..read).filter(|read| !read.is_empty()) else { break };
+        file.write_all_at(read, at)?;
+        at = at.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
+    }
+    file.sync_all()
 }
 
 /// Copies what it can without waiting for anyone.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::chain::Head;
-use super::checkpoint::Checkpoints;
+use super::checkpoint::{self, Checkpoints};
 use super::group::Group;
 use super::post::{Answered, Post};
 use super::reader::Reader;
@@ -188,8 +188,7 @@ impl Writer {
         if self.failure.get().is_some() {
             return;
         }
-        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-        if let Err(error) = self.connection.query_row(sql, [], |_| Ok(())) {
+        if let Err(error) = checkpoint::whole(&self.connection) {
             // The write-ahead log keeps everything; the next opening tries again.
             tracing::warn!(%error, "the log's last checkpoint failed");
         }
