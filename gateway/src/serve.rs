@@ -157,11 +157,12 @@ impl Service {
         let log = Log::open(&data_dir, settings.store.as_deref(), settings.log).await?;
         let clock = Arc::new(settings.set_clock.map_or(Clock::System, Clock::set_to));
         let port = log.port();
-        let rules = Rulebook::built_in();
-        let engine = Engine::start_with(Arc::clone(&port), clock, rules, settings.engine).await?;
-        record_loss(&engine, &data_dir).await?;
         let options = projections::Options { witness: Some(log.witness()) };
-        let reads = Projections::open(&data_dir, port, options).await?;
+        // Before the engine, which writes: a log that its read models refuse is left as it is.
+        let reads = Projections::open(&data_dir, Arc::clone(&port), options).await?;
+        let rules = Rulebook::built_in();
+        let engine = Engine::start_with(port, clock, rules, settings.engine).await?;
+        record_loss(&engine, &data_dir).await?;
         let shutdown = Shutdown::default();
         let lease = Lease::new(&engine, bound.address());
         let cycles = Cycles::new(engine.clone(), reads.clone()).with_lease(lease);

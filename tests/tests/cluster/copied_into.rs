@@ -15,6 +15,7 @@ use tests::server::{Town, settings};
 use tests::views::agree;
 
 use crate::copies::{copy, said};
+use crate::kit::gateway_on;
 
 const MORNING: &str = "2026-03-03T09:00:00-05:00";
 const DAY: &str = "2026-03-03";
@@ -42,12 +43,8 @@ impl Place {
         town.schedule("at the source", "a-2", "2.00", DAY).await.unwrap();
         let head = town.head().await.unwrap();
         town.stop().await;
-        let (models, connection) = (tempfile::tempdir().unwrap(), node.connection());
-        let folder = models.path().to_owned();
-        let started = tokio::task::spawn_blocking(move || {
-            Process::start_on_cluster(&connection, &folder, MORNING).unwrap()
-        });
-        let gateway = started.await.unwrap();
+        let models = tempfile::tempdir().unwrap();
+        let gateway = gateway_on(&node, models.path(), MORNING).await.unwrap();
         let client = Client::connect(gateway.address()).await;
         assert!(client.open(auto_loan("a-1")).await.unwrap().replayed);
         Self { source, head, node, gateway, client, _models: models }
@@ -133,10 +130,7 @@ async fn what_lands_behind_the_mark_is_acknowledged_to_nobody() {
         return;
     }
     assert!(told.contains("another writer is at work"), "{told}");
-    let (connection, models) = (node.connection(), tempfile::tempdir().unwrap());
-    let folder = models.path().to_owned();
-    let started = tokio::task::spawn_blocking(move || {
-        Process::start_on_cluster(&connection, &folder, MORNING)
-    });
-    refused(&started.await.unwrap().unwrap_err(), &source, head);
+    let models = tempfile::tempdir().unwrap();
+    let ended = gateway_on(&node, models.path(), MORNING).await.unwrap_err();
+    refused(&ended, &source, head);
 }

@@ -9,6 +9,7 @@ use ledger::store::eventstore::Cluster;
 use ledger::store::{Append, Expected};
 use tempfile::TempDir;
 use tests::cluster::Node;
+use tests::process::{Ended, Process};
 
 /// A store over a node, and the directory that keeps its positions.
 pub(crate) struct Store {
@@ -24,6 +25,15 @@ pub(crate) async fn store_on(node: &Node) -> Store {
 
 pub(crate) async fn open(node: &Node, directory: &Path) -> Arc<Cluster> {
     Arc::new(Cluster::open(&node.connection(), directory).await.unwrap())
+}
+
+/// A gateway of its own process over a node. The node answers in this one, which waits for the
+/// gateway beside the threads that it has for that.
+pub(crate) async fn gateway_on(node: &Node, models: &Path, clock: &str) -> Result<Process, Ended> {
+    let (connection, models) = (node.connection(), models.to_owned());
+    let clock = clock.to_owned();
+    let start = move || Process::start_on_cluster(&connection, &models, &clock);
+    tokio::task::spawn_blocking(start).await.unwrap()
 }
 
 /// An append of one event to a stream that holds `version` events. What it says is not part of the

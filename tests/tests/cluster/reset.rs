@@ -9,11 +9,10 @@ use ledger::store::memory::Memory;
 use ledger::store::{Append, AppendError, EventStore as _, Expected, ReadError};
 use tests::client::Client;
 use tests::cluster::{Fault, Node};
-use tests::process::Process;
 use tests::requests::auto_loan;
 use tokio::net::TcpListener;
 
-use crate::kit::{Store, saying, store_on};
+use crate::kit::{Store, gateway_on, saying, store_on};
 
 const MORNING: &str = "2026-03-03T09:00:00-05:00";
 
@@ -105,19 +104,13 @@ async fn an_end_that_is_missing_for_a_moment_is_no_loss() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_ends_and_says_what_its_cluster_has_lost() {
     let node = Node::start().await;
-    let (models, connection) = (tempfile::tempdir().unwrap(), node.connection());
-    let start = |folder: std::path::PathBuf, connection: String| {
-        tokio::task::spawn_blocking(move || {
-            Process::start_on_cluster(&connection, &folder, MORNING)
-        })
-    };
-    let started = start(models.path().to_owned(), connection.clone()).await.unwrap();
-    let gateway = started.unwrap();
+    let models = tempfile::tempdir().unwrap();
+    let gateway = gateway_on(&node, models.path(), MORNING).await.unwrap();
     let client = Client::connect(gateway.address()).await;
     client.open(auto_loan("a-1")).await.unwrap();
     let known = client.head().await.unwrap();
     let older = backup(node.log(), 2).await;
-    let _node = restarted(node, older).await;
+    let node = restarted(node, older).await;
     let ended = tokio::task::spawn_blocking(move || gateway.wait()).await.unwrap();
     let said = ended.said;
     assert_eq!(ended.status.code(), Some(3), "{said}");
@@ -125,7 +118,22 @@ async fn a_gateway_ends_and_says_what_its_cluster_has_lost() {
     assert!(said.contains(&lost), "{said}");
     assert!(said.contains("restore the cluster"), "{said}");
     // Nor does it begin anew on what is left.
-    let again = start(models.path().to_owned(), connection).await.unwrap();
-    let ended = again.unwrap_err();
+    let ended = gateway_on(&node, models.path(), MORNING).await.unwrap_err();
     assert_eq!(ended.status.code(), Some(3), "{}", ended.said);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_written_to_a_cluster_that_the_read_models_refuse() {
+    let node = Node::start().await;
+    let models = tempfile::tempdir().unwrap();
+    let gateway = gateway_on(&node, models.path(), MORNING).await.unwrap();
+    Client::connect(gateway.address()).await.open(auto_loan("a-1")).await.unwrap();
+    assert!(tokio::task::spawn_blocking(move || gateway.stop()).await.unwrap().status.success());
+    // The count of the log is gone, so that the read models alone know of more.
+    std::fs::remove_file(models.path().join("positions")).unwrap();
+    let node = restarted(node, Arc::default()).await;
+    let ended = gateway_on(&node, models.path(), MORNING).await.unwrap_err();
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.said);
+    assert!(ended.said.contains("read models"), "{}", ended.said);
+    assert_eq!(node.log().head().await.unwrap(), Position::START);
 }
