@@ -59,7 +59,13 @@ impl From<&EngineError> for Failure {
             EngineError::Unavailable(_) => Self::store_unavailable(),
             EngineError::Unwritable(_) => Self::internal_fault(),
             EngineError::Indeterminate(_) => Self::outcome_unknown(),
-            EngineError::Damaged { position, .. } => Self::log_damaged(*position),
+            EngineError::Damaged { position, account, .. } => {
+                let damaged = Self::log_damaged(*position);
+                match account {
+                    Some(account) => damaged.fact("account_id", account),
+                    None => damaged,
+                }
+            }
         }
     }
 }

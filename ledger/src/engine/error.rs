@@ -112,6 +112,8 @@ pub enum EngineError {
     Damaged {
         /// The first event that cannot be trusted.
         position: Position,
+        /// Whose history it is in, where something is worked out of many.
+        account: Option<AccountId>,
         /// Why.
         #[source]
         cause: BoxError,
@@ -123,7 +125,7 @@ impl From<ReadError> for EngineError {
         match error {
             ReadError::Unavailable(cause) => Self::Unavailable(cause),
             ReadError::Damaged { position, cause } => {
-                Self::Damaged { position, cause: cause.into() }
+                Self::Damaged { position, account: None, cause: cause.into() }
             }
         }
     }
@@ -161,9 +163,9 @@ impl EngineError {
             Self::Overloaded => Some(Self::Overloaded),
             Self::Unavailable(cause) => Some(Self::Unavailable(cause.to_string().into())),
             Self::Indeterminate(cause) => Some(Self::Indeterminate(cause.to_string().into())),
-            Self::Damaged { position, cause } => {
-                let cause = cause.to_string().into();
-                Some(Self::Damaged { position: *position, cause })
+            Self::Damaged { position, account, cause } => {
+                let (account, cause) = (account.clone(), cause.to_string().into());
+                Some(Self::Damaged { position: *position, account, cause })
             }
             Self::ClockBehind { now, last } => Some(Self::ClockBehind { now: *now, last: *last }),
             Self::Refused { .. }

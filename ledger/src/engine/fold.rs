@@ -130,8 +130,10 @@ impl Folded {
 
 /// The metadata of a recorded event.
 pub(super) fn metadata(recorded: &RecordedEvent) -> Result<Metadata, EngineError> {
-    serde_json::from_slice(&recorded.metadata)
-        .map_err(|cause| EngineError::Damaged { position: recorded.position, cause: cause.into() })
+    serde_json::from_slice(&recorded.metadata).map_err(|cause| {
+        let (position, cause) = (recorded.position, cause.into());
+        EngineError::Damaged { position, account: None, cause }
+    })
 }
 
 /// What `pick` takes of the fact that a recorded event is: damage if that is another one than its
@@ -145,7 +147,7 @@ pub(super) fn fact_of<T>(
     codec::decode(kind, &recorded.data)
         .map_err(BoxError::from)
         .and_then(|fact| pick(fact).ok_or_else(other))
-        .map_err(|cause| EngineError::Damaged { position: *position, cause })
+        .map_err(|cause| EngineError::Damaged { position: *position, account: None, cause })
 }
 
 /// The event of an account that a recorded event is.

@@ -23,6 +23,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::books::close_day;
+
 const CLOCK: &str = "2026-03-03T09:00:00-05:00";
 
 /// A service on `data_dir` whose openings check the last eight events, and whose scrub is quick.
@@ -129,6 +131,22 @@ async fn old_damage_is_found_and_told_and_other_accounts_go_on() {
     town.until(async |town| rebuild(town).await.state() == RebuildState::Failed).await;
     let failed = rebuild(&town).await;
     assert!(failed.message.contains("damaged"), "{}", failed.message);
+}
+
+#[tokio::test]
+async fn no_day_is_closed_without_an_account_and_who_is_in_the_way_is_named() {
+    let (data_dir, opened) = two_accounts().await;
+    let town = town_on(data_dir.clone()).await;
+    for day in ["2026-03-04", "2026-03-05"] {
+        town.clock(&format!("{day}T09:00:00-05:00")).await;
+        town.receive(day, "a-2", Channel::Wire, "1.00", day).await.unwrap();
+    }
+    town.clock("2026-03-05T09:00:06-05:00").await;
+    close_day(&town, "whole", "2026-03-03").await.unwrap();
+    spoil(&data_dir, opened);
+    let told = refused(close_day(&town, "damaged", "2026-03-04").await);
+    assert_eq!((told.code, told.reason.as_str()), (Code::DataLoss, "LOG_DAMAGED"));
+    assert_eq!((told.fact("position"), told.fact("account_id")), (&*opened.to_string(), "a-1"));
 }
 
 async fn rebuild(client: &Client) -> RebuildProgress {

@@ -123,7 +123,7 @@ impl<'a> Audit<'a> {
         };
         let product = self.products.get(account).copied().ok_or_else(|| {
             let cause = format!("account {account} does not begin with its opening").into();
-            EngineError::Damaged { position, cause }
+            EngineError::Damaged { position, account: Some(account.clone()), cause }
         })?;
         gathered.journals.add(product, &recorded.kind, recorded.id, &posting.lines);
         Ok(())

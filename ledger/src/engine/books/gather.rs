@@ -11,7 +11,7 @@ use crate::domain::product::Product;
 use crate::engine::{EngineError, fold};
 use crate::envelope::{Position, RecordedEvent, Version};
 use crate::ids::AccountId;
-use crate::store::{BoxError, BoxFuture, EventStore};
+use crate::store::{BoxError, BoxFuture, EventStore, ReadError};
 use crate::streams::{self, Stream};
 
 /// How many events are read at once.
@@ -127,13 +127,14 @@ impl Products {
         if unknown.is_empty() {
             return Ok(());
         }
-        let streams: Vec<_> = unknown.keys().map(|account| streams::of_account(account)).collect();
-        let pages = store.read_streams(&streams, 1).await?;
+        let accounts: Vec<_> = unknown.keys().copied().cloned().collect();
+        let pages = first_pages(store, &accounts, 1).await?;
         for ((account, position), page) in unknown.into_iter().zip(pages) {
             let first = page.first().map(account_event).transpose()?.flatten();
             let Some((_, Event::AccountOpened(opened))) = first else {
                 let cause = format!("account {account} does not begin with its opening").into();
-                return Err(EngineError::Damaged { position, cause });
+                let account = Some(account.clone());
+                return Err(EngineError::Damaged { position, account, cause });
             };
             self.0.insert(account.clone(), opened.terms.product);
         }
@@ -149,14 +150,35 @@ pub(super) fn account_event(
     Ok(Some((account, fold::account_event(recorded)?)))
 }
 
+/// The first events of several accounts. Damage is told with the account that meets it: nothing is
+/// closed without it, and whoever mends the log wants to know both.
+async fn first_pages(
+    store: &dyn EventStore,
+    accounts: &[AccountId],
+    limit: usize,
+) -> Result<Vec<Vec<RecordedEvent>>, EngineError> {
+    let streams: Vec<_> = accounts.iter().map(streams::of_account).collect();
+    let met = match store.read_streams(&streams, limit).await {
+        Err(met @ ReadError::Damaged { .. }) => met,
+        read => return Ok(read?),
+    };
+    for (account, stream) in accounts.iter().zip(&streams) {
+        let read = store.read_stream(stream, Version::EMPTY, limit).await;
+        if let Err(ReadError::Damaged { position, cause }) = read {
+            let (account, cause) = (Some(account.clone()), cause.into());
+            return Err(EngineError::Damaged { position, account, cause });
+        }
+    }
+    Err(met.into())
+}
+
 /// The events of several accounts up to and with `sealed`.
 pub(super) async fn pasts_of(
     store: &dyn EventStore,
     accounts: &[AccountId],
     sealed: Position,
 ) -> Result<Vec<(AccountId, Vec<PastEvent>)>, EngineError> {
-    let streams: Vec<_> = accounts.iter().map(streams::of_account).collect();
-    let pages = store.read_streams(&streams, PAGE_EVENTS).await?;
+    let pages = first_pages(store, accounts, PAGE_EVENTS).await?;
     let read = move || -> Result<Vec<_>, EngineError> {
         let past = |page: &Vec<RecordedEvent>| {
             let mut past = Vec::new();
