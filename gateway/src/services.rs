@@ -118,7 +118,7 @@ impl Gateway {
         let head = self.engine.store().head().await.map_err(Failure::from)?;
         let wanted = Position(min_position);
         if wanted > head {
-            return Err(Failure::projection_behind(head, wanted).into());
+            return Err(Failure::log_behind(head, wanted).into());
         }
         Ok(head)
     }
@@ -130,6 +130,7 @@ impl Gateway {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(read_failed(error)),
             Err(_) => {
+                self.log_position(min_position).await?;
                 let wanted = wanted.max(self.reads.least_position());
                 Err(Failure::projection_behind(self.reads.position(), wanted).into())
             }

@@ -10,12 +10,21 @@ use ledger::domain::account::terms::TermsError;
 use ledger::domain::books::refusal::BooksRefusal;
 use ledger::domain::recovery::refusal::RecoveryRefusal;
 use ledger::engine::EngineError;
+use ledger::envelope::Position;
 use ledger::store::ReadError;
 use projections::error::QueryError;
 use proto::payledger::v1::ErrorReason;
 
 use super::Failure;
 use crate::convert::FieldError;
+
+impl Failure {
+    /// The answer would reflect less than the client asked for, since the log does not go so far.
+    pub fn log_behind(head: Position, wanted: Position) -> Self {
+        let message = format!("the log ends at position {head}, before {wanted}");
+        Self { message, ..Self::projection_behind(head, wanted) }
+    }
+}
 
 impl From<&EngineError> for Failure {
     fn from(error: &EngineError) -> Self {

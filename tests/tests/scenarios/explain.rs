@@ -4,7 +4,7 @@ use proto::payledger::v1::{
     Channel, ExplainAmountRequest, ExplainAmountResponse, ExplainedBy, ExplainedLine, Figure,
 };
 use rust_decimal::Decimal;
-use tests::refusals::{field, reason};
+use tests::refusals::{field, reason, refused};
 use tests::requests::{auto_loan, date, instant, lease, text, timestamp};
 use tests::server::Town;
 
@@ -152,5 +152,7 @@ async fn a_question_without_meaning_is_refused_by_its_field() {
     let nobody = about("nobody", Figure::Payoff, "2026-04-20");
     assert_eq!(reason(town.audit().explain_amount(nobody).await), "ACCOUNT_NOT_FOUND");
     let later = ExplainAmountRequest { min_position: head + 1, ..good };
-    assert_eq!(reason(town.audit().explain_amount(later).await), "PROJECTION_BEHIND");
+    let refusal = refused(town.audit().explain_amount(later).await);
+    assert_eq!(refusal.reason, "PROJECTION_BEHIND");
+    assert!(refusal.message.contains(&format!("the log ends at position {head}")), "{refusal:?}");
 }
