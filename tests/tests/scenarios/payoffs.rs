@@ -2,11 +2,11 @@
 
 use proto::payledger::v1::{
     AccountState, Channel, ListPayoffQuotesRequest, ListRefundsRequest, Payment, PayoffQuote,
-    RefundMethod, RefundState,
+    RefundCreditRequest, RefundMethod, RefundState,
 };
 use tests::client::{Client, receive, schedule};
 use tests::refusals::{field, reason, refused};
-use tests::requests::{date_text, funding, quoted_loan, request_id, text};
+use tests::requests::{date_text, funding, money, quoted_loan, request_id, text};
 use tests::server::Town;
 use tests::views::{agree, books, split};
 
@@ -133,6 +133,13 @@ async fn a_quote_paid_early_leaves_a_credit_that_is_refunded_once_the_funds_are_
     assert_eq!((again.replayed, again.refund.as_ref()), (true, Some(&refund)));
     let nothing = refused(town.refund("more", "a-1").await);
     assert_eq!((nothing.reason.as_str(), nothing.fact("credit")), ("NO_CREDIT_BALANCE", "0.00"));
+    let more = RefundCreditRequest {
+        request_id: request_id("a part"),
+        account_id: "a-1".to_owned(),
+        amount: Some(money("2.50")),
+    };
+    let more = refused(town.accounts().refund_credit(more).await);
+    assert_eq!((more.fact("amount"), more.fact("credit")), ("2.50", "0.00"));
     agree(&town).await;
 
     let back = town.take_refund_back("back", "a-1", &refund.refund_id).await.unwrap();

@@ -118,12 +118,10 @@ pub(super) fn refund(
 ) -> Decision {
     let today = context.today();
     let credit = (-open.standing(today).balance()).at_least_zero();
-    let Some(amount) = amount.or_else(|| credit.amount()) else {
-        return Err(Refusal::NoCreditBalance { credit }.into());
+    let amount = match amount.or_else(|| credit.amount()) {
+        Some(amount) if amount.money() <= credit => amount,
+        Some(_) | None => return Err(Refusal::NoCreditBalance { amount, credit }.into()),
     };
-    if amount.money() > credit {
-        return Err(Refusal::NoCreditBalance { credit }.into());
-    }
     let good_on = funds(open, context).map(|(_, plan)| plan.hold_until).max();
     if let Some(release_date) = good_on.filter(|good_on| *good_on > today) {
         return Err(Refusal::FundsOnHold { release_date }.into());

@@ -193,6 +193,9 @@ pub enum Refusal {
     /// Nothing to send back.
     #[error("the account has a credit balance of {credit}")]
     NoCreditBalance {
+        /// What was asked for; nothing if all of it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        amount: Option<Amount>,
         /// What there is: none, or less than was asked for.
         credit: Money,
     },

@@ -155,10 +155,10 @@ fn a_credit_balance_goes_back_once_the_payoff_cannot_come_back() {
     assert_eq!(sent.journal(), ["2110 8.78", "2120 -8.78"]);
     let after = sent.then(&["CreditRefunded"]);
     let nothing = after.at("2026-07-07 09:00").when(refund());
-    nothing.then_refused(Refusal::NoCreditBalance { credit: Money::ZERO });
+    nothing.then_refused(Refusal::NoCreditBalance { amount: None, credit: Money::ZERO });
     // Who owes something has no credit balance, and not one below zero.
     let owing = opened(quoted_loan()).at("2026-07-07 09:00").when(refund());
-    owing.then_refused(Refusal::NoCreditBalance { credit: Money::ZERO });
+    owing.then_refused(Refusal::NoCreditBalance { amount: None, credit: Money::ZERO });
     // The cheque bounces all the same: what was sent back is owed too.
     let back = after.at("2026-07-08 09:00").when(take_back(paid.payment(), "R08")).done();
     let never = opened(quoted_loan()).open().payoff(date("2026-07-08"));
@@ -171,8 +171,9 @@ fn a_refund_that_comes_back_is_a_credit_balance_again() {
         .at("2026-06-26 09:00")
         .when(receive(Channel::Wire, "12403.60", "2026-06-26"))
         .done();
-    let more = Command::RefundCredit { amount: Some(amount("8.79")) };
-    assert_eq!(paid.at("2026-06-27 09:00").when(more).reason(), "NO_CREDIT_BALANCE");
+    let more = Some(amount("8.79"));
+    let refused = paid.at("2026-06-27 09:00").when(Command::RefundCredit { amount: more });
+    refused.then_refused(Refusal::NoCreditBalance { amount: more, credit: money("8.78") });
     let sent = paid.at("2026-06-27 09:00").when(refund());
     let Some(Event::CreditRefunded(refunded)) = sent.events().first() else { panic!("no refund") };
     let back = Command::ReturnRefund { refund: refunded.refund };

@@ -215,7 +215,7 @@ fn of_what_a_credit_balance_covers_nothing_is_written_off() {
     );
     let refund = Command::RefundCredit { amount: None };
     let refused = after.at("2026-06-01 09:00").when(refund);
-    refused.then_refused(Refusal::NoCreditBalance { credit: Money::ZERO });
+    refused.then_refused(Refusal::NoCreditBalance { amount: None, credit: Money::ZERO });
     // Ten dollars are little enough, one cent more is not.
     assert!(pays_off(&owing, "10.00", "2026-04-07"));
     assert!(!pays_off(&owing, "9.99", "2026-04-07"));
