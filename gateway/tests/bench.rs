@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -71,12 +72,11 @@ fn children_of(id: u32) -> std::io::Result<Vec<String>> {
     Ok(children)
 }
 
-#[test]
-fn ended_by_sigterm_it_leaves_no_server_and_no_directory() {
-    let folder = tempfile::tempdir().unwrap();
+/// A measurement that has started its servers, and these.
+fn under_way(folder: &Path) -> (Child, Vec<String>) {
     let mut bench = Command::new(env!("CARGO_BIN_EXE_payledger"))
         .args(["bench", "--quick", "--only", "single", "--accounts", "64"])
-        .env("TMPDIR", folder.path())
+        .env("TMPDIR", folder)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -85,6 +85,43 @@ fn ended_by_sigterm_it_leaves_no_server_and_no_directory() {
     let begun = said.map_while(Result::ok).find(|line| line.starts_with("single"));
     assert!(begun.is_some(), "the servers are there");
     let servers = children_of(bench.id()).unwrap();
+    (bench, servers)
+}
+
+/// Is there a process of that id, and not only what is left of one that has ended?
+fn is_running(id: &str) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(id).join("stat"));
+    let stat = stat.unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, fields)| !fields.starts_with('Z'))
+}
+
+#[test]
+fn killed_it_leaves_no_server() {
+    const LOOKS_MAX: u32 = 600;
+    const LOOK_EVERY: Duration = Duration::from_millis(100);
+    let folder = tempfile::tempdir().unwrap();
+    let (mut bench, servers) = under_way(folder.path());
+    bench.kill().unwrap();
+    bench.wait().unwrap();
+    for _ in 0..LOOKS_MAX {
+        if !servers.iter().any(|id| is_running(id)) {
+            break;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    let mut left = servers.clone();
+    left.retain(|id| is_running(id));
+    for id in &left {
+        // So that a failure leaves none either. It may have ended by now.
+        let _told = Command::new("kill").args(["-9", id]).status();
+    }
+    assert_eq!((servers.len(), left.len()), (2, 0));
+}
+
+#[test]
+fn ended_by_sigterm_it_leaves_no_server_and_no_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut bench, servers) = under_way(folder.path());
     let told = Command::new("kill").arg(bench.id().to_string()).status().unwrap();
     assert!(told.success());
     let ended = bench.wait().unwrap();

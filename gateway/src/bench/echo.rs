@@ -21,9 +21,10 @@ use tonic_prost::ProstCodec;
 use tower::Service;
 
 use super::BenchError;
+use crate::cli::serve::end_of_input;
 use crate::server::BATCH_MESSAGE_BYTES_MAX;
 
-/// Serves on a free port of loopback until the process is ended.
+/// Serves on a free port of loopback until the process is ended, or its standard input ends.
 pub(super) async fn serve(out: &mut impl Write) -> Result<(), BenchError> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(BenchError::io("loopback"))?;
     let address = listener.local_addr().map_err(BenchError::io("loopback"))?;
@@ -31,7 +32,9 @@ pub(super) async fn serve(out: &mut impl Write) -> Result<(), BenchError> {
         .and_then(|()| out.flush())
         .map_err(BenchError::io("standard output"))?;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let served = Server::builder().add_service(Echo).serve_with_incoming(incoming).await;
+    let gone = async { drop(end_of_input().await) };
+    let server = Server::builder().add_service(Echo);
+    let served = server.serve_with_incoming_shutdown(incoming, gone).await;
     served.map_err(|error| BenchError::Server(format!("the echo server failed: {error}")))
 }
 

@@ -57,6 +57,7 @@ impl Process {
     ) -> Result<Self, BenchError> {
         let mut arguments =
             vec!["serve", "--no-runner", "--listen", "127.0.0.1:0", "--log", "warn"];
+        arguments.push("--until-input-ends");
         let count = threads.map(|count| count.to_string());
         if let Some(count) = &count {
             arguments.extend(["--threads", count]);
@@ -77,7 +78,8 @@ impl Process {
     }
 
     async fn start(mut command: Command) -> Result<Self, BenchError> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        // The end of our end of its input tells it that we are gone, where nothing else can.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let child = command.spawn().map_err(BenchError::io("a server"))?;
         // Given up while it starts, it is waited for as well.
         let mut process = Self { child, address: ([127, 0, 0, 1], 0).into() };

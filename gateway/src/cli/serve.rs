@@ -9,6 +9,7 @@ use ledger::store::embedded::Options;
 use ledger::store::eventstore::OpenError as ClusterError;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 use super::CliError;
@@ -35,7 +36,7 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<(), CliError> {
     let runtime = runtime(args.threads).map_err(CliError::io("the runtime"))?;
     let mut signals = {
         let _in_runtime = runtime.enter();
-        Signals::install().map_err(CliError::io("signals"))?
+        Signals::install(args.until_input_ends).map_err(CliError::io("signals"))?
     };
     let Some(service) = runtime.block_on(start(settings(args), &mut signals))? else {
         // Whatever a start has under way may be broken off, as by a crash.
@@ -155,21 +156,44 @@ fn settings(args: &ServeArgs) -> ServiceSettings {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// The end of standard input, where that stands for one.
+    input: Option<oneshot::Receiver<()>>,
 }
 
 impl Signals {
-    fn install() -> io::Result<Self> {
-        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
-        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
+    fn install(until_input_ends: bool) -> io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { terminate, interrupt, input: until_input_ends.then(end_of_input) })
     }
 
     /// Waits for one of them.
     async fn first(&mut self) {
+        let Self { terminate, interrupt, input } = self;
+        let input = async {
+            match input {
+                // However the thread ended, nobody holds the other end for certain any more.
+                Some(end) => drop(end.await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = input => {}
         }
     }
+}
+
+/// Comes when standard input ends.
+pub(crate) fn end_of_input() -> oneshot::Receiver<()> {
+    let (ended, end) = oneshot::channel();
+    // A thread that nobody waits for: a read of standard input cannot be given up.
+    std::thread::spawn(move || {
+        let _read = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _unheard = ended.send(());
+    });
+    end
 }
 
 fn failed(error: ServiceError) -> CliError {

@@ -110,6 +110,10 @@ pub struct ServeArgs {
         value_name = "FILTER"
     )]
     pub log: String,
+    /// Stops when standard input ends: whoever started it for itself holds the other end, and lets
+    /// go of it however it ends.
+    #[arg(long, hide = true)]
+    pub until_input_ends: bool,
 }
 
 fn connection(text: &str) -> Result<String, &'static str> {

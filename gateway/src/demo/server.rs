@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -33,6 +33,8 @@ pub(super) struct Launch {
 #[derive(Debug)]
 pub(super) struct Server {
     child: Child,
+    /// Its input, which ends with us, however we end, and tells it to stop.
+    _input: Option<ChildStdin>,
     address: SocketAddr,
     /// What it has said since it listens.
     said: mpsc::Receiver<String>,
@@ -50,9 +52,10 @@ impl Launch {
             .arg(format!("127.0.0.1:{}", self.port))
             .arg("--set-clock")
             .arg(now.to_rfc3339_opts(SecondsFormat::Millis, true))
-            .stdin(Stdio::null())
             .arg("--log")
             .arg("warn")
+            .arg("--until-input-ends")
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -66,7 +69,9 @@ impl Launch {
             let waited = START_MAX.as_secs();
             DemoError::Server(format!("the service did not listen within {waited} seconds"))
         })??;
-        Ok(Server { child, address, said })
+        // Apart from the child, which would let go of it where its end is waited for.
+        let input = child.stdin.take();
+        Ok(Server { child, _input: input, address, said })
     }
 }
 
