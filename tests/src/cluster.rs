@@ -11,6 +11,7 @@ mod trio;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use gateway::esdb::reads::{Reads, Responses};
 use gateway::esdb::scale::Scale;
@@ -18,7 +19,9 @@ use gateway::server::Shutdown;
 use ledger::store::memory::Memory;
 use proto::event_store::client::gossip::gossip_server::GossipServer;
 use proto::event_store::client::server_features::server_features_server::ServerFeaturesServer;
-use proto::event_store::client::streams::read_req::options::StreamOption;
+use proto::event_store::client::streams::read_req::options::{
+    AllOptions, StreamOption, all_options::AllOption,
+};
 use proto::event_store::client::streams::streams_server::{Streams, StreamsServer};
 use proto::event_store::client::streams::{
     AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq,
@@ -35,7 +38,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 use appends::Appending;
-pub use faults::{Fault, Faults};
+pub use faults::{Fault, Faults, HeldRead};
 use members::{Directory, Members};
 pub use trio::Trio;
 
@@ -55,6 +58,7 @@ pub struct Node {
     log: Arc<Memory>,
     faults: Faults,
     read: ReadOf,
+    log_read_from: Arc<AtomicU64>,
     shutdown: Shutdown,
     running: JoinHandle<()>,
 }
@@ -87,11 +91,13 @@ impl Node {
         let appending = Arc::new(Mutex::new(Appending::new(log.clone())));
         let directory = Directory { members: members.clone(), address };
         let (deleted, read) = (Mutex::default(), ReadOf::default());
+        let log_read_from = Arc::<AtomicU64>::default();
         let writable = Writable {
             reads,
             appending,
             faults: faults.clone(),
             read: Arc::clone(&read),
+            log_read_from: Arc::clone(&log_read_from),
             members,
             address,
             deleted,
@@ -112,7 +118,7 @@ impl Node {
             let asked = async move { stop.asked().await };
             server.serve_with_incoming_shutdown(incoming, asked).await.unwrap();
         });
-        Self { address, log, faults, read, shutdown, running }
+        Self { address, log, faults, read, log_read_from, shutdown, running }
     }
 
     /// Where it listens.
@@ -140,6 +146,16 @@ impl Node {
         self.read.lock().await.get(stream.as_bytes()).copied().unwrap_or_default()
     }
 
+    /// How often the whole log was read so far, forwards or backwards, by whomever.
+    pub async fn reads_of_log(&self) -> u64 {
+        self.reads_of(LOG).await
+    }
+
+    /// At which commit position the last read of the whole log forwards began.
+    pub fn log_read_from(&self) -> u64 {
+        self.log_read_from.load(Ordering::SeqCst)
+    }
+
     /// Ends it at once, with every connection; its log stays.
     pub async fn kill(mut self) -> Arc<Memory> {
         self.running.abort();
@@ -154,6 +170,9 @@ pub fn connection(address: SocketAddr) -> String {
     format!("esdb://{address}?{PATIENCE}")
 }
 
+/// What the whole log is called among the streams.
+const LOG: &str = "$all";
+
 /// How often each stream was read, by its name.
 type ReadOf = Arc<Mutex<BTreeMap<Vec<u8>, u64>>>;
 
@@ -164,6 +183,7 @@ struct Writable {
     appending: Arc<Mutex<Appending>>,
     faults: Faults,
     read: ReadOf,
+    log_read_from: Arc<AtomicU64>,
     members: Members,
     address: SocketAddr,
     /// The streams that were deleted for good.
@@ -182,11 +202,21 @@ impl Writable {
     }
 }
 
-/// The stream that a read asks for, if it is one.
+/// The stream that a read asks for, or the whole log.
 fn stream_of(request: &ReadReq) -> Option<&[u8]> {
     match request.options.as_ref()?.stream_option.as_ref()? {
         StreamOption::Stream(stream) => Some(&stream.stream_identifier.as_ref()?.stream_name),
-        StreamOption::All(_) => None,
+        StreamOption::All(_) => Some(LOG.as_bytes()),
+    }
+}
+
+/// Where a read of the whole log begins, if that is at an event: one backwards begins at the end.
+fn log_from(request: &ReadReq) -> Option<u64> {
+    match request.options.as_ref()?.stream_option.as_ref()? {
+        StreamOption::All(AllOptions { all_option: Some(AllOption::Position(from)) }) => {
+            Some(from.commit_position)
+        }
+        StreamOption::All(_) | StreamOption::Stream(_) => None,
     }
 }
 
@@ -205,6 +235,10 @@ impl Streams for Writable {
             *count = count.saturating_add(1);
             drop(read);
             self.refuse_deleted(stream).await?;
+            self.faults.wait_to_read(stream).await;
+        }
+        if let Some(from) = log_from(request.get_ref()) {
+            self.log_read_from.store(from, Ordering::SeqCst);
         }
         let answers: Responses = self.reads.read(request.into_inner()).await?;
         match self.faults.next_read() {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tonic::Status;
 
 use super::members::not_leader;
@@ -55,7 +55,12 @@ struct Plan {
     seen: Mutex<u64>,
     gate: Semaphore,
     waiting: watch::Sender<usize>,
+    /// Who lets reads of accounts go on, if they wait for somebody.
+    lets_read: Mutex<Option<mpsc::UnboundedSender<HeldRead>>>,
 }
+
+/// A read of an account that waits to be answered.
+pub type HeldRead = oneshot::Sender<()>;
 
 impl Default for Plan {
     fn default() -> Self {
@@ -66,6 +71,7 @@ impl Default for Plan {
             seen: Mutex::default(),
             gate: Semaphore::new(0),
             waiting: watch::Sender::new(0),
+            lets_read: Mutex::default(),
         }
     }
 }
@@ -96,6 +102,24 @@ impl Faults {
         *self.0.often.lock().unwrap() = None;
         self.0.appends.lock().unwrap().clear();
         self.0.reads.lock().unwrap().clear();
+    }
+
+    /// From now on every read of an account waits for whoever has what this gives.
+    pub fn hold_reads(&self) -> mpsc::UnboundedReceiver<HeldRead> {
+        let (held, reads) = mpsc::unbounded_channel();
+        *self.0.lets_read.lock().unwrap() = Some(held);
+        reads
+    }
+
+    pub(super) async fn wait_to_read(&self, stream: &[u8]) {
+        let lets_read = self.0.lets_read.lock().unwrap().clone();
+        if let Some(lets_read) = lets_read.filter(|_| stream.starts_with(b"account-")) {
+            let (held, goes_on) = oneshot::channel();
+            // If nobody is there any more, it goes on at once.
+            if lets_read.send(held).is_ok() {
+                let _gone_on = goes_on.await;
+            }
+        }
     }
 
     /// Lets one slow call go on.
