@@ -206,20 +206,25 @@ impl Cycles {
 
     /// Applies payments; tells the first failure once all have been tried.
     async fn apply(&self, key: WindowKey, due: Vec<DuePayment>) -> Result<(), Failure> {
-        let receipt = self.engine.receive()?;
-        let requests = due
-            .into_iter()
-            .map(|due| Request {
-                account: due.account,
-                request_id: key.apply_request(due.payment),
-                actor: Actor::runner(),
-                receipt: receipt.clone(),
-                command: Command::ApplyPayment { payment: due.payment },
-            })
-            .collect();
-        drop(receipt);
-        let answers = self.engine.execute_batch(requests).await;
-        answers.into_iter().try_for_each(|answer| answer.map(drop).map_err(Failure::from))
+        let mut applied = Ok(());
+        for part in due.chunks(self.engine.commands_at_once()) {
+            let receipt = self.engine.receive()?;
+            let requests = part
+                .iter()
+                .map(|due| Request {
+                    account: due.account.clone(),
+                    request_id: key.apply_request(due.payment),
+                    actor: Actor::runner(),
+                    receipt: receipt.clone(),
+                    command: Command::ApplyPayment { payment: due.payment },
+                })
+                .collect();
+            drop(receipt);
+            let answers = self.engine.execute_batch(requests).await;
+            let all = answers.into_iter().try_for_each(|answer| answer.map(drop));
+            applied = applied.and(all.map_err(Failure::from));
+        }
+        applied
     }
 
     async fn release_liens(&self) -> Result<(), Failure> {

@@ -6,12 +6,12 @@
 //! anew, and finds done what was done. Days on which nothing ran need no pass of their own, since a
 //! late fee counts from the day on which it fell due.
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{Days, NaiveDate};
 use ledger::domain::account::commands::Command;
 use ledger::domain::account::events::Event;
 use ledger::domain::cutoff::eastern_date;
 use ledger::domain::money::Money;
-use ledger::engine::{EngineError, Receipt, Request};
+use ledger::engine::{EngineError, Request};
 use ledger::envelope::Position;
 use ledger::ids::{AccountId, Actor, RequestId};
 use projections::queries::daily::DueAccount;
@@ -22,6 +22,8 @@ use crate::status::Failure;
 
 /// How many accounts are looked at in one go.
 const PAGE_ACCOUNTS: usize = 500;
+/// How many accounts are looked at at one time, which on a cluster is a call for each.
+const LOOKS_MAX: usize = 32;
 /// How far back the first pass looks for instalments that were met late. Longer than that no runner
 /// is down; what is past due is found however old it is.
 const LOOK_BACK: Days = Days::new(60);
@@ -51,6 +53,15 @@ struct Pass {
 enum Step {
     Age,
     Refund,
+}
+
+/// How far the work on a page came.
+enum Worked {
+    Whole,
+    /// Something failed, and is tried again with the next pass.
+    InPart,
+    /// The day is over.
+    DayOver,
 }
 
 impl Daily {
@@ -95,13 +106,12 @@ impl Cycles {
                 Step::Refund => reader.credit_balances(least, after, PAGE_ACCOUNTS),
             })
             .await?;
-        // Taken last, since it is stale in some seconds.
-        let receipt = self.engine.receive()?;
-        if eastern_date(receipt.at()) != today {
-            // The day is over, and the windows that ended with it have not been looked at.
-            return Ok(true);
+        match self.work_on(step, today, &page).await? {
+            Worked::Whole => {}
+            Worked::InPart => pass.failed = true,
+            // The windows that ended with it have not been looked at.
+            Worked::DayOver => return Ok(true),
         }
-        pass.failed |= !self.work_on(step, today, &page, receipt).await?;
         match (page.last(), step) {
             (Some(end), _) => pass.after = end.opened_position,
             (None, Step::Age) => (pass.step, pass.after) = (Step::Refund, Position::START),
@@ -114,57 +124,78 @@ impl Cycles {
     }
 
     /// Does what is to be done to the accounts of a page, and no more: what would change nothing,
-    /// or be refused, is not asked for, and leaves nothing in the log. Did all of it work?
+    /// or be refused, is not asked for, and leaves nothing in the log.
     async fn work_on(
         &self,
         step: Step,
         day: NaiveDate,
         page: &[DueAccount],
-        receipt: Receipt,
-    ) -> Result<bool, Failure> {
-        let mut worked = true;
-        let mut requests = Vec::new();
-        for DueAccount { account, .. } in page {
-            match self.is_due(step, account, receipt.at()).await {
-                Ok(false) => {}
-                Ok(true) => requests.push(Request {
-                    account: account.clone(),
-                    request_id: step.request(account, day),
-                    actor: Actor::runner(),
-                    receipt: receipt.clone(),
-                    command: step.command(),
-                }),
-                Err(error) => {
-                    worked = false;
-                    tracing::warn!(%account, %error, step = step.name(), "not looked at");
-                }
+    ) -> Result<Worked, Failure> {
+        let (due, mut worked) = self.due_of(step, page).await;
+        for part in due.chunks(self.engine.commands_at_once()) {
+            // Taken once the accounts were looked at, which takes its time where each look is a
+            // call to a cluster: a receipt is stale in some seconds.
+            let receipt = self.engine.receive()?;
+            if eastern_date(receipt.at()) != day {
+                return Ok(Worked::DayOver);
             }
-        }
-        drop(receipt);
-        let accounts: Vec<_> = requests.iter().map(|request| request.account.clone()).collect();
-        let answers = self.engine.execute_batch(requests).await;
-        for (account, answer) in accounts.iter().zip(answers) {
-            match answer {
-                Ok(_) => tracing::info!(%account, step = step.name(), "done"),
-                Err(error @ EngineError::Refused { .. }) => {
-                    tracing::info!(%account, %error, step = step.name(), "not done any more");
-                }
-                Err(error) => {
-                    worked = false;
-                    tracing::warn!(%account, %error, step = step.name(), "not done");
+            let request = |account: &AccountId| Request {
+                account: account.clone(),
+                request_id: step.request(account, day),
+                actor: Actor::runner(),
+                receipt: receipt.clone(),
+                command: step.command(),
+            };
+            let requests = part.iter().map(request).collect();
+            drop(receipt);
+            let answers = self.engine.execute_batch(requests).await;
+            for (account, answer) in part.iter().zip(answers) {
+                match answer {
+                    Ok(_) => tracing::info!(%account, step = step.name(), "done"),
+                    Err(error @ EngineError::Refused { .. }) => {
+                        tracing::info!(%account, %error, step = step.name(), "not done any more");
+                    }
+                    Err(error) => {
+                        worked = Worked::InPart;
+                        tracing::warn!(%account, %error, step = step.name(), "not done");
+                    }
                 }
             }
         }
         Ok(worked)
     }
 
-    /// Would the step do something to the account at an instant?
-    async fn is_due(
-        &self,
-        step: Step,
-        account: &AccountId,
-        at: DateTime<Utc>,
-    ) -> Result<bool, EngineError> {
+    /// The accounts of a page to which the step would do something now, and whether all of them
+    /// could be looked at.
+    async fn due_of(&self, step: Step, page: &[DueAccount]) -> (Vec<AccountId>, Worked) {
+        let (mut due, mut worked) = (Vec::new(), Worked::Whole);
+        for some in page.chunks(LOOKS_MAX) {
+            let look = |DueAccount { account, .. }: &DueAccount| {
+                let (cycles, account) = (self.clone(), account.clone());
+                tokio::spawn(async move { (cycles.is_due(step, &account).await, account) })
+            };
+            let looks: Vec<_> = some.iter().map(look).collect();
+            for look in looks {
+                match look.await {
+                    Ok((Ok(true), account)) => due.push(account),
+                    Ok((Ok(false), _)) => {}
+                    Ok((Err(error), account)) => {
+                        worked = Worked::InPart;
+                        tracing::warn!(%account, %error, step = step.name(), "not looked at");
+                    }
+                    Err(fault) => {
+                        worked = Worked::InPart;
+                        tracing::error!(%fault, step = step.name(), "a look ended by a fault");
+                    }
+                }
+            }
+        }
+        (due, worked)
+    }
+
+    /// Would the step do something to the account now?
+    async fn is_due(&self, step: Step, account: &AccountId) -> Result<bool, EngineError> {
+        let at = self.engine.clock().now();
         match self.engine.preview(account, &step.command(), at).await {
             Ok(events) => {
                 let least = self.engine.rules().payoff(eastern_date(at)).refund_min;

@@ -22,6 +22,9 @@ type Conclude = fn(&engine::Request, &Answer) -> Result<Outcome, Status>;
 /// What came of a command.
 type Answered = Result<Answer, engine::EngineError>;
 
+/// The same, where it is on record, and what the client is told.
+type Told = (Came, Position, Outcome);
+
 /// The same, for the count of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Came {
@@ -87,43 +90,21 @@ impl Gateway {
             let problem = format!("holds {}, more than {BATCH_COMMANDS_MAX}", commands.len());
             return Err(FieldError::new("commands", problem).into());
         }
-        let receipt = self.engine.receive().map_err(Failure::from)?;
-        let mut requests = Vec::with_capacity(commands.len());
-        let mut conclusions = Vec::with_capacity(commands.len());
+        let mut readable = Vec::with_capacity(commands.len());
         // Of each command why it cannot be read, or none if it is carried out.
         let unread: Vec<Option<FieldError>> = commands
             .iter()
-            .map(|command| {
-                let (asked, conclude) = match read(command) {
-                    Ok(read) => read,
-                    Err(error) => return Some(error),
-                };
-                requests.push(to_engine(asked, &actor, &receipt));
-                conclusions.push(conclude);
-                None
-            })
+            .map(|command| read(command).map(|it| readable.push(it)).err())
             .collect();
-        drop((commands, receipt));
-        // Each answer is turned into its result at once: it holds the whole account.
-        let tell = move |place: usize, asked: &engine::Request, answer: Answered| {
-            let (came, recorded) = recorded_at(&answer);
-            let answer = answer.map_err(|error| Status::from(failed_on(&asked.account, error)));
-            let conclude =
-                conclusions.get(place).ok_or_else(|| Status::from(Failure::internal_fault()));
-            let outcome = answer.and_then(|answer| conclude?(asked, &answer));
-            (came, recorded, outcome.unwrap_or_else(|status| Outcome::Error(to_message(&status))))
-        };
-        let told = self.engine.execute_batch_with(requests, tell).await;
-        let mut told = told.map_err(Failure::from)?.into_iter();
+        drop(commands);
+        let mut told = self.carry_out_in_parts(readable, &actor).await?.into_iter();
         let mut position = Position::START;
         let mut results = Vec::with_capacity(unread.len());
         let mut all_came = Vec::with_capacity(unread.len());
         for unread in unread {
-            let failed =
-                |error| (Came::Failed, Position::START, Outcome::Error(to_message(&error)));
             let (came, recorded, outcome) = match unread {
-                Some(error) => failed(error.into()),
-                None => told.next().unwrap_or_else(|| failed(Failure::internal_fault().into())),
+                Some(error) => failed(&error.into()),
+                None => told.next().unwrap_or_else(|| failed(&Failure::internal_fault().into())),
             };
             position = position.max(recorded);
             all_came.push(came);
@@ -133,6 +114,60 @@ impl Gateway {
         log(&all_came, position);
         Ok(Response::new(wire::ExecuteBatchResponse { results, position }))
     }
+
+    /// Carries out commands in as many parts as they are to be received in.
+    async fn carry_out_in_parts(
+        &self,
+        commands: Vec<(Asked, Conclude)>,
+        actor: &Actor,
+    ) -> Result<Vec<Told>, Failure> {
+        let mut told = Vec::with_capacity(commands.len());
+        let mut commands = commands.into_iter();
+        loop {
+            let part: Vec<_> = commands.by_ref().take(self.engine.commands_at_once()).collect();
+            let count = part.len();
+            if count == 0 {
+                return Ok(told);
+            }
+            match self.carry_out_part(part, actor).await {
+                Ok(part) => told.extend(part),
+                Err(failure) if told.is_empty() => return Err(failure),
+                // What came of the parts before it is on record, and is told.
+                Err(failure) => {
+                    let status = failure.into();
+                    told.extend(std::iter::repeat_with(|| failed(&status)).take(count));
+                }
+            }
+        }
+    }
+
+    async fn carry_out_part(
+        &self,
+        commands: Vec<(Asked, Conclude)>,
+        actor: &Actor,
+    ) -> Result<Vec<Told>, Failure> {
+        let receipt = self.engine.receive()?;
+        let (requests, conclusions): (Vec<_>, Vec<_>) = commands
+            .into_iter()
+            .map(|(asked, conclude)| (to_engine(asked, actor, &receipt), conclude))
+            .unzip();
+        drop(receipt);
+        // Each answer is turned into its result at once: it holds the whole account.
+        let tell = move |place: usize, asked: &engine::Request, answer: Answered| {
+            let (came, recorded) = recorded_at(&answer);
+            let answer = answer.map_err(|error| Status::from(failed_on(&asked.account, error)));
+            let conclude =
+                conclusions.get(place).ok_or_else(|| Status::from(Failure::internal_fault()));
+            let outcome = answer.and_then(|answer| conclude?(asked, &answer));
+            (came, recorded, outcome.unwrap_or_else(|status| Outcome::Error(to_message(&status))))
+        };
+        Ok(self.engine.execute_batch_with(requests, tell).await?)
+    }
+}
+
+/// A command that was not carried out, and is not on record.
+fn failed(status: &Status) -> Told {
+    (Came::Failed, Position::START, Outcome::Error(to_message(status)))
 }
 
 /// One line a batch, with how many of its commands came to what.

@@ -28,8 +28,13 @@ const LOAD_ACCOUNTS: usize = 512;
 /// How many such reads are under way at one time.
 const LOADS_MAX: usize = 2;
 
+/// How many commands are received together where others write to the log too: there each is one
+/// append after another, a round trip each. So few are decided soon after their receipt and written
+/// soon after that, as other gateways rely on with cut-offs and closes; hundreds are not.
+const SHARED_COMMANDS: usize = 32;
+
 /// How many tails of streams are read at one time, where others write to the log too.
-const TAILS_MAX: usize = 16;
+const TAILS_MAX: usize = SHARED_COMMANDS;
 
 /// From how many commands on a batch has a thread of its own. Its decisions take milliseconds, in
 /// which the threads that answer calls would answer none; a small batch is done sooner than handed
@@ -84,6 +89,12 @@ impl<T, F: FnMut(usize, &Request, Outcome) -> T> Outcomes<'_, T, F> {
 }
 
 impl Engine {
+    /// How many commands may share one receipt. Whoever has more receives them in parts, each when
+    /// the one before it is carried out; the order of all stays.
+    pub fn commands_at_once(&self) -> usize {
+        if self.0.store.shared().is_some() { SHARED_COMMANDS } else { usize::MAX }
+    }
+
     /// Carries out many commands, each for itself, sharing durable commits. Commands on one account
     /// are carried out in the order given. The work goes on if the caller's future is dropped.
     pub async fn execute_batch(&self, requests: Vec<Request>) -> Vec<Result<Answer, EngineError>> {

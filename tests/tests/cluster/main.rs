@@ -13,6 +13,7 @@ mod copied_into;
 mod copies;
 mod deleted;
 mod failover;
+mod far;
 mod foreign;
 mod gateways;
 mod kit;

@@ -1,0 +1,112 @@
+//! A cluster that is far away: many accounts take longer to read than a command may wait to be
+//! decided. What comes in large numbers is received in parts, each when its turn comes.
+
+use std::sync::Arc;
+
+use chrono::Duration;
+use gateway::serve::ServiceSettings;
+use ledger::engine::{BooksMode, Settings};
+use proto::payledger::v1::{self as wire, LateFee, late_fee};
+use tests::client::Client;
+use tests::cluster::Node;
+use tests::requests::{auto_loan, date, instant, money, request_id};
+use tests::server::{Town, settings};
+use wire::batch_command::Command;
+use wire::batch_result::Outcome;
+
+const MORNING: &str = "2026-03-03T09:00:00-05:00";
+
+/// How many accounts there are: to read all of them takes longer than a command waits for.
+const ACCOUNTS: usize = 48;
+/// How long one read of an account takes, by the gateway's clock. Two are made at one time, and
+/// take twice as long.
+const READ: Duration = Duration::milliseconds(60);
+
+fn name(number: usize) -> String {
+    format!("a-{number}")
+}
+
+/// From now on the gateway's clock goes on with every read of an account, and only so.
+async fn far_away(node: &Node, town: &Client) {
+    let mut reads = node.faults().hold_reads();
+    let clock = Client::connect(town.address()).await;
+    tokio::spawn(async move {
+        while let Some(read) = reads.recv().await {
+            // The test may set the clock meanwhile.
+            let _set = clock.set_clock(clock.now().await + READ).await;
+            let _answered = read.send(());
+        }
+    });
+}
+
+/// Carries out a batch of which every command must be carried out.
+async fn carried_out(town: &Client, commands: impl Iterator<Item = Command>) {
+    let answer = town.batch(commands.collect()).await.unwrap();
+    assert_eq!(answer.results.len(), ACCOUNTS);
+    for result in answer.results {
+        let outcome = result.outcome.unwrap();
+        assert!(!matches!(outcome, Outcome::Error(_)), "{outcome:?}");
+    }
+}
+
+fn opened() -> impl Iterator<Item = Command> {
+    let charge = late_fee::Charge::Amount(money("15.00"));
+    let late_fee = Some(LateFee { grace_days: 10, charge: Some(charge), ..LateFee::default() });
+    (0..ACCOUNTS).map(move |number| {
+        let late_fee = late_fee.clone();
+        let loan = wire::OpenAccountRequest { late_fee, ..auto_loan(&name(number)) };
+        Command::OpenAccount(Box::new(loan))
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_batch_and_the_run_of_its_window_are_decided_in_time() {
+    let node = Node::start().await;
+    let town = Town::on_cluster(&node.connection(), MORNING).await;
+    carried_out(&town, opened()).await;
+    far_away(&node, &town).await;
+    let pay = |number| {
+        Command::SchedulePayment(wire::SchedulePaymentRequest {
+            request_id: request_id(&format!("pay {number}")),
+            account_id: name(number),
+            amount: Some(money("310.00")),
+            payment_date: Some(date("2026-03-03")),
+            ..wire::SchedulePaymentRequest::default()
+        })
+    };
+    carried_out(&town, (0..ACCOUNTS).map(pay)).await;
+    town.clock("2026-03-03T15:00:06-05:00").await;
+    let run = town.run("2026-03-03", "15:00").await.unwrap().summary.unwrap();
+    assert_eq!(run.applied_count, i64::try_from(ACCOUNTS).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_day_does_to_many_accounts_is_done_by_one_pass() {
+    let node = Node::start().await;
+    let directory = Arc::new(tempfile::tempdir().unwrap());
+    let settings = ServiceSettings {
+        store: Some(node.connection()),
+        runner: true,
+        // A close of the books would read the accounts, too.
+        engine: Settings { books: BooksMode::Manual, ..Settings::default() },
+        ..settings(directory.path(), instant(MORNING))
+    };
+    let town = Town::with(directory, settings).await;
+    carried_out(&town, opened()).await;
+    far_away(&node, &town).await;
+    town.clock("2026-06-15T09:00:00-04:00").await;
+    let charged = async |town: &Client| {
+        let events = town.replay().await.unwrap();
+        let fees = events.iter().filter(|event| event.r#type == "FeeAssessed");
+        fees.map(|fee| fee.stream.clone()).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    // An account is looked at, and then read for its command: two reads each. A pass that came to
+    // nothing would do that again.
+    let first = format!("account-{}", name(0));
+    let before = node.reads_of(&first).await;
+    town.until(async |town| {
+        charged(town).await == ACCOUNTS || node.reads_of(&first).await >= before + 8
+    })
+    .await;
+    assert_eq!(charged(&town).await, ACCOUNTS);
+}
