@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use ledger::envelope::{Position, StreamName, Version};
+use ledger::envelope::{NewEvent, Position, StreamName, Version};
+use ledger::ids::{EventId, RequestId};
 use ledger::store::eventstore::COPY_NOTE;
 use ledger::store::memory::Memory;
-use ledger::store::{AppendError, EventStore, Notes as _, ReadError};
+use ledger::store::{Append, AppendError, EventStore, Expected, Notes as _, ReadError};
 use tests::cluster::{Fault, Node, connection};
 use tokio::net::TcpListener;
 
@@ -248,4 +249,30 @@ async fn a_log_that_changes_under_a_store_is_refused_from_then_on() {
     let refused = store.cluster.head().await;
     assert!(matches!(refused, Err(ReadError::Damaged { position: Position(1), .. })));
     assert!(store.cluster.failure().is_some());
+}
+
+#[tokio::test]
+async fn one_look_at_the_log_tells_all_appends_of_a_call_what_became_of_them() {
+    const APPENDS: u64 = 60;
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    let stream = |number| format!("account-{number}");
+    let mut appends: Vec<_> = (1..APPENDS).map(|it| saying(&stream(it), 0, "once")).collect();
+    let last = EventId::derived("last", RequestId::derived("last", ""), 0);
+    let event = NewEvent { id: last, kind: "Last".to_owned(), data: vec![], metadata: vec![] };
+    let name = StreamName::new(stream(0)).unwrap();
+    appends.push(Append::new(name, Expected::NoStream, vec![event]).unwrap());
+    // While the last one waits, all others are there, and none has asked where.
+    node.faults().plan_for("Last", Fault::Slow);
+    let cluster = store.cluster.clone();
+    let appending = tokio::spawn(async move { cluster.append_many(appends).await });
+    node.faults().waits_at_gate(1).await;
+    let before = node.reads_of_log().await;
+    node.faults().open_gate();
+    let appended = appending.await.unwrap();
+    let positions = appended.into_iter().map(|appended| appended.unwrap().position.0);
+    assert!(positions.eq(1..=APPENDS));
+    // A look is a page and the end beside it; some are of nobody in particular.
+    let looks = (node.reads_of_log().await - before) / 2;
+    assert!(looks < APPENDS / 2, "{looks}");
 }

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::Instant;
 
 use super::Cluster;
@@ -31,6 +30,13 @@ struct Appender {
 struct Taken {
     wait: Wait,
     commit: u64,
+}
+
+impl Taken {
+    /// What became of it, if that is known.
+    fn verdict(&mut self) -> Option<Verdict> {
+        self.wait.answer.try_recv().ok()
+    }
 }
 
 type Outcome = Result<Appended, AppendError>;
@@ -129,14 +135,15 @@ impl Appender {
 
     /// Waits for the events of an append that the server took to be numbered.
     async fn settle(&self, append: &Append, mut taken: Taken) -> Outcome {
-        let version = last_version(append);
+        // Whoever read on for another append told this one, too.
+        if let Some(verdict) = taken.verdict() {
+            return self.conclude(append, verdict).await;
+        }
         let begun = Instant::now();
         loop {
             let read = self.follower.read_on().await;
-            match taken.wait.answer.try_recv() {
-                Ok(Verdict::Own(position)) => return Ok(Appended { position, version }),
-                Ok(Verdict::Others) => return Err(self.lost_to_others(append).await),
-                Err(TryRecvError::Empty | TryRecvError::Closed) => {}
+            if let Some(verdict) = taken.verdict() {
+                return self.conclude(append, verdict).await;
             }
             // Numbered and not told: it was there before this append began to wait.
             if read.is_ok()
@@ -153,6 +160,13 @@ impl Appender {
                 return Err(AppendError::Indeterminate(cause.into()));
             }
             tokio::time::sleep(NUMBERING_PAUSE).await;
+        }
+    }
+
+    async fn conclude(&self, append: &Append, verdict: Verdict) -> Outcome {
+        match verdict {
+            Verdict::Own(position) => Ok(Appended { position, version: last_version(append) }),
+            Verdict::Others => Err(self.lost_to_others(append).await),
         }
     }
 
