@@ -183,24 +183,44 @@ impl Cycles {
         self.engine.settled_before(key.cutoff_at()).await;
         // All that the window takes in is in the log by now; a payment applied keeps its place.
         self.catch_up().await?;
-        let page = async |after| {
-            self.ask(move |reader| reader.due_payments(&key, after, RUN_PAYMENTS)).await
-        };
-        let mut failed = Ok(());
-        let mut due = page(Position::START).await?;
+        let due = self.due_payments(key, Position::START).await?;
+        if due.is_empty() {
+            return self.seal(key).await;
+        }
+        // From here on nobody can say that nothing was written.
+        self.apply_all(key, due).await.map_err(Failure::once_written)?;
+        self.seal(key).await.map_err(Failure::once_written)
+    }
+
+    /// Applies the payments of a window, the first of which are given.
+    async fn apply_all(&self, key: WindowKey, first: Vec<DuePayment>) -> Result<(), Failure> {
+        let (mut due, mut failed) = (first, Ok(()));
         while let Some(last) = due.last() {
             let after = last.first_position;
-            let (applied, next) = tokio::join!(self.apply(key, due), page(after));
+            let (applied, next) = tokio::join!(self.apply(key, due), self.due_payments(key, after));
             failed = failed.and(applied);
             due = next?;
         }
         // A payment that could not be applied leaves the window unsealed, and only itself behind.
-        failed?;
+        failed
+    }
+
+    async fn due_payments(
+        &self,
+        key: WindowKey,
+        after: Position,
+    ) -> Result<Vec<DuePayment>, Failure> {
+        self.ask(move |reader| reader.due_payments(&key, after, RUN_PAYMENTS)).await
+    }
+
+    /// Seals what no seal of a window covers yet, all its payments being applied.
+    async fn seal(&self, key: WindowKey) -> Result<WindowRun, Failure> {
         self.catch_up().await?;
         let unsealed = self.ask(move |reader| reader.unsealed(&key)).await?;
         let nothing_new = unsealed.seals > 0 && unsealed.items.is_empty();
         let (_, position) = self.engine.seal_window(key, unsealed.seals, unsealed.items).await?;
-        let seals = self.engine.window_seals(&key).await?;
+        let seals = self.engine.window_seals(&key).await;
+        let seals = seals.map_err(|error| Failure::from(error).once_written())?;
         Ok(WindowRun { key, seals, position, nothing_new })
     }
 

@@ -217,6 +217,17 @@ pub(super) fn rfc3339(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
+impl Failure {
+    /// The failure to read something after a part of what was asked for was written: not that
+    /// nothing was.
+    #[must_use]
+    pub fn once_written(self) -> Self {
+        let is_read =
+            matches!(self.reason(), ErrorReason::StoreUnavailable | ErrorReason::ProjectionBehind);
+        if is_read { Self::outcome_unknown() } else { self }
+    }
+}
+
 /// What the read models' errors are on the wire.
 pub fn read_failure(error: &QueryError) -> Failure {
     match error {

@@ -261,7 +261,12 @@ impl Inner {
         let version = self.books.folded().version;
         let append = new_append(stream, version, std::iter::once(document), metadata)?;
         match self.store.append(append).await {
-            Ok(_) | Err(AppendError::Conflict { .. }) => self.refresh(guard).await?,
+            Ok(_) => {
+                // It is there: the copy is not decided on before the stream is read.
+                self.books.known().read_at = None;
+                self.refresh(guard).await.map_err(EngineError::once_written)?;
+            }
+            Err(AppendError::Conflict { .. }) => self.refresh(guard).await?,
             Err(error @ AppendError::Unavailable(_)) => return Err(error.into()),
             Err(error @ AppendError::Indeterminate(_)) => {
                 // It may be there: the copy is not decided on before the stream is read.

@@ -156,6 +156,11 @@ impl From<serde_json::Error> for EngineError {
 }
 
 impl EngineError {
+    /// The failure to read what came of a request that is on record: not that nothing was written.
+    pub(super) fn once_written(self) -> Self {
+        if let Self::Unavailable(cause) = self { Self::Indeterminate(cause) } else { self }
+    }
+
     /// The same failure for a request that it stops too: one of the store or of the clock, which
     /// another request would meet as well. None if it concerns its own request alone.
     pub(super) fn of_the_store(&self) -> Option<Self> {

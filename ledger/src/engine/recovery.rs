@@ -136,7 +136,8 @@ impl Inner {
         let _turn = self.recovery.turn.lock().await;
         let mut written = false;
         for _ in 0..ATTEMPTS_MAX {
-            self.read_recovery().await?;
+            let read = self.read_recovery().await;
+            read.map_err(|error| if written { error.once_written() } else { error })?;
             let folded = self.recovery.folded();
             if let Some(outcome) = folded.requests.get(&metadata.request_id) {
                 return self.recovered(folded.clone(), &metadata, outcome, !written).await;
@@ -168,7 +169,8 @@ impl Inner {
         }
         let position = outcome.position;
         let (stream, before) = (streams::of_recovery(), outcome.last.before());
-        let recorded = self.store.read_stream(&stream, before, 1).await?;
+        let recorded = self.store.read_stream(&stream, before, 1).await;
+        let recorded = recorded.map_err(|error| EngineError::from(error).once_written())?;
         match recorded.first().map(event_of).transpose()? {
             Some(Event::RecoveryRequestRefused(RecoveryRequestRefused { refusal, .. })) => {
                 Err(EngineError::RecoveryRefused { refusal, position, replayed })

@@ -27,7 +27,8 @@ impl Inner {
         }
     }
 
-    /// The answer that was given the first time, built from what was recorded then.
+    /// The answer that was given the first time, built from what was recorded then. If that cannot
+    /// be read, it is there all the same, and nobody is told that nothing was written.
     pub(super) async fn first_answer(
         &self,
         request: &Request,
@@ -44,7 +45,8 @@ impl Inner {
                 events.push(seen.event.clone());
             }
         })
-        .await?;
+        .await
+        .map_err(EngineError::once_written)?;
         conclude(folded.account, events, outcome.position, true)
     }
 }

@@ -5,6 +5,7 @@ mod gateways;
 mod known;
 mod previews;
 mod unreadable;
+mod written;
 
 use std::sync::Arc;
 

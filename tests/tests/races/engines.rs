@@ -11,6 +11,8 @@ use ledger::engine::EngineError;
 use ledger::envelope::Position;
 use ledger::store::EventStore;
 use projections::{Options, Projections};
+use proto::payledger::v1::ErrorReason;
+use tempfile::TempDir;
 use tests::requests::instant;
 
 use crate::desk::{Desk, asked, engine_on, pay, payment_of};
@@ -18,6 +20,19 @@ use crate::faults::Fault;
 
 const BEFORE: &str = "2026-03-03T14:59:59.900-05:00";
 const STARTS: &str = "2026-03-03T15:00:06-05:00";
+
+fn at_three() -> WindowKey {
+    let (product, date) = (Product::AutoLoan, "2026-03-03".parse().unwrap());
+    WindowKey { product, date, window: "15:00".parse().unwrap() }
+}
+
+/// A runner with read models of its own, and where they are.
+async fn runner_of(desk: &Desk) -> (Cycles, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let port: Arc<dyn EventStore> = desk.store.clone();
+    let reads = Projections::open(folder.path(), port, Options::default()).await.unwrap();
+    (Cycles::new(desk.engine.clone(), reads), folder)
+}
 
 #[tokio::test]
 async fn a_cancel_in_time_wins_over_the_run_however_late_it_commits() {
@@ -31,13 +46,8 @@ async fn a_cancel_in_time_wins_over_the_run_however_late_it_commits() {
     desk.store.somebody_waits().await;
 
     desk.engine.clock().set(instant(STARTS)).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let port: Arc<dyn EventStore> = desk.store.clone();
-    let reads = Projections::open(folder.path(), port, Options::default()).await.unwrap();
-    let cycles = Cycles::new(desk.engine.clone(), reads);
-    let (product, date) = (Product::AutoLoan, "2026-03-03".parse().unwrap());
-    let key = WindowKey { product, date, window: "15:00".parse().unwrap() };
-    let run = tokio::spawn(async move { cycles.run_window(key).await });
+    let (cycles, _folder) = runner_of(&desk).await;
+    let run = tokio::spawn(async move { cycles.run_window(at_three()).await });
     for _ in 0..1000 {
         tokio::task::yield_now().await;
     }
@@ -48,6 +58,25 @@ async fn a_cancel_in_time_wins_over_the_run_however_late_it_commits() {
     let seal = run.seals.first().unwrap();
     assert_eq!((seal.applied_count, seal.cancelled_count), (0, 1));
     assert_eq!(desk.count("PaymentApplied").await, 0);
+}
+
+/// What is sealed after payments were applied may be all that is missing.
+#[tokio::test]
+async fn a_run_that_applied_payments_and_broke_off_does_not_say_that_nothing_was_written() {
+    let desk = Desk::new().await;
+    desk.execute("pay", pay("310.00")).await.unwrap();
+    desk.engine.clock().set(instant(STARTS)).unwrap();
+    let (cycles, _folder) = runner_of(&desk).await;
+    desk.store.plan("PaymentApplied", Fault::WrittenThenDown);
+    let failure = cycles.run_window(at_three()).await.unwrap_err();
+    assert_eq!(failure.reason(), ErrorReason::OutcomeUnknown);
+    // Of one that comes to no payment it is true.
+    let failure = cycles.run_window(at_three()).await.unwrap_err();
+    assert_eq!(failure.reason(), ErrorReason::StoreUnavailable);
+    desk.store.set_down(false);
+    let run = cycles.run_window(at_three()).await.unwrap();
+    assert_eq!(run.seals.first().unwrap().applied_count, 1);
+    assert_eq!(desk.count("PaymentApplied").await, 1);
 }
 
 #[tokio::test]

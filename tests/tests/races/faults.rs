@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     WriteLostAtGate,
     /// It is written, its answer is lost, and nothing can be read or written from then on.
     AnswerLostThenDown,
+    /// It is written, and nothing can be read or written from then on.
+    WrittenThenDown,
     /// Too much is waiting to be written already.
     QueueFull,
 }
@@ -122,6 +124,11 @@ impl EventStore for Faulty {
                     self.inner.append(append).await?;
                     self.set_down(true);
                     Err(AppendError::Indeterminate("the answer is lost".into()))
+                }
+                Some(Fault::WrittenThenDown) => {
+                    let appended = self.inner.append(append).await;
+                    self.set_down(true);
+                    appended
                 }
                 Some(Fault::WriteLostAtGate) => {
                     self.pass_the_gate().await;

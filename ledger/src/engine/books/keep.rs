@@ -173,7 +173,8 @@ impl Inner {
         if outcome.digest != metadata.digest {
             return Err(EngineError::RequestIdReused(metadata.request_id));
         }
-        let event = self.books_event(outcome.position).await?;
+        let event = self.books_event(outcome.position).await;
+        let event = event.map_err(EngineError::once_written)?;
         conclude(Arc::clone(folded), event, outcome.position, true)
     }
 }
