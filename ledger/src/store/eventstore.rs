@@ -227,7 +227,7 @@ impl Cluster {
             let ahead = self.follower.head().0.saturating_sub(position.0);
             let ahead = usize::try_from(ahead).unwrap_or(usize::MAX);
             let count = limit.saturating_sub(events.len()).min(ahead).min(READ_EVENTS);
-            let page = self.wire.read_log(Some(first.commit), count).await.map_err(unavailable)?;
+            let page = self.wire.read_again(first.commit, count).await.map_err(unavailable)?;
             let before = position;
             for found in page.into_iter().filter(|found| !found.is_mark()) {
                 position = position.next();

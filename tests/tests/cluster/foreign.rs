@@ -1,7 +1,7 @@
 //! A database in which others keep something too: the ledger's positions are its own.
 
 use ledger::envelope::{Position, Version};
-use ledger::store::{AppendError, EventStore as _};
+use ledger::store::{AppendError, EventStore as _, Notes as _};
 use tests::cluster::Node;
 use tests::requests::auto_loan;
 use tests::server::Town;
@@ -78,4 +78,33 @@ async fn what_is_kept_for_later_has_positions_already() {
         assert_eq!(appended.position, Position(position));
     }
     assert_eq!(other.cluster.head().await.unwrap(), Position(6));
+}
+
+/// A look at the log passes over all that others wrote since its beginning.
+#[tokio::test]
+async fn a_look_at_the_log_begins_at_the_last_note_and_not_at_the_last_event() {
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    store.cluster.append(saying("account-a", 0, "once")).await.unwrap();
+    written_by_others(&node, 0).await;
+    let look = async || {
+        assert_eq!(store.cluster.head().await.unwrap(), Position(1));
+        node.log_read_from()
+    };
+    let event = look().await;
+    for version in 0..2 {
+        store.cluster.write_note("runner-2", Version(version), b"turn").await.unwrap();
+        written_by_others(&node, version + 1).await;
+        // The first look finds it.
+        look().await;
+    }
+    let note = look().await;
+    assert!(note > event, "{note}, {event}");
+    // None of it has a position.
+    let appended = store.cluster.append(saying("account-a", 1, "once")).await.unwrap();
+    assert_eq!(appended.position, Position(2));
+    let fresh = store_on(&node).await;
+    assert_eq!(fresh.cluster.head().await.unwrap(), Position(2));
+    let there = fresh.cluster.read_all(Position::START, 9).await.unwrap();
+    assert_eq!(there.len(), 2);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ledger::envelope::{NewEvent, Position, Version};
 use ledger::store::eventstore::OpenError;
 use ledger::store::memory::Memory;
-use ledger::store::{Append, AppendError, EventStore as _, Expected, ReadError};
+use ledger::store::{Append, AppendError, EventStore as _, Expected, Notes as _, ReadError};
 use tests::client::Client;
 use tests::cluster::{Fault, Node};
 use tests::requests::auto_loan;
@@ -67,6 +67,30 @@ async fn a_log_that_ends_before_what_was_read_is_told_by_both_positions() {
         assert!(cause.contains("but position 3 was read from it"), "{cause}");
         let written = store.cluster.append(saying("account-b", 0, "once")).await;
         assert!(matches!(written, Err(AppendError::Unavailable(_))), "{written:?}");
+    }
+}
+
+/// Gateways go on to write notes, which may come to stand behind what is missing.
+#[tokio::test]
+async fn a_note_hides_no_missing_end() {
+    for (before, behind) in [(true, false), (false, true), (true, true)] {
+        let (node, store) = read().await;
+        if before {
+            store.cluster.write_note("turn", Version::EMPTY, b"one").await.unwrap();
+            assert_eq!(store.cluster.head().await.unwrap(), Position(3));
+        }
+        let older = backup(node.log(), 2).await;
+        if behind {
+            for version in 0..9 {
+                older.append(saying("payledger-turn", version, "other")).await.unwrap();
+            }
+        }
+        let _node = restarted(node, older).await;
+        let told = tokio::time::timeout(TOLD_WITHIN, store.cluster.stopped()).await;
+        assert!(told.is_ok(), "it is told for good: {before}, {behind}");
+        let failure = store.cluster.failure().unwrap();
+        let lost = OpenError::EndMissing { known: Position(3), head: Position(2) };
+        assert_eq!(failure.to_string(), lost.to_string());
     }
 }
 

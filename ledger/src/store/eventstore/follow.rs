@@ -20,6 +20,7 @@ use broken::Broken;
 use shortfall::lags;
 
 use super::OpenError;
+use super::ours::Taken;
 use super::places::{Place, Places};
 use super::wire::{Failure, Found, Wire};
 use crate::envelope::{NewEvent, Position, StreamName, Version};
@@ -57,7 +58,7 @@ pub(super) struct Follower {
 #[derive(Debug)]
 struct Numbered {
     places: Places,
-    /// The last that was read: the last place, or the mark of a copy behind it.
+    /// The last that was read: the last place, or a note behind it.
     seen: Option<Place>,
     /// Since when the log was seen to end before that, again and again.
     short_since: Option<Instant>,
@@ -130,13 +131,21 @@ impl Follower {
         loop {
             let seen = self.check()?.0.seen;
             let limit = PAGE_EVENTS.saturating_add(1);
-            let page = self.wire.read_log(seen.map(|seen| seen.commit), limit).await;
+            // From a note on, if one was read last: gateways that run write one every some seconds,
+            // and however much others write, no look has to pass over more than came since.
+            let from = seen.map(|seen| seen.commit);
+            let page = self.wire.read_log(Taken::LogAndNotes, from, limit).await;
             let page = page.map_err(|failure| self.unanswered(failure))?;
-            if page.first().map(place_of) != seen && self.was_mark(seen) {
+            let is_there = page.first().map(place_of) == seen;
+            if !is_there && self.was_note(seen) {
                 continue;
             }
+            // A note behind the lost end of a log does not hide that it is lost.
+            let is_beside = |found: &Found| found.is_note() && !found.is_mark();
             match seen {
-                Some(seen) if page.is_empty() => return Err(self.falls_short(seen).await),
+                Some(seen) if !is_there && page.iter().all(is_beside) => {
+                    return Err(self.falls_short(seen).await);
+                }
                 Some(_) | None => self.numbered().short_since = None,
             }
             let read = page.len();
@@ -152,7 +161,8 @@ impl Follower {
     /// log, or the file was damaged. Only before anybody relies on it.
     pub(super) async fn reconsider(&self) -> Result<(), ReadError> {
         let Some(last) = self.check()?.last() else { return Ok(()) };
-        let found = self.wire.read_log(Some(last.commit), 1).await.map_err(unavailable)?;
+        let found = self.wire.read_log(Taken::LogAndNotes, Some(last.commit), 1).await;
+        let found = found.map_err(unavailable)?;
         if found.first().is_some_and(|found| place_of(found) == last) {
             return Ok(());
         }
@@ -242,9 +252,9 @@ impl Follower {
         self.break_off(Broken::Differs { position, cause })
     }
 
-    /// Was it the mark of a copy that was read last? Marks may be removed from the cluster: then
-    /// the log is read on from its last event.
-    fn was_mark(&self, seen: Option<Place>) -> bool {
+    /// Was it a note that was read last? Notes may be removed from the cluster: then it is read on
+    /// from the last event of the log.
+    fn was_note(&self, seen: Option<Place>) -> bool {
         let mut numbered = self.numbered();
         numbered.seen = numbered.places.last();
         numbered.seen != seen
@@ -259,7 +269,7 @@ impl Follower {
         let mark = events.iter().position(stops);
         let beyond = mark.map(|place| events.split_off(place));
         let seen = events.last().map(place_of).or(seen);
-        events.retain(|found| !found.is_mark());
+        events.retain(|found| !found.is_note());
         let places: Vec<_> = events.iter().map(place_of).collect();
         let mut position = numbered.places.head();
         let kept = numbered.places.extend(&places);

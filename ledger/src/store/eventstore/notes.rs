@@ -13,8 +13,11 @@ use crate::store::{AppendError, BoxFuture, Expected, Note, Notes, ReadError};
 /// The note that a copy of another log into this one leaves until it has come to its end.
 pub const COPY_NOTE: &str = "copy";
 
-/// The stream of that note, the one that is read along with the log: everybody who follows the log
-/// meets the mark where it is in the order of all events, before the first that is copied.
+/// What the names of their streams begin with.
+pub(super) const NOTES_PREFIX: &str = "payledger-";
+
+/// The stream of that note: everybody who follows the log meets the mark where it is in the order
+/// of all events, before the first that is copied.
 pub(super) const COPY_STREAM: &str = "payledger-copy";
 
 /// Why a note cannot be written any more.
@@ -38,7 +41,7 @@ pub(super) async fn read_note(wire: &Wire, name: &str) -> Result<Note, ReadError
 
 /// The stream of a note: outside what is counted as the log.
 fn note_stream(name: &str) -> String {
-    format!("payledger-{name}")
+    format!("{NOTES_PREFIX}{name}")
 }
 
 /// The namespace of the ids of notes.

@@ -20,8 +20,8 @@ use ::eventstore::{
 use serde_json::value::RawValue;
 
 use super::connection::{ConnectionStringError, without_credentials};
-use super::notes::COPY_STREAM;
-use super::ours;
+use super::notes::{COPY_STREAM, NOTES_PREFIX};
+use super::ours::Taken;
 use crate::envelope::{NewEvent, Version};
 use crate::ids::EventId;
 use crate::store::{BoxError, Expected};
@@ -58,6 +58,11 @@ impl Found {
     /// Is it no event of the log, but the mark of a copy into it, or the end of one?
     pub(super) fn is_mark(&self) -> bool {
         self.stream == COPY_STREAM
+    }
+
+    /// Is it a note, a mark among them? None has a position.
+    pub(super) fn is_note(&self) -> bool {
+        self.stream.starts_with(NOTES_PREFIX)
     }
 }
 
@@ -216,20 +221,15 @@ impl Wire {
         self.call(read).await?.map(found).transpose()
     }
 
-    /// The ledger's events in the order of the whole log, from the one at `from` on, that one
-    /// included; from the first one if none is given.
+    /// What is taken of the log, in order, from the event at `from` on; else from the first one.
     pub(super) async fn read_log(
         &self,
+        taken: Taken,
         from: Option<u64>,
         limit: usize,
     ) -> Result<Vec<Found>, Failure> {
-        let page = |from: Option<u64>, limit| {
-            let from = from.map_or(StreamPosition::Start, |commit| {
-                StreamPosition::Position(Position { commit, prepare: commit })
-            });
-            self.log_page(ReadAllOptions::default().forwards().position(from).max_count(limit))
-        };
-        let (mut events, end) = tokio::try_join!(page(from, limit), self.end())?;
+        let page = |from, limit| self.log_page(taken, forwards(from, limit));
+        let (mut events, end) = tokio::try_join!(page(from, limit), self.end(taken))?;
         let before = from.map_or(0, |from| from.saturating_sub(1));
         for _ in 0..PAGES_MAX {
             let reached = events.last().map_or(before, |last| last.commit);
@@ -249,14 +249,20 @@ impl Wire {
         Err(cut_off())
     }
 
-    /// The last of the ledger's events, or of the marks of a copy; none if there is none.
-    pub(super) async fn end(&self) -> Result<Option<Found>, Failure> {
-        let end = ReadAllOptions::default().backwards().position(StreamPosition::End);
-        Ok(self.log_page(end.max_count(1)).await?.pop())
+    /// So many of the ledger's events from the one at `from` on. The caller knows that they are
+    /// there, and asks again for what an answer lacks.
+    pub(super) async fn read_again(&self, from: u64, count: usize) -> Result<Vec<Found>, Failure> {
+        self.log_page(Taken::Log, forwards(Some(from), count)).await
     }
 
-    async fn log_page(&self, options: ReadAllOptions) -> Result<Vec<Found>, Failure> {
-        let options = options.filter(SubscriptionFilter::on_stream_name().regex(ours::filter()));
+    /// The last of what is taken; none if there is none.
+    pub(super) async fn end(&self, taken: Taken) -> Result<Option<Found>, Failure> {
+        let end = ReadAllOptions::default().backwards().position(StreamPosition::End);
+        Ok(self.log_page(taken, end.max_count(1)).await?.pop())
+    }
+
+    async fn log_page(&self, taken: Taken, options: ReadAllOptions) -> Result<Vec<Found>, Failure> {
+        let options = options.filter(SubscriptionFilter::on_stream_name().regex(taken.filter()));
         let read = move |client: Client| {
             let options = options.clone();
             async move { collect(client.read_all(&options).await?).await }
@@ -361,6 +367,13 @@ fn failure_of(error: Error) -> Failure {
 
 /// The code of `google.rpc.Code`, since the library's own type is of another tonic.
 const INVALID_ARGUMENT: i32 = 3;
+
+fn forwards(from: Option<u64>, limit: usize) -> ReadAllOptions {
+    let from = from.map_or(StreamPosition::Start, |commit| {
+        StreamPosition::Position(Position { commit, prepare: commit })
+    });
+    ReadAllOptions::default().forwards().position(from).max_count(limit)
+}
 
 async fn collect(mut events: ReadStream) -> Result<Vec<RecordedEvent>, Error> {
     let mut page = Vec::new();

@@ -4,6 +4,7 @@
 use super::{Follower, PAGE_EVENTS, place_of, unavailable};
 use crate::envelope::Position;
 use crate::store::ReadError;
+use crate::store::eventstore::ours::Taken;
 use crate::store::eventstore::places::{Place, Places, Unread};
 
 impl From<Unread> for ReadError {
@@ -63,7 +64,7 @@ impl Follower {
             }
         })??;
         let limit = PAGE_EVENTS.saturating_add(1);
-        let page = self.wire.read_log(from.map(|from| from.commit), limit).await;
+        let page = self.wire.read_log(Taken::Log, from.map(|from| from.commit), limit).await;
         let page = page.map_err(unavailable)?;
         let mut counted = page.iter().filter(|found| !found.is_mark()).map(place_of).peekable();
         if let Some(from) = from

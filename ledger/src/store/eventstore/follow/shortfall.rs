@@ -10,6 +10,7 @@ use super::broken::Broken;
 use super::{Follower, place_of, unavailable};
 use crate::envelope::Position;
 use crate::store::ReadError;
+use crate::store::eventstore::ours::Taken;
 use crate::store::eventstore::places::Place;
 use crate::store::eventstore::wire::{Failure, Found};
 
@@ -26,7 +27,7 @@ pub(super) fn lags() -> ReadError {
 impl Follower {
     /// What is told if the log has nothing from `seen` on, which was read last.
     pub(super) async fn falls_short(&self, seen: Place) -> ReadError {
-        let end = match self.wire.end().await {
+        let end = match self.wire.end(Taken::Log).await {
             Ok(end) => end,
             Err(failure) => return self.unanswered(failure),
         };
