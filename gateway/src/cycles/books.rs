@@ -58,7 +58,8 @@ impl Cycles {
 
     /// Opens today, then closes day by day and month by month what can be closed.
     async fn keep_books_due(&self) -> Result<(), Failure> {
-        if self.engine.books_mode() == BooksMode::Manual || !self.has_turn().await? {
+        // Asked whoever keeps the books: it renews the lease while a long run of a window cannot.
+        if !self.has_turn().await? || self.engine.books_mode() == BooksMode::Manual {
             return Ok(());
         }
         self.engine.open_today().await?;

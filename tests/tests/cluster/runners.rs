@@ -4,11 +4,14 @@
 use std::sync::Arc;
 
 use chrono::Duration;
+use gateway::cycles::Cycles;
 use gateway::cycles::lease::Lease;
+use gateway::server::Shutdown;
 use ledger::clock::Clock;
 use ledger::domain::rulebook::Rulebook;
-use ledger::engine::Engine;
+use ledger::engine::{self, BooksMode, Engine};
 use ledger::store::{EventStore, Note, Notes as _};
+use projections::{Options, Projections};
 use tests::cluster::{Fault, Node};
 use tests::requests::{auto_loan, instant};
 use tests::server::Town;
@@ -19,9 +22,14 @@ use crate::kit::{Store, store_on};
 const MORNING: &str = "2026-03-03T09:00:00-05:00";
 
 async fn lease_on(store: &Store, port: u16) -> (Engine, Lease) {
+    lease_with(store, port, BooksMode::Automatic).await
+}
+
+async fn lease_with(store: &Store, port: u16, books: BooksMode) -> (Engine, Lease) {
     let events: Arc<dyn EventStore> = store.cluster.clone();
     let clock = Arc::new(Clock::set_to(instant(MORNING)));
-    let engine = Engine::start(events, clock, Rulebook::built_in()).await.unwrap();
+    let settings = engine::Settings { books, ..engine::Settings::default() };
+    let engine = Engine::start_with(events, clock, Rulebook::built_in(), settings).await.unwrap();
     let lease = Lease::new(&engine, ([127, 0, 0, 1], port).into());
     (engine, lease)
 }
@@ -134,6 +142,9 @@ async fn the_runner_of_one_gateway_takes_over_when_the_other_stops() {
 const LEASE: &str = "payledger-runner";
 const LOOKS: u64 = 6;
 
+/// A runner asks for its turn every second.
+const RENEWED_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_runner_without_the_lease_does_nothing_though_a_window_is_due_by_its_clock() {
     let node = Node::start().await;
@@ -158,6 +169,39 @@ async fn a_runner_without_the_lease_does_nothing_though_a_window_is_due_by_its_c
     one.until(async |one| sealed(one).await).await;
     for gateway in [&one, &other] {
         agree(gateway).await;
+    }
+}
+
+#[tokio::test]
+async fn a_long_run_keeps_the_lease_whoever_keeps_the_books() {
+    for books in [BooksMode::Automatic, BooksMode::Manual] {
+        let node = Node::start().await;
+        let store = store_on(&node).await;
+        let (engine, lease) = lease_with(&store, 1, books).await;
+        let port: Arc<dyn EventStore> = store.cluster.clone();
+        let reads = Projections::open(store.directory.path(), port, Options::default()).await;
+        let cycles = Cycles::new(engine.clone(), reads.unwrap()).with_lease(lease);
+        // The runner waits for what was received the day before.
+        let under_way = engine.receive().unwrap();
+        let morning = instant(MORNING) + Duration::days(1);
+        engine.clock().set(morning).unwrap();
+        let shutdown = Shutdown::default();
+        let running = tokio::spawn(cycles.run_until(shutdown.clone()));
+        for seconds in [0, 30, 60] {
+            engine.clock().set(morning + Duration::seconds(seconds)).unwrap();
+            let ends = (morning + Duration::seconds(seconds + 60)).format("%H:%M:%S").to_string();
+            let held = async || store.cluster.note("runner").await.unwrap().text;
+            let renewed = async {
+                while !String::from_utf8(held().await).unwrap().contains(&ends) {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let renewed = tokio::time::timeout(RENEWED_WITHIN, renewed).await;
+            assert!(renewed.is_ok(), "{books:?}, after {seconds} s");
+        }
+        drop(under_way);
+        shutdown.ask();
+        running.await.unwrap();
     }
 }
 
