@@ -141,21 +141,25 @@ impl Reading {
     }
 
     async fn forwards(&self, after: u64, count: u64) -> Result<(), Stop> {
-        self.tell_if_missing().await?;
-        let until = self.line.last().await?;
-        let (mut after, mut left) = (after, count);
+        let until = self.line.end().await?;
+        let (begin, mut after, mut left) = (after, after, count);
         while after < until && left > 0 {
             let page = self.line.page(after, PAGE_EVENTS).await?;
             let Some(last) = page.last() else { break };
             after = self.line.number(last);
             left = left.saturating_sub(self.send_wanted(page, left).await?);
         }
+        if after == begin && self.line.is_missing().await? {
+            self.tell_missing().await?;
+        }
         Ok(())
     }
 
     async fn backwards(&self, from: Option<u64>, count: u64) -> Result<(), Stop> {
-        self.tell_if_missing().await?;
         let last = self.line.last().await?;
+        if last == 0 {
+            return self.tell_missing().await;
+        }
         let (mut high, mut left) = (from.map_or(last, |from| from.min(last)), count);
         while high > 0 && left > 0 {
             let after = high.saturating_sub(PAGE_EVENTS);
@@ -169,8 +173,10 @@ impl Reading {
 
     /// Never ends by itself: clients take an end for a fault, or spin.
     async fn subscription(&self, after: Option<u64>) -> Result<(), Stop> {
-        let last = self.line.last().await?;
-        let mut after = after.unwrap_or(last);
+        let mut after = match after {
+            Some(after) => after,
+            None => self.line.last().await?,
+        };
         let subscription_id = ::uuid::Uuid::nil().to_string();
         let confirmation = SubscriptionConfirmation { subscription_id };
         self.send(content(Content::Confirmation(confirmation))).await?;
@@ -207,14 +213,10 @@ impl Reading {
     }
 
     /// That a stream does not exist is a message of its own, and the last one.
-    async fn tell_if_missing(&self) -> Result<(), Stop> {
+    async fn tell_missing(&self) -> Result<(), Stop> {
         let Source::Stream(stream) = &self.query.source else { return Ok(()) };
-        if self.line.last().await? > 0 {
-            return Ok(());
-        }
         let stream_identifier = Some(identifier(stream.as_str()));
-        self.send(content(Content::StreamNotFound(StreamNotFound { stream_identifier }))).await?;
-        Err(Stop::Gone)
+        self.send(content(Content::StreamNotFound(StreamNotFound { stream_identifier }))).await
     }
 
     /// Sends what is wanted of a page, at most `limit`; tells how many events that were.

@@ -20,6 +20,7 @@ mod kit;
 mod official;
 mod positions;
 mod protocol;
+mod reads;
 mod reset;
 mod runners;
 mod three_gateways;

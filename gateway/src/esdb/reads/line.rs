@@ -48,8 +48,22 @@ impl Line {
         }
     }
 
-    /// The number of the last event, 0 if there is none. A stream does not know its length: it is
-    /// found in as many steps as the length has binary digits, twice.
+    /// The number up to which a read forwards goes: that of the last event of the log now. A stream
+    /// does not know its length, and is read until it has no more.
+    pub(super) async fn end(&self) -> Result<u64, ReadError> {
+        match &self.source {
+            Source::Stream(_) => Ok(u64::MAX),
+            Source::All => Ok(self.store.head().await?.0),
+        }
+    }
+
+    /// Is it a stream that does not exist?
+    pub(super) async fn is_missing(&self) -> Result<bool, ReadError> {
+        Ok(matches!(self.source, Source::Stream(_)) && !self.has(1).await?)
+    }
+
+    /// The number of the last event, 0 if there is none. That of a stream is found in as many steps
+    /// as it has binary digits, twice: only who reads from there asks for it.
     pub(super) async fn last(&self) -> Result<u64, ReadError> {
         let Source::Stream(_) = &self.source else {
             return Ok(self.store.head().await?.0);
