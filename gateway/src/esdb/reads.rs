@@ -161,9 +161,16 @@ impl Reading {
             return self.tell_missing().await;
         }
         let (mut high, mut left) = (from.map_or(last, |from| from.min(last)), count);
+        let mut at_once = PAGE_EVENTS;
         while high > 0 && left > 0 {
-            let after = high.saturating_sub(PAGE_EVENTS);
-            let mut page = self.line.page(after, high.saturating_sub(after)).await?;
+            let after = high.saturating_sub(at_once);
+            let page = self.line.whole_page(after, high.saturating_sub(after)).await;
+            // What is whole above the damage is sent before that is told.
+            if at_once > 1 && matches!(page, Err(ReadError::Damaged { .. })) {
+                at_once = 1;
+                continue;
+            }
+            let mut page = page?;
             page.reverse();
             left = left.saturating_sub(self.send_wanted(page, left).await?);
             high = after;

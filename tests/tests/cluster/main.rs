@@ -20,6 +20,7 @@ mod kit;
 mod official;
 mod positions;
 mod protocol;
+mod read_port;
 mod reads;
 mod reset;
 mod runners;

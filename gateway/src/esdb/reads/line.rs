@@ -35,8 +35,22 @@ impl Line {
         }
     }
 
-    /// The events whose number is above `after`, at most `limit`.
+    /// The events whose number is above `after`, at most `limit`. Damage among them ends the page
+    /// before it: who goes on from there meets it.
     pub(super) async fn page(
+        &self,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        if self.source != Source::All {
+            return self.whole_page(after, limit).await;
+        }
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        read_up_to_damage(self.store.as_ref(), Position(after), limit).await
+    }
+
+    /// The same, and damage anywhere among them is met at once.
+    pub(super) async fn whole_page(
         &self,
         after: u64,
         limit: u64,
@@ -44,7 +58,7 @@ impl Line {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         match &self.source {
             Source::Stream(stream) => self.store.read_stream(stream, Version(after), limit).await,
-            Source::All => read_up_to_damage(self.store.as_ref(), Position(after), limit).await,
+            Source::All => self.store.read_all(Position(after), limit).await,
         }
     }
 

@@ -1,0 +1,116 @@
+//! Reads of the read protocol where the log is damaged, or a client wants to know how far it was
+//! looked at.
+
+use std::sync::Arc;
+
+use gateway::esdb::reads::Reads;
+use gateway::esdb::scale::Scale;
+use gateway::server::Shutdown;
+use ledger::store::EventStore;
+use ledger::store::embedded::{Embedded, Options as LogOptions};
+use proto::event_store::client::streams::ReadReq;
+use proto::event_store::client::streams::read_req::Options;
+use proto::event_store::client::streams::read_req::options::{
+    AllOptions, CountOption, FilterOption, ReadDirection, StreamOption, StreamOptions,
+    all_options::AllOption, stream_options::RevisionOption,
+};
+use proto::event_store::client::streams::read_resp::Content;
+use proto::event_store::client::{Empty, StreamIdentifier};
+use tokio_stream::StreamExt as _;
+use tonic::{Code, Status};
+
+use crate::kit::saying;
+
+fn all(from: AllOption, way: ReadDirection) -> Options {
+    Options {
+        stream_option: Some(StreamOption::All(AllOptions { all_option: Some(from) })),
+        read_direction: way.into(),
+        count_option: Some(CountOption::Count(u64::MAX)),
+        filter_option: Some(FilterOption::NoFilter(Empty {})),
+        ..Options::default()
+    }
+}
+
+/// What a read sends, and the status that it ends with if it is not OK.
+async fn read(store: &Arc<dyn EventStore>, options: Options) -> (Vec<Content>, Option<Status>) {
+    let reads = Reads::new(Arc::clone(store), Scale::ONE, Shutdown::default());
+    let mut answers = reads.read(ReadReq { options: Some(options) }).await.unwrap();
+    let mut sent = Vec::new();
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(answer) => sent.extend(answer.content),
+            Err(status) => return (sent, Some(status)),
+        }
+    }
+    (sent, None)
+}
+
+/// The places of the events among what was sent.
+fn places(sent: &[Content]) -> Vec<u64> {
+    let events = sent.iter().filter_map(|content| match content {
+        Content::Event(event) => event.event.as_ref(),
+        _ => None,
+    });
+    events.map(|event| event.commit_position).collect()
+}
+
+/// A log of 300 events in one stream, of which the block that holds the 200th is spoiled.
+async fn damaged(directory: &std::path::Path) -> Arc<dyn EventStore> {
+    let log = Embedded::open(directory, LogOptions::default()).unwrap();
+    for version in 0..300 {
+        log.append(saying("account-a", version, "x")).await.unwrap();
+    }
+    let file = rusqlite::Connection::open(directory.join("events.db")).unwrap();
+    let spoil = "UPDATE blocks SET payload = zeroblob(40) WHERE first_position = (
+        SELECT max(first_position) FROM blocks WHERE first_position <= 200)";
+    assert_eq!(file.execute(spoil, []).unwrap(), 1);
+    Arc::new(log)
+}
+
+#[tokio::test]
+async fn whoever_reads_is_sent_what_is_whole_before_damage_and_told_of_it_in_both_directions() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = damaged(directory.path()).await;
+    let (start, end) = (AllOption::Start(Empty {}), AllOption::End(Empty {}));
+    let (sent, told) = read(&log, all(start, ReadDirection::Forwards)).await;
+    let below = places(&sent);
+    assert!(below.iter().copied().eq(1..=below.len().try_into().unwrap()), "{below:?}");
+    assert!(below.last().is_some_and(|last| (100..200).contains(last)), "{below:?}");
+    assert_eq!(told.unwrap().code(), Code::DataLoss);
+
+    let (sent, told) = read(&log, all(end, ReadDirection::Backwards)).await;
+    let above = places(&sent);
+    let last = *above.last().unwrap();
+    assert!(above.iter().copied().eq((last..=300).rev()), "{above:?}");
+    assert!((201..300).contains(&last), "{last}");
+    assert_eq!(told.map(|told| told.code()), Some(Code::DataLoss));
+
+    // What is below the damage is read as ever.
+    let top = *below.last().unwrap();
+    let from = proto::event_store::client::streams::read_req::options::Position {
+        commit_position: top + 1,
+        prepare_position: top + 1,
+    };
+    let (sent, told) = read(&log, all(AllOption::Position(from), ReadDirection::Backwards)).await;
+    assert!(places(&sent).into_iter().eq((1..=top).rev()));
+    assert!(told.is_none(), "{told:?}");
+}
+
+#[tokio::test]
+async fn whoever_reads_a_stream_is_told_of_damage_in_both_directions() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = damaged(directory.path()).await;
+    for (from, way) in [
+        (RevisionOption::Start(Empty {}), ReadDirection::Forwards),
+        (RevisionOption::End(Empty {}), ReadDirection::Backwards),
+    ] {
+        let stream_identifier = Some(StreamIdentifier { stream_name: b"account-a".to_vec() });
+        let options = StreamOptions { stream_identifier, revision_option: Some(from) };
+        let options = Options {
+            stream_option: Some(StreamOption::Stream(options)),
+            ..all(AllOption::Start(Empty {}), way)
+        };
+        let (_, told) = read(&log, options).await;
+        assert_eq!(told.map(|told| told.code()), Some(Code::DataLoss), "{way:?}");
+    }
+}
