@@ -2,7 +2,8 @@
 //!
 //! One lane an account keeps its commands apart; a conflict with another gateway is retried on what
 //! that one left behind; a lost answer is settled by reading again. The work runs in a task of its
-//! own, so that a caller who hangs up cannot leave half of it.
+//! own, so that a caller who hangs up cannot leave half of it; until its turn comes it is the
+//! caller's, and goes with him.
 
 mod batch;
 mod begin;
@@ -55,7 +56,7 @@ use crate::store::{Append, AppendError, EventStore};
 use crate::streams;
 use books::BooksCopy;
 use fold::{Counted, fold_on, fold_stream};
-use lanes::Lanes;
+use lanes::{Lanes, Turn};
 use receipts::Receipts;
 use recovery::RecoveryCopy;
 use repeat::{conclude, digest_of, repeats};
@@ -205,10 +206,14 @@ impl Engine {
         self.0.receipts.settled_before(instant).await;
     }
 
-    /// Carries out a command. The work goes on if the caller's future is dropped.
+    /// Carries out a command. Once its turn on the account has come, the work goes on if the
+    /// caller's future is dropped; before that, nothing is done.
     pub async fn execute(&self, request: Request) -> Result<Answer, EngineError> {
+        // Waited for here and not in the task: what callers gave up would queue for ever longer,
+        // and each of them would keep the windows of its receipt from being run.
+        let lane = self.0.turn_on(&request.account).await;
         let inner = Arc::clone(&self.0);
-        tokio::spawn(async move { inner.carry_out(&request).await })
+        tokio::spawn(async move { inner.carry_out(&request, lane).await })
             .await
             .unwrap_or_else(|failure| Err(EngineError::Indeterminate(failure.into())))
     }
@@ -233,8 +238,13 @@ impl Engine {
 
 impl Inner {
     async fn current(&self, account: &AccountId) -> Result<Arc<Folded>, EngineError> {
-        let mut cached = self.lanes.of(account).lock_owned().await;
+        let mut cached = self.turn_on(account).await;
         self.load(account, &mut cached).await
+    }
+
+    /// Waits until nothing else is under way on `account`, and keeps it so.
+    async fn turn_on(&self, account: &AccountId) -> Turn {
+        self.lanes.of(account).lock_owned().await
     }
 
     /// The folded account: cached, and brought up to its stream's tail where others write too, or
@@ -254,14 +264,19 @@ impl Inner {
         Ok(folded)
     }
 
-    async fn carry_out(&self, request: &Request) -> Result<Answer, EngineError> {
+    async fn carry_out(
+        &self,
+        request: &Request,
+        mut cached: Turn,
+    ) -> Result<Answer, EngineError> {
         let digest = digest_of(request)?;
-        let mut cached = self.lanes.of(&request.account).lock_owned().await;
         for _ in 0..ATTEMPTS_MAX {
             let folded = self.load(&request.account, &mut cached).await?;
             if let Some(outcome) = repeats(&folded, request, digest)? {
                 return self.first_answer(request, outcome).await;
             }
+            // Not before it is known to be no repeat: that may have been written long ago.
+            self.refuse_stale(request.receipt.at())?;
             if request.command.originates() {
                 self.look_whether_held().await?;
             }

@@ -6,11 +6,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 
 use super::fold::{Counted, fold_on, fold_stream, fold_streams};
-use super::{Answer, Engine, EngineError, Folded, Inner, Request};
+use super::lanes::Turn;
+use super::{Answer, Engine, EngineError, Inner, Request};
 use crate::envelope::Version;
 use crate::ids::AccountId;
 use crate::store::BoxError;
@@ -51,7 +51,7 @@ type Outcome = Result<Answer, EngineError>;
 struct Work {
     account: AccountId,
     /// Its lane, held.
-    lane: OwnedMutexGuard<Option<Arc<Folded>>>,
+    lane: Turn,
     /// The requests that are not decided yet, by place in the batch.
     waiting: VecDeque<usize>,
     /// What was decided in this round, and is to be written.
@@ -96,7 +96,8 @@ impl Engine {
     }
 
     /// Carries out many commands, each for itself, sharing durable commits. Commands on one account
-    /// are carried out in the order given. The work goes on if the caller's future is dropped.
+    /// are carried out in the order given. Once the turns on all accounts have come, the work goes
+    /// on if the caller's future is dropped; before that, nothing is done.
     pub async fn execute_batch(&self, requests: Vec<Request>) -> Vec<Result<Answer, EngineError>> {
         let count = requests.len();
         self.execute_batch_with(requests, |_, _, outcome| outcome).await.unwrap_or_else(|failure| {
@@ -118,34 +119,46 @@ impl Engine {
         F: FnMut(usize, &Request, Result<Answer, EngineError>) -> T + Send + 'static,
     {
         let inner = Arc::clone(&self.0);
-        let done = tokio::spawn(async move {
-            if requests.len() < LARGE_COMMANDS {
-                return Ok(inner.carry_out_batch(requests, tell).await);
-            }
-            // Taken before any lane, so that who holds lanes never waits for it; never closed.
-            let turn = inner.large_batches.clone().acquire_owned().await;
-            let runtime = Handle::current();
-            let work = async move { inner.carry_out_batch(requests, tell).await };
-            let told = tokio::task::spawn_blocking(move || runtime.block_on(work)).await;
-            drop(turn);
+        let is_large = requests.len() >= LARGE_COMMANDS;
+        // All that is waited for is waited for here, and not in the task: else what callers gave
+        // up would queue, with its megabytes. Taken before any lane, so that who holds lanes never
+        // waits for it; never closed.
+        let thread = if is_large {
+            Some(inner.large_batches.clone().acquire_owned().await)
+        } else {
+            None
+        };
+        let works = inner.hold(&requests).await;
+        let work = async move {
+            let told = inner.carry_out_batch(requests, works, tell).await;
+            drop(thread);
             told
-        });
-        done.await.flatten().map_err(|failure| EngineError::Indeterminate(failure.into()))
+        };
+        let done = if is_large {
+            let runtime = Handle::current();
+            tokio::task::spawn_blocking(move || runtime.block_on(work))
+        } else {
+            tokio::spawn(work)
+        };
+        done.await.map_err(|failure| EngineError::Indeterminate(failure.into()))
     }
 }
 
 impl Inner {
-    /// Locks the lanes of all accounts in order of id, so that two batches cannot wait for each
-    /// other. Then, round by round, decides each account's requests on what the earlier ones leave
-    /// behind and appends all at once. What another writer came before is carried out by itself.
-    async fn carry_out_batch<T, F>(&self, requests: Vec<Request>, tell: F) -> Vec<T>
+    /// Round by round, decides each account's requests on what the earlier ones leave behind and
+    /// appends all at once. What another writer came before is carried out by itself.
+    async fn carry_out_batch<T, F>(
+        &self,
+        requests: Vec<Request>,
+        mut works: Vec<Work>,
+        tell: F,
+    ) -> Vec<T>
     where
         T: Send,
         F: FnMut(usize, &Request, Outcome) -> T + Send,
     {
         let by_place = requests.iter().map(|_| None).collect();
         let mut outcomes = Outcomes { requests: &requests, tell, by_place };
-        let mut works = self.hold(&requests).await;
         self.bring_up(&mut works).await;
         self.warm(&mut works, &mut outcomes).await;
         while works.iter().any(|work| !work.waiting.is_empty()) {
@@ -161,6 +174,8 @@ impl Inner {
         outcomes.by_place.into_iter().flatten().collect()
     }
 
+    /// Locks the lanes of all accounts in order of id, so that two batches cannot wait for each
+    /// other.
     async fn hold(&self, requests: &[Request]) -> Vec<Work> {
         let mut places: Vec<(&AccountId, usize)> =
             requests.iter().enumerate().map(|(place, request)| (&request.account, place)).collect();
@@ -173,7 +188,7 @@ impl Inner {
             }
             works.push(Work {
                 account: account.clone(),
-                lane: self.lanes.of(account).lock_owned().await,
+                lane: self.turn_on(account).await,
                 waiting: VecDeque::from([place]),
                 pending: Vec::new(),
                 deferred: Vec::new(),
@@ -272,7 +287,9 @@ impl Inner {
                 (Deferred::Lost(_, expected, cause), _) => {
                     self.settle_lost(request, expected, cause).await
                 }
-                (Deferred::Alone(_) | Deferred::Repeat(_), None) => self.carry_out(request).await,
+                (Deferred::Alone(_) | Deferred::Repeat(_), None) => {
+                    self.carry_out_alone(request).await
+                }
                 (Deferred::Repeat(_), Some(error)) => self.recall(request, error).await,
                 (Deferred::Alone(_), Some(error)) => Err(error),
             };
@@ -283,6 +300,11 @@ impl Inner {
             }
             outcomes.tell(place, outcome);
         }
+    }
+
+    async fn carry_out_alone(&self, request: &Request) -> Result<Answer, EngineError> {
+        let turn = self.turn_on(&request.account).await;
+        self.carry_out(request, turn).await
     }
 
     /// Finds out what came of an append that answered nothing and expected `expected` events. If
@@ -299,7 +321,7 @@ impl Inner {
         };
         match folded.requests.get(&request.request_id) {
             Some(outcome) => self.first_answer(request, outcome).await,
-            None if folded.version > expected => self.carry_out(request).await,
+            None if folded.version > expected => self.carry_out_alone(request).await,
             None => Err(EngineError::Indeterminate(cause)),
         }
     }

@@ -8,6 +8,9 @@ use crate::ids::AccountId;
 /// A lane: the folded account, if it is cached. Held over an append, hence the asynchronous lock.
 pub(super) type Lane = tokio::sync::Mutex<Option<Arc<Folded>>>;
 
+/// A lane, held: over an append, and from the caller's future into the task that does the work.
+pub(super) type Turn = tokio::sync::OwnedMutexGuard<Option<Arc<Folded>>>;
+
 #[expect(clippy::disallowed_types, reason = "a cache: its order is never seen")]
 type Map = std::collections::HashMap<AccountId, Kept>;
 

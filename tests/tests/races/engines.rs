@@ -14,6 +14,7 @@ use projections::{Options, Projections};
 use proto::payledger::v1::ErrorReason;
 use tempfile::TempDir;
 use tests::requests::instant;
+use tokio::task::JoinSet;
 
 use crate::desk::{Desk, asked, engine_on, pay, payment_of};
 use crate::faults::Fault;
@@ -34,6 +35,13 @@ async fn runner_of(desk: &Desk) -> (Cycles, TempDir) {
     (Cycles::new(desk.engine.clone(), reads), folder)
 }
 
+/// Lets everything that can go on do so.
+async fn yield_often() {
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn a_cancel_in_time_wins_over_the_run_however_late_it_commits() {
     let desk = Desk::new().await;
@@ -48,9 +56,7 @@ async fn a_cancel_in_time_wins_over_the_run_however_late_it_commits() {
     desk.engine.clock().set(instant(STARTS)).unwrap();
     let (cycles, _folder) = runner_of(&desk).await;
     let run = tokio::spawn(async move { cycles.run_window(at_three()).await });
-    for _ in 0..1000 {
-        tokio::task::yield_now().await;
-    }
+    yield_often().await;
     assert!(!run.is_finished() && !cancel.is_finished());
     desk.store.open_gate();
     cancel.await.unwrap().unwrap();
@@ -110,6 +116,44 @@ async fn a_repeat_is_answered_however_old_its_receipt_is() {
 }
 
 #[tokio::test]
+async fn who_hangs_up_before_his_turn_takes_it_along_and_after_it_changes_nothing() {
+    // A command alone, a batch, and a batch that has a thread of its own.
+    for count in [1, 2, 64] {
+        let desk = Desk::new().await;
+        let early = |call| move |n| asked(&desk.engine, &format!("early {call} {n}"), pay("1.00"));
+        let early = (0..20).map(|call| (0..count).map(early(call)).collect());
+        let early: Vec<Vec<_>> = early.collect();
+        let later = instant("2026-03-03T09:00:01-05:00");
+        desk.engine.clock().set(later).unwrap();
+        desk.store.plan("PaymentScheduled", Fault::Waits);
+        let mut calls = JoinSet::new();
+        let (engine, first) = (desk.engine.clone(), asked(&desk.engine, "first", pay("1.00")));
+        calls.spawn(async move { vec![engine.execute(first).await] });
+        desk.store.somebody_waits().await;
+        for mut requests in early {
+            let engine = desk.engine.clone();
+            calls.spawn(async move {
+                if count == 1 {
+                    vec![engine.execute(requests.remove(0)).await]
+                } else {
+                    engine.execute_batch(requests).await
+                }
+            });
+        }
+        let engine = desk.engine.clone();
+        let settled = tokio::spawn(async move { engine.settled_before(later).await });
+        yield_often().await;
+        assert!(!settled.is_finished());
+        calls.shutdown().await;
+        yield_often().await;
+        assert!(settled.is_finished(), "nothing that was given up is waited for");
+        desk.store.open_gate();
+        desk.execute("last", pay("1.00")).await.unwrap();
+        assert_eq!(desk.count("PaymentScheduled").await, 2, "the first and the last, of {count}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_was_lost_is_found_in_the_stream() {
     let desk = Desk::new().await;
     desk.store.plan("PaymentScheduled", Fault::AnswerLost);
@@ -148,7 +192,7 @@ async fn a_write_that_was_lost_is_unknown_and_its_retry_writes_it_once() {
 async fn two_gateways_on_one_log_never_write_past_each_other() {
     let desk = Desk::new().await;
     let other = engine_on(&desk.store, desk.engine.clock().now()).await;
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = JoinSet::new();
     for (name, engine) in [("one", &desk.engine), ("other", &other)] {
         for lane in 0..4 {
             let engine = engine.clone();
