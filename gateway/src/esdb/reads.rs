@@ -2,6 +2,7 @@
 //! for as long as the caller stays.
 
 mod line;
+mod pace;
 mod query;
 
 use std::sync::Arc;
@@ -187,7 +188,7 @@ impl Reading {
         let subscription_id = ::uuid::Uuid::nil().to_string();
         let confirmation = SubscriptionConfirmation { subscription_id };
         self.send(content(Content::Confirmation(confirmation))).await?;
-        let mut live = false;
+        let (mut live, mut pace) = (false, self.query.pace);
         loop {
             // What is committed after this is looked at again.
             let seen = self.line.head().await?;
@@ -200,18 +201,39 @@ impl Reading {
                 self.line.wait_past(seen).await?;
                 continue;
             };
-            let (number, position) = (self.line.number(last), last.position);
+            let end = last.position;
+            after = self.line.number(last);
+            let due = pace.as_mut().map_or_else(Vec::new, |pace| pace.due(&page));
             let wanted = self.query.wanted.sift(page, usize::MAX, &self.desk).await?;
-            let sends_last = wanted.last().is_some_and(|last| last.position == position);
-            self.send_all(wanted).await?;
-            after = number;
-            if !sends_last {
-                self.checkpoint(position).await?;
-            }
+            self.send_looked_at(wanted, due, end).await?;
         }
     }
 
-    /// Says how far the log was looked at, which a filter would hide.
+    /// Sends what is wanted of a page that ends at `end`, and how far the log was looked at: where
+    /// that is due, and at the end if a filter would hide it.
+    async fn send_looked_at(
+        &self,
+        wanted: Vec<RecordedEvent>,
+        due: Vec<Position>,
+        end: Position,
+    ) -> Result<(), Stop> {
+        let mut due = due.into_iter().peekable();
+        let mut told = Position::START;
+        for found in wanted {
+            while let Some(checkpoint) = due.next_if(|place| *place < found.position) {
+                self.checkpoint(checkpoint).await?;
+            }
+            told = found.position;
+            self.send_event(found).await?;
+        }
+        for checkpoint in due {
+            told = checkpoint;
+            self.checkpoint(checkpoint).await?;
+        }
+        if told < end { self.checkpoint(end).await } else { Ok(()) }
+    }
+
+    /// Says how far the log was looked at.
     async fn checkpoint(&self, position: Position) -> Result<(), Stop> {
         let commit = self.scale.commit(position);
         let checkpoint =
@@ -231,16 +253,15 @@ impl Reading {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let wanted = self.query.wanted.sift(page, limit, &self.desk).await?;
         let count = u64::try_from(wanted.len()).unwrap_or(u64::MAX);
-        self.send_all(wanted).await?;
+        for found in wanted {
+            self.send_event(found).await?;
+        }
         Ok(count)
     }
 
-    async fn send_all(&self, events: Vec<RecordedEvent>) -> Result<(), Stop> {
-        for found in events {
-            let commit = self.scale.commit(found.position);
-            self.send(event(found, commit, self.query.structured_ids)).await?;
-        }
-        Ok(())
+    async fn send_event(&self, found: RecordedEvent) -> Result<(), Stop> {
+        let commit = self.scale.commit(found.position);
+        self.send(event(found, commit, self.query.structured_ids)).await
     }
 
     async fn send(&self, response: ReadResp) -> Result<(), Stop> {

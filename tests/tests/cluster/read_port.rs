@@ -8,11 +8,13 @@ use gateway::esdb::scale::Scale;
 use gateway::server::Shutdown;
 use ledger::store::EventStore;
 use ledger::store::embedded::{Embedded, Options as LogOptions};
+use ledger::store::memory::Memory;
 use proto::event_store::client::streams::ReadReq;
 use proto::event_store::client::streams::read_req::Options;
 use proto::event_store::client::streams::read_req::options::{
-    AllOptions, CountOption, FilterOption, ReadDirection, StreamOption, StreamOptions,
-    all_options::AllOption, stream_options::RevisionOption,
+    AllOptions, CountOption, FilterOption, FilterOptions, ReadDirection, StreamOption,
+    StreamOptions, SubscriptionOptions, all_options::AllOption, filter_options,
+    stream_options::RevisionOption,
 };
 use proto::event_store::client::streams::read_resp::Content;
 use proto::event_store::client::{Empty, StreamIdentifier};
@@ -113,4 +115,61 @@ async fn whoever_reads_a_stream_is_told_of_damage_in_both_directions() {
         let (_, told) = read(&log, options).await;
         assert_eq!(told.map(|told| told.code()), Some(Code::DataLoss), "{way:?}");
     }
+}
+
+/// The places of the events and of the checkpoints that a subscription by a filter is sent until
+/// it has caught up with a log of 1,000 events, each of which is in the stream that is named.
+async fn caught_up(prefix: &str, window: u32, times: u32) -> (Vec<u64>, Vec<u64>) {
+    let log = Memory::new();
+    for version in 0..1000 {
+        log.append(saying("account-a", version, "x")).await.unwrap();
+    }
+    let prefix = vec![prefix.to_owned()];
+    let names = filter_options::Expression { regex: String::new(), prefix };
+    let filter = FilterOptions {
+        filter: Some(filter_options::Filter::StreamIdentifier(names)),
+        window: Some(filter_options::Window::Max(window)),
+        checkpoint_interval_multiplier: times,
+    };
+    let options = Options {
+        count_option: Some(CountOption::Subscription(SubscriptionOptions {})),
+        filter_option: Some(FilterOption::Filter(filter)),
+        ..all(AllOption::Start(Empty {}), ReadDirection::Forwards)
+    };
+    let reads = Reads::new(Arc::new(log), Scale::ONE, Shutdown::default());
+    let mut answers = reads.read(ReadReq { options: Some(options) }).await.unwrap();
+    let (mut events, mut checkpoints) = (Vec::new(), Vec::new());
+    let mut seen = 0;
+    while let Some(answer) = answers.next().await {
+        match answer.unwrap().content.unwrap() {
+            Content::Event(event) => {
+                let place = event.event.unwrap().commit_position;
+                assert!(place > seen, "nothing is sent again behind a checkpoint");
+                seen = place;
+                events.push(place);
+            }
+            Content::Checkpoint(checkpoint) => {
+                assert!(checkpoint.commit_position >= seen);
+                seen = checkpoint.commit_position;
+                checkpoints.push(seen);
+            }
+            Content::CaughtUp(_) => break,
+            _ => {}
+        }
+    }
+    (events, checkpoints)
+}
+
+#[tokio::test]
+async fn whoever_follows_by_a_filter_is_told_how_far_it_was_looked_at_whatever_is_sent() {
+    let everything: Vec<u64> = (1..=1000).collect();
+    for (window, times, every) in [(32, 1, 32), (32, 4, 128), (500, 1, 500)] {
+        let (events, checkpoints) = caught_up("account-", window, times).await;
+        assert_eq!(events, everything);
+        let due: Vec<u64> = (1..=1000).filter(|place| place % every == 0).collect();
+        assert_eq!(checkpoints, due, "every {every}");
+    }
+    let (events, checkpoints) = caught_up("books", 32, 4).await;
+    assert!(events.is_empty() && checkpoints.contains(&896), "{checkpoints:?}");
+    assert_eq!(checkpoints.last(), Some(&1000), "and at the end, where nothing is sent");
 }

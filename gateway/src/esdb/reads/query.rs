@@ -9,6 +9,7 @@ use proto::event_store::client::streams::read_req::options::{
 use tonic::Status;
 
 use super::line::Source;
+use super::pace::Pace;
 use crate::esdb::filter::{Desk, Wanted};
 use crate::esdb::scale::Scale;
 
@@ -18,6 +19,8 @@ pub(super) struct Query {
     pub(super) source: Source,
     pub(super) wanted: Wanted,
     pub(super) extent: Extent,
+    /// How often a subscription is told how far the log was looked at, if it has a filter.
+    pub(super) pace: Option<Pace>,
     /// Are ids wanted in two halves, and not as text?
     pub(super) structured_ids: bool,
 }
@@ -58,18 +61,21 @@ impl Query {
             CountOption::Subscription(_) => subscription(&source, &start, direction)?,
             CountOption::Count(count) => counted(&source, &start, direction, count),
         };
-        let wanted = match (&source, options.filter_option) {
-            (Source::All, Some(FilterOption::Filter(filter))) => Wanted::read(filter, desk).await?,
+        let (wanted, pace) = match (&source, options.filter_option) {
+            (Source::All, Some(FilterOption::Filter(filter))) => {
+                let pace = Pace::read(&filter);
+                (Wanted::read(filter, desk).await?, Some(pace))
+            }
             (Source::Stream(_), Some(FilterOption::Filter(_))) => {
                 return Err(Status::invalid_argument("a stream is read without a filter"));
             }
-            (_, Some(FilterOption::NoFilter(_)) | None) => Wanted::Everything,
+            (_, Some(FilterOption::NoFilter(_)) | None) => (Wanted::Everything, None),
         };
         let structured_ids = matches!(
             options.uuid_option,
             Some(UuidOption { content: Some(uuid_option::Content::Structured(_)) })
         );
-        Ok(Self { source, wanted, extent, structured_ids })
+        Ok(Self { source, wanted, extent, pace, structured_ids })
     }
 }
 
