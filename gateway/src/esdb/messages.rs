@@ -93,7 +93,7 @@ pub fn event(event: RecordedEvent, commit: u64, structured: bool) -> ReadResp {
     let metadata = metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let sent = Sent {
         id: Some(wire_id(event.id.uuid(), structured)),
-        stream_identifier: Some(identifier(event.stream.as_str())),
+        stream_identifier: Some(identifier(event.stream.as_str().as_bytes())),
         stream_revision: event.version.0.saturating_sub(1),
         prepare_position: commit,
         commit_position: commit,
@@ -106,8 +106,8 @@ pub fn event(event: RecordedEvent, commit: u64, structured: bool) -> ReadResp {
 }
 
 /// The stream of that name.
-pub fn identifier(stream: &str) -> StreamIdentifier {
-    StreamIdentifier { stream_name: stream.as_bytes().to_vec() }
+pub fn identifier(stream: &[u8]) -> StreamIdentifier {
+    StreamIdentifier { stream_name: stream.to_vec() }
 }
 
 /// A message of a read.

@@ -243,8 +243,12 @@ impl Reading {
 
     /// That a stream does not exist is a message of its own, and the last one.
     async fn tell_missing(&self) -> Result<(), Stop> {
-        let Source::Stream(stream) = &self.query.source else { return Ok(()) };
-        let stream_identifier = Some(identifier(stream.as_str()));
+        let name = match &self.query.source {
+            Source::All => return Ok(()),
+            Source::Stream(stream) => stream.as_str().as_bytes(),
+            Source::Nothing(name) => name,
+        };
+        let stream_identifier = Some(identifier(name));
         self.send(content(Content::StreamNotFound(StreamNotFound { stream_identifier }))).await
     }
 

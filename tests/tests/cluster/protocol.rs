@@ -114,12 +114,26 @@ async fn a_stream_is_read_from_any_revision_in_both_directions() {
     ] {
         assert_eq!(places(&client, stream("account-a-1", from, way)).await, expected);
     }
-    let missing = stream("account-none", RevisionOption::Start(Empty {}), forwards);
-    let answer = read(&client, missing).await.unwrap();
-    let [ReadResp { content: Some(Content::StreamNotFound(missing)) }] = answer.as_slice() else {
-        panic!("{answer:?}")
-    };
-    assert_eq!(missing.stream_identifier.as_ref().unwrap().stream_name, b"account-none");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_there_is_not_found_whatever_it_is_called() {
+    let (_town, client) = town().await;
+    let long = "a".repeat(129);
+    for name in ["account-none", "an account", "Straße", "$ce-account", &long] {
+        for (from, way) in [
+            (RevisionOption::Start(Empty {}), ReadDirection::Forwards),
+            (RevisionOption::End(Empty {}), ReadDirection::Backwards),
+        ] {
+            let answer = read(&client, stream(name, from, way)).await.unwrap();
+            let [ReadResp { content: Some(Content::StreamNotFound(missing)) }] = answer.as_slice()
+            else {
+                panic!("{name}: {answer:?}")
+            };
+            let told = &missing.stream_identifier.as_ref().unwrap().stream_name;
+            assert_eq!(told, name.as_bytes());
+        }
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ use ledger::store::{EventStore, ReadError, read_up_to_damage};
 pub(super) enum Source {
     /// One stream.
     Stream(StreamName),
+    /// What no stream here can be called: there is nothing in it, and never will be.
+    Nothing(Vec<u8>),
     /// The whole log.
     All,
 }
@@ -30,7 +32,7 @@ impl Line {
     /// The number of an event.
     pub(super) const fn number(&self, event: &RecordedEvent) -> u64 {
         match self.source {
-            Source::Stream(_) => event.version.0,
+            Source::Stream(_) | Source::Nothing(_) => event.version.0,
             Source::All => event.position.0,
         }
     }
@@ -58,6 +60,7 @@ impl Line {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         match &self.source {
             Source::Stream(stream) => self.store.read_stream(stream, Version(after), limit).await,
+            Source::Nothing(_) => Ok(Vec::new()),
             Source::All => self.store.read_all(Position(after), limit).await,
         }
     }
@@ -66,22 +69,22 @@ impl Line {
     /// does not know its length, and is read until it has no more.
     pub(super) async fn end(&self) -> Result<u64, ReadError> {
         match &self.source {
-            Source::Stream(_) => Ok(u64::MAX),
+            Source::Stream(_) | Source::Nothing(_) => Ok(u64::MAX),
             Source::All => Ok(self.store.head().await?.0),
         }
     }
 
     /// Is it a stream that does not exist?
     pub(super) async fn is_missing(&self) -> Result<bool, ReadError> {
-        Ok(matches!(self.source, Source::Stream(_)) && !self.has(1).await?)
+        Ok(self.source != Source::All && !self.has(1).await?)
     }
 
     /// The number of the last event, 0 if there is none. That of a stream is found in as many steps
     /// as it has binary digits, twice: only who reads from there asks for it.
     pub(super) async fn last(&self) -> Result<u64, ReadError> {
-        let Source::Stream(_) = &self.source else {
+        if self.source == Source::All {
             return Ok(self.store.head().await?.0);
-        };
+        }
         let mut high: u64 = 1;
         while self.has(high).await? {
             high = high.saturating_mul(2);

@@ -66,7 +66,7 @@ impl Query {
                 let pace = Pace::read(&filter);
                 (Wanted::read(filter, desk).await?, Some(pace))
             }
-            (Source::Stream(_), Some(FilterOption::Filter(_))) => {
+            (Source::Stream(_) | Source::Nothing(_), Some(FilterOption::Filter(_))) => {
                 return Err(Status::invalid_argument("a stream is read without a filter"));
             }
             (_, Some(FilterOption::NoFilter(_)) | None) => (Wanted::Everything, None),
@@ -80,11 +80,14 @@ impl Query {
 }
 
 fn stream_start(options: StreamOptions) -> Result<(Source, Start), Status> {
-    let name = options.stream_identifier.ok_or_else(|| missing("stream_identifier"))?;
-    let name = String::from_utf8(name.stream_name)
-        .map_err(|_| Status::invalid_argument("the stream's name is not UTF-8"))?;
-    let stream =
-        StreamName::new(name).map_err(|error| Status::invalid_argument(error.to_string()))?;
+    let identifier = options.stream_identifier.ok_or_else(|| missing("stream_identifier"))?;
+    let name = identifier.stream_name;
+    if name.is_empty() {
+        return Err(missing("stream_name"));
+    }
+    // Clients take any name for one that a stream may have.
+    let stream = std::str::from_utf8(&name).ok().and_then(|name| StreamName::new(name).ok());
+    let source = stream.map_or(Source::Nothing(name), Source::Stream);
     let start = match options.revision_option {
         Some(RevisionOption::Revision(revision)) => {
             Start::At { at: revision.saturating_add(1), before: revision }
@@ -92,7 +95,7 @@ fn stream_start(options: StreamOptions) -> Result<(Source, Start), Status> {
         Some(RevisionOption::End(_)) => Start::End,
         Some(RevisionOption::Start(_)) | None => Start::First,
     };
-    Ok((Source::Stream(stream), start))
+    Ok((source, start))
 }
 
 fn all_start(options: AllOptions, scale: Scale) -> Start {
@@ -114,7 +117,7 @@ fn subscription(source: &Source, start: &Start, way: ReadDirection) -> Result<Ex
     let after = match (source, start) {
         (_, Start::First) => Some(0),
         (_, Start::End) => None,
-        (Source::Stream(_) | Source::All, Start::At { at, .. }) => Some(*at),
+        (_, Start::At { at, .. }) => Some(*at),
     };
     Ok(Extent::Subscription { after })
 }
