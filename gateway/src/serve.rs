@@ -145,7 +145,7 @@ impl Service {
     pub async fn start(settings: ServiceSettings) -> Result<Self, ServiceError> {
         let eventstore = match settings.eventstore_listen {
             Some(listen) => {
-                let bound = Bound::new(Settings { listen, ..settings.server.clone() }).await?;
+                let bound = Bound::guarded(Settings { listen, ..settings.server.clone() }).await?;
                 let advertised = settings.eventstore_advertise;
                 let advertised = advertised.unwrap_or_else(|| bound.address().into());
                 Some((bound, advertised))

@@ -67,6 +67,13 @@ pub enum ServeError {
          give one, or listen on a loopback address such as 127.0.0.1"
     )]
     PlaintextBeyondLoopback(SocketAddr),
+    /// Who may read the whole log must show who he is.
+    #[error(
+        "{0} can be reached from other machines and gives out the whole log to whoever asks: \
+         name the authority of its clients' certificates with --tls-client-ca, or listen on a \
+         loopback address such as 127.0.0.1"
+    )]
+    UnguardedBeyondLoopback(SocketAddr),
     /// The address is taken, or not ours.
     #[error("cannot listen on {address}")]
     Listen {
@@ -127,6 +134,17 @@ impl Bound {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address, tls, settings })
+    }
+
+    /// The same for a protocol that looks at no credentials: beyond loopback the certificates of
+    /// clients are what guards it.
+    pub async fn guarded(settings: Settings) -> Result<Self, ServeError> {
+        let address = settings.listen;
+        let unguarded = settings.tls.as_ref().is_some_and(|files| files.client_ca.is_none());
+        if unguarded && !address.ip().is_loopback() {
+            return Err(ServeError::UnguardedBeyondLoopback(address));
+        }
+        Self::new(settings).await
     }
 
     /// The address that was taken.

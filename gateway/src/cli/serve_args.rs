@@ -18,7 +18,8 @@ pub(crate) const EXAMPLES: &str = "Examples:
   payledger serve --data-dir ./models --store 'esdb://admin:secret@n1:2113,n2:2113,n3:2113'
   payledger serve --data-dir ./data --eventstore-listen 127.0.0.1:2113
   payledger serve --data-dir ./data --tls-cert server.pem --tls-key server.key \\
-    --eventstore-listen 0.0.0.0:2113 --eventstore-advertise ledger.example:2113
+    --tls-client-ca auditors.pem --eventstore-listen 0.0.0.0:2113 \\
+    --eventstore-advertise ledger.example:2113
 
 Clients refuse a certificate that is its own authority: make an authority, and sign with it.";
 
@@ -47,7 +48,7 @@ pub struct ServeArgs {
     #[arg(value_parser = connection)]
     pub store: Option<String>,
     /// Serves the log over the read protocol of EventStoreDB too, for its clients, at this address.
-    /// The rules of --listen hold.
+    /// Unless it is loopback, --tls-client-ca is needed: no other credentials are looked at.
     #[arg(long, env = "PAYLEDGER_EVENTSTORE_LISTEN", value_name = "ADDRESS")]
     pub eventstore_listen: Option<SocketAddr>,
     /// Where clients of the read protocol are told to connect when they ask who is in the cluster.

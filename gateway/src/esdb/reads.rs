@@ -6,6 +6,7 @@ mod pace;
 mod query;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::envelope::{Position, RecordedEvent};
 use ledger::store::{EventStore, ReadError};
@@ -30,6 +31,9 @@ pub type Responses = ReceiverStream<Result<ReadResp, Status>>;
 
 /// How many events are read at once.
 const PAGE_EVENTS: u64 = 256;
+/// How long a reader may take nothing before its read is given up. Else readers that stopped would
+/// keep all places for ever.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// How many messages may wait for a slow reader.
 const MESSAGES_WAITING_MAX: usize = 64;
 /// How many reads that come to an end may be under way at once.
@@ -81,7 +85,7 @@ impl Reads {
         // Taken before anything is done for it.
         let place = self.place(&request)?;
         let query = Query::read(request, self.scale, &self.desk).await?;
-        let (out, responses) = mpsc::channel(MESSAGES_WAITING_MAX);
+        let (out, responses) = mpsc::channel(MESSAGES_WAITING_MAX + 1);
         let line = Line::new(Arc::clone(&self.store), query.source.clone());
         let reading = Reading { line, query, scale: self.scale, desk: self.desk.clone(), out };
         tokio::spawn(reading.run(self.shutdown.clone(), place));
@@ -118,17 +122,16 @@ impl Reading {
     /// Reads until there is no more, the reader goes, or the server stops.
     async fn run(self, shutdown: Shutdown, place: OwnedSemaphorePermit) {
         let out = self.out.clone();
-        tokio::select! {
+        // Why a read ends must not wait for a reader who takes nothing.
+        let Ok(last_word) = out.clone().reserve_owned().await else { return };
+        let done = tokio::select! {
             biased;
-            () = shutdown.streams_end() => {
-                let _gone = out.send(Err(Status::unavailable("the server stops"))).await;
-            }
-            () = out.closed() => {}
-            done = self.all() => {
-                if let Err(Stop::Because(status)) = done {
-                    let _gone = out.send(Err(status)).await;
-                }
-            }
+            () = shutdown.streams_end() => Err(Status::unavailable("the server stops").into()),
+            () = out.closed() => Err(Stop::Gone),
+            done = self.all() => done,
+        };
+        if let Err(Stop::Because(status)) = done {
+            last_word.send(Err(status));
         }
         drop(place);
     }
@@ -269,6 +272,22 @@ impl Reading {
     }
 
     async fn send(&self, response: ReadResp) -> Result<(), Stop> {
-        self.out.send(Ok(response)).await.map_err(|_| Stop::Gone)
+        let sending = self.out.send(Ok(response));
+        let sent = match self.query.extent {
+            // Who follows may take all the time there is, in a place of another kind.
+            Extent::Subscription { .. } => sending.await,
+            Extent::Forwards { .. } | Extent::Backwards { .. } => {
+                tokio::time::timeout(SILENCE_MAX, sending).await.map_err(|_| given_up())?
+            }
+        };
+        sent.map_err(|_| Stop::Gone)
     }
 }
+
+fn given_up() -> Status {
+    let seconds = SILENCE_MAX.as_secs();
+    Status::aborted(format!("the read was given up: nothing of it was taken for {seconds} seconds"))
+}
+
+#[cfg(test)]
+mod tests;

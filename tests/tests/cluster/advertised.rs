@@ -51,3 +51,25 @@ fn nobody_is_told_to_connect_to_all_addresses_of_a_machine() {
     assert_ne!(code, 2, "{error}");
     assert!(error.contains("TLS"), "{error}");
 }
+
+#[test]
+fn beyond_loopback_only_clients_that_show_a_certificate_are_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let none = folder.path().join("none.pem");
+    let none = none.to_str().unwrap();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()];
+    let tls = ["--tls-cert", none, "--tls-key", none];
+    let everywhere = ["--eventstore-listen", "0.0.0.0:0", "--eventstore-advertise", "ledger:1"];
+    let (code, error) = failed(&[&serve[..], &tls, &everywhere].concat());
+    assert_eq!(code, 1, "{error}");
+    assert!(error.contains("0.0.0.0:0") && error.contains("--tls-client-ca"), "{error}");
+    assert!(!data.exists(), "nothing was begun");
+    // Loopback needs none, and with an authority the certificates are looked at next.
+    let here = ["--eventstore-listen", "127.0.0.1:0"];
+    let guarded = [&["--tls-client-ca", none][..], &everywhere].concat();
+    for more in [&here[..], &guarded] {
+        let (_, error) = failed(&[&serve[..], &tls, more].concat());
+        assert!(error.contains("cannot read") && !error.contains("--tls-client-ca"), "{error}");
+    }
+}
