@@ -120,9 +120,8 @@ async fn who_hangs_up_before_his_turn_takes_it_along_and_after_it_changes_nothin
     // A command alone, a batch, and a batch that has a thread of its own.
     for count in [1, 2, 64] {
         let desk = Desk::new().await;
-        let early = |call| move |n| asked(&desk.engine, &format!("early {call} {n}"), pay("1.00"));
-        let early = (0..20).map(|call| (0..count).map(early(call)).collect());
-        let early: Vec<Vec<_>> = early.collect();
+        let early = |n| asked(&desk.engine, &format!("early {n}"), pay("1.00"));
+        let early: Vec<_> = (0..20 * count).map(early).collect();
         let later = instant("2026-03-03T09:00:01-05:00");
         desk.engine.clock().set(later).unwrap();
         desk.store.plan("PaymentScheduled", Fault::Waits);
@@ -130,8 +129,8 @@ async fn who_hangs_up_before_his_turn_takes_it_along_and_after_it_changes_nothin
         let (engine, first) = (desk.engine.clone(), asked(&desk.engine, "first", pay("1.00")));
         calls.spawn(async move { vec![engine.execute(first).await] });
         desk.store.somebody_waits().await;
-        for mut requests in early {
-            let engine = desk.engine.clone();
+        for requests in early.chunks(count) {
+            let (engine, mut requests) = (desk.engine.clone(), requests.to_vec());
             calls.spawn(async move {
                 if count == 1 {
                     vec![engine.execute(requests.remove(0)).await]
@@ -140,6 +139,7 @@ async fn who_hangs_up_before_his_turn_takes_it_along_and_after_it_changes_nothin
                 }
             });
         }
+        drop(early);
         let engine = desk.engine.clone();
         let settled = tokio::spawn(async move { engine.settled_before(later).await });
         yield_often().await;
