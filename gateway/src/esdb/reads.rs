@@ -191,15 +191,15 @@ impl Reading {
         let subscription_id = ::uuid::Uuid::nil().to_string();
         let confirmation = SubscriptionConfirmation { subscription_id };
         self.send(content(Content::Confirmation(confirmation))).await?;
-        let (mut live, mut pace) = (false, self.query.pace);
+        let (mut caught_up, mut pace) = (false, self.query.pace);
         loop {
             // What is committed after this is looked at again.
             let seen = self.line.head().await?;
             let page = self.line.page(after, PAGE_EVENTS).await?;
             let Some(last) = page.last() else {
-                if !live {
+                if !caught_up {
                     self.send(content(Content::CaughtUp(CaughtUp::default()))).await?;
-                    live = true;
+                    caught_up = true;
                 }
                 self.line.wait_past(seen).await?;
                 continue;
