@@ -73,19 +73,18 @@ fn children_of(id: u32) -> std::io::Result<Vec<String>> {
 }
 
 /// A measurement that has started its servers, and these.
-fn under_way(folder: &Path) -> (Child, Vec<String>) {
+fn under_way(folder: &Path) -> std::io::Result<(Child, Vec<String>)> {
     let mut bench = Command::new(env!("CARGO_BIN_EXE_payledger"))
         .args(["bench", "--quick", "--only", "single", "--accounts", "64"])
         .env("TMPDIR", folder)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let said = BufReader::new(bench.stderr.take().unwrap()).lines();
-    let begun = said.map_while(Result::ok).find(|line| line.starts_with("single"));
-    assert!(begun.is_some(), "the servers are there");
-    let servers = children_of(bench.id()).unwrap();
-    (bench, servers)
+        .spawn()?;
+    let said = bench.stderr.take().map(|said| BufReader::new(said).lines());
+    let begun = said.into_iter().flatten().map_while(Result::ok);
+    assert!(begun.into_iter().any(|line| line.starts_with("single")), "the servers are there");
+    let servers = children_of(bench.id())?;
+    Ok((bench, servers))
 }
 
 /// Is there a process of that id, and not only what is left of one that has ended?
@@ -100,7 +99,7 @@ fn killed_it_leaves_no_server() {
     const LOOKS_MAX: u32 = 600;
     const LOOK_EVERY: Duration = Duration::from_millis(100);
     let folder = tempfile::tempdir().unwrap();
-    let (mut bench, servers) = under_way(folder.path());
+    let (mut bench, servers) = under_way(folder.path()).unwrap();
     bench.kill().unwrap();
     bench.wait().unwrap();
     for _ in 0..LOOKS_MAX {
@@ -121,7 +120,7 @@ fn killed_it_leaves_no_server() {
 #[test]
 fn ended_by_sigterm_it_leaves_no_server_and_no_directory() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut bench, servers) = under_way(folder.path());
+    let (mut bench, servers) = under_way(folder.path()).unwrap();
     let told = Command::new("kill").arg(bench.id().to_string()).status().unwrap();
     assert!(told.success());
     let ended = bench.wait().unwrap();

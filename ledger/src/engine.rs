@@ -264,11 +264,7 @@ impl Inner {
         Ok(folded)
     }
 
-    async fn carry_out(
-        &self,
-        request: &Request,
-        mut cached: Turn,
-    ) -> Result<Answer, EngineError> {
+    async fn carry_out(&self, request: &Request, mut cached: Turn) -> Result<Answer, EngineError> {
         let digest = digest_of(request)?;
         for _ in 0..ATTEMPTS_MAX {
             let folded = self.load(&request.account, &mut cached).await?;

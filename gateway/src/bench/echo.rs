@@ -33,9 +33,9 @@ pub(super) async fn serve(out: &mut impl Write) -> Result<(), BenchError> {
         .map_err(BenchError::io("standard output"))?;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let gone = async { drop(end_of_input().await) };
-    let server = Server::builder().add_service(Echo);
-    let served = server.serve_with_incoming_shutdown(incoming, gone).await;
-    served.map_err(|error| BenchError::Server(format!("the echo server failed: {error}")))
+    let router = Server::builder().add_service(Echo);
+    let ended = router.serve_with_incoming_shutdown(incoming, gone).await;
+    ended.map_err(|error| BenchError::Server(format!("the echo server failed: {error}")))
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -20,6 +20,9 @@ use crate::status::chain;
 const AGAINST_HEAD: &str = "put the log back that belongs here, or restore a backup into an empty \
                             directory; only if the log is right as it is, remove the file HEAD";
 
+const ON_CLUSTER: &str = "its log is on a cluster: `payledger copy-log --from CONNECTION --to \
+                          DIRECTORY` makes a data directory of it";
+
 fn is_against_head(error: &OpenError) -> bool {
     matches!(
         error,
@@ -196,11 +199,7 @@ impl CliError {
             | Self::Replica(ReplicaError::Source(OpenError::Missing { path }))
                 if path.parent().is_some_and(Cluster::is_in) =>
             {
-                Some(
-                    "its log is on a cluster: `payledger copy-log --from CONNECTION --to \
-                     DIRECTORY` makes a data directory of it"
-                        .to_owned(),
-                )
+                Some(ON_CLUSTER.to_owned())
             }
             Self::Log(OpenError::Missing { path }) if path.ends_with(LOG_FILE) => Some(
                 "--data-dir or PAYLEDGER_DATA_DIR names the directory that `payledger serve` \

@@ -191,7 +191,7 @@ impl Reading {
         let subscription_id = ::uuid::Uuid::nil().to_string();
         let confirmation = SubscriptionConfirmation { subscription_id };
         self.send(content(Content::Confirmation(confirmation))).await?;
-        let (mut caught_up, mut pace) = (false, self.query.pace);
+        let (mut caught_up, mut interval) = (false, self.query.pace);
         loop {
             // What is committed after this is looked at again.
             let seen = self.line.head().await?;
@@ -206,7 +206,7 @@ impl Reading {
             };
             let end = last.position;
             after = self.line.number(last);
-            let due = pace.as_mut().map_or_else(Vec::new, |pace| pace.due(&page));
+            let due = interval.as_mut().map_or_else(Vec::new, |pace| pace.due(&page));
             let wanted = self.query.wanted.sift(page, usize::MAX, &self.desk).await?;
             self.send_looked_at(wanted, due, end).await?;
         }

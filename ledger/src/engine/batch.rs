@@ -123,11 +123,8 @@ impl Engine {
         // All that is waited for is waited for here, and not in the task: else what callers gave
         // up would queue, with its megabytes. Taken before any lane, so that who holds lanes never
         // waits for it; never closed.
-        let thread = if is_large {
-            Some(inner.large_batches.clone().acquire_owned().await)
-        } else {
-            None
-        };
+        let thread =
+            if is_large { Some(inner.large_batches.clone().acquire_owned().await) } else { None };
         let works = inner.hold(&requests).await;
         let work = async move {
             let told = inner.carry_out_batch(requests, works, tell).await;

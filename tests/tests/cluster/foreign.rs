@@ -98,8 +98,8 @@ async fn a_look_at_the_log_begins_at_the_last_note_and_not_at_the_last_event() {
         // The first look finds it.
         look().await;
     }
-    let note = look().await;
-    assert!(note > event, "{note}, {event}");
+    let last = look().await;
+    assert!(last > event, "{last}, {event}");
     // None of it has a position.
     let appended = store.cluster.append(saying("account-a", 1, "once")).await.unwrap();
     assert_eq!(appended.position, Position(2));

@@ -49,9 +49,8 @@ async fn read(store: &Arc<dyn EventStore>, options: Options) -> (Vec<Content>, O
 
 /// The places of the events among what was sent.
 fn places(sent: &[Content]) -> Vec<u64> {
-    let events = sent.iter().filter_map(|content| match content {
-        Content::Event(event) => event.event.as_ref(),
-        _ => None,
+    let events = sent.iter().filter_map(|content| {
+        if let Content::Event(event) = content { event.event.as_ref() } else { None }
     });
     events.map(|event| event.commit_position).collect()
 }
@@ -154,7 +153,12 @@ async fn caught_up(prefix: &str, window: u32, times: u32) -> (Vec<u64>, Vec<u64>
                 checkpoints.push(seen);
             }
             Content::CaughtUp(_) => break,
-            _ => {}
+            Content::Confirmation(_)
+            | Content::StreamNotFound(_)
+            | Content::FirstStreamPosition(_)
+            | Content::LastStreamPosition(_)
+            | Content::LastAllStreamPosition(_)
+            | Content::FellBehind(_) => {}
         }
     }
     (events, checkpoints)

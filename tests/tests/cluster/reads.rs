@@ -84,11 +84,9 @@ async fn read(log: &Arc<Counting>, stream: &str, way: ReadDirection) -> (usize, 
     let mut answers = reads.read(ReadReq { options: Some(options) }).await.unwrap();
     let (mut events, mut is_missing) = (0, false);
     while let Some(answer) = answers.next().await {
-        match answer.unwrap().content.unwrap() {
-            Content::Event(_) => events += 1,
-            Content::StreamNotFound(_) => is_missing = true,
-            other => panic!("{other:?}"),
-        }
+        let content = answer.unwrap().content.unwrap();
+        is_missing |= matches!(content, Content::StreamNotFound(_));
+        events += usize::from(matches!(content, Content::Event(_)));
     }
     (events, is_missing, log.reads.load(Ordering::SeqCst) - before)
 }

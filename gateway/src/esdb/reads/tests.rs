@@ -49,7 +49,7 @@ async fn who_takes_nothing_for_a_minute_is_given_up_and_told_so() {
     for _ in 0..READS_MAX {
         stopped.push(reads.read(all()).await.unwrap());
     }
-    let mut follower = reads.read(everything(CountOption::Subscription(SubscriptionOptions {})));
+    let follower = reads.read(everything(CountOption::Subscription(SubscriptionOptions {})));
     let mut follower = follower.await.unwrap();
     tokio::time::sleep(SILENCE_MAX / 2).await;
     let slow = stopped.first_mut().unwrap();

@@ -59,8 +59,9 @@ impl EventStore for Flaky {
             let answered = self.answered_behind.load(Ordering::SeqCst);
             self.answered.store(answered, Ordering::SeqCst);
             if Self::answers(&self.lost) {
-                let lost = || Err(AppendError::Indeterminate("the answer is lost".into()));
-                appended.iter_mut().for_each(|appended| *appended = lost());
+                for appended in &mut appended {
+                    *appended = Err(AppendError::Indeterminate("the answer is lost".into()));
+                }
             }
             appended
         })
