@@ -108,8 +108,8 @@ impl Projections {
         self.shared.live().feed.position()
     }
 
-    /// What has to be folded before anything is answered: the start, but while the first read models
-    /// of a log are being filled.
+    /// What has to be folded before anything is answered: nothing, except while the first read
+    /// models of a log are being filled.
     pub fn least_position(&self) -> Position {
         self.shared.live().waits_for().unwrap_or_default()
     }

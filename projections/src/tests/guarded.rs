@@ -6,8 +6,11 @@ use std::sync::Arc;
 use ledger::envelope::{Position, RecordedEvent, StreamName, Version};
 use ledger::store::{Append, AppendError, Appended, BoxFuture, EventStore, ReadError};
 
-/// Says of a read behind a position how many events it may give, when it likes.
-type Guard = dyn Fn(Position) -> BoxFuture<'static, Result<usize, ReadError>> + Send + Sync;
+/// How many events a read may give, or why it fails, when the guard likes.
+type Allowed = BoxFuture<'static, Result<usize, ReadError>>;
+
+/// Is asked at every read behind a position.
+type Guard = dyn Fn(Position) -> Allowed + Send + Sync;
 
 /// The log, and who guards it.
 pub(super) struct Guarded(Arc<dyn EventStore>, Box<Guard>);
@@ -15,7 +18,7 @@ pub(super) struct Guarded(Arc<dyn EventStore>, Box<Guard>);
 impl Guarded {
     pub(super) fn new(
         store: Arc<dyn EventStore>,
-        guard: impl Fn(Position) -> BoxFuture<'static, Result<usize, ReadError>> + Send + Sync + 'static,
+        guard: impl Fn(Position) -> Allowed + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new(Self(store, Box::new(guard)))
     }
