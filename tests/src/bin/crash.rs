@@ -36,8 +36,8 @@ async fn main() -> ExitCode {
         Err(problem) => {
             println!("FAILED: {problem}");
             println!(
-                "again: cargo run --release -p tests --bin crash -- --rounds {rounds} --seed {seed} \
-                 --load {load}"
+                "again: cargo run --release -p tests --bin crash -- --rounds {rounds} \
+                 --seed {seed} --load {load}"
             );
             ExitCode::FAILURE
         }
