@@ -254,3 +254,15 @@ async fn a_full_queue_is_told_as_such_and_costs_no_new_reading() {
     assert!(!desk.execute("pay", pay("310.00")).await.unwrap().replayed);
     assert_eq!((desk.store.stream_reads(), desk.count("PaymentScheduled").await), (reads, 1));
 }
+
+#[tokio::test]
+async fn a_command_that_is_too_old_opens_no_accounting_day() {
+    let desk = Desk::new().await;
+    desk.engine.clock().set(instant("2026-03-04T09:00:00-05:00")).unwrap();
+    let request = asked(&desk.engine, "pay", pay("310.00"));
+    desk.engine.clock().set(instant("2026-03-04T09:00:06-05:00")).unwrap();
+    let head = desk.head().await;
+    let refused = desk.engine.execute(request).await;
+    assert!(matches!(refused, Err(EngineError::Stale { .. })), "{refused:?}");
+    assert_eq!(desk.head().await, head);
+}
