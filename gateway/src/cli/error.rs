@@ -23,11 +23,31 @@ const AGAINST_HEAD: &str = "put the log back that belongs here, or restore a bac
 const ON_CLUSTER: &str = "its log is on a cluster: `payledger copy-log --from CONNECTION --to \
                           DIRECTORY` makes a data directory of it";
 
+const UNBELIEVED: &str = "it says what the directory is, so nothing else is believed: restore, \
+                          replicate or copy into an empty directory";
+
+const AFTER_PROMOTION: &str = "serve or follow that one; only if it is given up, remove the file \
+                               SUPERSEDED";
+
 fn is_against_head(error: &OpenError) -> bool {
     matches!(
         error,
         OpenError::EndMissing { .. } | OpenError::HeadDiffers { .. } | OpenError::LogGone { .. }
     ) || matches!(error, OpenError::NoteUnreadable { path } if path.ends_with("HEAD"))
+}
+
+/// What helps whoever opens a data directory, or follows one.
+fn directory_hint(error: &OpenError) -> Option<&'static str> {
+    if is_against_head(error) {
+        return Some(AGAINST_HEAD);
+    }
+    if let OpenError::Missing { path } = error {
+        return path.parent().is_some_and(Cluster::is_in).then_some(ON_CLUSTER);
+    }
+    if matches!(error, OpenError::NoteUnreadable { .. }) {
+        return Some(UNBELIEVED);
+    }
+    matches!(error, OpenError::Superseded { .. }).then_some(AFTER_PROMOTION)
 }
 
 /// Why a verb has no answer.
@@ -178,9 +198,9 @@ impl CliError {
     /// What may help, if anything is known to.
     pub fn hint(&self) -> Option<String> {
         if let Self::Log(error) | Self::Replica(ReplicaError::Source(error)) = self
-            && is_against_head(error)
+            && let Some(hint) = directory_hint(error)
         {
-            return Some(AGAINST_HEAD.to_owned());
+            return Some(hint.to_owned());
         }
         match self {
             Self::Service(error) => service_hint(error),
@@ -195,30 +215,13 @@ impl CliError {
                  PAYLEDGER_SERVER"
                     .to_owned(),
             ),
-            Self::Log(OpenError::Missing { path })
-            | Self::Replica(ReplicaError::Source(OpenError::Missing { path }))
-                if path.parent().is_some_and(Cluster::is_in) =>
-            {
-                Some(ON_CLUSTER.to_owned())
-            }
             Self::Log(OpenError::Missing { path }) if path.ends_with(LOG_FILE) => Some(
                 "--data-dir or PAYLEDGER_DATA_DIR names the directory that `payledger serve` \
                  writes to"
                     .to_owned(),
             ),
-            Self::Log(OpenError::NoteUnreadable { .. })
-            | Self::Replica(ReplicaError::Source(OpenError::NoteUnreadable { .. })) => Some(
-                "it says what the directory is, so nothing else is believed: restore, replicate or \
-                 copy into an empty directory"
-                    .to_owned(),
-            ),
             Self::Log(OpenError::Standby { .. }) => Some(
                 "`payledger promote --data-dir DIRECTORY` makes it a data directory like any other"
-                    .to_owned(),
-            ),
-            Self::Log(OpenError::Superseded { .. })
-            | Self::Replica(ReplicaError::Source(OpenError::Superseded { .. })) => Some(
-                "serve or follow that one; only if it is given up, remove the file SUPERSEDED"
                     .to_owned(),
             ),
             Self::Copy(_) => Some("run it again: it goes on where it stopped".to_owned()),
