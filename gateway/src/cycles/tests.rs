@@ -130,3 +130,36 @@ async fn a_close_that_fails_is_not_begun_again_at_once() {
     shutdown.ask();
     running.await.unwrap();
 }
+
+/// The pass of 12 April finds that it is the 13th: it does nothing more, and the next one does all.
+#[tokio::test]
+async fn a_day_that_ends_amidst_the_pass_over_the_accounts_leaves_the_rest_to_the_next() {
+    let desk = Desk::at("2026-03-02T09:00:00-05:00").await;
+    let terms = serde_json::from_value(serde_json::json!({
+        "product": "auto", "opened_date": "2026-03-02", "principal": "10000.00",
+        "annual_rate": "0.073", "interest_paid_through": "2026-03-02",
+        "instalments": {
+            "amount": "310.00", "first_due_date": "2026-04-01", "day_of_month": 1, "count": 36
+        },
+        "late_fee": { "grace_days": 10, "amount": "15.00" },
+    }));
+    let open = Request {
+        account: "a-1".parse().unwrap(),
+        request_id: RequestId::derived("a test", "open"),
+        actor: Actor::unnamed(),
+        receipt: desk.engine.receive().unwrap(),
+        command: Command::OpenAccount { terms: terms.unwrap(), lien: None },
+    };
+    let account = open.account.clone();
+    desk.engine.execute(open).await.unwrap();
+    desk.set_clock("2026-04-13T00:00:00-04:00");
+    let mut daily = Daily::default();
+    let written = async || desk.engine.account(&account, None).await.unwrap().unwrap().version.0;
+
+    let ended = "2026-04-12".parse().unwrap();
+    assert!(desk.cycles.look_at_accounts(&mut daily, ended).await.unwrap(), "it is not done");
+    assert_eq!(written().await, 1);
+    let today = "2026-04-13".parse().unwrap();
+    while desk.cycles.look_at_accounts(&mut daily, today).await.unwrap() {}
+    assert_eq!(written().await, 2);
+}
