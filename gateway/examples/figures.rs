@@ -17,12 +17,8 @@ use gateway::serve::{Service, ServiceSettings};
 use gateway::server::Settings;
 use ledger::clock::Clock;
 use ledger::domain::account::commands::{Command, SchedulePayment};
-use ledger::domain::account::terms::{InstalmentPlan, Terms};
 use ledger::domain::books::{self, SETTLING};
 use ledger::domain::cutoff::{Window, instant_of};
-use ledger::domain::interest::DayCount;
-use ledger::domain::money::{Carry, Currency, Money};
-use ledger::domain::product::Product;
 use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{self, AccountPages, BooksRequest, Engine, Request};
 use ledger::envelope::Position;
@@ -143,31 +139,13 @@ async fn run(
 }
 
 fn open_account(first: NaiveDate) -> Outcome<Command> {
-    let terms = Terms {
-        product: Product::AutoLoan,
-        currency: Currency::Usd,
-        opened_date: first,
-        principal: "25000".parse()?,
-        annual_rate: "0.069".parse()?,
-        day_count: DayCount::Actual365Or366,
-        interest_paid_through: first,
-        unpaid_interest: Money::ZERO,
-        unpaid_fees: Money::ZERO,
-        instalments: InstalmentPlan {
-            amount: "493.85".parse()?,
-            tax: Money::ZERO,
-            first_due_date: "2026-04-01".parse()?,
-            day_of_month: 1,
-            count: 60,
-            first_amount_due: None,
+    let terms = serde_json::from_value(serde_json::json!({
+        "product": "auto", "opened_date": first, "principal": "25000.00",
+        "annual_rate": "0.069", "interest_paid_through": first,
+        "instalments": {
+            "amount": "493.85", "first_due_date": "2026-04-01", "day_of_month": 1, "count": 60
         },
-        returned_item_fee: None,
-        late_fee: None,
-        shortfall_tolerance: None,
-        interest_carry: Carry::default(),
-        governing_state: None,
-        purchase_option: None,
-    };
+    }))?;
     Ok(Command::OpenAccount { terms, lien: None })
 }
 
