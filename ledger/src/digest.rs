@@ -1,11 +1,12 @@
 //! What tells a repeated request from one whose id was used again for something else.
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::text::stored_as_text;
 use crate::{codec, hex};
 
 /// How many bytes of the hash are kept.
@@ -38,32 +39,20 @@ impl fmt::Display for Digest {
     }
 }
 
-impl Serialize for Digest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::lower(self.0))
+/// A text that is no [`Digest`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is 32 lower-case hexadecimal digits")]
+pub struct DigestError;
+
+impl FromStr for Digest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        hex::bytes(text).map(Self).ok_or(DigestError)
     }
 }
 
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Text)
-    }
-}
-
-struct Text;
-
-impl Visitor<'_> for Text {
-    type Value = Digest;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a digest: 32 lower-case hexadecimal digits")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Digest, E> {
-        let bytes = hex::bytes(text);
-        bytes.map(Digest).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
-    }
-}
+stored_as_text!(Digest);
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use uuid::Uuid;
 
+use crate::text::stored_as_text;
+
 /// The longest account id.
 const ACCOUNT_ID_BYTES_MAX: usize = 64;
 
@@ -42,8 +44,7 @@ fn uuid_from(text: &str) -> Result<Uuid, IdError> {
 }
 
 /// Identifies one account. Opaque: leading zeros count, and it is never a number.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(SmolStr);
 
 impl AccountId {
@@ -66,19 +67,7 @@ impl FromStr for AccountId {
     }
 }
 
-impl TryFrom<String> for AccountId {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<AccountId> for String {
-    fn from(id: AccountId) -> Self {
-        id.0.into()
-    }
-}
+stored_as_text!(AccountId);
 
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -239,8 +228,7 @@ fn derive(parts: &[&str]) -> Uuid {
 }
 
 /// Who asked: a service, a person behind it, or the ledger's own runner.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Actor(Arc<str>);
 
 impl Actor {
@@ -274,19 +262,7 @@ impl FromStr for Actor {
     }
 }
 
-impl TryFrom<String> for Actor {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Actor> for String {
-    fn from(actor: Actor) -> Self {
-        actor.0.as_ref().to_owned()
-    }
-}
+stored_as_text!(Actor);
 
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,3 +15,4 @@ pub mod ids;
 mod iso;
 pub mod store;
 pub mod streams;
+mod text;

@@ -48,7 +48,7 @@ fn day_count_name(count: DayCount) -> String {
 /// Takes a window by its cut-off: any time of day, since which windows there are is dated, and the
 /// server's to say.
 pub fn window() -> impl TypedValueParser<Value = String> {
-    StringValueParser::new().try_map(|word| word.parse::<Window>().map(String::from))
+    StringValueParser::new().try_map(|word| word.parse::<Window>().map(|window| window.to_string()))
 }
 
 /// What every change carries.

@@ -5,13 +5,11 @@ use std::str::FromStr;
 
 use chrono::{Datelike, NaiveDate};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+
+use crate::text::stored_as_text;
 
 /// A month of a year, written `2026-03`.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
 #[schemars(with = "String")]
 pub struct Month(NaiveDate);
 
@@ -49,19 +47,7 @@ impl fmt::Display for Month {
     }
 }
 
-impl TryFrom<String> for Month {
-    type Error = MonthError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Month> for String {
-    fn from(month: Month) -> Self {
-        month.to_string()
-    }
-}
+stored_as_text!(Month);
 
 #[cfg(test)]
 mod tests {

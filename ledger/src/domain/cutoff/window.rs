@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::NaiveTime;
-use serde::{Deserialize, Serialize};
+
+use crate::text::stored_as_text;
 
 /// A text that is no local time of day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,8 +20,7 @@ pub struct WindowError(pub String);
 /// assert_eq!("15:00".parse::<Window>().unwrap().to_string(), "15:00");
 /// assert!("24:00".parse::<Window>().unwrap() > "18:00".parse().unwrap());
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
     minutes: u16,
 }
@@ -61,19 +61,7 @@ impl fmt::Display for Window {
     }
 }
 
-impl TryFrom<String> for Window {
-    type Error = WindowError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Window> for String {
-    fn from(window: Window) -> Self {
-        window.to_string()
-    }
-}
+stored_as_text!(Window);
 
 impl schemars::JsonSchema for Window {
     fn schema_name() -> std::borrow::Cow<'static, str> {

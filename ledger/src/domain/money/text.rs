@@ -1,11 +1,8 @@
-//! Decimals and cents as text: how they are read, without a copy of the text, and written.
+//! Decimals and cents as text: how they are read and written.
 
 use std::fmt;
-use std::marker::PhantomData;
-use std::str::FromStr;
 
 use rust_decimal::Decimal;
-use serde::de::{Error, Visitor};
 
 use super::MoneyError;
 
@@ -18,28 +15,6 @@ pub(super) fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
         return Err(MoneyError::NotDecimal(text.to_owned()));
     }
     Decimal::from_str_exact(text).map_err(|_| MoneyError::NotDecimal(text.to_owned()))
-}
-
-/// Reads a stored text where it stands.
-#[derive(Debug)]
-pub(super) struct Parsed<T>(PhantomData<T>);
-
-impl<T> Default for Parsed<T> {
-    fn default() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<T: FromStr<Err = MoneyError>> Visitor<'_> for Parsed<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a decimal number as text")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        text.parse().map_err(E::custom)
-    }
 }
 
 /// Writes cents as dollars with two decimals.
@@ -61,17 +36,7 @@ macro_rules! decimal_text {
             }
         }
 
-        impl<'de> serde::Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                from.deserialize_str($crate::domain::money::text::Parsed::default())
-            }
-        }
-
-        impl serde::Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
-            }
-        }
+        $crate::text::stored_as_text!($type, "a decimal number as text");
 
         impl schemars::JsonSchema for $type {
             fn schema_name() -> std::borrow::Cow<'static, str> {

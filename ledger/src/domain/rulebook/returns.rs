@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::timeline::Period;
+use crate::text::stored_as_text;
 
 /// A text that is no return code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,8 +20,7 @@ pub struct ReturnCodeError(pub String);
 /// assert_eq!("R01".parse::<ReturnCode>().unwrap().to_string(), "R01");
 /// assert!("X01".parse::<ReturnCode>().is_err());
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReturnCode(u8);
 
 impl FromStr for ReturnCode {
@@ -43,19 +43,7 @@ impl fmt::Display for ReturnCode {
     }
 }
 
-impl TryFrom<String> for ReturnCode {
-    type Error = ReturnCodeError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<ReturnCode> for String {
-    fn from(code: ReturnCode) -> Self {
-        code.to_string()
-    }
-}
+stored_as_text!(ReturnCode);
 
 impl schemars::JsonSchema for ReturnCode {
     fn schema_name() -> std::borrow::Cow<'static, str> {

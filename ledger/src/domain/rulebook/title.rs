@@ -4,11 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::timeline::{Period, PeriodUnit};
 use crate::domain::calendar::Calendar;
 use crate::domain::product::Channel;
+use crate::text::stored_as_text;
 
 /// A text that is no state's postal abbreviation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,8 +17,7 @@ use crate::domain::product::Channel;
 pub struct StateCodeError(pub String);
 
 /// The state that issued the title: two capital letters. The customer's residence does not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateCode([char; 2]);
 
 /// The states, the District of Columbia and the territories (USPS Publication 28, appendix B).
@@ -51,19 +51,7 @@ impl fmt::Display for StateCode {
     }
 }
 
-impl TryFrom<String> for StateCode {
-    type Error = StateCodeError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<StateCode> for String {
-    fn from(state: StateCode) -> Self {
-        state.to_string()
-    }
-}
+stored_as_text!(StateCode);
 
 impl schemars::JsonSchema for StateCode {
     fn schema_name() -> std::borrow::Cow<'static, str> {

@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use rusqlite::{Connection, params};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -13,12 +12,12 @@ use super::fault::Fault;
 use super::standby::Extent;
 use super::witness::Witness;
 use crate::envelope::Position;
+use crate::text::stored_as_text;
 
 /// The chain's value at the end of a block: it stands for every event up to there.
 ///
 /// As text 64 hexadecimal digits, in lower case.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ChainHash(pub [u8; 32]);
 
 impl fmt::Display for ChainHash {
@@ -49,19 +48,7 @@ impl FromStr for ChainHash {
     }
 }
 
-impl TryFrom<String> for ChainHash {
-    type Error = ChainHashError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<ChainHash> for String {
-    fn from(hash: ChainHash) -> Self {
-        hash.to_string()
-    }
-}
+stored_as_text!(ChainHash);
 
 impl fmt::Debug for ChainHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
