@@ -134,7 +134,7 @@ impl Cycles {
         // A payment that was received before midnight, and is not in the log yet, is none of
         // today's: what accounts owe today depends on it.
         let yesterday = today.pred_opt().unwrap_or(NaiveDate::MIN);
-        self.engine.settled_before(instant_of(yesterday, Window::END_OF_DAY)).await;
+        self.engine.concluded_before(instant_of(yesterday, Window::END_OF_DAY)).await;
         // A payment that was scheduled a moment ago may be the first of its window.
         self.catch_up().await?;
         let windows = self.ask(move |reader| reader.unsealed_windows(now)).await?;
@@ -180,7 +180,7 @@ impl Cycles {
             key.check_known(self.engine.rules())?;
         }
         // A cancel received before the cut-off wins however late it commits.
-        self.engine.settled_before(key.cutoff_at()).await;
+        self.engine.concluded_before(key.cutoff_at()).await;
         // All that the window takes in is in the log by now; a payment applied keeps its place.
         self.catch_up().await?;
         let due = self.due_payments(key, Position::START).await?;

@@ -1,7 +1,7 @@
 //! Load, decide, append, answer.
 //!
 //! One lane an account keeps its commands apart; a conflict with another gateway is retried on what
-//! that one left behind; a lost answer is settled by reading again. The work runs in a task of its
+//! that one left behind; a lost answer is found by reading again. The work runs in a task of its
 //! own, so that a caller who hangs up cannot leave half of it; until its turn comes it is the
 //! caller's, and goes with him.
 
@@ -198,12 +198,12 @@ impl Engine {
     /// Is the clock where it can be trusted with cut-offs: not behind the last receipt by more than
     /// a moment? While it is not, nothing is received.
     pub fn clock_is_right(&self) -> bool {
-        self.0.receipts.allow(&self.0.clock)
+        self.0.receipts.allows(&self.0.clock)
     }
 
-    /// Waits until every request received before `instant` is settled.
-    pub async fn settled_before(&self, instant: DateTime<Utc>) {
-        self.0.receipts.settled_before(instant).await;
+    /// Waits until every request received before `instant` is concluded.
+    pub async fn concluded_before(&self, instant: DateTime<Utc>) {
+        self.0.receipts.concluded_before(instant).await;
     }
 
     /// Carries out a command. Once its turn on the account has come, the work goes on if the
@@ -276,7 +276,7 @@ impl Inner {
             if request.command.originates() {
                 self.look_whether_held().await?;
             }
-            // Held until the append is settled: no day is closed under it.
+            // Held until the append is concluded: no day is closed under it.
             let held = self.days(request.receipt.at()).await?;
             let events = self.decide_now(&folded, request, held.days)?;
             let append = self.append_of(request, digest, folded.version, &events)?;

@@ -151,7 +151,7 @@ impl<'a> Failed<'a> {
     }
 
     /// Does `append` expect what a failed one would have left behind?
-    fn precede(&self, append: &Append) -> bool {
+    fn precedes(&self, append: &Append) -> bool {
         self.0.get(&append.stream).is_some_and(|first| append.expected.version() > *first)
     }
 }

@@ -103,7 +103,7 @@ fn tenth(each: Amount) -> Money {
 }
 
 /// Moves on over every instalment that is met.
-fn settled(mut open: Open, each: Amount, day: u32) -> Open {
+fn skip_met(mut open: Open, each: Amount, day: u32) -> Open {
     let tolerance = tenth(each);
     let each = each.money();
     for _ in 0..ledger::domain::account::terms::INSTALMENTS_MAX {
@@ -118,7 +118,7 @@ fn settled(mut open: Open, each: Amount, day: u32) -> Open {
 fn after_payments(open: Open, month: &LoanMonth, each: Amount, day: u32) -> Open {
     let extended = u32::try_from(month.extended_months).unwrap_or(0);
     let due = if extended > 0 { due_in(open.due, extended, day) } else { open.due };
-    settled(Open { due, paid: open.paid + month.paid_on_loan() }, each, day)
+    skip_met(Open { due, paid: open.paid + month.paid_on_loan() }, each, day)
 }
 
 /// What the month's own report says of its end, and what was carried where that agrees.
@@ -169,7 +169,7 @@ fn next_due(month: &LoanMonth, each: Amount, day: u32) -> Open {
         if this_month > month.period_end { this_month } else { due_in(month.period_end, 1, day) };
     let billed = month.next_due.unwrap_or(each.money());
     let paid = (each.money() - billed).at_least_zero().min(each.money());
-    settled(Open { due, paid }, each, day)
+    skip_met(Open { due, paid }, each, day)
 }
 
 #[cfg(test)]

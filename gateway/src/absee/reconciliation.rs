@@ -206,7 +206,7 @@ impl Known<'_> {
             end_balance: end,
             days_past_due: open.days_past_due(month.period_end),
         };
-        let holds = moved.hold(begin, end);
+        let holds = moved.holds(begin, end);
         let mut row = Row::compared(self.loan, before, month, ours, holds);
         row.payment_day =
             (!month.paid.is_zero()).then(|| searched.unwrap_or_else(|| plan::reported_day(month)));

@@ -152,7 +152,7 @@ impl Movements {
 
     /// Does every dollar go somewhere, and does principal move from `begin` to `end` by what is
     /// told of it?
-    pub fn hold(&self, begin: Money, end: Money) -> bool {
+    pub fn holds(&self, begin: Money, end: Money) -> bool {
         let spent = self.interest + self.principal + self.fees + self.credit + self.recovery;
         let less = self.principal + self.written_off + self.charged_off;
         spent == self.paid && begin + self.adjusted - less == end

@@ -45,7 +45,7 @@ pub enum RunRefusal {
         /// The windows it has.
         windows: String,
     },
-    /// The run starts once every command received before the cut-off is settled.
+    /// The run starts once every command received before the cut-off is concluded.
     #[error("the window can be run from {starts_at}; its cut-off is {cutoff_at}")]
     WindowNotClosed {
         /// The cut-off.

@@ -46,7 +46,7 @@ impl AccountingDays {
 /// How long after the next day was opened a day can be closed. On one gateway a close waits for
 /// what is under way in any case; this is for several. A command is decided on a copy of the
 /// calendar that is at most three seconds old, clocks are at most one second apart, and the rest is
-/// for an append to be settled.
+/// for an append to be concluded.
 pub const SETTLING: Duration = Duration::seconds(6);
 
 /// A command on the accounting calendar. Its serialised form is what tells a repeat from a reuse.

@@ -282,7 +282,7 @@ impl Inner {
             let echo = stopped.as_ref().and_then(EngineError::of_the_store);
             let outcome = match (left, echo) {
                 (Deferred::Lost(_, expected, cause), _) => {
-                    self.settle_lost(request, expected, cause).await
+                    self.conclude_lost(request, expected, cause).await
                 }
                 (Deferred::Alone(_) | Deferred::Repeat(_), None) => {
                     self.carry_out_alone(request).await
@@ -306,7 +306,7 @@ impl Inner {
 
     /// Finds out what came of an append that answered nothing and expected `expected` events. If
     /// the stream went on without it, it can come no more, and the request is decided again.
-    async fn settle_lost(
+    async fn conclude_lost(
         &self,
         request: &Request,
         expected: Version,

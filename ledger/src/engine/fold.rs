@@ -103,8 +103,8 @@ impl Folded {
 
     /// Writes down where the events of a batch's requests on this account are, in order, once that
     /// is known.
-    pub(super) fn settle_positions(&mut self, settled: &[(RequestId, Position)]) {
-        for (request, position) in settled {
+    pub(super) fn place(&mut self, written: &[(RequestId, Position)]) {
+        for (request, position) in written {
             self.position = *position;
             if let Some(outcome) = self.requests.get_mut(request) {
                 outcome.position = *position;

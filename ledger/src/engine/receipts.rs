@@ -50,14 +50,14 @@ impl Receipts {
     }
 
     /// Would a receipt be given at what `clock` shows?
-    pub(super) fn allow(&self, clock: &Clock) -> bool {
+    pub(super) fn allows(&self, clock: &Clock) -> bool {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock.now();
         last.signed_duration_since(now) <= CLOCK_SKEW_MAX
     }
 
     /// Waits until nothing received before `instant` is under way.
-    pub(super) async fn settled_before(&self, instant: DateTime<Utc>) {
+    pub(super) async fn concluded_before(&self, instant: DateTime<Utc>) {
         self.under_way.none_below(instant).await;
     }
 }
@@ -79,8 +79,8 @@ mod tests {
         let receipts = Receipts::new(at("2026-03-03T20:00:00Z"));
         let late = receipts.take(&shows("2026-03-03T19:59:59.5Z")).unwrap();
         assert_eq!(late.at(), at("2026-03-03T20:00:00Z"));
-        assert!(receipts.allow(&shows("2026-03-03T19:59:59.5Z")));
-        assert!(!receipts.allow(&shows("2026-03-03T19:59:58Z")));
+        assert!(receipts.allows(&shows("2026-03-03T19:59:59.5Z")));
+        assert!(!receipts.allows(&shows("2026-03-03T19:59:58Z")));
         let behind = receipts.take(&shows("2026-03-03T19:59:58Z"));
         assert!(matches!(behind, Err(EngineError::ClockBehind { .. })));
     }

@@ -45,7 +45,7 @@ impl Log {
     fn append_all(&mut self, appends: &[Append]) -> Vec<Result<Appended, AppendError>> {
         let mut failed = Failed::default();
         let one = |append| {
-            let outcome = self.append(append, failed.precede(append));
+            let outcome = self.append(append, failed.precedes(append));
             if outcome.is_err() {
                 failed.note(append);
             }

@@ -155,7 +155,7 @@ pub(crate) fn figures(open: &OpenAccount, day: NaiveDate) -> Result<Figures, Fau
         oldest: standing.oldest_unpaid_due_date,
         next: date(wire.next_due_date)?,
         rentals_due: wire_cents(wire.rentals_due.as_ref())?,
-        settled: standing.settled,
+        settled: standing.owes_nothing,
     };
     let told = [
         (wire.principal, figures.principal),

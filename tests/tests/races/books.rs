@@ -292,7 +292,7 @@ async fn nobody_waits_for_a_close_but_another_of_the_same_day() {
     let later = after(engine.clock().now(), Duration::seconds(6));
     engine.clock().set(later).unwrap();
     let waiting = engine.clone();
-    let run = tokio::spawn(async move { waiting.settled_before(later).await });
+    let run = tokio::spawn(async move { waiting.concluded_before(later).await });
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }

@@ -141,7 +141,7 @@ async fn who_hangs_up_before_his_turn_takes_it_along_and_after_it_changes_nothin
         }
         drop(early);
         let engine = desk.engine.clone();
-        let settled = tokio::spawn(async move { engine.settled_before(later).await });
+        let settled = tokio::spawn(async move { engine.concluded_before(later).await });
         yield_often().await;
         assert!(!settled.is_finished());
         calls.shutdown().await;

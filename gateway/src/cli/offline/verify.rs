@@ -39,7 +39,7 @@ pub struct VerifyArgs {
 impl VerifyArgs {
     /// The same, with the data directory that is read if none was named. It is not for the parser
     /// to fill in: the variable of the environment does not contradict a file, the flag does.
-    fn settled(&self) -> Self {
+    fn with_directory(&self) -> Self {
         let usual =
             || std::env::var_os(DATA_DIR_ENV).map_or_else(|| DATA_DIR.into(), PathBuf::from);
         let directory = self.directory.clone().unwrap_or_else(usual);
@@ -67,7 +67,7 @@ Of a standby it also tells how far its source was seen.";
 
 /// Verifies, writes what was found, and fails if anything is wrong.
 pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
-    let args = &args.settled();
+    let args = &args.with_directory();
     let mut checks = Checks::default();
     let mut see = |event| {
         checks.see(&event);

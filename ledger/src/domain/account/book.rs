@@ -164,7 +164,7 @@ pub struct Standing {
     /// nothing is owed.
     pub oldest_unpaid_due_date: Option<NaiveDate>,
     /// Is nothing owed any more? A credit balance stands against fees that came after it.
-    pub settled: bool,
+    pub owes_nothing: bool,
 }
 
 /// What payments pay, and charge-offs take, that are effective on or after a day.
@@ -257,7 +257,7 @@ impl Book {
     /// Interest accrued and unpaid at the close of `as_of`, exactly.
     pub fn interest_due_exactly(&self, as_of: NaiveDate) -> Decimal {
         let running = self.running(as_of).to(as_of);
-        running.accrued_exactly().saturating_sub(running.interest_settled().decimal())
+        running.accrued_exactly().saturating_sub(running.accrued_paid().decimal())
     }
 
     /// The standing after everything on the timeline: the latest entry's day, or the opening.
@@ -363,7 +363,7 @@ impl Book {
 
     /// Writes down what a money event posted.
     pub(super) fn post(&mut self, effective: NaiveDate, posting: &Posting) {
-        self.settle(posting);
+        self.post_lines(posting);
         let through = posting.gl_date(effective).max(effective);
         self.accrued_through = self.accrued_through.max(through);
         let due = self.instalments.due_count(self.accrued_through);
@@ -374,7 +374,7 @@ impl Book {
     }
 
     /// Writes down what is posted to the general ledger, and brings nothing up to any day.
-    pub(super) fn settle(&mut self, posting: &Posting) {
+    pub(super) fn post_lines(&mut self, posting: &Posting) {
         for line in &posting.lines {
             *self.ledger.entry(line.account).or_default() += line.amount;
         }

@@ -27,7 +27,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Notes that the account is paid off, or is so no longer.
-    pub(super) fn settle_payoff(&mut self, subject: Option<PaymentId>) {
+    pub(super) fn note_payoff(&mut self, subject: Option<PaymentId>) {
         if let Some(event) = payoff::change(&self.account, subject, self.context) {
             self.push(event);
         }
@@ -48,7 +48,7 @@ impl<'a> Draft<'a> {
         if let Some(stopped) = stop_accrual(&self.account, self.context) {
             self.push(stopped);
         }
-        self.settle_payoff(subject);
+        self.note_payoff(subject);
         self.events
     }
 

@@ -182,8 +182,8 @@ pub(super) fn change(
     subject: Option<PaymentId>,
     context: &Context<'_>,
 ) -> Option<Event> {
-    let settled = open.book.final_standing().settled;
-    match (&open.paid_off, settled) {
+    let owes_nothing = open.book.final_standing().owes_nothing;
+    match (&open.paid_off, owes_nothing) {
         (None, true) => Some(Event::AccountPaidOff(paid_off(open, context))),
         (Some(_), false) => Some(Event::PayoffReversed(PayoffReversed { payment: subject })),
         (Some(recorded), true) => {
@@ -234,7 +234,8 @@ fn paid_off(open: &OpenAccount, context: &Context<'_>) -> AccountPaidOff {
         funds(open, context).filter(|(id, _)| is_paying(id)).map(|(_, plan)| plan).collect();
     // The last payment that paid anything, or what came after it and settled the rest.
     let last_paid = paying.last().map(|(_, effective)| *effective);
-    let paid_off_date = open.book.settled_since().max(last_paid).unwrap_or_else(|| context.today());
+    let paid_off_date =
+        open.book.owes_nothing_since().max(last_paid).unwrap_or_else(|| context.today());
     let vehicle_kept =
         open.terms().purchase_option.is_some() && open.book.vehicle_bought().is_none();
     let Some(payoff) = plans.last() else {

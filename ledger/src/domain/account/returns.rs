@@ -51,7 +51,7 @@ pub(super) fn take_back(
         reopened: reopened(&open.book, &restated.after, today, blameless),
         posting: restated.posting,
     }));
-    draft.settle_payoff(Some(id));
+    draft.note_payoff(Some(id));
     if let Some(amount) = returned_item_fee(open, payment, action, context) {
         let owed = Charge {
             fee: FeeId::derived(context.account, context.request),

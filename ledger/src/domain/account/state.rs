@@ -272,7 +272,7 @@ impl OpenAccount {
     pub(super) fn new(opened: &AccountOpened) -> Self {
         let mut book = Book::new(opened.terms.clone());
         // What has accrued or fallen due since then, if it is opened late, is not posted by this.
-        book.settle(&opened.posting);
+        book.post_lines(&opened.posting);
         Self {
             book,
             payments: Payments::default(),

@@ -20,7 +20,7 @@ pub(super) fn record(open: &OpenAccount, lien: &Lien, context: &Context<'_>) -> 
         Title::NoLien => {
             let mut draft = Draft::new(open, context);
             draft.push(Event::LienRecorded(lien));
-            draft.settle_payoff(None);
+            draft.note_payoff(None);
             Ok(draft.finish())
         }
         Title::Held(held) | Title::Released { lien: held, .. } if *held == lien => Ok(Vec::new()),

@@ -43,7 +43,7 @@ impl Inner {
     ) where
         F: FnMut(usize, &Request, Outcome) -> T,
     {
-        // Held until the appends are settled: no day is closed under them.
+        // Held until the appends are concluded: no day is closed under them.
         let held = match self.days_of_round(requests, works).await {
             Ok(held) => held,
             Err(error) => {
@@ -158,13 +158,13 @@ impl Ahead {
 
     /// The account once it is known which of the requests that it is ahead by were written, and
     /// where. None if some were and some were not.
-    fn settle(self, settled: &[(RequestId, Position)], unwritten: &[RequestId]) -> Option<Folded> {
+    fn known(self, written: &[(RequestId, Position)], unwritten: &[RequestId]) -> Option<Folded> {
         let Self { mut folded, mark } = self;
         // It was ahead of nothing: what was followed was followed where it is.
         let Some(mark) = mark else { return Some(folded) };
         if unwritten.is_empty() {
-            folded.settle_positions(settled);
-        } else if settled.is_empty() {
+            folded.place(written);
+        } else if written.is_empty() {
             folded.undo(mark, unwritten);
         } else {
             return None;
@@ -187,7 +187,7 @@ impl Work {
         F: FnMut(usize, &Request, Outcome) -> T,
     {
         let Some(mut ahead) = ahead else { return self.leave_alone() };
-        let mut settled = Vec::new();
+        let mut written = Vec::new();
         let mut unwritten = Vec::new();
         let mut unknown = false;
         let mut refusal: Option<EngineError> = None;
@@ -205,7 +205,7 @@ impl Work {
                         ahead.folded.follow_request(&events, request, digest, position);
                         Arc::clone(&ahead.folded.account)
                     });
-                    settled.push((request.request_id, position));
+                    written.push((request.request_id, position));
                     outcomes.tell(place, conclude(after, events, position, false));
                 }
                 // It follows one that was refused.
@@ -229,7 +229,7 @@ impl Work {
                 }
             }
         }
-        let known = if unknown { None } else { ahead.settle(&settled, &unwritten) };
+        let known = if unknown { None } else { ahead.known(&written, &unwritten) };
         match known {
             Some(folded) => *self.lane = Some(Arc::new(folded)),
             None => self.leave_alone(),

@@ -50,7 +50,7 @@ impl<'a> Group<'a> {
                     let version = versions.entry(append.stream());
                     let version =
                         version.or_insert_with(|| index.version(append.stream().as_str()));
-                    let answer = group.take(append, failed.precede(append), version, &mut last);
+                    let answer = group.take(append, failed.precedes(append), version, &mut last);
                     if answer.is_err() {
                         failed.note(append);
                     }

@@ -75,7 +75,7 @@ impl Appender {
             // What builds on an earlier append is not sent before that one is known to be there.
             if let Some((earlier, of_earlier)) = taken.remove(append.stream()) {
                 let outcome = match appends.get(earlier) {
-                    Some(earlier) => self.settle(earlier, of_earlier).await,
+                    Some(earlier) => self.numbered(earlier, of_earlier).await,
                     None => continue,
                 };
                 note(&mut failed, appends.get(earlier), &outcome);
@@ -83,7 +83,7 @@ impl Appender {
             }
             let sent = if cut_off {
                 Err(AppendError::Unavailable("an append before it had no answer".into()))
-            } else if failed.precede(append) {
+            } else if failed.precedes(append) {
                 self.orphan(append).await
             } else {
                 self.send(append).await
@@ -102,7 +102,7 @@ impl Appender {
         }
         for (place, taken) in taken.into_values() {
             if let Some(append) = appends.get(place) {
-                let outcome = self.settle(append, taken).await;
+                let outcome = self.numbered(append, taken).await;
                 set(&mut outcomes, place, outcome);
             }
         }
@@ -134,7 +134,7 @@ impl Appender {
     }
 
     /// Waits for the events of an append that the server took to be numbered.
-    async fn settle(&self, append: &Append, mut taken: Taken) -> Outcome {
+    async fn numbered(&self, append: &Append, mut taken: Taken) -> Outcome {
         // Whoever read on for another append told this one, too.
         if let Some(verdict) = taken.verdict() {
             return self.conclude(append, verdict).await;

@@ -88,7 +88,7 @@ impl<'a> Running<'a> {
     }
 
     /// Counts what was earned until now before the balance, or the rate, is another.
-    fn settle_accrual(&mut self) {
+    fn accrue(&mut self) {
         self.accrual = self.accrual_at(self.at);
         self.since = self.at;
     }
@@ -101,7 +101,7 @@ impl<'a> Running<'a> {
 
     fn move_principal(&mut self, change: Money) {
         if !change.is_zero() {
-            self.settle_accrual();
+            self.accrue();
             self.principal += change;
         }
     }
@@ -127,7 +127,7 @@ impl<'a> Running<'a> {
     }
 
     /// What was paid of the interest since the origin, boarded interest first.
-    pub(super) fn interest_settled(&self) -> Money {
+    pub(super) fn accrued_paid(&self) -> Money {
         self.interest_paid - self.terms.unpaid_interest
     }
 
@@ -146,14 +146,14 @@ impl<'a> Running<'a> {
         let rentals_remaining = running.rentals_remaining();
         // A credit balance stands against interest and fees that came after it.
         let charges = interest_due + fees_due + running.charged_off - running.credit;
-        let settled = !(running.principal + rentals_remaining + charges).is_positive();
+        let owes_nothing = !(running.principal + rentals_remaining + charges).is_positive();
         let (plan, count) = (running.instalments.plan(), running.instalments.count());
         let covered = running.instalments.covered_count(running.billed);
         // What is still owed after the last instalment has been due since then.
         let oldest = covered.min(count.saturating_sub(1));
         let owed = running.principal + interest_due + rentals_remaining + running.charged_off;
         // An unpaid fee alone makes nothing late (16 CFR 444.4).
-        let is_due = !settled && owed.is_positive() && count > 0;
+        let is_due = !owes_nothing && owed.is_positive() && count > 0;
         let oldest_unpaid_due_date = is_due.then(|| running.instalments.due_date(oldest));
         let due = as_of.pred_opt().map_or(0, |day| running.instalments.due_count(day));
         let open = (plan.total_of(due) - running.billed).at_least_zero();
@@ -179,7 +179,7 @@ impl<'a> Running<'a> {
             credit: running.credit,
             past_due: past_due.at_least_zero(),
             oldest_unpaid_due_date,
-            settled,
+            owes_nothing,
         }
     }
 
@@ -201,7 +201,7 @@ impl<'a> Running<'a> {
             // One that an earlier change has made the rate already changes nothing.
             Movement::Rate(rate) if *rate == self.rate => {}
             Movement::Rate(rate) => {
-                self.settle_accrual();
+                self.accrue();
                 self.rate = *rate;
             }
             Movement::Principal { change, credited, .. } => {

@@ -60,8 +60,9 @@ fn days_since(due: NaiveDate, as_of: NaiveDate) -> i64 {
 
 impl Book {
     /// The last day on the timeline from which on nothing is owed at the close of any day.
-    pub(in crate::domain::account) fn settled_since(&self) -> Option<NaiveDate> {
-        self.closes().fold(None, |since, close| close.settled.then(|| since.unwrap_or(close.as_of)))
+    pub(in crate::domain::account) fn owes_nothing_since(&self) -> Option<NaiveDate> {
+        self.closes()
+            .fold(None, |since, close| close.owes_nothing.then(|| since.unwrap_or(close.as_of)))
     }
 
     /// Where the account stood at the close of each day on which something moved.

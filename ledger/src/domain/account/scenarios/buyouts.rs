@@ -118,7 +118,7 @@ fn a_payment_in_full_buys_the_vehicle() {
         assert_eq!(history.ledger(account), balance, "{account}");
     }
     let after = standing(&history, "2027-05-01");
-    assert!(after.settled && after.payoff().is_zero() && after.past_due.is_zero());
+    assert!(after.owes_nothing && after.payoff().is_zero() && after.past_due.is_zero());
     assert_eq!(after.days_past_due(), 0);
     assert!(nothing_unbooked(&history, "2027-05-01"));
     assert_eq!(history.open().title_state(), TitleState::PaidOffOnHold);
@@ -229,7 +229,9 @@ fn what_is_left_when_all_rentals_are_paid_buys_the_vehicle_if_it_is_enough() {
     assert_eq!(split, "8326.00/621.00/0.00/14250.00/1140.00/3.00");
     assert_eq!(after.ledger(LedgerAccount::LeaseTaxReceivable), "0.00");
     assert_eq!(after.ledger(LedgerAccount::TaxPayable), "-1761.00");
-    assert!(after.open().book.vehicle_bought().is_some() && standing(&after, "2026-04-10").settled);
+    assert!(
+        after.open().book.vehicle_bought().is_some() && standing(&after, "2026-04-10").owes_nothing
+    );
     let less = moment.when(receive(Channel::Wire, "24320.00", "2026-04-10")).done();
     assert_eq!(standing(&less, "2026-04-10").payoff(), money("17.00"));
     assert!(less.open().book.vehicle_bought().is_none());

@@ -199,7 +199,7 @@ fn check_close(open: &OpenAccount, explanation: &Explanation) {
     let owed = |on| {
         let standing = open.standing(on);
         let parts = [standing.principal, standing.interest_due, standing.rentals_remaining];
-        if standing.settled { Money::ZERO } else { total(parts) + standing.charged_off }
+        if standing.owes_nothing { Money::ZERO } else { total(parts) + standing.charged_off }
     };
     for line in &explanation.lines {
         let amount = line.amount;

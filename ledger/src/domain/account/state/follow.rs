@@ -173,7 +173,7 @@ impl OpenAccount {
             let (date, withheld) = (settled.effective_date, settled.withheld);
             payment.settlement = Some(Settlement { date, withheld });
         }
-        self.book.settle(&settled.posting);
+        self.book.post_lines(&settled.posting);
     }
 
     fn fee_assessed(&mut self, assessed: &FeeAssessed) {
@@ -236,7 +236,7 @@ impl OpenAccount {
         if let Some(refund) = self.refunds.get_mut(&settled.refund) {
             refund.settled = Some(settled.effective_date);
         }
-        self.book.settle(&settled.posting);
+        self.book.post_lines(&settled.posting);
     }
 
     fn lien_released(&mut self, released: &LienReleased, at: DateTime<Utc>) {

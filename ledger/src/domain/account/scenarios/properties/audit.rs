@@ -53,8 +53,8 @@ fn interest_by_integers(open: &OpenAccount, through: NaiveDate) -> i128 {
 /// What is true of every account at all times.
 pub(super) fn audit(open: &OpenAccount) {
     let standing = open.book.standing(open.book.accrued_through());
-    let settled = open.book.final_standing().settled;
-    assert_eq!(open.paid_off.is_some(), settled, "{standing:?}");
+    let owes_nothing = open.book.final_standing().owes_nothing;
+    assert_eq!(open.paid_off.is_some(), owes_nothing, "{standing:?}");
     audit_ledger(open, &standing);
     audit_bank(open);
     audit_splits(open, &standing);
