@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::standby::Extent;
 use super::witness::Witness;
 use crate::envelope::Position;
+use crate::hex;
 use crate::text::stored_as_text;
 
 /// The chain's value at the end of a block: it stands for every event up to there.
@@ -22,7 +23,7 @@ pub struct ChainHash(pub [u8; 32]);
 
 impl fmt::Display for ChainHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::lower(self.0))
     }
 }
 
@@ -35,16 +36,7 @@ impl FromStr for ChainHash {
     type Err = ChainHashError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.as_bytes();
-        if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-            return Err(ChainHashError);
-        }
-        let mut hash = [0; 32];
-        for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| ChainHashError)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| ChainHashError)?;
-        }
-        Ok(Self(hash))
+        hex::bytes(&text.to_ascii_lowercase()).map(Self).ok_or(ChainHashError)
     }
 }
 
@@ -79,7 +71,7 @@ impl ChainHash {
 
 /// The checksum of a block: CRC-32 (as in zlib) over what the chain covers too, so that one block
 /// can be checked on every read without its predecessor.
-pub(super) fn checksum(first: Position, count: u32, payload: &[u8]) -> u32 {
+fn checksum(first: Position, count: u32, payload: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&first.0.to_be_bytes());
     crc.update(&count.to_be_bytes());
@@ -99,7 +91,16 @@ pub(super) struct Row<'a> {
 /// The columns of a [`Row`], in order.
 pub(super) const ROW_COLUMNS: &str = "first_position, events, crc32, chain, payload";
 
+const INSERT_ROW: &str = "INSERT INTO blocks (first_position, events, crc32, chain, payload)
+     VALUES (?1, ?2, ?3, ?4, ?5)";
+
 impl<'a> Row<'a> {
+    /// A block that is written now.
+    pub(super) fn new(first: Position, count: u32, chain: ChainHash, payload: &'a [u8]) -> Self {
+        Self { first, count, checksum: checksum(first, count, payload), chain, payload }
+    }
+
+    /// A block that was written.
     pub(super) fn read(row: &'a rusqlite::Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             first: read_position(row)?,
@@ -126,12 +127,11 @@ impl<'a> Row<'a> {
         Extent { blocks: 1, events: u64::from(self.count), bytes }
     }
 
-    /// Puts the block into another log, byte for byte.
-    pub(super) fn insert(&self, target: &Connection) -> rusqlite::Result<()> {
-        let sql = format!("INSERT INTO blocks ({ROW_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5)");
-        let first = i64::try_from(self.first.0).unwrap_or(i64::MAX);
+    /// Adds the block to a log, inside a transaction that the caller has begun.
+    pub(super) fn insert(&self, log: &Connection) -> rusqlite::Result<()> {
+        let first = sql_position(self.first);
         let values = params![first, self.count, self.checksum, &self.chain.0[..], self.payload];
-        target.prepare_cached(&sql)?.execute(values).map(drop)
+        log.prepare_cached(INSERT_ROW)?.execute(values).map(drop)
     }
 
     /// The place of the block's last event.

@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::block::BlockBuilder;
-use super::chain::{Head, checksum};
+use super::chain::{ChainHash, Head, Row};
 use super::index::Index;
 use super::writer::{Answers, Job};
 use crate::envelope::{NewEvent, Position, StreamName, Version};
@@ -30,9 +30,9 @@ struct Planned<'a> {
 struct Block {
     first: Position,
     count: u32,
+    /// The chain's value at its end.
+    chain: ChainHash,
     payload: Vec<u8>,
-    /// The end of the block.
-    end: Head,
 }
 
 impl<'a> Group<'a> {
@@ -101,7 +101,7 @@ impl<'a> Group<'a> {
             let payload = builder.payload();
             let chain = self.head.chain.after(first, count, &payload);
             self.head = Head { position: planned.position, chain };
-            self.blocks.push(Block { first, count, payload, end: self.head });
+            self.blocks.push(Block { first, count, chain, payload });
             builder = BlockBuilder::default();
         }
     }
@@ -122,17 +122,9 @@ impl<'a> Group<'a> {
 
     /// Writes the blocks, inside the transaction that the caller has begun.
     pub(super) fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut statement = connection.prepare_cached(
-            "INSERT INTO blocks (first_position, events, crc32, chain, payload)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
-        for block in &self.blocks {
-            let first = i64::try_from(block.first.0).unwrap_or(i64::MAX);
-            let crc32 = checksum(block.first, block.count, &block.payload);
-            let chain = &block.end.chain.0[..];
-            statement.execute(params![first, block.count, crc32, chain, block.payload])?;
-        }
-        Ok(())
+        self.blocks.iter().try_for_each(|Block { first, count, chain, payload }| {
+            Row::new(*first, *count, *chain, payload).insert(connection)
+        })
     }
 
     /// Adds the events to the index, after the commit.

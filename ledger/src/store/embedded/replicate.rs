@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::cause::Cause;
-use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, scan};
+use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, scan, sql_position};
 use super::fault::{Fault, OpenError};
 use super::file::{self, LOG_FILE, open_to_inspect};
 use super::head_file;
@@ -230,7 +230,7 @@ impl Replica {
         let mut read = || {
             let reading = |head: Head| move |error| Fault::reading(head.position.next(), error);
             let mut statement = source.prepare(&sql).map_err(reading(head))?;
-            let after = i64::try_from(head.position.0).unwrap_or(i64::MAX);
+            let after = sql_position(head.position);
             let mut rows = statement.query([after]).map_err(reading(head))?;
             // No further than it was written down: the rest is for the next look.
             while head.position < self.standby.seen.position {
@@ -259,7 +259,7 @@ impl Replica {
         if matches!(copied, Err(Failed::Writing(_))) {
             return copied;
         }
-        let end = i64::try_from(whole.0.position.0).unwrap_or(i64::MAX);
+        let end = sql_position(whole.0.position);
         let half = transaction.execute("DELETE FROM blocks WHERE first_position > ?1", [end]);
         half.map_err(Failed::Writing)?;
         transaction.commit().map_err(Failed::Writing)?;

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::block::{BlockBuilder, EventView};
 use super::cause::Cause;
-use super::chain::{ChainHash, Head, ROW_COLUMNS, Row, checksum};
+use super::chain::{ChainHash, Head, ROW_COLUMNS, Row};
 use super::fault::{Fault, OpenError};
 use super::file::{self, COMPANIONS, LOG_FILE, beside, sync_directory, sync_file};
 use super::head_file;
@@ -306,9 +306,6 @@ fn cut(row: &Row<'_>, before: Head, to: Position, target: &Connection) -> Result
     let (first, count) = (row.first, u32::try_from(kept.len()).unwrap_or(u32::MAX));
     let payload = builder.payload();
     let chain = before.chain.after(first, count, &payload);
-    let checksum = checksum(first, count, &payload);
-    Row { first, count, checksum, chain, payload: &payload }
-        .insert(target)
-        .map_err(Fault::Sqlite)?;
+    Row::new(first, count, chain, &payload).insert(target).map_err(Fault::Sqlite)?;
     Ok(Head { position: to, chain })
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::chain::{ChainHash, Head, last_of, read_position};
+use super::chain::{ChainHash, Head, last_of, read_position, sql_position};
 use super::fault::{Fault, OpenError};
 use super::file::{LOG_FILE, open_to_inspect};
 use super::head_file;
@@ -147,8 +147,7 @@ pub(super) fn extent_beyond(log: &Connection, after: Position) -> Result<Extent,
     let sql = "SELECT count(*), coalesce(sum(events), 0), coalesce(sum(length(payload)), 0)
          FROM blocks WHERE first_position > ?1";
     let number = |number: i64| u64::try_from(number).unwrap_or(0);
-    let after_sql = i64::try_from(after.0).unwrap_or(i64::MAX);
-    log.query_row(sql, [after_sql], |row| {
+    log.query_row(sql, [sql_position(after)], |row| {
         let (blocks, events) = (number(row.get(0)?), number(row.get(1)?));
         Ok(Extent { blocks, events, bytes: number(row.get(2)?) })
     })
@@ -159,7 +158,7 @@ pub(super) fn extent_beyond(log: &Connection, after: Position) -> Result<Extent,
 pub(super) fn end_at(log: &Connection, at: Position) -> Result<Option<Head>, Fault> {
     let sql = "SELECT first_position, events, chain FROM blocks
          WHERE first_position <= ?1 ORDER BY first_position DESC LIMIT 1";
-    log.query_row(sql, [i64::try_from(at.0).unwrap_or(i64::MAX)], |row| {
+    log.query_row(sql, [sql_position(at)], |row| {
         let position = last_of(read_position(row)?, row.get(1)?);
         Ok(Head { position, chain: ChainHash(row.get(2)?) })
     })
