@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use ledger::causes::with_causes;
 use ledger::cycles::cutoff::{WindowKey, WindowSealed};
 use ledger::domain::account::commands::Command;
 use ledger::domain::cutoff::{Window, eastern_date, instant_of};
@@ -257,7 +258,10 @@ impl Cycles {
             let request = self.release(account, releasable.last_position)?;
             match self.engine.execute(request).await {
                 Ok(_) => tracing::info!(%account, "the lien is released"),
-                Err(error) => tracing::warn!(%account, %error, "the lien is not released"),
+                Err(error) => {
+                    let error = with_causes(&error);
+                    tracing::warn!(%account, error, "the lien is not released");
+                }
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use ledger::causes::with_causes;
 use ledger::clock::Clock;
 use ledger::envelope::Position;
 use ledger::store::ReadError;
@@ -14,7 +15,6 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::server::Shutdown;
-use crate::status::chain;
 
 /// How many steps a second has.
 const STEPS_A_SECOND: u64 = 4;
@@ -132,7 +132,10 @@ impl LogWatch {
             let (rest, step) = match stepped(pass, bytes).await {
                 Ok(stepped) => stepped,
                 Err(fault) => {
-                    tracing::error!(error = chain(&fault), "the log's scrub ended by a fault");
+                    tracing::error!(
+                        error = with_causes(&fault),
+                        "the log's scrub ended by a fault"
+                    );
                     break;
                 }
             };
@@ -155,7 +158,10 @@ impl LogWatch {
                     }
                 }
                 Err(error @ ReadError::Unavailable(_)) => {
-                    tracing::warn!(error = chain(&error), "the log's scrub could not read on");
+                    tracing::warn!(
+                        error = with_causes(&error),
+                        "the log's scrub could not read on"
+                    );
                     break;
                 }
             }

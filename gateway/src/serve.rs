@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use ledger::causes::with_causes;
 use ledger::clock::Clock;
 use ledger::domain::recovery::events::CommitsLost;
 use ledger::domain::rulebook::Rulebook;
@@ -32,7 +33,6 @@ use crate::esdb::advertised::Advertised;
 use crate::scrub::LogWatch;
 use crate::server::{Bound, Drained, Readiness, ServeError, Settings, Shutdown};
 use crate::services::Gateway;
-use crate::status::chain;
 use log::Log;
 use ready::keep_readiness;
 
@@ -210,7 +210,7 @@ impl Service {
     pub async fn caught_up(&self) -> Result<(), ServiceError> {
         let head = self.head().await?;
         let reached = self.reads.wait_for(head).await;
-        reached.map(|_| ()).map_err(|error| ServiceError::Task(chain(&error)))
+        reached.map(|_| ()).map_err(|error| ServiceError::Task(with_causes(&error)))
     }
 
     /// Answers until the service is told to stop, or something fails that it cannot do without: the

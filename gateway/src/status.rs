@@ -3,7 +3,7 @@
 
 mod engine;
 
-pub use engine::{chain, read_failure};
+pub use engine::read_failure;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //! This crate knows no wire format and no server. Commands go in through the engine, decisions are
 //! made by [`domain`], and events are kept by whatever implements [`store::EventStore`].
 
+pub mod causes;
 pub mod clock;
 pub mod codec;
 pub mod cycles;

@@ -60,7 +60,7 @@ pub enum Poison {
     #[error("payment {0} was made before")]
     PaymentRepeated(PaymentId),
     /// What has an id of its own, such as a fee, was made for the second time.
-    #[error("it repeats what is there: {0}")]
+    #[error("it repeats what is there")]
     Repeated(#[source] rusqlite::Error),
     /// The log is numbered without gaps, and this is one.
     #[error("the position after {after} is missing")]
@@ -74,7 +74,7 @@ pub enum Poison {
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
     /// An event cannot be folded.
-    #[error("the event at position {position} cannot be projected: {cause}")]
+    #[error("the event at position {position} cannot be projected")]
     Poisoned {
         /// Where it is.
         position: Position,
@@ -83,10 +83,10 @@ pub enum FeedError {
         cause: Poison,
     },
     /// The log cannot be read.
-    #[error("the log cannot be followed: {0}")]
+    #[error("the log cannot be followed")]
     Log(#[from] ReadError),
     /// The read database cannot be written.
-    #[error("the read database cannot be written: {0}")]
+    #[error("the read database cannot be written")]
     Database(#[from] rusqlite::Error),
     /// The feed is over, without a word from the log or the database.
     #[error("the feed has ended")]
@@ -147,10 +147,10 @@ pub enum ProjectionError {
     #[error(transparent)]
     Feed(#[from] Arc<FeedError>),
     /// The log cannot be read.
-    #[error("the log cannot be read: {0}")]
+    #[error("the log cannot be read")]
     Log(#[from] ReadError),
     /// A file cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{} cannot be used", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -159,7 +159,7 @@ pub enum ProjectionError {
         source: std::io::Error,
     },
     /// The read database cannot be read or written.
-    #[error("the read database: {0}")]
+    #[error("the read database cannot be used")]
     Database(#[from] rusqlite::Error),
     /// A thread could not be started, or did not end well.
     #[error("a thread of the read model failed: {0}")]
@@ -184,7 +184,7 @@ pub enum QueryError {
         wanted: Position,
     },
     /// A stored row cannot be read: the file is damaged.
-    #[error("the read database: {0}")]
+    #[error("the read database cannot be read")]
     Database(#[from] rusqlite::Error),
     /// The read model was shut down.
     #[error("the read model is shut down")]

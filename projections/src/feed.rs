@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use ledger::causes::with_causes;
 use ledger::envelope::{Position, RecordedEvent};
 use ledger::store::{EventStore, ReadError, Subscription};
 use tokio::sync::{mpsc, watch};
@@ -216,7 +217,8 @@ impl Reading {
             let read = self.read(last).await;
             let Err(ReadError::Unavailable(cause)) = &read else { return read };
             if since.is_none() {
-                tracing::warn!(position = %self.after, %cause, "the read models wait");
+                let cause = with_causes(&**cause);
+                tracing::warn!(position = %self.after, cause, "the read models wait");
             }
             let since = *since.get_or_insert_with(Instant::now);
             if self.store.shared().is_none() && since.elapsed() >= PATIENCE {
@@ -271,7 +273,8 @@ impl Worker {
             let position = self.writer.position();
             let failure = applied.err().map(Arc::new);
             if let Some(error) = &failure {
-                tracing::error!(%position, error = %error, "the read models stopped");
+                let error = with_causes(&**error);
+                tracing::error!(%position, error, "the read models stopped");
             }
             let stopped = failure.is_some();
             self.publish.send_replace(Progress { position, failure });

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
+use ledger::causes::with_causes;
 use ledger::envelope::Position;
 use ledger::store::EventStore;
 use rusqlite::ErrorCode;
@@ -92,7 +93,8 @@ fn prepare(
             anew()
         }
         Err(error) if is_unreadable(&error) => {
-            tracing::warn!(%error, "the read models cannot be read and are built anew");
+            let error = with_causes(&error);
+            tracing::warn!(error, "the read models cannot be read and are built anew");
             anew()
         }
         Err(error) => Err(error),
@@ -137,24 +139,12 @@ fn in_bulk(folder: &Path, head: Position, kind: Kind) -> Result<Prepared, Projec
 /// Is it what is stored that is wrong, so that another look at it cannot help? All of it is in the
 /// log. A file that is merely locked, or out of reach, is left alone.
 fn is_unreadable(error: &ProjectionError) -> bool {
-    match error {
-        ProjectionError::Pointer { .. } | ProjectionError::Missing(_) => true,
-        ProjectionError::Database(error) => {
-            let no_table = error.sqlite_error_code() == Some(ErrorCode::Unknown);
-            let no_row = matches!(error, rusqlite::Error::QueryReturnedNoRows);
-            is_damage(error) || no_table || no_row
-        }
-        ProjectionError::AheadOfLog { .. }
-        | ProjectionError::LogGone(_)
-        | ProjectionError::OtherLog { .. }
-        | ProjectionError::FoldVersion { .. }
-        | ProjectionError::Rebuilding
-        | ProjectionError::Cancelled
-        | ProjectionError::Feed(_)
-        | ProjectionError::Log(_)
-        | ProjectionError::File { .. }
-        | ProjectionError::Thread(_) => false,
+    if let ProjectionError::Database(error) = error {
+        let no_table = error.sqlite_error_code() == Some(ErrorCode::Unknown);
+        let no_row = matches!(error, rusqlite::Error::QueryReturnedNoRows);
+        return is_damage(error) || no_table || no_row;
     }
+    matches!(error, ProjectionError::Pointer { .. } | ProjectionError::Missing(_))
 }
 
 /// Waits until `head` is folded. A poison event must not keep the service from starting: what is
@@ -199,7 +189,8 @@ pub(crate) async fn finish_first(shared: Weak<Shared>, first: Weak<Generation>, 
         let (folder, number) = (shared.folder.clone(), first.number);
         if let Err(error) = blocking(move || generation::point_at(&folder, number)).await {
             // What it holds is right all the same.
-            tracing::error!(%error, "the next start will build the read models again");
+            let error = with_causes(&error);
+            tracing::error!(error, "the next start will build the read models again");
         }
     }
     first.serve(Served::Yes);

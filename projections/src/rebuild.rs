@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use ledger::causes::with_causes;
 use ledger::envelope::Position;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -135,7 +136,8 @@ impl Run {
         match &result {
             Ok(()) => tracing::info!(generation = self.number, "the read models were rebuilt"),
             Err(error) => {
-                tracing::error!(generation = self.number, %error, "a rebuild failed");
+                let error = with_causes(error);
+                tracing::error!(generation = self.number, error, "a rebuild failed");
             }
         }
         (result.map(|()| self.number), self.report)
@@ -171,7 +173,8 @@ impl Run {
         };
         // The new one serves, however the old one ends.
         if let Err(error) = retire(unused).await {
-            tracing::warn!(%error, "the read models before a rebuild did not end in order");
+            let error = with_causes(&error);
+            tracing::warn!(error, "the read models before a rebuild did not end in order");
         }
         Ok(())
     }

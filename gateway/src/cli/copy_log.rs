@@ -10,6 +10,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use ledger::causes::with_causes;
 use ledger::envelope::{NewEvent, Position, RecordedEvent, Version};
 use ledger::store::embedded::{Embedded, StandStill, refuse_to_copy, stand_still};
 use ledger::store::eventstore::{Cluster, OpenError as ClusterError};
@@ -22,7 +23,6 @@ use super::render::document::Document;
 use super::render::view::{self, View};
 use super::{CliError, runtime};
 use crate::server::choose_cryptography;
-use crate::status::chain;
 use target::Target;
 
 /// How many events are read at once.
@@ -124,9 +124,11 @@ impl Side {
     fn failed(&self, error: &ReadError) -> CliError {
         match error {
             ReadError::Damaged { .. } => {
-                CliError::Integrity(format!("{}: {}", self.name, chain(error)))
+                CliError::Integrity(format!("{}: {}", self.name, with_causes(error)))
             }
-            ReadError::Unavailable(_) => CliError::Copy(format!("{}: {}", self.name, chain(error))),
+            ReadError::Unavailable(_) => {
+                CliError::Copy(format!("{}: {}", self.name, with_causes(error)))
+            }
         }
     }
 }
@@ -149,7 +151,7 @@ fn positions() -> Result<TempDir, CliError> {
 
 /// A cluster that cannot be used now, or not before a copy into it has come to its end.
 fn unusable(name: &str, error: &ClusterError) -> CliError {
-    let said = format!("{name}: {}", chain(error));
+    let said = format!("{name}: {}", with_causes(error));
     match error {
         ClusterError::CopyUnfinished(_) => CliError::CopyUnfinished(said),
         ClusterError::Connection(_) => CliError::Usage(said),
@@ -254,7 +256,7 @@ async fn write(to: &Side, page: Vec<RecordedEvent>) -> Result<(), CliError> {
                 return Err(CliError::OtherTarget(said));
             }
             Err(error @ (AppendError::Unavailable(_) | AppendError::Indeterminate(_))) => {
-                return Err(CliError::Copy(format!("{}: {}", to.name, chain(&error))));
+                return Err(CliError::Copy(format!("{}: {}", to.name, with_causes(&error))));
             }
         }
     }

@@ -4,6 +4,7 @@ mod codes;
 
 use std::io;
 
+use ledger::causes::with_causes;
 use ledger::store::ReadError;
 use ledger::store::embedded::{BackupError, LOG_FILE, OpenError, ReplicaError, RestoreError};
 use ledger::store::eventstore::{Cluster, OpenError as ClusterError};
@@ -14,7 +15,6 @@ use super::render::document::Document;
 use crate::bench::BenchError;
 use crate::demo::DemoError;
 use crate::serve::ServiceError;
-use crate::status::chain;
 
 /// What helps where a log is not what its `HEAD` knows.
 const AGAINST_HEAD: &str = "put the log back that belongs here, or restore a backup into an empty \
@@ -57,7 +57,7 @@ pub enum CliError {
     #[error("{0}")]
     Usage(String),
     /// A file or stream could not be read or written.
-    #[error("{subject}: {error}")]
+    #[error("{subject}: {}", with_causes(error))]
     Io {
         /// Which file or stream.
         subject: String,
@@ -95,19 +95,19 @@ pub enum CliError {
         rows: usize,
     },
     /// The log cannot be opened, or is not what it was.
-    #[error("{}", chain(.0))]
+    #[error("{}", with_causes(.0))]
     Log(#[from] OpenError),
     /// One of the two logs of a copy cannot be used now; what was copied is kept.
     #[error("{0}")]
     Copy(String),
     /// The log could not be backed up.
-    #[error("{}", chain(.0))]
+    #[error("{}", with_causes(.0))]
     Backup(#[from] BackupError),
     /// Nothing was restored.
-    #[error("{}", chain(.0))]
+    #[error("{}", with_causes(.0))]
     Restore(RestoreError),
     /// The standby was not written to, or not promoted.
-    #[error("{}", chain(.0))]
+    #[error("{}", with_causes(.0))]
     Replica(ReplicaError),
     /// What is recorded breaks a promise of the ledger.
     #[error("{0}")]
@@ -116,10 +116,10 @@ pub enum CliError {
     #[error("{0}")]
     NotFound(String),
     /// The service could not start, or could not go on.
-    #[error("{}", chain(.0))]
+    #[error("{}", with_causes(.0))]
     Service(Box<ServiceError>),
     /// The demo met something that it does not promise.
-    #[error("{}", chain(.0))]
+    #[error("{}", with_causes(.0))]
     Demo(#[from] DemoError),
     /// The target of a copy holds something else than the log that is copied.
     #[error("{0}")]
@@ -128,7 +128,7 @@ pub enum CliError {
     #[error("{0}")]
     CopyUnfinished(String),
     /// The measurement did not come to its end.
-    #[error("{}", chain(.0))]
+    #[error("{}", with_causes(.0))]
     Bench(#[from] BenchError),
     /// There is something at the target already.
     #[error("{0} exists already")]
@@ -252,27 +252,10 @@ impl CliError {
 
     /// The error as one document, for programs.
     pub fn document(&self) -> Document {
-        let mut fields = match self {
-            Self::Call(failure) => failure.fields(),
-            Self::Usage(_)
-            | Self::Io { .. }
-            | Self::Unread(_)
-            | Self::Unreachable { .. }
-            | Self::Batch { .. }
-            | Self::SetAside { .. }
-            | Self::Log(_)
-            | Self::Copy(_)
-            | Self::CopyUnfinished(_)
-            | Self::Backup(_)
-            | Self::Restore(_)
-            | Self::Replica(_)
-            | Self::Service(_)
-            | Self::Demo(_)
-            | Self::Bench(_)
-            | Self::Integrity(_)
-            | Self::NotFound(_)
-            | Self::OtherTarget(_)
-            | Self::TargetExists(_) => vec![Document::field("message", self.to_string())],
+        let mut fields = if let Self::Call(failure) = self {
+            failure.fields()
+        } else {
+            vec![Document::field("message", self.to_string())]
         };
         if let Some(hint) = self.hint() {
             fields.push(Document::field("hint", hint));

@@ -14,6 +14,7 @@ pub mod verify;
 
 use std::path::Path;
 
+use ledger::causes::with_causes;
 use ledger::codec::{self, Fact};
 use ledger::envelope::{Metadata, RecordedEvent};
 use ledger::ids::AccountId;
@@ -50,8 +51,8 @@ fn decoded(event: &RecordedEvent) -> Result<(Metadata, Fact), CliError> {
         CliError::Integrity(format!("the event at position {}: {cause}", event.position))
     };
     let metadata = serde_json::from_slice(&event.metadata).map_err(|error| broken(&error))?;
-    let fact = codec::decode(&event.kind, &event.data)
-        .map_err(|error| broken(&crate::status::chain(&error)))?;
+    let fact =
+        codec::decode(&event.kind, &event.data).map_err(|error| broken(&with_causes(&error)))?;
     Ok((metadata, fact))
 }
 

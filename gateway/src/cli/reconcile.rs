@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use ledger::causes::with_causes;
 use serde::Serialize;
 use serde_json::json;
 
@@ -76,7 +77,7 @@ struct Answer<'a> {
 pub fn run(verb: &Verb, form: Output, out: &mut impl Write) -> Result<(), CliError> {
     let Verb::AbsEe(args) = verb;
     let (loans, rejected) = args.files.read()?;
-    let rules = issuers_rules().map_err(|error| CliError::Integrity(error.to_string()))?;
+    let rules = issuers_rules().map_err(|error| CliError::Integrity(with_causes(&error)))?;
     let question = Question {
         mode: args.mode,
         search_dates: args.search_dates,

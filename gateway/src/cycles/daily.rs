@@ -7,6 +7,7 @@
 //! late fee counts from the day on which it fell due.
 
 use chrono::{Days, NaiveDate};
+use ledger::causes::with_causes;
 use ledger::domain::account::commands::Command;
 use ledger::domain::account::events::Event;
 use ledger::domain::cutoff::eastern_date;
@@ -157,7 +158,8 @@ impl Cycles {
                     }
                     Err(error) => {
                         worked = Worked::InPart;
-                        tracing::warn!(%account, %error, step = step.name(), "not done");
+                        let error = with_causes(&error);
+                        tracing::warn!(%account, error, step = step.name(), "not done");
                     }
                 }
             }
@@ -181,7 +183,8 @@ impl Cycles {
                     Ok((Ok(false), _)) => {}
                     Ok((Err(error), account)) => {
                         worked = Worked::InPart;
-                        tracing::warn!(%account, %error, step = step.name(), "not looked at");
+                        let error = with_causes(&error);
+                        tracing::warn!(%account, error, step = step.name(), "not looked at");
                     }
                     Err(fault) => {
                         worked = Worked::InPart;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ledger::causes::with_causes;
 use ledger::envelope::Position;
 use ledger::store::EventStore;
 use ledger::store::embedded::{Embedded, Options, Witness};
@@ -10,7 +11,6 @@ use ledger::store::eventstore::Cluster;
 use projections::{LogWitness, Projections};
 
 use super::ServiceError;
-use crate::status::chain;
 
 /// The log.
 #[derive(Debug)]
@@ -76,7 +76,9 @@ impl Log {
     /// Why nothing can be written any more, if that is so.
     pub(super) fn failure(&self) -> Option<ServiceError> {
         match self {
-            Self::Embedded(log) => log.failure().map(|cause| ServiceError::Writer(chain(cause))),
+            Self::Embedded(log) => {
+                log.failure().map(|cause| ServiceError::Writer(with_causes(cause)))
+            }
             Self::Cluster(log, store) => {
                 let told = |cause| ServiceError::Cluster { store: store.clone(), cause };
                 log.failure().map(told)
@@ -122,7 +124,7 @@ impl LogWitness for ChainWitness {
         match self.log.witness(at) {
             Ok(witness) => *last = witness,
             Err(error) => {
-                let error = chain(&error);
+                let error = with_causes(&error);
                 tracing::warn!(position = at.0, error, "the log cannot say what it holds there");
             }
         }
@@ -131,7 +133,7 @@ impl LogWitness for ChainWitness {
 
     fn confirm(&self, _: Position, witness: &str) -> Result<(), String> {
         let witness: Witness = serde_json::from_str(witness).map_err(|error| error.to_string())?;
-        self.log.confirm(&witness).map_err(|error| chain(&error))
+        self.log.confirm(&witness).map_err(|error| with_causes(&error))
     }
 }
 

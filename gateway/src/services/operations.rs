@@ -1,5 +1,6 @@
 //! `OperationsService`: runs, read models, the books' balance, and the clock.
 
+use ledger::causes::with_causes;
 use ledger::domain::cutoff::eastern_date;
 use ledger::domain::money::total;
 use projections::rebuild::{Rebuild, RebuildState};
@@ -13,7 +14,7 @@ use crate::convert::money::to_wire;
 use crate::convert::time::{date_to_wire, instant, instant_to_wire};
 use crate::convert::{enums, required};
 use crate::cycles::WindowRun;
-use crate::status::{Failure, chain};
+use crate::status::Failure;
 
 #[tonic::async_trait]
 impl OperationsService for Gateway {
@@ -66,7 +67,7 @@ impl OperationsService for Gateway {
         };
         let failure = status.failure.as_ref().map(|failure| wire::ProjectionFailure {
             position: status.position.next().0,
-            message: failure.to_string(),
+            message: with_causes(&**failure),
         });
         Ok(Response::new(wire::GetProjectionStatusResponse {
             state: state.into(),
@@ -195,11 +196,11 @@ fn to_progress(rebuild: &Rebuild) -> wire::RebuildProgress {
         position: progress.position.0,
         target_position: progress.head.0,
         state: state.into(),
-        message: rebuild.failure().map(|error| chain(&*error)).unwrap_or_default(),
+        message: rebuild.failure().map(|error| with_causes(&*error)).unwrap_or_default(),
     }
 }
 
 fn projection_failed(error: &projections::error::ProjectionError) -> Status {
-    tracing::error!(error = chain(error), "the read models failed");
+    tracing::error!(error = with_causes(error), "the read models failed");
     Failure::store_unavailable().into()
 }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use ledger::causes::with_causes;
 use ledger::clock::ClockError;
 use ledger::cycles::cutoff::RunRefusal;
 use ledger::domain::account::refusal::Refusal;
@@ -28,6 +29,9 @@ impl Failure {
 
 impl From<&EngineError> for Failure {
     fn from(error: &EngineError) -> Self {
+        let named = |reason, fact: &str, value: &dyn Display| {
+            Self::new(reason, error.to_string()).fact(fact, value)
+        };
         match error {
             EngineError::Refused { refusal, position, replayed } => {
                 Self::from(refusal).fact("position", position).fact("replayed", replayed)
@@ -39,27 +43,19 @@ impl From<&EngineError> for Failure {
                 Self::from(refusal).fact("position", position).fact("replayed", replayed)
             }
             EngineError::OriginationOnHold { loss } => Self::origination_on_hold(*loss),
-            EngineError::LossNotFound(loss) => {
-                Self::new(ErrorReason::LossNotFound, error.to_string()).fact("loss", loss)
-            }
+            EngineError::LossNotFound(loss) => named(ErrorReason::LossNotFound, "loss", loss),
             EngineError::RequestIdReused(id) => {
-                Self::new(ErrorReason::RequestIdReused, error.to_string()).fact("request_id", id)
+                named(ErrorReason::RequestIdReused, "request_id", id)
             }
             EngineError::AccountNotFound(id) => {
-                Self::new(ErrorReason::AccountNotFound, error.to_string()).fact("account_id", id)
+                named(ErrorReason::AccountNotFound, "account_id", id)
             }
             EngineError::PaymentNotFound(id) => {
-                Self::new(ErrorReason::PaymentNotFound, error.to_string()).fact("payment_id", id)
+                named(ErrorReason::PaymentNotFound, "payment_id", id)
             }
-            EngineError::FeeNotFound(id) => {
-                Self::new(ErrorReason::FeeNotFound, error.to_string()).fact("fee_id", id)
-            }
-            EngineError::QuoteNotFound(id) => {
-                Self::new(ErrorReason::QuoteNotFound, error.to_string()).fact("quote_id", id)
-            }
-            EngineError::RefundNotFound(id) => {
-                Self::new(ErrorReason::RefundNotFound, error.to_string()).fact("refund_id", id)
-            }
+            EngineError::FeeNotFound(id) => named(ErrorReason::FeeNotFound, "fee_id", id),
+            EngineError::QuoteNotFound(id) => named(ErrorReason::QuoteNotFound, "quote_id", id),
+            EngineError::RefundNotFound(id) => named(ErrorReason::RefundNotFound, "refund_id", id),
             EngineError::Terms(error) => Self::from(error),
             EngineError::Stale { .. } => Self::stale_request(),
             EngineError::ClockBehind { now, last } => Self::clock_behind(*now, *last),
@@ -105,20 +101,21 @@ fn recorded(reason: &str, text: &impl Display, facts: Vec<(String, String)>) -> 
     facts.into_iter().fold(failure, |failure, (name, value)| failure.fact(name, value))
 }
 
-impl From<&RunRefusal> for Failure {
-    fn from(refusal: &RunRefusal) -> Self {
+impl From<RunRefusal> for Failure {
+    fn from(refusal: RunRefusal) -> Self {
+        let message = refusal.to_string();
         match refusal {
             RunRefusal::NoSuchWindow { product, date, window, windows } => {
-                Self::new(ErrorReason::NoSuchWindow, refusal.to_string())
+                Self::new(ErrorReason::NoSuchWindow, message)
                     .fact("product", product)
                     .fact("date", date)
                     .fact("window", window)
                     .fact("windows", windows)
             }
             RunRefusal::WindowNotClosed { cutoff_at, starts_at } => {
-                Self::new(ErrorReason::WindowNotClosed, refusal.to_string())
-                    .fact("cutoff_at", rfc3339(*cutoff_at))
-                    .fact("starts_at", rfc3339(*starts_at))
+                Self::new(ErrorReason::WindowNotClosed, message)
+                    .fact("cutoff_at", rfc3339(cutoff_at))
+                    .fact("starts_at", rfc3339(starts_at))
             }
         }
     }
@@ -159,37 +156,18 @@ fn path_of(field: &'static str) -> &'static str {
 impl From<EngineError> for Failure {
     /// Says it to the client, and its causes to the log.
     fn from(error: EngineError) -> Self {
-        match &error {
+        let is_fault = matches!(
+            &error,
             EngineError::Unavailable(_)
-            | EngineError::Unwritable(_)
-            | EngineError::Indeterminate(_)
-            | EngineError::ClockBehind { .. }
-            | EngineError::Damaged { .. } => {
-                tracing::error!(error = chain(&error), "a request could not be carried out");
-            }
-            EngineError::Refused { .. }
-            | EngineError::BooksRefused { .. }
-            | EngineError::RecoveryRefused { .. }
-            | EngineError::OriginationOnHold { .. }
-            | EngineError::LossNotFound(_)
-            | EngineError::RequestIdReused(_)
-            | EngineError::AccountNotFound(_)
-            | EngineError::PaymentNotFound(_)
-            | EngineError::FeeNotFound(_)
-            | EngineError::QuoteNotFound(_)
-            | EngineError::RefundNotFound(_)
-            | EngineError::Terms(_)
-            | EngineError::Stale { .. }
-            | EngineError::Contended
-            | EngineError::Overloaded => {}
+                | EngineError::Unwritable(_)
+                | EngineError::Indeterminate(_)
+                | EngineError::ClockBehind { .. }
+                | EngineError::Damaged { .. }
+        );
+        if is_fault {
+            tracing::error!(error = with_causes(&error), "a request could not be carried out");
         }
         Self::from(&error)
-    }
-}
-
-impl From<RunRefusal> for Failure {
-    fn from(refusal: RunRefusal) -> Self {
-        Self::from(&refusal)
     }
 }
 
@@ -233,34 +211,17 @@ pub fn read_failure(error: &QueryError) -> Failure {
     match error {
         QueryError::Stopped { position, wanted } => Failure::projection_behind(*position, *wanted),
         QueryError::Database(_) | QueryError::Ended => {
-            tracing::error!(error = chain(error), "the read models failed");
+            tracing::error!(error = with_causes(error), "the read models failed");
             Failure::store_unavailable()
         }
     }
 }
 
-/// An error with all that caused it, outermost first.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        // Some libraries repeat their cause in their own words.
-        if !text.contains(&inner_text) {
-            text.push_str(": ");
-            text.push_str(&inner_text);
-        }
-        cause = inner.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::NaiveDate;
-    use ledger::domain::account::terms::{InstalmentPlan, Terms};
-    use ledger::domain::interest::DayCount;
-    use ledger::domain::money::{Amount, Carry, Currency, Money};
+    use ledger::domain::account::terms::Terms;
+    use ledger::domain::money::{Amount, Money};
     use ledger::domain::product::Product;
     use ledger::envelope::Position;
     use ledger::store::AppendShapeError;
@@ -327,31 +288,14 @@ mod tests {
     type Change = fn(&mut Terms);
 
     fn auto_loan() -> Terms {
-        Terms {
-            product: Product::AutoLoan,
-            currency: Currency::Usd,
-            opened_date: day("2026-03-01"),
-            principal: dollars("10000.00"),
-            annual_rate: "0.073".parse().unwrap(),
-            day_count: DayCount::default(),
-            interest_paid_through: day("2026-03-01"),
-            unpaid_interest: Money::ZERO,
-            unpaid_fees: Money::ZERO,
-            instalments: InstalmentPlan {
-                amount: "310.00".parse().unwrap(),
-                tax: Money::ZERO,
-                first_due_date: day("2026-04-01"),
-                day_of_month: 1,
-                count: 36,
-                first_amount_due: None,
+        serde_json::from_value(serde_json::json!({
+            "product": "auto", "opened_date": "2026-03-01", "principal": "10000.00",
+            "annual_rate": "0.073", "interest_paid_through": "2026-03-01",
+            "instalments": {
+                "amount": "310.00", "first_due_date": "2026-04-01", "day_of_month": 1, "count": 36
             },
-            returned_item_fee: None,
-            late_fee: None,
-            shortfall_tolerance: None,
-            interest_carry: Carry::default(),
-            governing_state: None,
-            purchase_option: None,
-        }
+        }))
+        .unwrap()
     }
 
     fn day(text: &str) -> NaiveDate {

@@ -47,7 +47,7 @@ const DIGEST_LENGTH: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum RulebookError {
     /// It is not the JSON of a rulebook: a field is missing, unknown or out of range.
-    #[error("not a rulebook: {0}")]
+    #[error("not a rulebook")]
     Malformed(#[from] serde_json::Error),
     /// The version goes into events.
     #[error("{0:?} is not a version: 1 to 32 letters, digits, '.' or '-'")]

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::fold::{Counted, fold_on, fold_stream, fold_streams};
 use super::lanes::Turn;
 use super::{Answer, Engine, EngineError, Inner, Request};
+use crate::causes::with_causes;
 use crate::envelope::Version;
 use crate::ids::AccountId;
 use crate::store::BoxError;
@@ -101,7 +102,7 @@ impl Engine {
     pub async fn execute_batch(&self, requests: Vec<Request>) -> Vec<Result<Answer, EngineError>> {
         let count = requests.len();
         self.execute_batch_with(requests, |_, _, outcome| outcome).await.unwrap_or_else(|failure| {
-            let unknown = || Err(EngineError::Indeterminate(failure.to_string().into()));
+            let unknown = || Err(EngineError::Indeterminate(with_causes(&failure).into()));
             (0..count).map(|_| unknown()).collect()
         })
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{EngineError, Inner};
+use crate::causes::with_causes;
 use crate::envelope::Position;
 
 /// How often a beginning that a shared store did not answer is tried, and how long between two
@@ -23,7 +24,8 @@ impl Inner {
                 Err(error @ (EngineError::Indeterminate(_) | EngineError::Unavailable(_)))
                     if self.store.shared().is_some() && attempt < ATTEMPTS =>
                 {
-                    tracing::warn!(attempt, cause = ?error, "no answer yet to what comes first");
+                    let error = with_causes(&error);
+                    tracing::warn!(attempt, error, "no answer yet to what comes first");
                 }
                 done => return done,
             }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::causes::with_causes;
 use crate::domain::account::Denial;
 use crate::domain::account::refusal::Refusal;
 use crate::domain::account::terms::TermsError;
@@ -166,10 +167,10 @@ impl EngineError {
     pub(super) fn of_the_store(&self) -> Option<Self> {
         match self {
             Self::Overloaded => Some(Self::Overloaded),
-            Self::Unavailable(cause) => Some(Self::Unavailable(cause.to_string().into())),
-            Self::Indeterminate(cause) => Some(Self::Indeterminate(cause.to_string().into())),
+            Self::Unavailable(cause) => Some(Self::Unavailable(with_causes(&**cause).into())),
+            Self::Indeterminate(cause) => Some(Self::Indeterminate(with_causes(&**cause).into())),
             Self::Damaged { position, account, cause } => {
-                let (account, cause) = (account.clone(), cause.to_string().into());
+                let (account, cause) = (account.clone(), with_causes(&**cause).into());
                 Some(Self::Damaged { position: *position, account, cause })
             }
             Self::ClockBehind { now, last } => Some(Self::ClockBehind { now: *now, last: *last }),

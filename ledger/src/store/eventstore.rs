@@ -30,6 +30,7 @@ use self::places::{Place, Places};
 use self::wire::{Found, Wire};
 use super::embedded::{DirectoryLock, OpenError as LockError};
 use super::{Append, AppendError, Appended, BoxFuture, EventStore, Note, Notes, ReadError};
+use crate::causes::with_causes;
 use crate::envelope::{Position, RecordedEvent, StreamName, Version};
 
 /// The file of positions in a data directory.
@@ -287,7 +288,8 @@ async fn first_read(follower: &Follower, wire: &Wire) -> Result<Note, ReadError>
         };
         match read.await {
             Err(ReadError::Unavailable(cause)) if attempt < OPEN_ATTEMPTS => {
-                tracing::warn!(attempt, %cause, "the cluster does not answer yet");
+                let cause = with_causes(&*cause);
+                tracing::warn!(attempt, cause, "the cluster does not answer yet");
             }
             done => return done,
         }
@@ -310,7 +312,8 @@ async fn look(follower: Arc<Follower>) {
         if let Err(error) = &read
             && answered
         {
-            tracing::warn!(%error, cause = ?error, "the cluster does not answer");
+            let error = with_causes(error);
+            tracing::warn!(error, "the cluster does not answer");
         }
         answered = read.is_ok();
     }

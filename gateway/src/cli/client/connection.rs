@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
+use ledger::causes::with_causes;
 use ledger::ids::Actor;
 use prost::bytes::Bytes;
 use tonic::client::Grpc;
@@ -14,7 +15,6 @@ use tonic::{Request, Status, Streaming};
 use super::raw::RawCodec;
 use crate::cli::CliError;
 use crate::services::ACTOR_HEADER;
-use crate::status::chain;
 
 /// How a server is reached.
 #[derive(Debug, clap::Args)]
@@ -75,7 +75,7 @@ impl Connection {
             return Err(CliError::Usage(format!("--server {} {message}", self.server)));
         }
         let usage = |error: &tonic::transport::Error| {
-            CliError::Usage(format!("--server {}: {}", self.server, chain(error)))
+            CliError::Usage(format!("--server {}: {}", self.server, with_causes(error)))
         };
         let endpoint = Endpoint::from_shared(self.server.clone()).map_err(|error| usage(&error))?;
         let mut endpoint = endpoint.connect_timeout(self.timeout()).tcp_nodelay(true);
@@ -84,7 +84,7 @@ impl Connection {
         }
         let channel = endpoint.connect().await.map_err(|error| CliError::Unreachable {
             server: self.server.clone(),
-            cause: chain(&error),
+            cause: with_causes(&error),
         })?;
         // Our own server's answers are as large as what was asked for.
         Ok(Client(Grpc::new(channel).max_decoding_message_size(usize::MAX)))
@@ -142,7 +142,7 @@ impl Client {
     }
 
     async fn ready(&mut self, path: &str) -> Result<PathAndQuery, Status> {
-        self.0.ready().await.map_err(|error| Status::unavailable(chain(&error)))?;
+        self.0.ready().await.map_err(|error| Status::unavailable(with_causes(&error)))?;
         path.parse().map_err(|_| Status::internal(format!("{path} is no path of a method")))
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ledger::causes::with_causes;
 use ledger::envelope::{Position, Version};
 use ledger::store::embedded::{
     Embedded, Options, begin_copy, end_copy, refuse_to_copy, unfinished_copy,
@@ -12,7 +13,6 @@ use ledger::store::{AppendError, Notes as _};
 
 use super::{ANOTHER_WRITER, Side, directory, positions, unusable};
 use crate::cli::CliError;
-use crate::status::chain;
 
 /// The log that is copied to.
 pub(super) struct Target {
@@ -98,7 +98,7 @@ async fn write(name: &str, cluster: &Cluster, at: Version, text: &[u8]) -> Resul
             CliError::OtherTarget(format!("{name}: another copy into it is at work"))
         }
         error @ (AppendError::Unavailable(_) | AppendError::Indeterminate(_)) => {
-            CliError::Copy(format!("{name}: {}", chain(&error)))
+            CliError::Copy(format!("{name}: {}", with_causes(&error)))
         }
     })
 }

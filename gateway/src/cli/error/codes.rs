@@ -32,24 +32,16 @@ pub(super) fn of_service(error: &ServiceError) -> u8 {
 }
 
 fn is_broken(error: &ProjectionError) -> bool {
-    match error {
-        ProjectionError::AheadOfLog { .. }
-        | ProjectionError::OtherLog { .. }
-        | ProjectionError::LogGone(_)
-        | ProjectionError::Log(ReadError::Damaged { .. }) => true,
-        ProjectionError::Feed(error) => {
-            matches!(**error, FeedError::Log(ReadError::Damaged { .. }))
-        }
-        ProjectionError::Log(ReadError::Unavailable(_))
-        | ProjectionError::Missing(_)
-        | ProjectionError::Pointer { .. }
-        | ProjectionError::FoldVersion { .. }
-        | ProjectionError::Rebuilding
-        | ProjectionError::Cancelled
-        | ProjectionError::File { .. }
-        | ProjectionError::Database(_)
-        | ProjectionError::Thread(_) => false,
+    if let ProjectionError::Feed(error) = error {
+        return matches!(**error, FeedError::Log(ReadError::Damaged { .. }));
     }
+    matches!(
+        error,
+        ProjectionError::AheadOfLog { .. }
+            | ProjectionError::OtherLog { .. }
+            | ProjectionError::LogGone(_)
+            | ProjectionError::Log(ReadError::Damaged { .. })
+    )
 }
 
 pub(super) const fn of_restore(error: &RestoreError) -> u8 {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ledger::causes::with_causes;
 use ledger::codec::{self, Fact};
 use ledger::domain::account::events::Event;
 use ledger::domain::recovery::events::{
@@ -15,7 +16,6 @@ use ledger::streams::Stream;
 use projections::lost::{ChangedAfter, changed_after};
 
 use crate::cli::CliError;
-use crate::status::chain;
 
 /// How many of each kind a recorded loss lists; more are only counted.
 pub(super) const LISTED_MAX: usize = 1000;
@@ -176,7 +176,7 @@ pub(super) fn of_read_models(
         Ok(Some(changed)) => changed,
         Ok(None) => return Ok(None),
         Err(error) => {
-            let (lost_dir, error) = (lost_dir.display(), chain(&error));
+            let (lost_dir, error) = (lost_dir.display(), with_causes(&error));
             let message = format!("the read models in {lost_dir} cannot be read: {error}");
             return Err(CliError::Integrity(message));
         }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use ledger::causes::with_causes;
 use ledger::domain::recovery::events::{Affected, CommitsLost, KnownBy, LossCause};
 use ledger::envelope::Position;
 use ledger::store::embedded::{
@@ -212,9 +213,7 @@ fn compare(
     let witness = Witness { log_id: reference.log_id(), position, chain };
     match reference.confirm(&witness) {
         Ok(()) | Err(WitnessError::Ahead { .. }) => Ok(()),
-        Err(error) => {
-            Err(CliError::Integrity(format!("{whose}: {}", crate::status::chain(&error))))
-        }
+        Err(error) => Err(CliError::Integrity(format!("{whose}: {}", with_causes(&error)))),
     }
 }
 

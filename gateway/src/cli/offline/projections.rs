@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Subcommand;
+use ledger::causes::with_causes;
 use ledger::store::embedded::{Embedded, refuse_unfinished_copy};
 use projections::error::ProjectionError;
 use projections::verify::{Live, Report};
@@ -77,7 +78,7 @@ fn failed(error: ProjectionError) -> CliError {
         | ProjectionError::Feed(_)
         | ProjectionError::Log(_)
         | ProjectionError::Database(_)
-        | ProjectionError::Thread(_)) => CliError::Integrity(crate::status::chain(&error)),
+        | ProjectionError::Thread(_)) => CliError::Integrity(with_causes(&error)),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use ledger::causes::with_causes;
 use ledger::domain::recovery::events::{KnownBy, LossCause};
 use ledger::store::embedded::{self, Extent, Standby, Witness};
 
@@ -13,7 +14,6 @@ use crate::cli::args::DataDir;
 use crate::cli::output::{Output, tell};
 use crate::cli::render::document::Document;
 use crate::cli::render::view::{self, View};
-use crate::status::chain;
 
 /// What is promoted.
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,7 @@ pub fn run(args: &PromoteArgs, form: Output, out: &mut impl Write) -> Result<(),
     fields.extend(standby_fields(&promoted.standby, promoted.extent));
     fields.push(Document::field("source_superseded", matches!(superseded, Some(Ok(())))));
     if let Some(Err(error)) = superseded {
-        let cause = chain(&error);
+        let cause = with_causes(&error);
         tell(&format!("the source could not be marked, so see that nobody serves it: {cause}"));
     }
     fields.push(loss_field(lost.as_ref()));

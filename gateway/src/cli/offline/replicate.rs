@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ledger::causes::with_causes;
 use ledger::clock::Clock;
 use ledger::store::embedded::{Extent, OpenError, Replica, ReplicaError, Round};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -14,7 +15,6 @@ use crate::cli::CliError;
 use crate::cli::output::{Output, write_json_line};
 use crate::cli::render::document::Document;
 use crate::cli::render::view::{self, View};
-use crate::status::chain;
 
 /// How long a standby that has everything waits before it looks again.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -152,5 +152,5 @@ const fn may_pass(error: &ReplicaError) -> bool {
 }
 
 fn say_failure(error: &ReplicaError) {
-    let _closed = writeln!(io::stderr(), "{}, which is tried again", chain(error));
+    let _closed = writeln!(io::stderr(), "{}, which is tried again", with_causes(error));
 }

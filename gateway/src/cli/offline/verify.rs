@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use ledger::causes::with_causes;
 use ledger::codec::Fact;
 use ledger::domain::books::events::Event;
 use ledger::domain::journal::{LedgerAccount, Line};
@@ -20,7 +21,6 @@ use crate::cli::args::{DATA_DIR, DATA_DIR_ENV};
 use crate::cli::output::Output;
 use crate::cli::render::document::Document;
 use crate::cli::render::view::{self, View};
-use crate::status::chain;
 
 /// So many violations are told; more are only counted.
 const VIOLATIONS_TOLD_MAX: usize = 100;
@@ -139,7 +139,7 @@ fn books(args: &VerifyArgs, checks: &mut Checks) -> Option<Document> {
     }
     let audit = Embedded::open_file_read_only(args.log()).map_err(CliError::from).and_then(|log| {
         let audited = crate::cli::runtime()?.block_on(audit_books(&log));
-        audited.map_err(|error| CliError::Integrity(chain(&error)))
+        audited.map_err(|error| CliError::Integrity(with_causes(&error)))
     });
     match audit {
         Ok(audit) => {

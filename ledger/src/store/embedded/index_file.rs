@@ -42,7 +42,7 @@ const SYNC_BYTES: usize = 4 << 20;
 pub(super) enum Unusable {
     #[error("there is none")]
     Missing,
-    #[error("it cannot be read: {0}")]
+    #[error("it cannot be read")]
     Io(#[from] io::Error),
     #[error("{0}")]
     Content(String),

@@ -14,6 +14,7 @@ use super::index::Index;
 use super::index_file::{self, Unusable};
 use super::witness::Witness;
 use super::{Options, file, head_file};
+use crate::causes::with_causes;
 use crate::envelope::{Position, Version};
 
 /// What was found.
@@ -85,7 +86,7 @@ fn recover(
             Err(problem) => leave_aside(&problem),
         },
         Err(Unusable::Missing) => {}
-        Err(problem) => leave_aside(&problem.to_string()),
+        Err(problem) => leave_aside(&with_causes(&problem)),
     }
     let mut index = Index::default();
     let scanned =

@@ -32,10 +32,10 @@ const ROUND_BYTES_FULL: u64 = 4 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
     /// The target is in use, or its log cannot be used.
-    #[error("the standby: {0}")]
+    #[error("the standby")]
     Target(#[from] OpenError),
     /// The source cannot be read, or is damaged: nothing of what is damaged was copied.
-    #[error("the source: {0}")]
+    #[error("the source")]
     Source(#[source] OpenError),
     /// The directory holds something else.
     #[error("{} is not a standby", directory.display())]

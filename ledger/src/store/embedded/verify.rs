@@ -11,6 +11,7 @@ use super::index::{Index, Rows};
 use super::index_file::{self, Unusable};
 use super::recovery::block_end;
 use super::witness::Witness;
+use crate::causes::with_causes;
 use crate::envelope::{Metadata, Position, RecordedEvent};
 
 /// What a log holds that was found whole.
@@ -82,7 +83,7 @@ pub fn verify_with_index(
         let stored = match index_file::read(directory, log_id) {
             Ok(stored) => Ok(stored),
             Err(Unusable::Missing) => Err(IndexState::Absent),
-            Err(problem) => Err(IndexState::LeftAside(problem.to_string())),
+            Err(problem) => Err(IndexState::LeftAside(with_causes(&problem))),
         };
         let up_to = stored.as_ref().ok().map(|(_, end)| end.position);
         let (report, rows) = indexed(path, up_to, recorded(check))?;

@@ -314,8 +314,8 @@ impl Wire {
         if let Some(client) = &live.client {
             return Ok((client.clone(), live.built));
         }
-        let client = Client::new(self.settings.clone())
-            .map_err(|error| Failure::NotDone(error.to_string().into()))?;
+        let client =
+            Client::new(self.settings.clone()).map_err(|error| Failure::NotDone(error.into()))?;
         live.built = live.built.wrapping_add(1);
         live.client = Some(client.clone());
         Ok((client, live.built))
