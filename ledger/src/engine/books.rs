@@ -1,10 +1,10 @@
 //! The accounting calendar: which day a command posts to, and the commands on the calendar itself.
 //!
 //! A copy of the calendar is kept in memory. A command takes its day from it and counts as under
-//! way on that day until its append is settled, and a close waits for what is under way on its day:
-//! so nothing is posted to a day after its close, however long an append takes. Another gateway may
-//! open a day too: a copy that is older than [`COPY_AGE_MAX`] is not decided on before the stream's
-//! tail is read.
+//! way on that day until its append is concluded, and a close waits for what is under way on its
+//! day: so nothing is posted to a day after its close, however long an append takes. Another
+//! gateway may open a day too: a copy that is older than [`COPY_AGE_MAX`] is not decided on before
+//! the stream's tail is read.
 
 mod audit;
 mod gather;
@@ -192,7 +192,7 @@ impl Inner {
     }
 
     /// The accounting days for a command received at `received_at`, held: what is decided on them
-    /// must be settled before they are let go.
+    /// must be concluded before they are let go.
     pub(super) async fn days(&self, received_at: DateTime<Utc>) -> Result<DaysHeld, EngineError> {
         for _ in 0..ATTEMPTS_MAX {
             if let Some(held) = self.books.hold(received_at, self.clock.now()) {
@@ -284,19 +284,9 @@ impl Inner {
 
     /// Reads what was added to the stream since.
     async fn refresh(&self, _guard: &BooksGuard<'_>) -> Result<(), EngineError> {
-        let stream = streams::of_books();
         // Taken before reading: the copy is at least as young.
         let now = self.clock.now();
-        let mut folded = self.books.folded();
-        loop {
-            let page = self.store.read_stream(&stream, folded.version, PAGE_EVENTS).await?;
-            for recorded in &page {
-                Arc::make_mut(&mut folded).follow(recorded)?;
-            }
-            if page.len() < PAGE_EVENTS {
-                break;
-            }
-        }
+        let folded = fold_on(self.store.as_ref(), self.books.folded(), |_, _| {}).await?;
         let mut known = self.books.known();
         known.sealing = known.sealing.filter(|day| folded.is_open(*day));
         known.folded = folded;
@@ -310,10 +300,9 @@ impl FoldedBooks {
         self.books.days().get(&gl_date).is_some_and(|day| day.closed.is_none())
     }
 
-    fn follow(&mut self, recorded: &RecordedEvent) -> Result<(), EngineError> {
+    fn follow(&mut self, recorded: &RecordedEvent, event: &Event) -> Result<(), EngineError> {
         let metadata = fold::metadata(recorded)?;
-        let event = event_of(recorded)?;
-        self.books.follow(&event, recorded.position, metadata.received_at);
+        self.books.follow(event, recorded.position, metadata.received_at);
         self.version = recorded.version;
         self.position = recorded.position;
         self.requests.insert(metadata.request_id, Outcome::of(recorded, &metadata));
@@ -326,18 +315,20 @@ fn event_of(recorded: &RecordedEvent) -> Result<Event, EngineError> {
     fold::fact_of(recorded, |fact| if let Fact::Books(event) = fact { Some(event) } else { None })
 }
 
-/// A whole stream's books, from the store alone.
-async fn fold_books(
+/// The books with what their stream holds beyond what they were folded from; each event is shown to
+/// `see` first.
+async fn fold_on(
     store: &dyn EventStore,
-    mut see: impl FnMut(&RecordedEvent, &Event, &FoldedBooks),
-) -> Result<FoldedBooks, EngineError> {
+    mut folded: Arc<FoldedBooks>,
+    mut see: impl FnMut(&RecordedEvent, &Event),
+) -> Result<Arc<FoldedBooks>, EngineError> {
     let stream = streams::of_books();
-    let mut folded = FoldedBooks::default();
     loop {
         let page = store.read_stream(&stream, folded.version, PAGE_EVENTS).await?;
         for recorded in &page {
-            see(recorded, &event_of(recorded)?, &folded);
-            folded.follow(recorded)?;
+            let event = event_of(recorded)?;
+            see(recorded, &event);
+            Arc::make_mut(&mut folded).follow(recorded, &event)?;
         }
         if page.len() < PAGE_EVENTS {
             return Ok(folded);

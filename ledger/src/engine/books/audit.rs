@@ -1,10 +1,11 @@
 //! Every close of the books worked out again from the log alone, and held against what was sealed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::fold_books;
+use super::fold_on;
 use super::gather::{ACCOUNTS_AT_ONCE, account_event, pasts_of};
 use crate::domain::account::events::Event as AccountEvent;
 use crate::domain::books::accrual::{Earnings, add_earnings};
@@ -46,14 +47,15 @@ pub struct BooksAudit {
 /// Works out every close again from the events of the accounts, and checks that nothing was posted
 /// to a day that was not open.
 pub async fn audit(store: &dyn EventStore) -> Result<BooksAudit, EngineError> {
-    let folded = fold_books(store, |_, _, _| {}).await?;
+    let folded = fold_on(store, Arc::default(), |_, _| {}).await?;
     let mut audit = Audit::new(&folded.books);
     audit.read_log(store).await?;
     audit.read_accounts(store).await?;
     // What was worked out is carried on, not what was recorded: an error shows in every close that
     // builds on it.
     let mut own = Books::default();
-    fold_books(store, |recorded, event, _| audit.compare(&mut own, recorded, event)).await?;
+    let compare = |recorded: &_, event: &_| audit.compare(&mut own, recorded, event);
+    fold_on(store, Arc::default(), compare).await?;
     Ok(audit.found)
 }
 
