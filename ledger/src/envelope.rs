@@ -10,84 +10,52 @@ use smol_str::SmolStr;
 use crate::digest::Digest;
 use crate::ids::{Actor, EventId, RequestId};
 
-/// A place in the whole log: the first event is at 1, and there are no gaps.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
-pub struct Position(pub u64);
+/// A number of events, and what it is before the first of them.
+macro_rules! number_of_events {
+    ($(#[$about:meta])* $name:ident, $(#[$about_none:meta])* $none:ident) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Serialize, Deserialize, JsonSchema)]
+        pub struct $name(pub u64);
 
-impl Position {
+        impl $name {
+            $(#[$about_none])*
+            pub const $none: Self = Self(0);
+
+            /// One event later.
+            #[must_use]
+            pub const fn next(self) -> Self {
+                Self(self.0.saturating_add(1))
+            }
+
+            /// One event earlier.
+            #[must_use]
+            pub const fn before(self) -> Self {
+                Self(self.0.saturating_sub(1))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number_of_events! {
+    /// A place in the whole log: the first event is at 1, and there are no gaps.
+    Position,
     /// Before the first event.
-    pub const START: Self = Self(0);
-
-    /// The place after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-
-    /// The place before this one: from there on, this one is read first.
-    #[must_use]
-    pub const fn before(self) -> Self {
-        Self(self.0.saturating_sub(1))
-    }
+    START
 }
 
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// How many events a stream holds; as the version of an event, how many it holds with that event.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
-pub struct Version(pub u64);
-
-impl Version {
+number_of_events! {
+    /// How many events a stream holds; as the version of an event, how many it holds with that
+    /// event.
+    Version,
     /// An empty stream.
-    pub const EMPTY: Self = Self(0);
-
-    /// The version after one more event.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-
-    /// The version before the last event.
-    #[must_use]
-    pub const fn before(self) -> Self {
-        Self(self.0.saturating_sub(1))
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+    EMPTY
 }
 
 /// The longest stream name.

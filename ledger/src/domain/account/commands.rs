@@ -253,6 +253,37 @@ pub struct Lien {
     pub lienholder: String,
 }
 
+/// What a command says of a preview; none of one that cannot be previewed.
+macro_rules! previewed {
+    ($command:expr) => {
+        match $command {
+            Command::ReceivePayment(ReceivePayment { preview, .. })
+            | Command::ReturnPayment { preview, .. }
+            | Command::ReinstatePayment { preview, .. }
+            | Command::AssessFee { preview, .. }
+            | Command::WaiveFee { preview, .. }
+            | Command::ChangeRate { preview, .. }
+            | Command::AdjustPrincipal { preview, .. }
+            | Command::GrantExtension(GrantExtension { preview, .. })
+            | Command::ChangeDueDate { preview, .. }
+            | Command::ChargeOff { preview, .. }
+            | Command::ReturnVehicle { preview, .. } => Some(preview),
+            Command::OpenAccount { .. }
+            | Command::SchedulePayment(_)
+            | Command::CancelPayment { .. }
+            | Command::ApplyPayment { .. }
+            | Command::SettlePayment { .. }
+            | Command::QuotePayoff { .. }
+            | Command::RefundCredit { .. }
+            | Command::ReturnRefund { .. }
+            | Command::SettleRefund { .. }
+            | Command::AgeAccount
+            | Command::RecordLien { .. }
+            | Command::ReleaseLien => None,
+        }
+    };
+}
+
 impl Command {
     /// The name by which refusals and no-changes are recorded.
     pub const fn name(&self) -> &'static str {
@@ -342,61 +373,15 @@ impl Command {
 
     /// The hash of the preview that the command carries out, if it names one.
     pub fn preview(&self) -> Option<&str> {
-        match self {
-            Self::ReceivePayment(ReceivePayment { preview, .. })
-            | Self::ReturnPayment { preview, .. }
-            | Self::ReinstatePayment { preview, .. }
-            | Self::AssessFee { preview, .. }
-            | Self::WaiveFee { preview, .. }
-            | Self::ChangeRate { preview, .. }
-            | Self::AdjustPrincipal { preview, .. }
-            | Self::GrantExtension(GrantExtension { preview, .. })
-            | Self::ChangeDueDate { preview, .. }
-            | Self::ChargeOff { preview, .. }
-            | Self::ReturnVehicle { preview, .. } => preview.as_deref(),
-            Self::OpenAccount { .. }
-            | Self::SchedulePayment(_)
-            | Self::CancelPayment { .. }
-            | Self::ApplyPayment { .. }
-            | Self::SettlePayment { .. }
-            | Self::QuotePayoff { .. }
-            | Self::RefundCredit { .. }
-            | Self::ReturnRefund { .. }
-            | Self::SettleRefund { .. }
-            | Self::AgeAccount
-            | Self::RecordLien { .. }
-            | Self::ReleaseLien => None,
-        }
+        previewed!(self).and_then(|preview| preview.as_deref())
     }
 
     /// The same command, whatever was previewed.
     #[must_use]
     pub(crate) fn without_preview(&self) -> Self {
         let mut command = self.clone();
-        match &mut command {
-            Self::ReceivePayment(ReceivePayment { preview, .. })
-            | Self::ReturnPayment { preview, .. }
-            | Self::ReinstatePayment { preview, .. }
-            | Self::AssessFee { preview, .. }
-            | Self::WaiveFee { preview, .. }
-            | Self::ChangeRate { preview, .. }
-            | Self::AdjustPrincipal { preview, .. }
-            | Self::GrantExtension(GrantExtension { preview, .. })
-            | Self::ChangeDueDate { preview, .. }
-            | Self::ChargeOff { preview, .. }
-            | Self::ReturnVehicle { preview, .. } => *preview = None,
-            Self::OpenAccount { .. }
-            | Self::SchedulePayment(_)
-            | Self::CancelPayment { .. }
-            | Self::ApplyPayment { .. }
-            | Self::SettlePayment { .. }
-            | Self::QuotePayoff { .. }
-            | Self::RefundCredit { .. }
-            | Self::ReturnRefund { .. }
-            | Self::SettleRefund { .. }
-            | Self::AgeAccount
-            | Self::RecordLien { .. }
-            | Self::ReleaseLien => {}
+        if let Some(preview) = previewed!(&mut command) {
+            *preview = None;
         }
         command
     }
