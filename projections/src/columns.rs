@@ -22,6 +22,11 @@ pub(crate) fn position(key: i64) -> Position {
     Position(u64::try_from(key).unwrap_or_default())
 }
 
+/// How many, as it is stored or asked for. Nothing comes in so large a number.
+pub(crate) fn number(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
+}
+
 /// A date as days since 1970-01-01.
 pub(crate) fn day(date: NaiveDate) -> i64 {
     date.signed_duration_since(EPOCH).num_days()

@@ -8,7 +8,7 @@ use ledger::ids::{AccountId, PaymentId, RefundId};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use crate::columns::{amount, key, position};
+use crate::columns::{amount, key, number, position};
 use crate::database::{checkpoint, open_reader};
 use crate::error::ProjectionError;
 use crate::generation;
@@ -76,8 +76,7 @@ fn payments(
          FROM payment JOIN account USING (account_key)
          WHERE payment.last_position > ?1 ORDER BY payment.last_position LIMIT ?2";
     let mut statement = database.prepare(sql)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![key(after), limit], |row| {
+    let rows = statement.query_map(params![key(after), number(limit)], |row| {
         Ok(AffectedPayment {
             account: account(row)?,
             payment: PaymentId::from_uuid(uuid(row)?),
@@ -97,8 +96,7 @@ fn refunds(
          FROM refund JOIN account USING (account_key)
          WHERE refund.last_position > ?1 ORDER BY refund.last_position LIMIT ?2";
     let mut statement = database.prepare(sql)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![key(after), limit], |row| {
+    let rows = statement.query_map(params![key(after), number(limit)], |row| {
         Ok(AffectedRefund {
             account: account(row)?,
             refund: RefundId::from_uuid(uuid(row)?),

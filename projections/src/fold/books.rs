@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use super::ledger_days::LedgerDays;
 use super::refusals::Refused;
 use super::{At, FoldError};
-use crate::columns::{day, key};
+use crate::columns::{day, key, number};
 use crate::error::Poison;
 
 /// Writes down what happened to the books.
@@ -49,7 +49,6 @@ fn close(
     at: At,
 ) -> Result<(), FoldError> {
     let gl_day = day(closed.gl_date);
-    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let restated = &closed.restatements;
     let changed = database
         .prepare_cached(
@@ -62,7 +61,7 @@ fn close(
             at.position,
             at.nanos,
             key(closed.position),
-            count(restated.count),
+            number(restated.count),
             restated.principal_change.cents(),
             restated.interest_change.cents(),
             restated.root,
@@ -79,8 +78,7 @@ fn close(
         database
             .prepare_cached("INSERT INTO accrual VALUES (?1, ?2, ?3, ?4, ?5)")?
             .execute(params![at.position, of.product.as_str(), first_line, gl_day, lines])?;
-        let count = i64::try_from(of.accrual.len()).unwrap_or(i64::MAX);
-        first_line = first_line.saturating_add(count);
+        first_line = first_line.saturating_add(number(of.accrual.len()));
     }
     for journal in &closed.journals {
         database
@@ -90,7 +88,7 @@ fn close(
                 journal.product.as_str(),
                 journal.kind,
                 journal.id,
-                count(journal.events),
+                number(journal.events),
                 lines(journal),
             ])?;
     }
@@ -111,15 +109,14 @@ fn lines(journal: &LedgerJournal) -> String {
 }
 
 fn close_month(database: &Connection, closed: &MonthClosed, at: At) -> Result<(), FoldError> {
-    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     database
         .prepare_cached("INSERT INTO accounting_month VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
         .execute(params![
             closed.month.to_string(),
             day(closed.last_gl_date),
             closed.days,
-            count(closed.journals),
-            count(closed.restatements),
+            number(closed.journals),
+            number(closed.restatements),
             at.position,
             at.nanos,
         ])?;

@@ -10,7 +10,7 @@ use ledger::domain::product::Product;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{At, FoldError};
-use crate::columns::{day, nanos};
+use crate::columns::{day, nanos, number};
 
 /// One window of one product on one date, as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,8 +119,7 @@ impl Windows {
         sealed: &WindowSealed,
         at: At,
     ) -> Result<(), FoldError> {
-        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let (applied, cancelled) = (count(sealed.applied_count), count(sealed.cancelled_count));
+        let (applied, cancelled) = (number(sealed.applied_count), number(sealed.cancelled_count));
         let window = WindowDay {
             product: sealed.product,
             day: day(sealed.date),

@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use super::page::{Conditions, List, Listed, Page};
 use super::row::{Found, amount, date, maybe_date, money, word};
 use crate::Reader;
-use crate::columns::{key, position};
+use crate::columns::{key, number, position};
 
 /// Whether something is owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,11 +116,11 @@ impl Reader<'_> {
         limit: usize,
     ) -> Result<Vec<AccountId>, rusqlite::Error> {
         let after = after.map_or("", AccountId::as_str);
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut statement = self.database.prepare_cached(
             "SELECT account_id FROM account WHERE account_id > ?1 ORDER BY account_id LIMIT ?2",
         )?;
-        let rows = statement.query_map(params![after, limit], |row| word(row, "account_id"))?;
+        let rows =
+            statement.query_map(params![after, number(limit)], |row| word(row, "account_id"))?;
         rows.collect()
     }
 

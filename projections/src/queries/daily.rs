@@ -8,7 +8,7 @@ use rusqlite::{Row, params};
 
 use super::row::{Found, word};
 use crate::Reader;
-use crate::columns::{day, key, position};
+use crate::columns::{day, key, number, position};
 
 /// An account that something may have to be done to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +39,7 @@ impl Reader<'_> {
                  AND effective_day < ?2) \
              ORDER BY account_key LIMIT ?4",
         )?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let values = params![key(after), day(today), day(since), limit];
+        let values = params![key(after), day(today), day(since), number(limit)];
         let rows = statement.query_map(values, read)?;
         rows.collect()
     }
@@ -57,8 +56,7 @@ impl Reader<'_> {
             "SELECT account_key, account_id FROM account WHERE account_key > ?1 \
              AND gl_2110_cents < 0 AND -gl_2110_cents >= ?2 ORDER BY account_key LIMIT ?3",
         )?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = statement.query_map(params![key(after), least.cents(), limit], read)?;
+        let rows = statement.query_map(params![key(after), least.cents(), number(limit)], read)?;
         rows.collect()
     }
 }

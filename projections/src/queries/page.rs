@@ -4,7 +4,7 @@ use ledger::envelope::Position;
 use rusqlite::types::Value;
 
 use crate::Reader;
-use crate::columns::{key, position};
+use crate::columns::{key, number, position};
 
 /// Where a page starts. What came onto the books after `snapshot` is in no page of the list, so
 /// that pages neither repeat nor miss a row while new events arrive. What a row says, and whether
@@ -91,8 +91,7 @@ impl Reader<'_> {
     ) -> Result<Listed<T>, rusqlite::Error> {
         let snapshot = page.start.map_or(self.position(), |start| start.snapshot);
         conditions.and(list.pinned, key(snapshot));
-        let limit = i64::try_from(page.size.saturating_add(1)).unwrap_or(i64::MAX);
-        conditions.values.push(limit.into());
+        conditions.values.push(number(page.size.saturating_add(1)).into());
         let (select, terms, order) = (list.select, conditions.terms.join(" AND "), list.order);
         let sql = format!("{select} WHERE {terms} ORDER BY {order} LIMIT ?");
         let mut statement = self.database.prepare_cached(&sql)?;

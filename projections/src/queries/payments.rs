@@ -17,7 +17,7 @@ use super::row::{
     maybe_word, payment_id, word,
 };
 use crate::Reader;
-use crate::columns::{self, day, key, position};
+use crate::columns::{self, day, key, number, position};
 use crate::fold::minutes;
 
 /// Where a payment is in its life.
@@ -261,8 +261,7 @@ impl Reader<'_> {
              AND window_minutes = ?3 AND payment_key > ?4 ORDER BY payment_key LIMIT ?5",
         )?;
         let (product, date) = (window.product.as_str(), day(window.date));
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let values = params![product, date, minutes(window.window), key(after), limit];
+        let values = params![product, date, minutes(window.window), key(after), number(limit)];
         let rows = statement.query_map(values, |row| {
             Ok(DuePayment {
                 account: word(row, "account_id")?,

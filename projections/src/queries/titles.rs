@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use super::page::{Conditions, List, Listed, Page};
 use super::row::{Found, date, maybe_date, maybe_instant, word};
 use crate::Reader;
-use crate::columns::{day, key, position};
+use crate::columns::{day, key, number, position};
 
 /// The lien on one account's vehicle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,8 +111,7 @@ impl Reader<'_> {
              WHERE release_day <= ?1 AND released_day IS NULL \
              ORDER BY release_day, account_key LIMIT ?2",
         )?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = statement.query_map(params![day(on), limit], |row| {
+        let rows = statement.query_map(params![day(on), number(limit)], |row| {
             Ok(Releasable {
                 account: word(row, "account_id")?,
                 release_date: date(row, "release_day")?,

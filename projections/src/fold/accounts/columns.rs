@@ -17,15 +17,12 @@ use crate::columns::{Binding, InOrder, amount, cents, date, day};
 use crate::schema::ledger_columns;
 
 /// The columns that change over time, after those of the general ledger.
-const CHANGING: [&str; 18] = [
+const CHANGING: [&str; 15] = [
     "accrued_through_day",
     "billed_cents",
     "annual_rate",
     "rate_day",
     "shifts",
-    "oldest_unpaid_due_day",
-    "next_due_day",
-    "maturity_day",
     "charged_off_cents",
     "charged_off_day",
     "vehicle_returned_day",
@@ -37,6 +34,9 @@ const CHANGING: [&str; 18] = [
     "statutory_day",
     "last_position",
 ];
+
+/// What follows from other columns, behind [`CHANGING`]: nothing is loaded from it.
+const DERIVED: [&str; 3] = ["oldest_unpaid_due_day", "next_due_day", "maturity_day"];
 
 /// The columns that are written once.
 const FIXED: [&str; 25] = [
@@ -67,10 +67,11 @@ const FIXED: [&str; 25] = [
     "sales_tax_rate",
 ];
 
+/// The columns that are written whenever one of them has changed.
 fn changing_columns() -> Vec<String> {
     let ledger = ledger_columns(",", str::to_owned);
-    let ledger = ledger.split(',').map(str::to_owned);
-    ledger.chain(CHANGING.iter().map(|&column| column.to_owned())).collect()
+    let others = CHANGING.iter().chain(&DERIVED).copied();
+    ledger.split(',').chain(others).map(str::to_owned).collect()
 }
 
 pub(super) static INSERT: LazyLock<String> = LazyLock::new(|| {
@@ -94,11 +95,10 @@ pub(super) static UPDATE: LazyLock<String> = LazyLock::new(|| {
 /// Most events of an account change nothing else of its row.
 pub(super) const MOVE: &str = "UPDATE account SET last_position = ?1 WHERE account_key = ?2";
 
-/// The columns that [`load`] reads, in its order, before those of the general ledger.
-const LOADED: [&str; 26] = [
+/// The columns of [`FIXED`] that [`load`] reads, in its order.
+const LOADED: [&str; 11] = [
     "account_key",
     "product",
-    "last_position",
     "instalment_cents",
     "instalment_tax_cents",
     "first_due_day",
@@ -106,30 +106,19 @@ const LOADED: [&str; 26] = [
     "instalment_count",
     "first_instalment_cents",
     "shortfall_tolerance_cents",
-    "shifts",
     "late_fee_grace_days",
     "residual_cents",
-    "accrued_through_day",
-    "billed_cents",
-    "annual_rate",
-    "rate_day",
-    "charged_off_cents",
-    "charged_off_day",
-    "vehicle_returned_day",
-    "rentals_due_count",
-    "non_accrual_day",
-    "late_after_all_day",
-    "paid_off_day",
-    "release_day",
-    "statutory_day",
 ];
 
+/// Reads a row for [`load`]: [`LOADED`], the general ledger, then [`CHANGING`].
 pub(super) static SELECT: LazyLock<String> = LazyLock::new(|| {
     let ledger = ledger_columns(", ", str::to_owned);
-    format!("SELECT {}, {ledger} FROM account WHERE account_id = ?1", LOADED.join(", "))
+    let (fixed, changing) = (LOADED.join(", "), CHANGING.join(", "));
+    format!("SELECT {fixed}, {ledger}, {changing} FROM account WHERE account_id = ?1")
 });
 
-/// Binds what changes over time: the general ledger, then in the order of [`CHANGING`].
+/// Binds what changes over time: the general ledger, then in the order of [`CHANGING`] and
+/// [`DERIVED`].
 pub(super) fn bind_changing(
     row: &AccountRow,
     last_position: i64,
@@ -147,9 +136,6 @@ pub(super) fn bind_changing(
     to.next(row.rate.to_string())?;
     to.next(day(row.rate_from))?;
     to.maybe(shifts_text(row.instalments.shifts()))?;
-    to.maybe(oldest.map(day))?;
-    to.maybe(next.map(day))?;
-    to.next(day(row.instalments.maturity_date()))?;
     to.next(row.charged_off_total.cents())?;
     to.maybe(row.charged_off.map(day))?;
     to.maybe(row.vehicle_returned.map(|(returned, _)| day(returned)))?;
@@ -159,7 +145,10 @@ pub(super) fn bind_changing(
     to.maybe(paid_off.map(|paid_off| day(paid_off.paid_off_date)))?;
     to.maybe(released.map(|paid_off| day(paid_off.release_date)))?;
     to.maybe(released.map(|paid_off| day(paid_off.statutory_date)))?;
-    to.next(last_position)
+    to.next(last_position)?;
+    to.maybe(oldest.map(day))?;
+    to.maybe(next.map(day))?;
+    to.next(day(row.instalments.maturity_date()))
 }
 
 /// Binds what is written once, in the order of [`FIXED`].
@@ -222,9 +211,7 @@ fn shifts_from(text: Option<String>) -> Result<Vec<Shift>, rusqlite::Error> {
 pub(super) fn load(row: &Row<'_>) -> Result<(AccountRow, i64), rusqlite::Error> {
     let mut columns = InOrder::of(row);
     let columns = &mut columns;
-    let key = columns.next()?;
-    let product = columns.word()?;
-    let last_position = columns.next()?;
+    let (key, product) = (columns.next()?, columns.word()?);
     let plan = InstalmentPlan {
         amount: amount(columns.next()?).ok_or(FromSqlError::InvalidType)?,
         tax: Money::from_cents(columns.next()?),
@@ -234,29 +221,29 @@ pub(super) fn load(row: &Row<'_>) -> Result<(AccountRow, i64), rusqlite::Error> 
         first_amount_due: amount(columns.next()?),
     };
     let tolerance = Money::from_cents(columns.next()?);
-    let instalments = Instalments::shifted(plan, tolerance, shifts_from(columns.next()?)?);
     let mut row = AccountRow {
         key,
         product,
-        instalments,
         opened: None,
         grace_days: columns.next()?,
         has_residual: columns.next::<Option<i64>>()?.is_some(),
+        ledger: LedgerAccount::ALL
+            .iter()
+            .map(|_| columns.next().map(Money::from_cents))
+            .collect::<Result<_, _>>()?,
         accrued_through: date(columns.next()?),
         billed: Money::from_cents(columns.next()?),
         rate: columns.word()?,
         rate_from: date(columns.next()?),
+        instalments: Instalments::shifted(plan, tolerance, shifts_from(columns.next()?)?),
         charged_off_total: Money::from_cents(columns.next()?),
         charged_off: maybe_date(columns)?,
         vehicle_returned: vehicle_returned(columns)?,
         non_accrual: maybe_date(columns)?,
         late_after_all: maybe_date(columns)?,
         paid_off: paid_off(columns)?,
-        ledger: LedgerAccount::ALL
-            .iter()
-            .map(|_| columns.next().map(Money::from_cents))
-            .collect::<Result<_, _>>()?,
     };
+    let last_position = columns.next()?;
     if let Some((_, due)) = row.vehicle_returned {
         row.instalments.end(due);
     }
