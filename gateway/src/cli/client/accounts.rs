@@ -224,7 +224,7 @@ pub struct Lien {
     pub lienholder: String,
 }
 
-/// See [`Verb::Get`].
+/// See [`Verb::Get`], and that of a title.
 #[derive(Debug, Args, Serialize)]
 pub struct Get {
     /// The account's id.

@@ -145,6 +145,23 @@ pub struct OnePayment {
 /// See [`Verb::Receive`].
 #[derive(Debug, Args, Serialize)]
 pub struct Receive {
+    /// The money.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub remittance: Remittance,
+    /// The preview that it carries out.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub preview: PreviewHash,
+    /// The request's id.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub request: RequestId,
+}
+
+/// Money that came from another channel, for good or in a preview.
+#[derive(Debug, Args, Serialize)]
+pub struct Remittance {
     /// The account to pay.
     #[arg(long = "account", value_name = "ID")]
     pub account_id: String,
@@ -163,20 +180,12 @@ pub struct Receive {
     /// What a third party charged on top, in dollars: kept for information.
     #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub third_party_fee: Option<String>,
-    /// Records it even if a payment with the same channel and reference exists.
+    /// Takes it even if a payment with the same channel and reference exists.
     #[arg(long)]
     pub allow_duplicate: bool,
     /// The payoff quote that it pays. Default: one of exactly its amount, if any.
     #[arg(long = "payoff-quote", value_name = "UUID")]
     pub payoff_quote_id: Option<String>,
-    /// The preview that it carries out.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub preview: PreviewHash,
-    /// The request's id.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub request: RequestId,
 }
 
 /// See [`Verb::Return`].
@@ -223,7 +232,7 @@ pub struct Settle {
     pub withheld: Option<String>,
 }
 
-/// See [`Verb::Get`].
+/// See [`Verb::Get`], and previews of what is done to a payment.
 #[derive(Debug, Args, Serialize)]
 pub struct Get {
     /// The account that the payment pays.

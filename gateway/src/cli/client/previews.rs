@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use super::accounts::{AssessFee, WaiveFee};
 use super::call::Call;
+use super::payments::{self, Remittance};
 use super::servicing::{
     AdjustPrincipal, ChangeDueDate, ChangeRate, ChargeOff, GrantExtension, ReturnVehicle,
 };
-use super::words::{self, MinPosition};
+use super::words::MinPosition;
 use crate::cli::CliError;
 
 /// A previewing verb of `PaymentService`.
@@ -29,7 +30,7 @@ pub enum PaymentVerb {
     --received-date 2026-03-03")]
     PreviewReceive(PreviewReceive),
     /// Shows everything that applying a returned payment again would do; writes nothing.
-    PreviewReinstatement(PreviewReinstatement),
+    PreviewReinstatement(payments::Get),
 }
 
 /// A previewing verb of `AccountService`.
@@ -50,63 +51,22 @@ pub enum AccountVerb {
 /// See [`PaymentVerb::PreviewReturn`].
 #[derive(Debug, Args, Serialize)]
 pub struct PreviewReturn {
-    /// The account that the payment pays.
-    #[arg(long = "account", value_name = "ID")]
-    pub account_id: String,
-    /// The payment's id.
-    #[arg(long = "payment", value_name = "UUID")]
-    pub payment_id: String,
+    /// The payment.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub payment: payments::Get,
     /// The bank's return code, such as R01 for insufficient funds.
     #[arg(long = "code", alias = "return-code", value_name = "CODE")]
     pub return_code: String,
-    /// How new the answer must be.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub min_position: MinPosition,
 }
 
 /// See [`PaymentVerb::PreviewReceive`].
 #[derive(Debug, Args, Serialize)]
 pub struct PreviewReceive {
-    /// The account to pay.
-    #[arg(long = "account", value_name = "ID")]
-    pub account_id: String,
-    /// The way in which the money came: any but `own_ach`.
-    #[arg(long, value_parser = words::member("Channel"))]
-    pub channel: String,
-    /// What was remitted, in dollars; a third party's fee is not part of it.
-    #[arg(long, allow_negative_numbers = true)]
-    pub amount: String,
-    /// The date on which the servicer or its agent received it, YYYY-MM-DD: the value date.
-    #[arg(long, value_name = "DATE")]
-    pub received_date: String,
-    /// The sender's own reference: a confirmation number, a cheque's serial.
-    #[arg(long, value_name = "TEXT")]
-    pub reference: Option<String>,
-    /// What a third party charged on top, in dollars: kept for information.
-    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
-    pub third_party_fee: Option<String>,
-    /// Previews it even if a payment with the same channel and reference exists.
-    #[arg(long)]
-    pub allow_duplicate: bool,
-    /// The payoff quote that it pays. Default: one of exactly its amount, if any.
-    #[arg(long = "payoff-quote", value_name = "UUID")]
-    pub payoff_quote_id: Option<String>,
-    /// How new the answer must be.
+    /// The money.
     #[command(flatten)]
     #[serde(flatten)]
-    pub min_position: MinPosition,
-}
-
-/// See [`PaymentVerb::PreviewReinstatement`].
-#[derive(Debug, Args, Serialize)]
-pub struct PreviewReinstatement {
-    /// The account that the payment pays.
-    #[arg(long = "account", value_name = "ID")]
-    pub account_id: String,
-    /// The payment's id.
-    #[arg(long = "payment", value_name = "UUID")]
-    pub payment_id: String,
+    pub remittance: Remittance,
     /// How new the answer must be.
     #[command(flatten)]
     #[serde(flatten)]

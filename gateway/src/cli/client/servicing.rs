@@ -72,7 +72,7 @@ pub enum Verb {
     Instalments(Instalments),
     /// Charges the late fees that are due, and stops or resumes interest income: what the daily run
     /// asks of every account.
-    Age(AgeAccount),
+    Age(AccountChange),
 }
 
 const INSTALMENTS_EXAMPLE: &str = "Examples:
@@ -342,9 +342,9 @@ pub struct Instalments {
     pub page: Page,
 }
 
-/// See [`Verb::Age`].
+/// A change of which nothing is to be said but the account. See [`Verb::Age`].
 #[derive(Debug, Args, Serialize)]
-pub struct AgeAccount {
+pub struct AccountChange {
     /// The account's id.
     #[arg(long = "account", value_name = "ID")]
     pub account_id: String,

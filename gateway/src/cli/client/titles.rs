@@ -3,8 +3,10 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::accounts::Get;
 use super::call::Call;
-use super::words::{self, MinPosition, Page, RequestId};
+use super::servicing::AccountChange;
+use super::words::{self, Page, RequestId};
 use crate::cli::CliError;
 
 /// What a table of titles shows.
@@ -29,7 +31,7 @@ pub enum Verb {
     /// Lists titles in the order in which their liens were recorded.
     List(List),
     /// Releases the lien of a paid-off account whose funds are good.
-    Release(Release),
+    Release(AccountChange),
 }
 
 /// See [`Verb::RecordLien`].
@@ -61,18 +63,6 @@ pub struct Lien {
     pub lienholder: String,
 }
 
-/// See [`Verb::Get`].
-#[derive(Debug, Args, Serialize)]
-pub struct Get {
-    /// The account's id.
-    #[arg(long = "account", value_name = "ID")]
-    pub account_id: String,
-    /// How new the answer must be.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub min_position: MinPosition,
-}
-
 /// See [`Verb::List`].
 #[derive(Debug, Args, Serialize)]
 pub struct List {
@@ -83,18 +73,6 @@ pub struct List {
     #[command(flatten)]
     #[serde(flatten)]
     pub page: Page,
-}
-
-/// See [`Verb::Release`].
-#[derive(Debug, Args, Serialize)]
-pub struct Release {
-    /// The account's id.
-    #[arg(long = "account", value_name = "ID")]
-    pub account_id: String,
-    /// The request's id.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub request: RequestId,
 }
 
 impl Verb {
