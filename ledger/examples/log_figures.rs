@@ -94,6 +94,6 @@ async fn main() -> Result<(), BoxError> {
         after = last.position;
     }
     eprintln!("{after} events read in {:?}; {}", begun.elapsed(), memory());
-    eprintln!("the log's head is {}", store.head_hash());
+    eprintln!("the log's head is {}", store.head_witness().chain);
     Ok(())
 }

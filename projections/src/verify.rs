@@ -46,12 +46,8 @@ pub struct TableReport {
 }
 
 impl Report {
-    /// Is every row as the log has it, and found by every index?
-    pub fn is_clean(&self) -> bool {
-        self.difference().is_none()
-    }
-
-    /// The first difference, in words.
+    /// The first difference, in words. None if every row is as the log has it, and found by every
+    /// index.
     pub fn difference(&self) -> Option<&str> {
         let of_rows = self.tables.iter().find_map(|table| table.difference.as_deref());
         of_rows.or(self.structure.as_deref())

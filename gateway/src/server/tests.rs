@@ -113,9 +113,7 @@ async fn running(settings: Settings) -> Running {
     let (readiness, shutdown) = (Readiness::new().await, Shutdown::default());
     let stub = Stub(shutdown.clone());
     let mut services = RoutesBuilder::default();
-    services.add_service(
-        TitleServiceServer::new(stub.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
-    );
+    services.add_service(TitleServiceServer::new(stub.clone()));
     services.add_service(AuditServiceServer::new(stub));
     let served = tokio::spawn(bound.serve(services, readiness.clone(), shutdown.clone()));
     let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
@@ -194,7 +192,7 @@ async fn a_generic_client_finds_the_services_by_reflection() {
 #[tokio::test]
 async fn a_message_too_large_is_called_that() {
     let running = running(settings("127.0.0.1:0")).await;
-    let account_id = "x".repeat(MESSAGE_BYTES_MAX + 1);
+    let account_id = "x".repeat((4 << 20) + 1);
     let request = GetTitleRequest { account_id, min_position: 0 };
     let status = TitleServiceClient::new(running.channel).get_title(request).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);

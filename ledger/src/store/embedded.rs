@@ -230,11 +230,6 @@ impl Embedded {
         self.head.borrow().witness(self.reader.log_id)
     }
 
-    /// The chain's value after the last durable event.
-    pub fn head_hash(&self) -> ChainHash {
-        self.head.borrow().chain
-    }
-
     /// The end of the last whole block at or before `at`: what a reader that has come so far keeps
     /// to recognise the log by. Blocks for one indexed read.
     pub fn witness(&self, at: Position) -> Result<Witness, ReadError> {

@@ -48,7 +48,7 @@ async fn assert_answers(directory: &Directory, events: u64) {
     let store = directory.open_with_tail(TAIL);
     assert_eq!(store.head().await.unwrap(), Position(events));
     assert_eq!(views(&store).await, views(&seen).await);
-    assert_eq!(store.head_hash(), seen.head_hash());
+    assert_eq!(store.head_witness().chain, seen.head_witness().chain);
     append(&store, events, events + 1).await;
 }
 

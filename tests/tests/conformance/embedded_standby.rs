@@ -236,7 +236,7 @@ async fn what_was_seen_and_not_received_is_known_at_the_promotion() {
     let promoted = promoted.unwrap();
     assert_eq!(told.as_ref(), Some(&promoted));
     let seen = promoted.standby.seen;
-    assert_eq!((seen.position, seen.chain), (Position(20), store.head_hash()));
+    assert_eq!((seen.position, seen.chain), (Position(20), store.head_witness().chain));
     assert_eq!(seen.extent.beyond(promoted.extent), round.lag);
     let refusal = Replica::open(to.path(), Directory::new().path(), NOW).unwrap_err();
     assert!(matches!(refusal, ReplicaError::Source(OpenError::LossPending { .. })), "{refusal:?}");
