@@ -73,10 +73,7 @@ impl Cycles {
             }
             let request_id = RequestId::derived("books", &step);
             let receipt = self.engine.receive()?;
-            let (actor, command) = (Actor::runner(), command);
-            let request = BooksRequest { request_id, actor, receipt, command, unsealed };
-            let accounts = Arc::new(ReadAccounts(self.reads.clone()));
-            let answer = self.engine.keep_books(request, accounts).await?;
+            let answer = self.keep_books(request_id, Actor::runner(), receipt, command).await?;
             let position = answer.position.0;
             tracing::info!(step, position, "the books are closed");
         }

@@ -97,21 +97,16 @@ impl Gateway {
             .map(|command| read(command).map(|it| readable.push(it)).err())
             .collect();
         drop(commands);
-        let mut told = self.carry_out_in_parts(readable, &actor).await?.into_iter();
-        let mut position = Position::START;
-        let mut results = Vec::with_capacity(unread.len());
-        let mut all_came = Vec::with_capacity(unread.len());
-        for unread in unread {
-            let (came, recorded, outcome) = match unread {
-                Some(error) => failed(&error.into()),
-                None => told.next().unwrap_or_else(|| failed(&Failure::internal_fault().into())),
-            };
-            position = position.max(recorded);
-            all_came.push(came);
-            results.push(wire::BatchResult { outcome: Some(outcome) });
-        }
-        let position = position.0;
-        log(&all_came, position);
+        let mut carried_out = self.carry_out_in_parts(readable, &actor).await?.into_iter();
+        let mut next = || carried_out.next().unwrap_or_else(|| failed(&internal_fault()));
+        let told: Vec<Told> = unread
+            .into_iter()
+            .map(|unread| unread.map_or_else(&mut next, |error| failed(&error.into())))
+            .collect();
+        let position = told.iter().map(|(_, recorded, _)| recorded.0).max().unwrap_or_default();
+        log(&told, position);
+        let result = |(_, _, outcome)| wire::BatchResult { outcome: Some(outcome) };
+        let results = told.into_iter().map(result).collect();
         Ok(Response::new(wire::ExecuteBatchResponse { results, position }))
     }
 
@@ -156,13 +151,16 @@ impl Gateway {
         let tell = move |place: usize, asked: &engine::Request, answer: Answered| {
             let (came, recorded) = recorded_at(&answer);
             let answer = answer.map_err(|error| Status::from(failed_on(&asked.account, error)));
-            let conclude =
-                conclusions.get(place).ok_or_else(|| Status::from(Failure::internal_fault()));
+            let conclude = conclusions.get(place).ok_or_else(internal_fault);
             let outcome = answer.and_then(|answer| conclude?(asked, &answer));
             (came, recorded, outcome.unwrap_or_else(|status| Outcome::Error(to_message(&status))))
         };
         Ok(self.engine.execute_batch_with(requests, tell).await?)
     }
+}
+
+fn internal_fault() -> Status {
+    Failure::internal_fault().into()
 }
 
 /// A command that was not carried out, and is not on record.
@@ -171,12 +169,12 @@ fn failed(status: &Status) -> Told {
 }
 
 /// One line a batch, with how many of its commands came to what.
-fn log(came: &[Came], position: u64) {
-    let count = |wanted| came.iter().filter(|came| **came == wanted).count();
+fn log(told: &[Told], position: u64) {
+    let count = |wanted| told.iter().filter(|(came, _, _)| *came == wanted).count();
     let (carried_out, replayed) = (count(Came::CarriedOut), count(Came::Replayed));
     let (refused, failed) = (count(Came::Refused), count(Came::Failed));
     tracing::info!(
-        commands = came.len(),
+        commands = told.len(),
         carried_out,
         replayed,
         refused,
@@ -215,7 +213,9 @@ mod tests {
         let out = Arc::new(file.reopen().unwrap());
         let lines = tracing_subscriber::fmt().with_writer(out).with_ansi(false).finish();
         let came = [Came::CarriedOut, Came::Refused, Came::CarriedOut, Came::Failed];
-        tracing::subscriber::with_default(lines, || log(&came, 7));
+        let unsaid = || Outcome::Error(proto::google::rpc::Status::default());
+        let batch = came.map(|came| (came, Position::START, unsaid()));
+        tracing::subscriber::with_default(lines, || log(&batch, 7));
         let told = std::fs::read_to_string(file.path()).unwrap();
         let counts = "commands=4 carried_out=2 replayed=0 refused=1 failed=1 position=7";
         assert!(told.contains(counts), "{told}");
