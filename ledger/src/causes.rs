@@ -17,3 +17,19 @@ pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{AppendError, ReadError};
+
+    #[test]
+    fn every_cause_is_told_once() {
+        let read = ReadError::Unavailable("the disk is gone".into());
+        // It speaks with the words of what it holds.
+        let error = AppendError::Indeterminate(std::io::Error::other(read).into());
+        let told = "the outcome of the append is unknown: the event store is unavailable: \
+                    the disk is gone";
+        assert_eq!(with_causes(&error), told);
+    }
+}

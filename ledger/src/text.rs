@@ -1,5 +1,5 @@
-//! Values that are stored as text: written as they are shown, and read by what parses them where the
-//! text stands, without a copy of it.
+//! Values that are stored as text: written as they are shown, and read where the text stands,
+//! without a copy of it.
 
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
