@@ -22,13 +22,11 @@ const ARROWS: &[Arrow] = &[
         within: &["ledger/src/domain"],
         except: &[],
         forbidden: &[
-            "crate::bankfiles",
             "crate::clock",
             "crate::codec",
             "crate::cycles",
             "crate::engine",
             "crate::store",
-            "crate::vault",
         ],
         reason: "the domain is the core: everything may know it, and it knows nothing around it",
     },
@@ -56,7 +54,7 @@ const ARROWS: &[Arrow] = &[
     Arrow {
         within: &["ledger/src/codec"],
         except: &[],
-        forbidden: &["crate::engine", "crate::store", "crate::vault", "rusqlite", "tokio"],
+        forbidden: &["crate::engine", "crate::store", "rusqlite", "tokio"],
         reason: "the codec turns events into bytes and back, and does not know who keeps them",
     },
     Arrow {
@@ -73,9 +71,9 @@ const ARROWS: &[Arrow] = &[
     },
     Arrow {
         within: &["gateway/", "ledger/", "proto/"],
-        except: &["ledger/src/store/embedded", "ledger/src/vault"],
+        except: &["ledger/src/store/embedded"],
         forbidden: &["rusqlite"],
-        reason: "SQLite is known to the embedded store, the vault and the projections only",
+        reason: "SQLite is known to the embedded store and the projections only",
     },
     Arrow {
         within: &["gateway/", "ledger/", "projections/", "proto/", "tests/"],
@@ -93,7 +91,7 @@ const ARROWS: &[Arrow] = &[
         within: &["projections/src/"],
         // A read model is tested on a log that the test writes.
         except: &["projections/src/tests"],
-        forbidden: &["ledger::engine", "ledger::vault", "ledger::store::Append"],
+        forbidden: &["ledger::engine", "ledger::store::Append"],
         reason: "read models never write to the ledger",
     },
 ];
