@@ -92,6 +92,29 @@ async fn the_runner_releases_what_is_due_and_runs_closed_windows_by_itself() {
 }
 
 #[tokio::test]
+async fn a_payoff_whose_window_is_run_days_late_is_on_hold_from_then_on() {
+    let town = Town::at("2026-06-26T09:00:00-04:00").await;
+    town.open(quoted_loan("a-1")).await.unwrap();
+    town.schedule("payoff", "a-1", "12403.60", "2026-06-26").await.unwrap();
+    town.clock("2026-07-13T10:00:00-04:00").await;
+    town.run("2026-06-26", "15:00").await.unwrap();
+    let title = town.title("a-1").await.unwrap();
+    assert_eq!(date_text(title.paid_off_date.as_ref()), "2026-06-26");
+    assert_eq!(date_text(title.release_date.as_ref()), "2026-07-21");
+    for held in [
+        refused(town.release("at once", "a-1").await),
+        refused(town.refund("at once too", "a-1").await),
+    ] {
+        assert_eq!((&*held.reason, held.fact("release_date")), ("FUNDS_ON_HOLD", "2026-07-21"));
+    }
+    town.clock("2026-07-21T00:00:00-04:00").await;
+    town.release("in time", "a-1").await.unwrap();
+    let refund = town.refund("then", "a-1").await.unwrap().refund.unwrap();
+    assert_eq!(text(refund.amount.as_ref()), "8.78");
+    agree(&town).await;
+}
+
+#[tokio::test]
 async fn a_payoff_that_comes_back_before_the_release_keeps_the_lien() {
     let town = Town::at("2026-06-15T09:00:00-04:00").await;
     town.open(quoted_loan("a-1")).await.unwrap();

@@ -12,8 +12,9 @@ use super::events::{
 use super::posting::{Change, Subject, restate};
 use super::refusal::Refusal;
 use super::settlement::refund_leg;
-use super::state::{OpenAccount, Progress, Refund, Title};
+use super::state::{OpenAccount, Payment, Progress, Refund, Title};
 use super::{Context, Decision, Denial};
+use crate::domain::cutoff::eastern_date;
 use crate::domain::interest::DayCount;
 use crate::domain::money::{Amount, Money};
 use crate::domain::product::{Channel, Product};
@@ -208,17 +209,26 @@ fn funds<'a>(
     open.book.entries().iter().filter_map(move |entry: &Entry| {
         let Movement::Payment { id, channel, .. } = &entry.what else { return None };
         let payment = open.payments.get(id);
-        let schedule = payment.and_then(|payment| payment.schedule.as_ref());
         let facts = PayoffFacts {
             channel: *channel,
             guaranteed: false,
             by_dealer: false,
             received_on: entry.effective,
-            settled_on: schedule.map(|schedule| schedule.origination_date),
+            settled_on: payment.and_then(|payment| settles_on(payment, context)),
             demanded_on: None,
         };
         Some((*id, context.rules.release_by(title_state, &facts)))
     })
+}
+
+/// The day on which the bank is expected to have moved the money of a debit of ours: that of its
+/// window, or the banking day after its run, if that was late by days. None for other channels.
+fn settles_on(payment: &Payment, context: &Context<'_>) -> Option<NaiveDate> {
+    let schedule = payment.schedule.as_ref()?;
+    let run_on = payment.applied_at.map(eastern_date);
+    let late = run_on.filter(|run_on| *run_on > eastern_date(schedule.cutoff_at));
+    let sent = late.map(|run_on| context.rules.calendar().next_banking_day(run_on));
+    Some(sent.unwrap_or(schedule.origination_date))
 }
 
 /// The payoff's dates. Every payment whose funds may still come back holds the title, not only the

@@ -51,6 +51,30 @@ fn the_law_cuts_the_hold_short() {
 }
 
 #[test]
+fn a_debit_that_is_run_days_late_is_good_days_later() {
+    let held = opened_with(quoted_loan(), Some(lien("TX")));
+    for (asked, on, run, release_date) in [
+        ("2026-06-26 09:00", "2026-06-26", "2026-06-26 23:59", "2026-07-06"),
+        ("2026-06-26 09:00", "2026-06-26", "2026-06-27 10:00", "2026-07-06"),
+        // The last window of Sunday is run on Monday, in time for Monday.
+        ("2026-06-28 19:00", "2026-06-28", "2026-06-29 00:01", "2026-07-06"),
+        ("2026-06-28 09:00", "2026-06-28", "2026-06-29 00:01", "2026-07-07"),
+        // The bank is asked on 13 July and has the money on the 14th.
+        ("2026-06-26 09:00", "2026-06-26", "2026-07-13 10:00", "2026-07-21"),
+    ] {
+        let scheduled = held.at(asked).when(pay("12500.00", on));
+        let (payment, release_date) = (scheduled.payment(), date(release_date));
+        let history = scheduled.done().at(run).when(apply(payment)).done();
+        let paid_off = history.open().paid_off.as_ref().unwrap();
+        assert_eq!((paid_off.paid_off_date, paid_off.release_date), (date(on), release_date));
+        release(&history, run).then_refused(Refusal::FundsOnHold { release_date });
+        let refund = history.at(run).when(Command::RefundCredit { amount: None });
+        refund.then_refused(Refusal::FundsOnHold { release_date });
+        release(&history, &format!("{release_date} 00:00")).then(&["LienReleased"]);
+    }
+}
+
+#[test]
 fn a_wire_of_the_rest_does_not_make_an_earlier_debit_good() {
     let held = opened_with(quoted_loan(), Some(lien("TX")));
     let (most, _) = held.paid_by_ach("12000.00", "2026-06-26");
