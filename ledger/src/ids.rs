@@ -179,6 +179,13 @@ impl FeeId {
         Self(derive(&["fee", account.as_str(), &request.to_string(), &number.to_string()]))
     }
 
+    /// The id of the late fee that takes the place of a higher one for an instalment, since
+    /// `request` on `account` showed that less of it was late.
+    pub fn of_correction(account: &AccountId, request: RequestId, number: u32) -> Self {
+        let number = format!("correction {number}");
+        Self(derive(&["fee", account.as_str(), &request.to_string(), &number]))
+    }
+
     /// The id of a charge, by its place among those that `request` makes on `account` with the
     /// return of a leased vehicle.
     pub fn of_return(account: &AccountId, request: RequestId, place: usize) -> Self {

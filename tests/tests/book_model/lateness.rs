@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use crate::days::after;
-use crate::model::{Model, What};
+use crate::model::{LateFee, Model, What};
 use crate::rational::Fraction;
 
 /// A late fee that is due.
@@ -16,6 +16,15 @@ pub(crate) struct Late {
     /// The day after the grace.
     pub(crate) dated: NaiveDate,
     pub(crate) amount: i128,
+}
+
+impl LateFee {
+    /// What the contract charges if so much of an instalment is unpaid.
+    fn costs(&self, unpaid: i128) -> i128 {
+        let share = Fraction::new(unpaid * self.share, 1_000_000).half_up();
+        let amount = self.amount.unwrap_or(share);
+        self.maximum.map_or(amount, |most| amount.min(most))
+    }
 }
 
 impl Model {
@@ -55,9 +64,7 @@ impl Model {
                     continue;
                 }
                 let unpaid = walk.plan.unpaid_of(number, walk.billed);
-                let share = Fraction::new(unpaid * contract.share, 1_000_000).half_up();
-                let amount = contract.amount.unwrap_or(share);
-                let amount = contract.maximum.map_or(amount, |most| amount.min(most));
+                let amount = contract.costs(unpaid);
                 if amount > 0 {
                     found = Some(Late { instalment: number, dated: after(day, 1), amount });
                     return;
@@ -76,36 +83,40 @@ impl Model {
         })
     }
 
-    /// Takes back the late fees of instalments that were met in time after all, oldest first; tells
-    /// the numbers of their facts.
-    pub(crate) fn correct_late_fees(&mut self) -> Vec<usize> {
+    /// Takes back the late fees that are more than is right by what is known now, oldest first;
+    /// tells the numbers of their facts, and what is right instead.
+    pub(crate) fn correct_late_fees(&mut self) -> Vec<(usize, i128)> {
         let mut all = Vec::new();
         loop {
             let mut standing = self.standing_late_fees().map(|(fact, _)| fact);
-            let Some(fact) = standing.find(|fact| self.was_in_time(*fact)) else { break };
+            let wrong = standing.find_map(|fact| Some((fact, self.right_instead(fact)?)));
             drop(standing);
+            let Some((fact, right)) = wrong else { break };
             self.facts[fact].gone = true;
-            all.push(fact);
+            all.push((fact, right));
         }
         all
     }
 
-    /// Was the instalment of a late fee met, or not due for so long, at the end of its grace?
-    fn was_in_time(&self, fee: usize) -> bool {
-        let (Some(contract), What::Fee { instalment: Some(number), .. }) =
+    /// What is right instead of a late fee that is more: nothing if the instalment was met, or not
+    /// due for so long, at the end of its grace.
+    fn right_instead(&self, fee: usize) -> Option<i128> {
+        let (Some(contract), What::Fee { amount, instalment: Some(number), .. }) =
             (self.contract.late_fee, &self.facts[fee].what)
         else {
-            return false;
+            return None;
         };
         let grace_end = after(self.facts[fee].effective, -1);
-        let mut in_time = false;
+        let mut right = *amount;
         self.live(grace_end, |day, walk| {
             if day == grace_end {
                 let never_due = *number >= walk.plan.len();
                 let moved = never_due || walk.plan.grace_end(*number, None, contract.grace) > day;
-                in_time = moved || walk.is_in_time(*number, day);
+                let in_time = moved || walk.is_in_time(*number, day);
+                let unpaid = || walk.plan.unpaid_of(*number, walk.billed);
+                right = if in_time { 0 } else { contract.costs(unpaid()) };
             }
         });
-        in_time
+        (right < *amount).then_some(right)
     }
 }

@@ -16,7 +16,7 @@ use ledger::ids::{AccountId, FeeId, PaymentId, QuoteId, RefundId, RequestId};
 use crate::days::after;
 use crate::follow::is_settled;
 use crate::lives::{Ask, Life, Step};
-use crate::model::{Figures, Model};
+use crate::model::{Figures, Model, What};
 use crate::readings::{cents, terms};
 
 /// What is wrong, in words.
@@ -203,9 +203,7 @@ impl Pair {
                 }
                 let counts = |event: &Event| event.posting().is_some() && !is_settled(event);
                 if events.iter().any(counts) {
-                    let facts = self.model.correct_late_fees();
-                    let fees = self.fees.iter().filter(|fee| facts.contains(&fee.fact));
-                    corrected.extend(fees.map(|fee| Happening::FeeWaived(fee.id)));
+                    corrected.extend(self.corrected());
                 }
             }
             Err(Denial::Refused(refusal)) => {
@@ -230,6 +228,22 @@ impl Pair {
         } else {
             Err(format!("{command:?} made happen {happened:?}, not one of {expected:?}"))
         }
+    }
+
+    /// Late fees that go, or become less, by what is known now.
+    fn corrected(&mut self) -> Vec<Happening> {
+        let mut all = Vec::new();
+        for (fact, right) in self.model.correct_late_fees() {
+            let fee = self.fees.iter().find(|fee| fee.fact == fact);
+            all.extend(fee.map(|fee| Happening::FeeWaived(fee.id)));
+            let charged = &self.model.facts[fact];
+            if let What::Fee { instalment: Some(number), .. } = charged.what
+                && right > 0
+            {
+                all.push(Happening::Fee(charged.effective, right, None, Some(number + 1)));
+            }
+        }
+        all
     }
 
     /// What the account turns into by what happened: paid off or not, accruing or not.

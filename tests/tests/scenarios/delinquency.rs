@@ -88,6 +88,20 @@ async fn a_late_fee_goes_when_the_money_was_there_in_time() {
 }
 
 #[tokio::test]
+async fn a_late_fee_is_less_when_a_part_of_the_money_was_there_in_time() {
+    let town = Town::at("2026-04-14T05:00:00-04:00").await;
+    town.open(with_late_fee("a-1")).await.unwrap();
+    town.age("late", "a-1").await.unwrap();
+    town.receive("keyed late", "a-1", Channel::Mail, "110.00", "2026-04-10").await.unwrap();
+    let mut all = fees(&town, "a-1").await;
+    all.sort();
+    assert_eq!(all, ["2026-04-12 10.00 1 stands", "2026-04-12 15.50 1 waived"]);
+    assert_eq!(town.age("again", "a-1").await.unwrap().fees, []);
+    assert!(books(&town).await.contains(&"4020 -10.00".to_owned()));
+    agree(&town).await;
+}
+
+#[tokio::test]
 async fn an_old_late_fee_makes_no_new_instalment_late() {
     let town = Town::at("2026-04-14T05:00:00-04:00").await;
     town.open(with_late_fee("a-1")).await.unwrap();

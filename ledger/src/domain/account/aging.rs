@@ -11,7 +11,8 @@ use super::draft::Draft;
 use super::events::{Event, FeeKind, NonAccrualStarted, Reopened};
 use super::fees::{self, Charge};
 use super::instalments::Instalments;
-use super::state::{Fee, OpenAccount};
+use super::state::OpenAccount;
+use super::terms::{InstalmentPlan, LateFee};
 use crate::domain::money::{Amount, Money};
 use crate::ids::FeeId;
 
@@ -100,8 +101,7 @@ fn late_fee(open: &OpenAccount, today: NaiveDate) -> Option<(u32, Late)> {
         if instalments.covered_count(billed) > index || nothing_late {
             return None;
         }
-        let (start, end) = (plan.total_of(index), plan.total_of(index.saturating_add(1)));
-        let amount = rule.of(end - billed.max(start))?;
+        let amount = rule.of(unpaid_of(plan, index, billed))?;
         Some((index, Late { on: last.succ_opt()?, amount }))
     })
 }
@@ -112,28 +112,41 @@ fn was_charged(open: &OpenAccount, index: u32) -> bool {
     open.fees.values().any(|fee| fee.instalment == number && fee.stands())
 }
 
-/// Late fees of instalments that were in time after all: the money, or the extension, counts from
+/// The oldest late fee that is more than is right, and what is: nothing if the instalment was in
+/// time after all, less if more of it was paid then. The money, or the extension, counts from
 /// before the fee.
-pub(super) fn wrongly_late(open: &OpenAccount) -> Vec<FeeId> {
-    let Some(rule) = open.terms().late_fee else { return Vec::new() };
-    let in_time = |fee: &Fee| {
-        let Some(number) = fee.instalment.filter(|_| fee.waived.is_none()) else { return false };
-        let index = number.saturating_sub(1);
-        let Some(eve) = fee.effective_date.pred_opt() else { return false };
-        let instalments = open.book.instalments_as_of(eve);
-        let grace = Days::new(rule.grace_days.into());
-        let not_yet = instalments
-            .due_date(index)
-            .checked_add_days(grace)
-            .is_none_or(|last| last >= fee.effective_date);
-        // The leased vehicle had come back before it fell due.
-        let never_due = index >= instalments.count();
-        not_yet
-            || never_due
-            || instalments.covered_count(open.book.billed_by(eve)) > index
-            || open.standing(eve).oldest_unpaid_due_date.is_none()
-    };
-    open.fees.iter().filter(|(_, fee)| in_time(fee)).map(|(id, _)| *id).collect()
+pub(super) fn wrongly_late(open: &OpenAccount) -> Option<(FeeId, Option<Amount>)> {
+    let rule = open.terms().late_fee?;
+    let late = open.fees.iter().filter(|(_, fee)| fee.waived.is_none());
+    let wrong = late.filter_map(|(id, fee)| {
+        let right = right_late_fee(open, rule, fee.effective_date, fee.instalment?);
+        (right < Some(fee.amount)).then_some((fee.effective_date, *id, right))
+    });
+    wrong.min_by_key(|(on, id, _)| (*on, *id)).map(|(_, id, right)| (id, right))
+}
+
+/// What a late fee of that day for the instalment of that number, from 1, comes to as the account
+/// is known now.
+fn right_late_fee(open: &OpenAccount, rule: LateFee, on: NaiveDate, number: u32) -> Option<Amount> {
+    let index = number.saturating_sub(1);
+    let eve = on.pred_opt()?;
+    let instalments = open.book.instalments_as_of(eve);
+    let grace = Days::new(rule.grace_days.into());
+    let not_yet = instalments.due_date(index).checked_add_days(grace).is_none_or(|last| last >= on);
+    // The leased vehicle had come back before it fell due.
+    let never_due = index >= instalments.count();
+    let billed = open.book.billed_by(eve);
+    let in_time = not_yet
+        || never_due
+        || instalments.covered_count(billed) > index
+        || open.standing(eve).oldest_unpaid_due_date.is_none();
+    if in_time { None } else { rule.of(unpaid_of(instalments.plan(), index, billed)) }
+}
+
+/// What is unpaid of an instalment, from 0, once `billed` is paid.
+fn unpaid_of(plan: &InstalmentPlan, index: u32, billed: Money) -> Money {
+    let (start, end) = (plan.total_of(index), plan.total_of(index.saturating_add(1)));
+    end - billed.max(start)
 }
 
 /// The instalments that a payment's return on `today` opens again, or leaves met by later money

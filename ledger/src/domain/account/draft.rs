@@ -3,10 +3,12 @@
 
 use super::aging::{is_current, stop_accrual, wrongly_late};
 use super::events::{AccrualResumed, Event, WaiveReason};
+use super::fees::{self, Charge};
 use super::posting::{Change, Subject, restate};
 use super::state::OpenAccount;
-use super::{Context, fees, payoff};
-use crate::ids::PaymentId;
+use super::{Context, payoff};
+use crate::domain::money::Amount;
+use crate::ids::{FeeId, PaymentId};
 
 /// A decision that is being worked out.
 pub(super) struct Draft<'a> {
@@ -33,16 +35,13 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// What follows from money that moved: late fees for what was not late after all go, interest
-    /// income stops, or is booked again once nothing is past due, and the account is paid off or
-    /// is not.
+    /// What follows from money that moved: late fees for what was not late after all go or become
+    /// less, interest income stops, or is booked again once nothing is past due, and the account is
+    /// paid off or is not.
     pub(super) fn conclude(mut self, subject: Option<PaymentId>) -> Vec<Event> {
         // One after the other: a waiver may change what later payments satisfied.
-        while let Some(fee) = wrongly_late(&self.account).first().copied() {
-            let Some(charged) = self.account.fees.get(&fee) else { break };
-            let reason = WaiveReason::Corrected;
-            let waived = fees::take_back(&self.account, (fee, charged), reason, self.context);
-            self.push(waived);
+        while let Some((fee, right)) = wrongly_late(&self.account) {
+            self.correct_late_fee(fee, right);
         }
         self.resume_accrual();
         if let Some(stopped) = stop_accrual(&self.account, self.context) {
@@ -55,6 +54,24 @@ impl<'a> Draft<'a> {
     /// The events so far, without what follows from them.
     pub(super) fn finish(self) -> Vec<Event> {
         self.events
+    }
+
+    /// Takes a late fee back, and charges what is right for the same instalment and day.
+    fn correct_late_fee(&mut self, fee: FeeId, right: Option<Amount>) {
+        let Some(charged) = self.account.fees.get(&fee).cloned() else { return };
+        let (context, reason) = (self.context, WaiveReason::Corrected);
+        self.push(fees::take_back(&self.account, (fee, &charged), reason, context));
+        if let (Some(amount), Some(number)) = (right, charged.instalment) {
+            let owed = Charge {
+                fee: FeeId::of_correction(context.account, context.request, number),
+                kind: charged.kind,
+                amount,
+                on: charged.effective_date,
+                payment: None,
+                instalment: Some(number),
+            };
+            self.push(fees::charge(&self.account, owed, context));
+        }
     }
 
     fn resume_accrual(&mut self) {

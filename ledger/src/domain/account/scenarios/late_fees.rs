@@ -100,6 +100,25 @@ fn money_that_was_there_in_time_takes_its_late_fee_back() {
 }
 
 #[test]
+fn a_part_that_was_there_in_time_makes_the_late_fee_less() {
+    let fee = aged(&opened(loan_with_late_fee()), "2026-04-12 00:01");
+    let part = fee.done().at("2026-04-14 09:00");
+    let part = part.when(receive(Channel::Mail, "110.00", "2026-04-10"));
+    let after = part.then(&["PaymentReceived", "FeeWaived", "FeeAssessed"]);
+    assert_eq!(charged(&part), ["2026-04-12 10.00 for 1"]);
+    let reasons = after.open().fees.values().filter_map(|fee| fee.waived);
+    assert_eq!(reasons.collect::<Vec<_>>(), [WaiveReason::Corrected]);
+    assert_eq!(after.open().standing(date("2026-04-14")).fees_due, money("10.00"));
+    assert_eq!(charged(&aged(&after, "2026-04-15 09:00")), [""; 0]);
+    // What comes back afterwards makes no fee higher.
+    let returned = after.at("2026-04-16 09:00").when(take_back(part.payment(), "R02"));
+    returned.then(&["PaymentReturned"]);
+    // What was there after the grace leaves it as it was.
+    let late = fee.done().at("2026-04-14 09:00");
+    late.when(receive(Channel::Mail, "110.00", "2026-04-12")).then(&["PaymentReceived"]);
+}
+
+#[test]
 fn a_fee_that_somebody_waived_does_not_come_back() {
     let fee = aged(&opened(loan_with_late_fee()), "2026-04-12 00:01");
     let Some(Event::FeeAssessed(assessed)) = fee.events().first() else { panic!("no fee") };
