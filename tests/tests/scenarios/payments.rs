@@ -113,6 +113,29 @@ async fn a_payment_that_comes_back_for_want_of_funds_costs_the_contracts_fee() {
 }
 
 #[tokio::test]
+async fn a_contested_dishonour_takes_the_payment_back_again() {
+    let town = Town::at("2026-04-01T09:00:00-04:00").await;
+    town.open(auto_loan("a-1")).await.unwrap();
+    let payment = paid_by_ach(&town, "a-1", "310.00", "2026-04-01").await;
+    town.clock("2026-04-03T08:30:00-04:00").await;
+    let early = refused(town.take_back("early", "a-1", &payment, "R73").await);
+    assert_eq!(early.reason, "RETURN_CODE_NOT_FOR_PAYMENT");
+    town.take_back("return", "a-1", &payment, "R01").await.unwrap();
+    town.clock("2026-04-08T08:30:00-04:00").await;
+    town.reinstate("dishonoured", "a-1", &payment).await.unwrap();
+    let ours = refused(town.take_back("ours", "a-1", &payment, "R68").await);
+    assert_eq!(ours.reason, "RETURN_CODE_NOT_FOR_PAYMENT");
+    town.clock("2026-04-10T08:30:00-04:00").await;
+    let answer = town.take_back("contested", "a-1", &payment, "R73").await.unwrap();
+    let returned = answer.payment.unwrap();
+    assert_eq!((returned.state(), &*returned.return_code), (PaymentState::Returned, "R73"));
+    // The fee for the first return was taken back with it, and is owed after all.
+    let after = "principal 10000.00 interest 80.00 fees 25.00 credit 0.00 dpd 9";
+    assert_eq!(standing(&town, "a-1", "2026-04-10").await, after);
+    agree(&town).await;
+}
+
+#[tokio::test]
 async fn an_unauthorised_return_costs_no_fee_and_moves_what_later_payments_pay() {
     let town = Town::at("2026-04-01T09:00:00-04:00").await;
     town.open(auto_loan("a-1")).await.unwrap();

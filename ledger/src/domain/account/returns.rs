@@ -16,7 +16,7 @@ use super::state::{OpenAccount, Payment, Progress};
 use super::{Context, Decision};
 use crate::domain::cutoff::eastern_date;
 use crate::domain::money::Amount;
-use crate::domain::rulebook::{ReturnAction, ReturnCode};
+use crate::domain::rulebook::{ReturnAction, ReturnCode, ReturnRule};
 use crate::ids::{FeeId, PaymentId};
 
 /// Undoes a payment as of its effective date: its postings mirrored, later payments allocated anew,
@@ -31,7 +31,7 @@ pub(super) fn take_back(
     let payment = open.payment(id)?;
     payment.check_applied()?;
     let today = context.today();
-    let action = action_of(return_code, today, context);
+    let action = action_of(payment, return_code, today, context);
     if !action.reverses_payment() {
         let return_code = return_code.to_owned();
         return Err(Refusal::ReturnCodeNotForPayment { return_code }.into());
@@ -69,10 +69,23 @@ pub(super) fn take_back(
 }
 
 /// What is done about a return. A code of no known form is no reason to keep the money, nor to
-/// charge for it.
-fn action_of(return_code: &str, on: NaiveDate, context: &Context<'_>) -> ReturnAction {
-    let code = return_code.parse::<ReturnCode>();
-    code.map_or(ReturnAction::Exception, |code| context.rules.return_rule(code, on).action)
+/// charge for it. With a contest of our dishonour the bank takes the money again: what is done is
+/// what the return before it asked for.
+fn action_of(
+    payment: &Payment,
+    return_code: &str,
+    on: NaiveDate,
+    context: &Context<'_>,
+) -> ReturnAction {
+    let rule_of = |code: &str| {
+        let code = code.parse::<ReturnCode>().ok()?;
+        Some(context.rules.return_rule(code, on))
+    };
+    let action = |code: &str| rule_of(code).map_or(ReturnAction::Exception, |rule| rule.action);
+    let contests = rule_of(return_code).is_some_and(ReturnRule::contests);
+    let earlier = payment.return_codes.iter().rev().filter(|_| contests);
+    let contested = earlier.map(|code| action(code)).find(|action| action.reverses_payment());
+    contested.unwrap_or_else(|| action(return_code))
 }
 
 /// What the return costs: the contract's fee, at most what the state allows, once per payment.
@@ -153,7 +166,7 @@ fn left_open(
         let mut with = without.with_entries(entries);
         with.reallocate(other.effective_date, context.rules);
         let on = eastern_date(at);
-        let blameless = action_of(&return_code, on, context).excuses_lateness();
+        let blameless = action_of(other, &return_code, on, context).excuses_lateness();
         let opened = reopened(&with, &without, on, blameless);
         let named = |it: Reopened| LeftOpen {
             payment: other.id,

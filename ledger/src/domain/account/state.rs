@@ -94,6 +94,8 @@ pub struct Payment {
     pub settlement: Option<Settlement>,
     /// When it was written to the books.
     pub applied_at: Option<DateTime<Utc>>,
+    /// The codes with which it came back, oldest first. They stay when it is good again.
+    pub return_codes: Vec<String>,
     /// Its place among the movements of a day; kept through return and reinstatement.
     pub(super) order: u64,
 }

@@ -189,3 +189,12 @@ pub struct ReturnRule {
     #[serde(default)]
     pub unauthorised: bool,
 }
+
+impl ReturnRule {
+    /// Whether the customer's bank contests with it that a return of its was dishonoured: the
+    /// return stands (domain rule 3.3).
+    pub fn contests(&self) -> bool {
+        self.action == ReturnAction::BankToBank
+            && self.initiators.contains(&Initiator::ReceivingBank)
+    }
+}

@@ -128,6 +128,31 @@ fn a_word_between_the_banks_takes_no_payment_back() {
 }
 
 #[test]
+fn a_contested_dishonour_takes_the_payment_back_as_its_first_return_did() {
+    let (paid, payment) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
+    let comes_back = |history: &History, at: &str, code: &str| {
+        let returned = history.at(at).when(take_back(payment, code));
+        returned.then(&["PaymentReturned", "FeeAssessed"])
+    };
+    let returned = comes_back(&paid, "2026-04-03 08:30", "R01");
+    let overturned = returned.at("2026-04-08 08:30").when(reinstate(payment)).done();
+    let contested = comes_back(&overturned, "2026-04-10 08:30", "R73");
+    let standing = contested.standing("2026-04-10");
+    assert_eq!(standing, "principal 10000.00 interest 80.00 fees 25.00 credit 0.00 dpd 9");
+    let overturned = contested.at("2026-04-13 08:30").when(reinstate(payment)).done();
+    comes_back(&overturned, "2026-04-14 08:30", "R74");
+    // Our own dishonour takes nothing back.
+    let return_code = "R68".to_owned();
+    let ours = overturned.at("2026-04-14 08:30").when(take_back(payment, "R68"));
+    ours.then_refused(Refusal::ReturnCodeNotForPayment { return_code });
+    // Where the customer was not to blame, there is no fee with the contest either.
+    let returned = paid.at("2026-04-03 08:30").when(take_back(payment, "R10")).done();
+    let overturned = returned.at("2026-04-08 08:30").when(reinstate(payment)).done();
+    let contested = overturned.at("2026-04-10 08:30").when(take_back(payment, "R71"));
+    contested.then(&["PaymentReturned"]);
+}
+
+#[test]
 fn a_delayed_run_books_to_its_own_day_and_only_the_last_of_a_day_to_the_day_before() {
     for (asked, window, run, booked) in [
         ("2026-03-07 10:00", "15:00", "2026-03-08 00:10", "2026-03-08"),

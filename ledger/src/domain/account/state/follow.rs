@@ -91,6 +91,7 @@ impl OpenAccount {
             split: None,
             settlement: None,
             applied_at: None,
+            return_codes: Vec::new(),
             order: 0,
         };
         self.payments.insert(payment);
@@ -131,6 +132,7 @@ impl OpenAccount {
             split: Some(received.split),
             settlement: None,
             applied_at: Some(at),
+            return_codes: Vec::new(),
             order: self.movements,
         };
         let what = payment.entry(received.split).what;
@@ -141,6 +143,7 @@ impl OpenAccount {
     fn payment_returned(&mut self, returned: &PaymentReturned, at: DateTime<Utc>) {
         if let Some(payment) = self.payment_mut(&returned.payment) {
             let return_code = returned.return_code.clone();
+            payment.return_codes.push(return_code.clone());
             payment.progress = Progress::Returned { at, return_code };
         }
         let reopened = returned.reopened.iter().map(|reopened| (returned.payment, *reopened));

@@ -167,6 +167,7 @@ mod tests {
             split: None,
             settlement: None,
             applied_at: None,
+            return_codes: Vec::new(),
             order: 0,
         }
     }
