@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
+use ledger::domain::account::commands::{Command, GrantExtension};
+use ledger::domain::account::events::{ChargeOffReason, ExtensionKind};
 use ledger::domain::account::state::{Account, OpenAccount};
 use ledger::domain::cutoff::eastern_date;
 use ledger::domain::journal::LedgerAccount;
 use ledger::domain::money::total;
+use ledger::domain::product::Product;
 
-use super::kit::{Bank, Dice};
+use super::kit::{Bank, Dice, day, id, money};
 use super::open::{followed, opened};
 use crate::Projections;
 use crate::queries::accounts::{AccountFilter, AccountRow, AccountState};
@@ -97,6 +100,32 @@ async fn balances_are_those_of_the_accounts_own_fold() {
         all_agree(&bank, &projections, &format!("{seed} read back")).await;
         projections.shutdown().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_lease_that_ends_before_its_first_rental_owes_none_of_them() {
+    let mut bank = Bank::new();
+    let (lease, effective_date) = (id("lease"), day("2026-03-02"));
+    bank.open(&lease, Product::Lease, "0.00").await;
+    let extension = Command::GrantExtension(GrantExtension {
+        kind: ExtensionKind::Extension,
+        months: 1,
+        effective_date,
+        allow_over_limit: false,
+        preview: None,
+    });
+    let returned = Command::ReturnVehicle { effective_date, charges: Vec::new(), preview: None };
+    let reason = ChargeOffReason::Other;
+    let charged_off = Command::ChargeOff { principal: None, reason, effective_date, preview: None };
+    for command in [extension, returned, charged_off] {
+        bank.command(&lease, command).await;
+    }
+    let Account::Open(open) = &bank.accounts[&lease] else { panic!() };
+    let standing = open.book.final_standing();
+    assert_eq!((standing.charged_off, standing.oldest_unpaid_due_date), (money("15.00"), None));
+    let folder = tempfile::tempdir().unwrap();
+    let projections = followed(&bank, &folder).await;
+    all_agree(&bank, &projections, "ended").await;
 }
 
 #[tokio::test]
@@ -192,7 +221,7 @@ async fn debits_equal_credits_after_random_lives_on_every_day() {
         let bank = Bank::lives(seed, 6, 250).await;
         let folder = tempfile::tempdir().unwrap();
         let projections = followed(&bank, &folder).await;
-        let mut day = super::kit::day("2026-03-01");
+        let mut day = day("2026-03-01");
         let last = eastern_date(bank.now);
         while day <= last {
             let rows = projections.read(None, move |reader| reader.trial_balance(Some(day))).await;

@@ -114,11 +114,11 @@ impl AccountRow {
     /// due on or after the account's last accounting day. None once nothing is owed; what was
     /// charged off falls due no more.
     pub(super) fn due_dates(&self) -> (Option<NaiveDate>, Option<NaiveDate>) {
-        if self.paid_off.is_some() || !self.owes_instalments() {
+        let count = self.instalments.count();
+        if self.paid_off.is_some() || !self.owes_instalments() || count == 0 {
             return (None, None);
         }
         let covered = self.covered_count();
-        let count = self.instalments.count();
         let oldest = self.instalments.due_date(covered.min(count.saturating_sub(1)));
         let yesterday = self.accrued_through.pred_opt().unwrap_or(self.accrued_through);
         let next = covered.max(self.instalments.due_count(yesterday));
