@@ -66,9 +66,10 @@ pub(crate) fn open_to_inspect(path: &Path) -> Result<Connection, rusqlite::Error
 }
 
 /// How a file is written that others read. NORMAL is enough for what can be rebuilt: a power cut
-/// may take the last transactions, but always rows and checkpoint together.
+/// may take the last transactions, but always rows and checkpoint together. What a long reader made
+/// the write-ahead log grow to is given back once it starts over.
 const LIVE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
-                    PRAGMA wal_autocheckpoint = 16000;";
+                    PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 134217728;";
 
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let database = Connection::open(path)?;
@@ -175,6 +176,10 @@ impl Writer {
         batch: &mut Batch,
         witness: impl Fn(Position) -> Option<String>,
     ) -> Result<(), FeedError> {
+        // Of an attempt that was broken off where events were folded one by one.
+        let position = self.position;
+        let done = batch.events.iter().take_while(|event| event.position <= position).count();
+        batch.events.drain(..done);
         let poison = match self.fold(&batch.events, &witness) {
             Ok(()) => batch.poison.take(),
             Err(FoldError::Database(error)) => return Err(error.into()),

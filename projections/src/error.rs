@@ -216,6 +216,14 @@ impl FeedError {
             Self::Poisoned { .. } | Self::Log(_) | Self::Ended => false,
         }
     }
+
+    /// Is it only that somebody else has the read database locked, to write to it?
+    pub(crate) fn is_locked(&self) -> bool {
+        match self {
+            Self::Database(error) => error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy),
+            Self::Poisoned { .. } | Self::Log(_) | Self::Ended => false,
+        }
+    }
 }
 
 /// Is it what a read database holds that is wrong, so that another look at it cannot help?

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ledger::causes::with_causes;
 use ledger::envelope::{Position, RecordedEvent};
 use ledger::store::{EventStore, ReadError, Subscription};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -25,7 +25,7 @@ const BATCHES_AHEAD: usize = 2;
 /// What comes after a pause is folded at once.
 const GATHERING: Duration = Duration::from_millis(250);
 
-/// How long after a read that failed the log is read again.
+/// How long after a failure that may pass the log is read again, or the read database written.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// For how long a log of this process's own is read again: it may have been out of file handles.
@@ -110,7 +110,7 @@ impl Feed {
     }
 
     /// Keeps the feed from committing until the guard is dropped.
-    pub(crate) async fn hold(&self) -> tokio::sync::OwnedMutexGuard<()> {
+    pub(crate) async fn hold(&self) -> OwnedMutexGuard<()> {
         Arc::clone(&self.gate).lock_owned().await
     }
 
@@ -258,31 +258,58 @@ struct Worker {
 
 impl Worker {
     fn run(mut self, mut batches: mpsc::Receiver<Read>) {
-        while let Some(batch) = batches.blocking_recv() {
-            let gate = self.gate.blocking_lock();
-            let witness = self.witness.as_ref();
-            let applied = batch.and_then(|mut batch| {
-                let witness = |at| witness.and_then(|log| log.witness(at));
-                let applied = self.writer.apply(&mut batch, witness);
-                // It fails only when nobody reads any more. The last one would lie there.
-                if !batches.is_empty() {
-                    let _ = self.give_back.send(batch);
-                }
-                applied
-            });
+        while let Some(mut batch) = batches.blocking_recv() {
+            let (gate, applied) = self.apply_patiently(&mut batch);
+            // It fails only when nobody reads any more. The last one would lie there.
+            if !batches.is_empty()
+                && let Ok(batch) = batch
+            {
+                let _ = self.give_back.send(batch);
+            }
             let position = self.writer.position();
-            let failure = applied.err().map(Arc::new);
+            let stopped = applied.is_err();
+            // A lock that was waited for to the end of the feed is no failure.
+            let failure = applied.err().filter(|error| !error.is_locked()).map(Arc::new);
             if let Some(error) = &failure {
                 let error = with_causes(&**error);
                 tracing::error!(%position, error, "the read models stopped");
             }
-            let stopped = failure.is_some();
             self.publish.send_replace(Progress { position, failure });
             drop(gate);
             if stopped {
                 return;
             }
         }
+    }
+
+    /// Folds a batch, again and again while somebody else has locked the file to write to it: such
+    /// a lock goes away, and nothing of the batch was kept. Between two attempts nobody is kept
+    /// from holding the feed.
+    fn apply_patiently(&mut self, read: &mut Read) -> (OwnedMutexGuard<()>, Result<(), FeedError>) {
+        let mut waits = false;
+        loop {
+            let gate = Arc::clone(&self.gate).blocking_lock_owned();
+            let applied = match read {
+                Ok(batch) => self.apply(batch),
+                Err(_) => std::mem::replace(read, Err(FeedError::Ended)).map(drop),
+            };
+            let locked = applied.as_ref().is_err_and(FeedError::is_locked);
+            if !locked || self.ending.load(Ordering::Acquire) {
+                return (gate, applied);
+            }
+            drop(gate);
+            if !waits {
+                let position = self.writer.position();
+                tracing::warn!(%position, cause = "somebody else writes", "the read models wait");
+            }
+            waits = true;
+            std::thread::sleep(AGAIN_AFTER);
+        }
+    }
+
+    fn apply(&mut self, batch: &mut Batch) -> Result<(), FeedError> {
+        let witness = self.witness.as_ref();
+        self.writer.apply(batch, |at| witness.and_then(|log| log.witness(at)))
     }
 }
 

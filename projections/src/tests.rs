@@ -1,6 +1,7 @@
 //! Tests of the read models as a whole: random lives of accounts, told by the domain itself.
 
 mod agreement;
+mod beside;
 mod books;
 mod daily;
 mod damage;

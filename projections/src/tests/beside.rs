@@ -1,0 +1,71 @@
+//! Others who have the live file open: a job that writes to it, and one that reads for long.
+
+use std::fs;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::time::timeout;
+
+use super::kit::Bank;
+use super::open::followed;
+use crate::database::Writer;
+use crate::feed::Feed;
+use crate::generation;
+
+#[tokio::test]
+async fn somebody_elses_lock_is_waited_for_and_nothing_is_lost_or_repeated() {
+    let bank = Bank::lives(11, 3, 60).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gen-1.db");
+    let writer = Writer::create(&path).unwrap();
+    writer.database().busy_timeout(Duration::ZERO).unwrap();
+    let job = Connection::open(&path).unwrap();
+    job.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let feed = Feed::start(bank.port(), writer, None).unwrap();
+    // Time for a few attempts, the first of which would end a feed that does not wait.
+    let mut progress = feed.subscribe();
+    let failed = progress.wait_for(|progress| progress.failure.is_some());
+    assert!(timeout(Duration::from_secs(1), failed).await.is_err());
+    job.execute_batch("ROLLBACK").unwrap();
+    let head = bank.head().await;
+    assert_eq!(feed.wait_for(head).await.unwrap(), head);
+    feed.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_feed_ends_while_somebody_else_has_the_lock() {
+    let bank = Bank::lives(12, 1, 3).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gen-1.db");
+    let writer = Writer::create(&path).unwrap();
+    writer.database().busy_timeout(Duration::ZERO).unwrap();
+    let job = Connection::open(&path).unwrap();
+    job.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let feed = Feed::start(bank.port(), writer, None).unwrap();
+    feed.stop().await.unwrap();
+    assert!(feed.progress().failure.is_none());
+}
+
+#[tokio::test]
+async fn what_a_long_reader_made_the_write_ahead_log_grow_to_is_given_back() {
+    const MIB: u64 = 1 << 20;
+    let mut bank = Bank::lives(13, 3, 20).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = followed(&bank, &folder).await;
+    let path = generation::file(&generation::folder(folder.path()), 1);
+    let grown = || fs::metadata(path.with_extension("db-wal")).unwrap().len();
+    let reader = Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM progress").unwrap();
+    let job = Connection::open(&path).unwrap();
+    let filled = "CREATE TABLE job (content BLOB); INSERT INTO job VALUES (zeroblob(200000000))";
+    job.execute_batch(filled).unwrap();
+    assert!(grown() > 190 * MIB, "{}", grown());
+    reader.execute_batch("COMMIT").unwrap();
+    // One transaction copies what is there into the file, and the next one starts over.
+    for seed in 14..17 {
+        bank.live_on(&mut super::kit::Dice::new(seed), 3).await;
+        projections.wait_for(bank.head().await).await.unwrap();
+    }
+    assert!(grown() <= 128 * MIB, "{}", grown());
+    projections.shutdown().await.unwrap();
+}
