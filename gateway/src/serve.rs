@@ -115,7 +115,9 @@ pub enum ServiceError {
     #[error("the read models cannot be opened")]
     Projections(#[from] ProjectionError),
     /// The log's writer failed: nothing more is accepted. Reopening recovers what was acknowledged.
-    #[error("the log's writer failed: {0}; what was acknowledged is kept, start again to recover")]
+    #[error(
+        "the log's writer failed: {0}; what was acknowledged was synced, start again to recover"
+    )]
     Writer(String),
     /// A task of the service ended by a fault.
     #[error("a task of the service failed: {0}")]

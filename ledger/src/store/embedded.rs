@@ -18,6 +18,7 @@ mod index_file;
 mod keeper;
 mod lock;
 mod notes;
+mod place;
 mod post;
 mod reader;
 mod recovery;

@@ -1,6 +1,7 @@
 //! Promises of the embedded store about failure: nothing is acknowledged that is not durable, and
 //! after a failed write nothing is taken.
 
+use std::fs;
 use std::sync::Arc;
 
 use ledger::envelope::{NewEvent, Position};
@@ -65,6 +66,30 @@ async fn all_that_shared_a_failed_commit_is_refused() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_no_longer_where_it_was_opened_acknowledges_nothing() {
+    for (name, replaced) in [("events.db", false), ("events.db", true), ("events.db-wal", false)] {
+        let directory = Directory::new();
+        let store = directory.open();
+        store.append(some("a", 0, 3)).await.unwrap();
+        let (place, away) = (directory.path().join(name), directory.path().join("away"));
+        fs::rename(&place, &away).unwrap();
+        if replaced {
+            fs::copy(&away, &place).unwrap();
+        }
+        let refused = store.append(one("a", 3)).await;
+        assert!(unavailable(&refused), "{name}: {refused:?}");
+        let cause = store.failure().unwrap().to_string();
+        assert!(cause.contains(name) && cause.contains("moved"), "{cause}");
+        store.stopped().await;
+        drop(store);
+
+        fs::rename(&away, &place).unwrap();
+        assert_eq!(verify(directory.path()).unwrap().events, 3);
+        directory.open().append(one("a", 3)).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_full_queue_refuses_and_what_it_took_is_written() {
     let directory = Directory::new();
     let store = directory.open();
@@ -115,7 +140,7 @@ async fn the_write_ahead_log_stays_bounded() {
         let event = NewEvent { data, ..event("a", round + 1) };
         let append = Append::new(stream("a"), super::kit::after(round), vec![event]).unwrap();
         store.append(append).await.unwrap();
-        let wal = std::fs::metadata(directory.path().join("events.db-wal")).unwrap().len();
+        let wal = fs::metadata(directory.path().join("events.db-wal")).unwrap().len();
         longest = longest.max(wal);
     }
     assert!(longest < 32 * 1024 * 1024, "{longest} bytes");

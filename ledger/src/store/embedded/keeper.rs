@@ -124,5 +124,11 @@ impl Kept {
 }
 
 fn told(path: &Path, error: &dyn std::error::Error) {
-    tracing::warn!(path = %path.display(), %error, "what opening the log needs cannot be written");
+    let cause = error.source().map(ToString::to_string);
+    tracing::warn!(
+        path = %path.display(),
+        %error,
+        cause,
+        "what opening the log needs cannot be written"
+    );
 }

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use super::chain::Head;
 use super::checkpoint::{self, Checkpoints};
 use super::group::Group;
+use super::place::Place;
 use super::post::{Answered, Post};
 use super::reader::Reader;
 use crate::store::{Append, AppendError, Appended};
@@ -48,6 +49,7 @@ enum Refused {
 pub(super) struct Writer {
     connection: Connection,
     checkpoints: Checkpoints,
+    place: Place,
     reader: Arc<Reader>,
     /// Gone once the writer has failed, so that waiting readers learn of it.
     head: Option<watch::Sender<Head>>,
@@ -64,7 +66,8 @@ impl Writer {
         failure: Arc<OnceLock<WriterFailure>>,
         post: Arc<Post>,
     ) -> Self {
-        Self { connection, checkpoints, reader, head: Some(head), failure, post }
+        let place = Place::of(&reader.path);
+        Self { connection, checkpoints, place, reader, head: Some(head), failure, post }
     }
 
     /// Starts the thread. It ends once every sender of jobs is gone and the queue is drained.
@@ -105,6 +108,10 @@ impl Writer {
         drop(index);
         if group.is_empty() {
             return answers;
+        }
+        if let Err(gone) = self.place.confirm() {
+            self.fail(gone);
+            return refuse_all(jobs, || AppendError::Unavailable(self.cause()));
         }
         match self.commit(&group) {
             Ok(()) => {
