@@ -45,14 +45,14 @@ pub use file::{FORMAT, LOG_FILE, immutable_uri, no_wal};
 pub use head_file::read as remembered_head;
 pub use lock::{StandStill, refuse_in_use, stand_still};
 pub use notes::{
-    begin_copy, clear_pending_loss, end_copy, pending_loss, refuse_pending_loss, refuse_to_copy,
+    begin_copy, clear_pending_loss, end_copy, pending_loss, refuse_pending_loss, refuse_second_place, refuse_to_copy,
     refuse_unfinished_copy, supersede, unfinished_copy,
 };
 pub use reader::READERS_MAX;
 pub use replicate::{Replica, ReplicaError, Round};
 pub use restore::{RestoreError, Restored, restore};
 pub use scrub::{Scrub, ScrubStep};
-pub use standby::{Extent, Promoted, SourceHead, Standby, extent, promote, standby};
+pub use standby::{Extent, Promoted, SourceHead, Standby, extent, promote, sources, standby};
 pub use verify::{
     IndexState, Report, verify, verify_file, verify_file_with, verify_with, verify_with_index,
 };

@@ -218,7 +218,13 @@ async fn a_standby_that_has_everything_takes_over_and_is_held_unless_that_is_kno
     let told = client.operations().get_recovery(request).await.unwrap().into_inner();
     assert!(told.origination_on_hold && told.losses[0].known_position == head, "{told:?}");
     process.kill();
-    let promoted = answered(&["promote", "--data-dir", words(&to), "--lost-dir", words(&data_dir)]);
+    let planned = ["promote", "--data-dir", words(&to), "--lost-dir", words(&data_dir)];
+    let (code, said) = failed(&planned);
+    assert_eq!(code, 5, "two would go on from here: {said}");
+    assert!(said.contains(&format!("{} was promoted in its place", words(&other))), "{said}");
+    // The other one is given up.
+    std::fs::remove_file(data_dir.join("SUPERSEDED")).unwrap();
+    let promoted = answered(&planned);
     assert_eq!(promoted["lost"], "nothing: the lost log is whole and ends here");
     let process = Process::start(&to, CLOCK).unwrap();
     let client = Client::connect(process.address()).await;
@@ -227,6 +233,26 @@ async fn a_standby_that_has_everything_takes_over_and_is_held_unless_that_is_kno
     assert!(!recovery.origination_on_hold && recovery.losses.is_empty(), "{recovery:?}");
     assert_eq!(asked_again(&client, &sent, head).await, 0);
     process.kill();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_of_a_standby_takes_the_place_of_both_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, middle, end] = ["data", "middle", "end"].map(|name| folder.path().join(name));
+    let process = Process::start(&data_dir, CLOCK).unwrap();
+    replicate(&data_dir, &middle);
+    replicate(&middle, &end);
+    let (code, said) = failed(&["promote", "--data-dir", words(&end)]);
+    assert_eq!(code, 7, "two would go on from here: {said}");
+    assert!(said.contains(&format!("{} is in use by process", words(&data_dir))), "{said}");
+    assert!(process.stop().status.success());
+    let promoted = answered(&["promote", "--data-dir", words(&end)]);
+    assert_eq!(promoted["source_superseded"], true);
+    is_served_no_more(&data_dir, &end);
+    let (code, said) = failed(&["promote", "--data-dir", words(&middle)]);
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains(&format!("{} was promoted in its place", words(&end))), "{said}");
+    assert!(Process::start(&end, CLOCK).unwrap().stop().status.success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,7 @@
 //! `payledger promote`: a standby becomes a data directory.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ledger::causes::with_causes;
 use ledger::domain::recovery::events::{KnownBy, LossCause};
@@ -30,11 +30,17 @@ pub struct PromoteArgs {
 pub fn run(args: &PromoteArgs, form: Output, out: &mut impl Write) -> Result<(), CliError> {
     let directory = &args.data.path;
     let log = directory.join(embedded::LOG_FILE);
-    let (mut lost, mut superseded) = (None, None);
+    let (mut lost, mut superseded) = (None, Vec::new());
     let promoted = embedded::promote(directory, |promoted| {
-        // Two that go on from here would both give out the next positions.
+        // Two that go on from here would both give out the next positions. The log may have come
+        // through other standbys, from one that is served.
         let source = Path::new(&promoted.standby.source);
-        let _still = embedded::stand_still(source).map_err(CliError::from)?;
+        let sources = embedded::sources(&promoted.standby);
+        let mut still = Vec::new();
+        for source in &sources {
+            still.push(embedded::stand_still(source).map_err(CliError::from)?);
+            embedded::refuse_second_place(source, directory).map_err(CliError::from)?;
+        }
         let seen = promoted.standby.seen;
         let log_id = promoted.report.head.log_id;
         let recovered = Recovered {
@@ -49,15 +55,16 @@ pub fn run(args: &PromoteArgs, form: Output, out: &mut impl Write) -> Result<(),
         };
         lost = args.loss.work_out(&recovered)?;
         // First: a promotion that is cut off then is done again, and none is served meanwhile.
-        superseded = Some(embedded::supersede(source, log_id, directory));
+        let supersede = |source: &PathBuf| embedded::supersede(source, log_id, directory);
+        superseded = sources.iter().map(supersede).collect();
         Ok(lost.as_ref().map(serde_json::to_vec).transpose()?)
     })?;
     let mut fields = vec![Document::field("data_dir", directory.display().to_string())];
     fields.extend(report_fields(&promoted.report));
     fields.extend(standby_fields(&promoted.standby, promoted.extent));
-    fields.push(Document::field("source_superseded", matches!(superseded, Some(Ok(())))));
-    if let Some(Err(error)) = superseded {
-        let cause = with_causes(&error);
+    fields.push(Document::field("source_superseded", superseded.iter().all(Result::is_ok)));
+    for error in superseded.iter().filter_map(|marked| marked.as_ref().err()) {
+        let cause = with_causes(error);
         tell(&format!("the source could not be marked, so see that nobody serves it: {cause}"));
     }
     fields.push(loss_field(lost.as_ref()));

@@ -137,8 +137,22 @@ pub fn supersede(directory: &Path, log_id: Uuid, by: &Path) -> Result<(), OpenEr
         let cause = format!("it is of the log {found}, and not of {log_id}");
         return Err(OpenError::NotALog { path, cause });
     }
-    let by = fs::canonicalize(by).unwrap_or_else(|_| by.to_owned());
-    write(directory, SUPERSEDED_FILE, by.display().to_string().as_bytes())
+    write(directory, SUPERSEDED_FILE, name_of(by).as_bytes())
+}
+
+/// How a directory is named in `SUPERSEDED`.
+fn name_of(directory: &Path) -> String {
+    let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    directory.display().to_string()
+}
+
+/// Refuses to let `by` take the place of `directory` after another one did: each of the two would
+/// give out the next positions. Its own mark is that of a promotion that was cut off.
+pub fn refuse_second_place(directory: &Path, by: &Path) -> Result<(), OpenError> {
+    match refuse_superseded(directory) {
+        Err(OpenError::Superseded { by: first, .. }) if first == name_of(by) => Ok(()),
+        refused => refused,
+    }
 }
 
 /// Refuses a directory that another took the place of: both would give out the next positions.

@@ -1,6 +1,6 @@
 //! A standby: a directory that follows another log block by block, until it is promoted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _};
@@ -93,6 +93,21 @@ pub fn standby(directory: &Path) -> Result<Option<Standby>, OpenError> {
     Ok(Some(standby))
 }
 
+/// Where the log of a standby came from: the directory that it follows, the one that this follows
+/// if it is a standby itself, and so on, as far as they can be read.
+pub fn sources(standby: &Standby) -> Vec<PathBuf> {
+    let mut sources = vec![PathBuf::from(&standby.source)];
+    while let Some(Ok(Some(next))) = sources.last().map(|last| self::standby(last)) {
+        let source = PathBuf::from(next.source);
+        // Another log, or one's own source, only where directories were moved about.
+        if next.log_id != standby.log_id || sources.contains(&source) {
+            break;
+        }
+        sources.push(source);
+    }
+    sources
+}
+
 /// What a promotion has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Promoted {
@@ -117,6 +132,7 @@ pub fn promote(
     }
     let _lock = DirectoryLock::take(directory)?;
     notes::refuse_unfinished_copy(directory)?;
+    notes::refuse_superseded(directory)?;
     let standby = standby(directory)?.ok_or_else(not_a_standby)?;
     let report = verify(directory)?;
     if report.head.log_id != standby.log_id {
