@@ -45,8 +45,8 @@ pub use file::{FORMAT, LOG_FILE, immutable_uri, no_wal};
 pub use head_file::read as remembered_head;
 pub use lock::{StandStill, refuse_in_use, stand_still};
 pub use notes::{
-    begin_copy, clear_pending_loss, end_copy, pending_loss, refuse_pending_loss, refuse_second_place, refuse_to_copy,
-    refuse_unfinished_copy, supersede, unfinished_copy,
+    begin_copy, clear_pending_loss, end_copy, pending_loss, refuse_pending_loss,
+    refuse_second_place, refuse_to_copy, refuse_unfinished_copy, supersede, unfinished_copy,
 };
 pub use reader::READERS_MAX;
 pub use replicate::{Replica, ReplicaError, Round};
@@ -64,6 +64,7 @@ use crate::envelope::{Position, RecordedEvent, StreamName, Version};
 use chain::{Head, scan};
 use checkpoint::Checkpoints;
 use file::Access;
+pub(super) use file::make_directory;
 use index::Index;
 use keeper::{Keeper, Kept};
 pub(super) use lock::DirectoryLock;
@@ -151,7 +152,7 @@ impl Embedded {
     }
 
     fn lock(directory: &Path) -> Result<DirectoryLock, OpenError> {
-        file::make_directory(directory)?;
+        make_directory(directory)?;
         DirectoryLock::take(directory)
     }
 

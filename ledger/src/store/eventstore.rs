@@ -28,7 +28,7 @@ use self::follow::{Follower, place_of, unavailable};
 use self::notes::read_note;
 use self::places::{Place, Places};
 use self::wire::{Found, Wire};
-use super::embedded::{DirectoryLock, OpenError as LockError};
+use super::embedded::{DirectoryLock, OpenError as LockError, make_directory};
 use super::{Append, AppendError, Appended, BoxFuture, EventStore, Note, Notes, ReadError};
 use crate::causes::with_causes;
 use crate::envelope::{Position, RecordedEvent, StreamName, Version};
@@ -261,7 +261,7 @@ impl Read {
         let wire = Arc::new(Wire::new(connection)?);
         let path = directory.join(PLACES_FILE);
         let io = |source| OpenError::Io { path: path.clone(), source };
-        std::fs::create_dir_all(directory).map_err(io)?;
+        make_directory(directory)?;
         let lock = DirectoryLock::take(directory)?;
         let places = Places::open(&path).map_err(io)?;
         let follower = Arc::new(Follower::new(Arc::clone(&wire), places));

@@ -1,12 +1,14 @@
 //! Data directories that cannot be used: each is refused clearly, and left as it was.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use ledger::store::embedded::Options;
 use proto::payledger::v1::Channel;
 use tests::client::Client;
-use tests::process::{Process, binary, offline, offline_finds_nothing_wrong};
+use tests::process::{Process, answered, binary, offline, offline_finds_nothing_wrong};
 use tests::requests::auto_loan;
 use tests::shim::{Rule, disturbed};
 
@@ -48,6 +50,28 @@ async fn commands_are_answered_though_nobody_hears_the_log() {
     }
     let ended = process.stop();
     assert_eq!(ended.status.code(), Some(0), "{:?}", ended.status);
+}
+
+#[test]
+fn what_is_made_is_its_owners_alone_and_what_was_there_stays_as_it_was() {
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, standby, restored, shared, backup] =
+        ["data", "standby", "restored", "shared", "backup.db"].map(|it| folder.path().join(it));
+    assert!(Process::start(&data_dir, CLOCK).unwrap().stop().status.success());
+    let [from, to, copy, new] =
+        [&data_dir, &standby, &backup, &restored].map(|path| path.to_str().unwrap());
+    answered(&["replicate", "--from", from, "--to", to]);
+    answered(&["backup", "--data-dir", from, "--to", copy]);
+    answered(&["restore", "--from", copy, "--data-dir", new]);
+    for directory in [&data_dir, &standby, &restored] {
+        assert_eq!(mode(directory), 0o700, "{}", directory.display());
+    }
+    assert_eq!(mode(&backup), 0o600);
+    std::fs::create_dir(&shared).unwrap();
+    std::fs::set_permissions(&shared, Permissions::from_mode(0o750)).unwrap();
+    assert!(Process::start(&shared, CLOCK).unwrap().stop().status.success());
+    assert_eq!(mode(&shared), 0o750);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Backup while the log is served.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -17,6 +17,9 @@ use crate::envelope::Position;
 
 /// The pages that are copied between two reports of progress: 1 MiB.
 const STEP_PAGES: i32 = 256;
+
+/// Who may look into a backup.
+const OWNER_ONLY: u32 = 0o600;
 
 /// How far a backup has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +104,7 @@ impl Embedded {
 /// Makes the file that is filled before it gets its name, empty and for one backup alone.
 fn claim(to: &Path, partial: &Path) -> Result<File, BackupError> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    options.write(true).create(true).truncate(false).mode(OWNER_ONLY);
     let file = options.open(partial).map_err(OpenError::io(partial))?;
     let under_way = || BackupError::UnderWay { path: to.to_owned() };
     match file.try_lock() {

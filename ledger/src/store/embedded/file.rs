@@ -1,7 +1,8 @@
 //! The log's file: how it is made, opened and recognised.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ const APPLICATION_ID: i32 = 0x7061_796c;
 /// What the names of the files end with that SQLite keeps beside a database while it writes.
 pub(super) const COMPANIONS: [&str; 3] = ["-journal", "-shm", "-wal"];
 
+/// Who may look into a directory that is made.
+const OWNER_ONLY: u32 = 0o700;
+
 /// How long a connection waits for another one's lock.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
@@ -46,12 +50,14 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Makes a directory that is not there, durably, and what leads to it. Gives what it made, the
-/// innermost first.
-pub(super) fn make_directory(directory: &Path) -> Result<Vec<PathBuf>, OpenError> {
+/// Makes a directory that is not there, durably, and what leads to it, for its owner alone: what is
+/// in it says who owes what. Gives what it made, the innermost first.
+pub(in crate::store) fn make_directory(directory: &Path) -> Result<Vec<PathBuf>, OpenError> {
     let missing = directory.ancestors().take_while(|it| !it.as_os_str().is_empty() && !it.exists());
     let missing: Vec<_> = missing.map(Path::to_owned).collect();
-    let made = fs::create_dir_all(directory).map_err(OpenError::io(directory));
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(OWNER_ONLY);
+    let made = builder.create(directory).map_err(OpenError::io(directory));
     let made = made.and_then(|()| missing.iter().try_for_each(|it| sync_parent(it)));
     if made.is_err() {
         remove_empty(&missing);
