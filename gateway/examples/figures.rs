@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use chrono::{Days, NaiveDate};
 use gateway::serve::{Service, ServiceSettings};
-use gateway::server::Settings;
+use gateway::server::{MESSAGE_WAIT_MAX, Settings};
 use ledger::clock::Clock;
 use ledger::domain::account::commands::{Command, SchedulePayment};
 use ledger::domain::books::{self, SETTLING};
@@ -166,6 +166,7 @@ async fn open(data_dir: PathBuf) -> Outcome<()> {
         listen: "127.0.0.1:0".parse()?,
         tls: None,
         calls_max: 16,
+        message_wait_max: MESSAGE_WAIT_MAX,
         drain_max: Duration::from_secs(1),
     };
     for attempt in ["opened", "opened again"] {

@@ -2,6 +2,7 @@
 
 pub mod clarify;
 mod incoming;
+mod lively;
 pub mod readiness;
 pub mod shutdown;
 
@@ -15,6 +16,7 @@ use tonic::service::{Routes, RoutesBuilder};
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::RequestBodyDeadlineLayer;
 
 use crate::deadline::DeadlineLayer;
 use crate::limit::LimitLayer;
@@ -27,6 +29,8 @@ pub use shutdown::Shutdown;
 /// The largest message that a service takes, in bytes, if it takes batches. Others take four times
 /// less, as tonic does unless it is told otherwise.
 pub const BATCH_MESSAGE_BYTES_MAX: usize = 16 << 20;
+/// How long the message of a call may take to come, unless told otherwise.
+pub const MESSAGE_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How many calls one connection may have under way; without a limit one client could take all.
 const STREAMS_PER_CONNECTION_MAX: u32 = 1024;
 /// How often a silent connection is asked whether it is alive, and how long it may take to answer.
@@ -53,6 +57,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// How many calls may be under way at once, over all connections.
     pub calls_max: usize,
+    /// How long the message of a call may take to come. Until it has, the call is under way.
+    pub message_wait_max: Duration,
     /// How long calls under way may take to end when the server stops.
     pub drain_max: Duration,
 }
@@ -172,6 +178,7 @@ impl Bound {
                 .layer(DeadlineLayer)
                 .layer(MapResponseLayer::new(clarify::clarified))
                 .layer(CatchPanicLayer::custom(clarify::panicked))
+                .layer(RequestBodyDeadlineLayer::new(self.settings.message_wait_max))
                 .add_routes(routes)
                 .serve_with_incoming_shutdown(incoming, async move { streams.streams_end().await }),
         );
@@ -197,6 +204,7 @@ impl Bound {
         let serving = builder(self.tls)?
             .layer(LimitLayer::new(self.settings.calls_max))
             .layer(CatchPanicLayer::custom(clarify::panicked))
+            .layer(RequestBodyDeadlineLayer::new(self.settings.message_wait_max))
             .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, async move { ends.streams_end().await });
         let cut_off = async {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use gateway::esdb::advertised::Advertised;
 use gateway::serve::{Service, ServiceError, ServiceSettings};
-use gateway::server::{Drained, Settings, Shutdown};
+use gateway::server::{Drained, MESSAGE_WAIT_MAX, Settings, Shutdown};
 use ledger::engine::{self, BooksMode};
 use ledger::store::embedded::Options;
 use tempfile::TempDir;
@@ -24,6 +24,7 @@ pub fn server_settings() -> Settings {
         listen: ([127, 0, 0, 1], 0).into(),
         tls: None,
         calls_max: 1000,
+        message_wait_max: MESSAGE_WAIT_MAX,
         drain_max: Duration::from_secs(10),
     }
 }

@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 use super::CliError;
 use super::serve_args::{Books, ServeArgs};
 use crate::serve::{Service, ServiceError, ServiceSettings};
-use crate::server::{Drained, Settings, TlsFiles};
+use crate::server::{Drained, MESSAGE_WAIT_MAX, Settings, TlsFiles};
 
 /// The unit of rates.
 const MIB: u64 = 1024 * 1024;
@@ -135,6 +135,7 @@ fn settings(args: &ServeArgs) -> ServiceSettings {
             listen: args.listen,
             tls,
             calls_max: args.calls_max,
+            message_wait_max: MESSAGE_WAIT_MAX,
             drain_max: Duration::from_secs(args.drain_seconds),
         },
         set_clock: args.set_clock,

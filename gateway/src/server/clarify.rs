@@ -1,5 +1,5 @@
 //! Errors that arise below the services, said as the services say theirs: a message too large, a
-//! message that is none, a panic.
+//! message that is none or does not come, a panic.
 
 use std::any::Any;
 
@@ -13,6 +13,9 @@ use crate::status::Failure;
 /// How the library's complaint about bytes that are no message begins.
 const NO_MESSAGE: &str = "failed to decode Protobuf message";
 
+/// The library's complaint about a message that has not come in time.
+const NOT_IN_TIME: &str = "data was not received within the designated timeout";
+
 /// The answer with its reason, if it is an error that has none.
 pub(super) fn clarified<B: Default>(answer: Response<B>) -> Response<B> {
     match answer.extensions().get::<Status>().and_then(clear) {
@@ -25,6 +28,10 @@ pub(super) fn clarified<B: Default>(answer: Response<B>) -> Response<B> {
 fn clear(status: &Status) -> Option<Failure> {
     if !status.details().is_empty() {
         return None;
+    }
+    if status.code() == Code::Unknown && status.message() == NOT_IN_TIME {
+        let message = "the request's message did not come in time; nothing was written";
+        return Some(Failure::new(ErrorReason::DeadlinePassed, message));
     }
     // No service of ours uses OUT_OF_RANGE, nor RESOURCE_EXHAUSTED without details: these are the
     // library's for a message that is over the limit, as sent or as decompressed.

@@ -7,12 +7,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::server::TcpIncoming;
 
+use super::lively::Lively;
+
 /// How long after a failure to take a connection the next is taken.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
+/// How long nothing may come over a connection before it is closed: longer than the server's ping
+/// and its answer take.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
 /// The connections that `listener` takes.
-pub(super) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
-    unhurried(TcpIncoming::from(listener).with_nodelay(Some(true)))
+pub(super) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Lively<TcpStream>>> {
+    let taken = unhurried(TcpIncoming::from(listener).with_nodelay(Some(true)));
+    taken.map(|taken| taken.map(|connection| Lively::new(connection, SILENCE_MAX)))
 }
 
 /// Waits a moment after a failure that is not the connection's own. Who has no file handle left,

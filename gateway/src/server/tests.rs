@@ -103,6 +103,7 @@ fn settings(listen: &str) -> Settings {
         listen: listen.parse().unwrap(),
         tls: None,
         calls_max: 100,
+        message_wait_max: MESSAGE_WAIT_MAX,
         drain_max: Duration::from_secs(10),
     }
 }
@@ -211,6 +212,22 @@ async fn bytes_that_are_no_message_are_an_invalid_argument() {
     let status = client.unary(Request::new(request), path, codec).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     assert_eq!(reason(&status), "INVALID_FIELD");
+}
+
+#[tokio::test]
+async fn a_call_whose_message_does_not_come_ends_and_gives_its_place_back() {
+    let message_wait_max = Duration::from_millis(500);
+    let limited = Settings { calls_max: 1, message_wait_max, ..settings("127.0.0.1:0") };
+    let running = running(limited).await;
+    let mut client = tonic::client::Grpc::new(running.channel.clone());
+    client.ready().await.unwrap();
+    let path = "/payledger.v1.TitleService/GetTitle".parse().unwrap();
+    let codec = tonic_prost::ProstCodec::<GetTitleRequest, GetTitleResponse>::default();
+    let never = Request::new(tokio_stream::pending());
+    let status = client.client_streaming(never, path, codec).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    assert_eq!(reason(&status), "DEADLINE_PASSED");
+    TitleServiceClient::new(running.channel).get_title(GetTitleRequest::default()).await.unwrap();
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::cli::args::Cli;
 use crate::cli::{CliError, run};
 use crate::serve::{Service, ServiceSettings};
-use crate::server::{Settings, Shutdown};
+use crate::server::{MESSAGE_WAIT_MAX, Settings, Shutdown};
 
 /// A service on a fresh directory whose clock stands at nine in the morning of 3 March 2026.
 pub(super) struct Running {
@@ -39,6 +39,7 @@ impl Running {
                 listen: "127.0.0.1:0".parse().unwrap(),
                 tls: None,
                 calls_max: 16,
+                message_wait_max: MESSAGE_WAIT_MAX,
                 drain_max: Duration::from_secs(5),
             },
             set_clock: Some("2026-03-03T14:00:00Z".parse().unwrap()),
