@@ -277,7 +277,8 @@ impl CliError {
 
 /// What helps where a cluster's log is not what a gateway has read of it.
 const AGAINST_CLUSTER: &str = "restore the cluster from a backup that holds it; only if its log is \
-                               right as it is, remove the folder read of each gateway's directory";
+                               right as it is, remove the file positions and the folder read of \
+                               each gateway's directory";
 
 fn service_hint(error: &ServiceError) -> Option<String> {
     if let ServiceError::Cluster {

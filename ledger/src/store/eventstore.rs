@@ -265,7 +265,8 @@ impl Read {
         let lock = DirectoryLock::take(directory)?;
         let places = Places::open(&path).map_err(io)?;
         let follower = Arc::new(Follower::new(Arc::clone(&wire), places));
-        let copying = first_read(&follower, &wire).await?;
+        let read = first_read(&follower, &wire).await;
+        let copying = read.map_err(|error| follower.failure().unwrap_or(error.into()))?;
         Ok(Self { wire, follower, lock, copying })
     }
 
@@ -282,7 +283,6 @@ async fn first_read(follower: &Follower, wire: &Wire) -> Result<Note, ReadError>
     let mut attempt = 1;
     loop {
         let read = async {
-            follower.reconsider().await?;
             follower.read_on().await?;
             read_note(wire, COPY_NOTE).await
         };

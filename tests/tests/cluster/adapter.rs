@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ledger::envelope::{NewEvent, Position, StreamName, Version};
 use ledger::ids::{EventId, RequestId};
-use ledger::store::eventstore::COPY_NOTE;
+use ledger::store::eventstore::{COPY_NOTE, Cluster, OpenError};
 use ledger::store::memory::Memory;
 use ledger::store::{Append, AppendError, EventStore, Expected, Notes as _, ReadError};
 use tests::cluster::{Fault, Node, connection};
@@ -62,9 +62,7 @@ async fn a_cluster_that_refuses_the_first_connections_is_waited_for() {
     drop(listener);
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path().to_owned();
-    let opening = tokio::spawn(async move {
-        ledger::store::eventstore::Cluster::open(&connection(address), &folder).await
-    });
+    let opening = tokio::spawn(async move { Cluster::open(&connection(address), &folder).await });
     // The first attempt has made its file, and found nobody.
     while !directory.path().join("positions").exists() {
         tokio::task::yield_now().await;
@@ -184,7 +182,7 @@ async fn what_builds_on_an_append_that_others_took_over_is_not_written() {
 }
 
 #[tokio::test]
-async fn positions_are_kept_and_counted_anew_where_they_do_not_fit() {
+async fn positions_are_kept_and_a_log_that_lacks_what_was_read_is_refused() {
     let node = Node::start().await;
     let store = store_on(&node).await;
     for version in 0..7 {
@@ -197,11 +195,24 @@ async fn positions_are_kept_and_counted_anew_where_they_do_not_fit() {
     again.confirm(Position(5), &witness).unwrap();
     assert_eq!(again.head().await.unwrap(), Position(7));
     drop(again);
-    // Another cluster: the positions are counted along its log, and the witness does not fit.
+    // Another cluster, or what is left of this one: what was read is a witness.
     let elsewhere = Node::start().await;
+    let other = Cluster::open(&elsewhere.connection(), directory.path()).await.map(drop);
+    let missing = OpenError::EndMissing { known: Position(7), head: Position::START };
+    assert_eq!(other.unwrap_err().to_string(), missing.to_string());
+    for version in 0..9 {
+        elsewhere.log().append(saying("account-b", version, "else")).await.unwrap();
+    }
+    let other = Cluster::open(&elsewhere.connection(), directory.path()).await.map(drop);
+    let Err(OpenError::Read(ReadError::Damaged { position, .. })) = other else {
+        panic!("{other:?}")
+    };
+    assert_eq!(position, Position(7));
+    // Whoever knows better takes the witness away.
+    std::fs::remove_file(directory.path().join("positions")).unwrap();
     let other = reopened(&elsewhere, &directory).await;
-    assert_eq!(other.head().await.unwrap(), Position::START);
-    assert!(other.confirm(Position(5), &witness).unwrap_err().contains("nothing"));
+    assert_eq!(other.head().await.unwrap(), Position(9));
+    assert!(other.confirm(Position(5), &witness).is_err());
 }
 
 #[tokio::test]
@@ -228,10 +239,7 @@ async fn the_mark_of_a_copy_may_be_removed_under_a_store() {
 }
 
 /// Opens once the store before it has let go of the directory.
-async fn reopened(
-    node: &Node,
-    directory: &tempfile::TempDir,
-) -> Arc<ledger::store::eventstore::Cluster> {
+async fn reopened(node: &Node, directory: &tempfile::TempDir) -> Arc<Cluster> {
     open(node, directory.path()).await
 }
 

@@ -141,9 +141,15 @@ async fn a_gateway_ends_and_says_what_its_cluster_has_lost() {
     let lost = format!("ends at position 2, but position {known} was read from it");
     assert!(said.contains(&lost), "{said}");
     assert!(said.contains("restore the cluster"), "{said}");
-    // Nor does it begin anew on what is left.
+    // Nor does it begin anew on what is left, even where no read model knows of more.
+    let read = models.path().join("read");
+    std::fs::remove_dir_all(&read).unwrap();
     let ended = gateway_on(&node, models.path(), MORNING).await.unwrap_err();
     assert_eq!(ended.status.code(), Some(3), "{}", ended.said);
+    assert!(ended.said.contains(&lost), "{}", ended.said);
+    assert!(ended.said.contains("remove the file positions"), "{}", ended.said);
+    std::fs::remove_file(models.path().join("positions")).unwrap();
+    gateway_on(&node, models.path(), MORNING).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

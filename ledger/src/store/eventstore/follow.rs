@@ -129,7 +129,7 @@ impl Follower {
         }
         let round = self.begun.fetch_add(1, Ordering::SeqCst).saturating_add(1);
         loop {
-            let seen = self.check()?.0.seen;
+            let seen = self.check()?.seen;
             let limit = PAGE_EVENTS.saturating_add(1);
             // From a note on, if one was read last: gateways that run write one every some seconds,
             // and however much others write, no look has to pass over more than came since.
@@ -155,25 +155,6 @@ impl Follower {
                 return Ok(());
             }
         }
-    }
-
-    /// Forgets what was numbered if the log does not hold the last event of it: then it is another
-    /// log, or the file was damaged. Only before anybody relies on it.
-    pub(super) async fn reconsider(&self) -> Result<(), ReadError> {
-        let Some(last) = self.check()?.last() else { return Ok(()) };
-        let found = self.wire.read_log(Taken::LogAndNotes, Some(last.commit), 1).await;
-        let found = found.map_err(unavailable)?;
-        if found.first().is_some_and(|found| place_of(found) == last) {
-            return Ok(());
-        }
-        tracing::warn!("the positions of another log, or damaged ones: numbered anew");
-        let mut numbered = self.numbered();
-        let cut = numbered.places.clear();
-        cut.map_err(|error| ReadError::Unavailable(error.into()))?;
-        numbered.seen = None;
-        drop(numbered);
-        self.head.send_replace(Position::START);
-        Ok(())
     }
 
     /// Begins to wait for the events of an append, before it is sent.
@@ -231,10 +212,10 @@ impl Follower {
     }
 
     /// The places, unless the log is broken.
-    fn check(&self) -> Result<Checked<'_>, ReadError> {
+    fn check(&self) -> Result<MutexGuard<'_, Numbered>, ReadError> {
         match self.broken() {
             Some(broken) => Err(broken.into()),
-            None => Ok(Checked(self.numbered())),
+            None => Ok(self.numbered()),
         }
     }
 
@@ -315,15 +296,6 @@ impl Follower {
             before = found.commit;
         }
         Ok(events)
-    }
-}
-
-/// The places of a log that is not broken.
-struct Checked<'a>(MutexGuard<'a, Numbered>);
-
-impl Checked<'_> {
-    fn last(&self) -> Option<Place> {
-        self.0.places.last()
     }
 }
 

@@ -35,13 +35,13 @@ impl Follower {
         &self,
         position: Position,
     ) -> Result<Option<Place>, ReadError> {
-        Ok(self.check()?.0.places.get(position)?)
+        Ok(self.check()?.places.get(position)?)
     }
 
     /// What the file says, mended first where it has to be.
     async fn asked<T>(&self, ask: impl Fn(&Places) -> Result<T, Unread>) -> Result<T, ReadError> {
         loop {
-            let asked = self.check().map(|checked| ask(&checked.0.places))?;
+            let asked = self.check().map(|checked| ask(&checked.places))?;
             match asked {
                 Err(Unread::Damaged(position)) => self.mend(position).await?,
                 asked => return Ok(asked?),
@@ -54,7 +54,7 @@ impl Follower {
         // Nobody else writes the file meanwhile.
         let _turn = self.turn.lock().await;
         let (below, from, head) = self.check().map(|checked| {
-            let places = &checked.0.places;
+            let places = &checked.places;
             let mut below = Position(position.0.saturating_sub(1));
             loop {
                 match places.get(below) {
@@ -77,9 +77,9 @@ impl Follower {
         let counted: Vec<_> = counted.take(missing).collect();
         let unread = |error| ReadError::from(Unread::Io(error));
         let checked = self.check()?;
-        checked.0.places.write(below.next(), &counted).map_err(unread)?;
+        checked.places.write(below.next(), &counted).map_err(unread)?;
         // What a disk does not keep, or a node does not say, is not asked for for ever.
-        checked.0.places.get(below.next())?;
+        checked.places.get(below.next())?;
         drop(checked);
         tracing::warn!(
             position = below.next().0,
