@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use tempfile::TempDir;
 use tokio::time::timeout;
 
 use super::kit::Bank;
@@ -12,15 +13,21 @@ use crate::database::Writer;
 use crate::feed::Feed;
 use crate::generation;
 
+/// A read database that a job has locked, whose writer is told so at once.
+fn locked(folder: &TempDir) -> rusqlite::Result<(Writer, Connection)> {
+    let path = folder.path().join("gen-1.db");
+    let writer = Writer::create(&path)?;
+    writer.database().busy_timeout(Duration::ZERO)?;
+    let job = Connection::open(&path)?;
+    job.execute_batch("BEGIN IMMEDIATE")?;
+    Ok((writer, job))
+}
+
 #[tokio::test]
 async fn somebody_elses_lock_is_waited_for_and_nothing_is_lost_or_repeated() {
     let bank = Bank::lives(11, 3, 60).await;
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("gen-1.db");
-    let writer = Writer::create(&path).unwrap();
-    writer.database().busy_timeout(Duration::ZERO).unwrap();
-    let job = Connection::open(&path).unwrap();
-    job.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (writer, job) = locked(&folder).unwrap();
     let feed = Feed::start(bank.port(), writer, None).unwrap();
     // Time for a few attempts, the first of which would end a feed that does not wait.
     let mut progress = feed.subscribe();
@@ -36,11 +43,7 @@ async fn somebody_elses_lock_is_waited_for_and_nothing_is_lost_or_repeated() {
 async fn a_feed_ends_while_somebody_else_has_the_lock() {
     let bank = Bank::lives(12, 1, 3).await;
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("gen-1.db");
-    let writer = Writer::create(&path).unwrap();
-    writer.database().busy_timeout(Duration::ZERO).unwrap();
-    let job = Connection::open(&path).unwrap();
-    job.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (writer, _job) = locked(&folder).unwrap();
     let feed = Feed::start(bank.port(), writer, None).unwrap();
     feed.stop().await.unwrap();
     assert!(feed.progress().failure.is_none());
