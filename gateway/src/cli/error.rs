@@ -276,9 +276,10 @@ impl CliError {
 }
 
 /// What helps where a cluster's log is not what a gateway has read of it.
-const AGAINST_CLUSTER: &str = "restore the cluster from a backup that holds it; only if its log is \
-                               right as it is, remove the file positions and the folder read of \
-                               each gateway's directory";
+const AGAINST_CLUSTER: &str = "name the cluster that the directory belongs to, or restore the \
+                               cluster from a backup that holds it; only if its log is right as \
+                               it is, remove the file positions and the folder read of each \
+                               gateway's directory";
 
 fn service_hint(error: &ServiceError) -> Option<String> {
     if let ServiceError::Cluster {

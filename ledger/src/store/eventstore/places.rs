@@ -1,8 +1,8 @@
 //! Which place of the cluster's log each position is: a file of fixed records beside the read
 //! models, one for every event, in order.
 //!
-//! It says nothing that the cluster does not say too. What is missing, or is not what was written,
-//! which the checksum of each record tells, is read from there again.
+//! What is missing, or is not what was written, which the checksum of each record tells, is read
+//! from the cluster again. What is, and is not there any more, is a witness of what was lost.
 
 use std::fs::{File, OpenOptions};
 use std::io;
