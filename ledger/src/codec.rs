@@ -78,6 +78,15 @@ pub(crate) fn json(document: &impl Serialize) -> Result<Vec<u8>, serde_json::Err
     Ok(bytes)
 }
 
+/// Reads what [`json`] wrote. The text is checked once, and not string by string.
+pub fn read<'a, T: Deserialize<'a>>(document: &'a [u8]) -> Result<T, serde_json::Error> {
+    match std::str::from_utf8(document) {
+        Ok(text) => serde_json::from_str(text),
+        // It says where.
+        Err(_) => serde_json::from_slice(document),
+    }
+}
+
 /// An event's stored name and document.
 pub type Document = (&'static str, Vec<u8>);
 
@@ -115,10 +124,9 @@ macro_rules! stored {
         pub fn decode(kind: &str, data: &[u8]) -> Result<Fact, CodecError> {
             let decoded = match kind {
                 $($(
-                    $kind => serde_json::from_slice(data)
-                        .map(|body| Fact::$fact($family::Event::$variant(body))),
+                    $kind => read(data).map(|body| Fact::$fact($family::Event::$variant(body))),
                 )+)+
-                $($name => serde_json::from_slice(data).map(Fact::$single),)+
+                $($name => read(data).map(Fact::$single),)+
                 _ => return Err(CodecError::UnknownKind(kind.to_owned())),
             };
             decoded.map_err(|source| CodecError::Malformed { kind: kind.to_owned(), source })

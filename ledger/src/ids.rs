@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha1::{Digest as _, Sha1};
 use smol_str::SmolStr;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::text::stored_as_text;
 
@@ -153,6 +154,13 @@ uuid_id! {
     EventId
 }
 
+/// An id's usual form, for the rest of the statement that it stands in.
+macro_rules! written {
+    ($id:expr) => {
+        $id.uuid().hyphenated().encode_lower(&mut Uuid::encode_buffer())
+    };
+}
+
 impl RequestId {
     /// The id of a request that the service itself sets off, derived from what caused it and the
     /// step, so that running the step twice is a repeat and not a second request.
@@ -164,74 +172,82 @@ impl RequestId {
 impl PaymentId {
     /// The id of the `ordinal`-th payment that `request` makes on `account`.
     pub fn derived(account: &AccountId, request: RequestId, ordinal: u32) -> Self {
-        Self(derive(&["payment", account.as_str(), &request.to_string(), &ordinal.to_string()]))
+        Self(derive(&["payment", account.as_str(), written!(request), &ordinal.to_string()]))
     }
 }
 
 impl FeeId {
     /// The id of the fee that `request` charges on `account`.
     pub fn derived(account: &AccountId, request: RequestId) -> Self {
-        Self(derive(&["fee", account.as_str(), &request.to_string()]))
+        Self(derive(&["fee", account.as_str(), written!(request)]))
     }
 
     /// The id of the late fee that `request` charges on `account` for an instalment.
     pub fn of_instalment(account: &AccountId, request: RequestId, number: u32) -> Self {
-        Self(derive(&["fee", account.as_str(), &request.to_string(), &number.to_string()]))
+        Self(derive(&["fee", account.as_str(), written!(request), &number.to_string()]))
     }
 
     /// The id of the late fee that takes the place of a higher one for an instalment, since
     /// `request` on `account` showed that less of it was late.
     pub fn of_correction(account: &AccountId, request: RequestId, number: u32) -> Self {
         let number = format!("correction {number}");
-        Self(derive(&["fee", account.as_str(), &request.to_string(), &number]))
+        Self(derive(&["fee", account.as_str(), written!(request), &number]))
     }
 
     /// The id of a charge, by its place among those that `request` makes on `account` with the
     /// return of a leased vehicle.
     pub fn of_return(account: &AccountId, request: RequestId, place: usize) -> Self {
         let place = format!("return {place}");
-        Self(derive(&["fee", account.as_str(), &request.to_string(), &place]))
+        Self(derive(&["fee", account.as_str(), written!(request), &place]))
     }
 }
 
 impl QuoteId {
     /// The id of the payoff quote that `request` asks for.
     pub fn derived(account: &AccountId, request: RequestId) -> Self {
-        Self(derive(&["quote", account.as_str(), &request.to_string()]))
+        Self(derive(&["quote", account.as_str(), written!(request)]))
     }
 }
 
 impl RefundId {
     /// The id of the refund that `request` makes.
     pub fn derived(account: &AccountId, request: RequestId) -> Self {
-        Self(derive(&["refund", account.as_str(), &request.to_string()]))
+        Self(derive(&["refund", account.as_str(), written!(request)]))
     }
 }
 
 impl ChargeOffId {
     /// The id of the charge-off that `request` takes.
     pub fn derived(account: &AccountId, request: RequestId) -> Self {
-        Self(derive(&["charge-off", account.as_str(), &request.to_string()]))
+        Self(derive(&["charge-off", account.as_str(), written!(request)]))
     }
 }
 
 impl AdjustmentId {
     /// The id of the adjustment that `request` makes.
     pub fn derived(account: &AccountId, request: RequestId) -> Self {
-        Self(derive(&["adjustment", account.as_str(), &request.to_string()]))
+        Self(derive(&["adjustment", account.as_str(), written!(request)]))
     }
 }
 
 impl EventId {
     /// The id of the `index`-th event that `request` causes in `stream`.
     pub fn derived(stream: &str, request: RequestId, index: usize) -> Self {
-        Self(derive(&["event", stream, &request.to_string(), &index.to_string()]))
+        Self(derive(&["event", stream, written!(request), &index.to_string()]))
     }
 }
 
 /// UUIDv5 over the parts, joined by a character that no part contains.
 fn derive(parts: &[&str]) -> Uuid {
-    Uuid::new_v5(&NAMESPACE, parts.join("\n").as_bytes())
+    name_based(&NAMESPACE, parts.join("\n").as_bytes())
+}
+
+/// The UUIDv5 of a name (RFC 9562, section 5.5), with the processor's own SHA-1 where it has one:
+/// every command makes one or more.
+pub fn name_based(namespace: &Uuid, name: &[u8]) -> Uuid {
+    let hash = Sha1::new_with_prefix(namespace.as_bytes()).chain_update(name).finalize();
+    let [kept @ .., _, _, _, _] = <[u8; 20]>::from(hash);
+    Builder::from_sha1_bytes(kept).into_uuid()
 }
 
 /// Who asked: a service, a person behind it, or the ledger's own runner.

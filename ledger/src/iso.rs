@@ -12,11 +12,13 @@ use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, ParseError, Timelike
 use serde::de::{Error, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
 
+use crate::text::Text;
+
 /// Writes a date or an instant.
 pub(crate) fn serialize<T: Stored, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
     let mut text = Text::default();
-    match value.write(&mut text).and_then(|()| text.as_str()) {
-        Some(text) => to.serialize_str(text),
+    match value.write(&mut text) {
+        Some(()) => to.serialize_str(text.as_str()),
         None => value.serialize(to),
     }
 }
@@ -86,37 +88,15 @@ impl<T: Stored> Visitor<'_> for Reader<T> {
     }
 }
 
-/// A text of at most 30 ASCII characters that is being written.
-#[derive(Debug, Default)]
-pub(crate) struct Text {
-    bytes: [u8; 30],
-    length: usize,
-}
-
 impl Text {
-    fn push(&mut self, byte: u8) {
-        if let Some(free) = self.bytes.get_mut(self.length) {
-            *free = byte;
-            self.length = self.length.saturating_add(1);
-        }
-    }
-
-    /// The last `digits` digits of a number.
-    fn push_number(&mut self, number: u32, digits: u32) {
-        for place in (0..digits).rev() {
-            let digit = number.div_euclid(10_u32.pow(place)).rem_euclid(10);
-            self.push(b'0'.wrapping_add(u8::try_from(digit).unwrap_or_default()));
-        }
-    }
-
     /// None unless its year has four digits.
     fn push_date(&mut self, date: NaiveDate) -> Option<()> {
-        let year = u32::try_from(date.year()).ok().filter(|year| *year < 10_000)?;
+        let year = u64::try_from(date.year()).ok().filter(|year| *year < 10_000)?;
         self.push_number(year, 4);
         self.push(b'-');
-        self.push_number(date.month(), 2);
+        self.push_number(date.month().into(), 2);
         self.push(b'-');
-        self.push_number(date.day(), 2);
+        self.push_number(date.day().into(), 2);
         Some(())
     }
 
@@ -134,21 +114,17 @@ impl Text {
             return None;
         }
         self.push(b'T');
-        self.push_number(time.hour(), 2);
+        self.push_number(time.hour().into(), 2);
         self.push(b':');
-        self.push_number(time.minute(), 2);
+        self.push_number(time.minute().into(), 2);
         self.push(b':');
-        self.push_number(time.second(), 2);
+        self.push_number(time.second().into(), 2);
         if digits > 0 {
             self.push(b'.');
-            self.push_number(fraction, digits);
+            self.push_number(fraction.into(), digits);
         }
         self.push(b'Z');
         Some(())
-    }
-
-    fn as_str(&self) -> Option<&str> {
-        self.bytes.get(..self.length).and_then(|text| std::str::from_utf8(text).ok())
     }
 }
 

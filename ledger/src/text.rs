@@ -36,6 +36,40 @@ where
     }
 }
 
+/// A text of at most 30 ASCII characters that is being written, and is then written at one go: what
+/// formats in general takes a call for each piece.
+#[derive(Debug, Default)]
+pub(crate) struct Text {
+    bytes: [u8; 30],
+    length: usize,
+}
+
+impl Text {
+    pub(crate) fn push(&mut self, byte: u8) {
+        if let Some(free) = self.bytes.get_mut(self.length) {
+            *free = byte;
+            self.length = self.length.saturating_add(1);
+        }
+    }
+
+    /// The last `digits` digits of a number.
+    pub(crate) fn push_number(&mut self, mut number: u64, digits: usize) {
+        let end = self.length.saturating_add(digits);
+        let Some(places) = self.bytes.get_mut(self.length..end) else { return };
+        for place in places.iter_mut().rev() {
+            let digit = u8::try_from(number.rem_euclid(10)).unwrap_or_default();
+            *place = b'0'.wrapping_add(digit);
+            number = number.div_euclid(10);
+        }
+        self.length = end;
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        let text = self.bytes.get(..self.length).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
+    }
+}
+
 /// Stores a type as the text that its `Display` writes and its `FromStr` reads.
 macro_rules! stored_as_text {
     ($type:ident) => {

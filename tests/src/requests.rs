@@ -1,6 +1,7 @@
 //! Requests in few words: money, dates and instants from text, ids from names, accounts by kind.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use ledger::ids::name_based;
 use prost_types::Timestamp;
 use proto::google::r#type::{Date, Money};
 use proto::payledger::v1::open_account_request::Terms;
@@ -12,7 +13,7 @@ use uuid::{Builder, Uuid};
 /// The request id that a name stands for: the same in every run. Of version 8, since ids of
 /// version 5 are the ledger's own.
 pub fn request_id(name: &str) -> String {
-    let bytes = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).into_bytes();
+    let bytes = name_based(&Uuid::NAMESPACE_OID, name.as_bytes()).into_bytes();
     Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use chrono_tz::America::New_York;
 use ledger::domain::money::Money;
+use ledger::ids::name_based;
 use prost_types::Timestamp;
 use proto::google::r#type::{Date, Money as WireMoney};
 use uuid::{Builder, Uuid};
@@ -17,7 +18,7 @@ const REQUESTS: Uuid = Uuid::from_u128(0x6d0a_7b7e_54c1_4d4e_9e55_3f1f_1a5d_2c3b
 /// The id of the request of this name.
 pub(super) fn request_id(name: &str) -> String {
     // Version 8, since ids of version 5 are the ledger's own.
-    let bytes = Uuid::new_v5(&REQUESTS, name.as_bytes()).into_bytes();
+    let bytes = name_based(&REQUESTS, name.as_bytes()).into_bytes();
     Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 

@@ -113,17 +113,14 @@ impl Gateway {
     /// Carries out commands in as many parts as they are to be received in.
     async fn carry_out_in_parts(
         &self,
-        commands: Vec<(Asked, Conclude)>,
+        mut commands: Vec<(Asked, Conclude)>,
         actor: &Actor,
     ) -> Result<Vec<Told>, Failure> {
         let mut told = Vec::with_capacity(commands.len());
-        let mut commands = commands.into_iter();
-        loop {
-            let part: Vec<_> = commands.by_ref().take(self.engine.commands_at_once()).collect();
-            let count = part.len();
-            if count == 0 {
-                return Ok(told);
-            }
+        while !commands.is_empty() {
+            let count = commands.len().min(self.engine.commands_at_once());
+            let rest = commands.split_off(count);
+            let part = std::mem::replace(&mut commands, rest);
             match self.carry_out_part(part, actor).await {
                 Ok(part) => told.extend(part),
                 Err(failure) if told.is_empty() => return Err(failure),
@@ -134,6 +131,7 @@ impl Gateway {
                 }
             }
         }
+        Ok(told)
     }
 
     async fn carry_out_part(

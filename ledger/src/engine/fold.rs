@@ -130,7 +130,7 @@ impl Folded {
 
 /// The metadata of a recorded event.
 pub(super) fn metadata(recorded: &RecordedEvent) -> Result<Metadata, EngineError> {
-    serde_json::from_slice(&recorded.metadata).map_err(|cause| {
+    codec::read(&recorded.metadata).map_err(|cause| {
         let (position, cause) = (recorded.position, cause.into());
         EngineError::Damaged { position, account: None, cause }
     })

@@ -1,6 +1,6 @@
 //! Events decoded ahead of the fold, so that decoding and writing run side by side.
 
-use ledger::codec::{Fact, decode};
+use ledger::codec::{Fact, decode, read};
 use ledger::cycles::cutoff::WindowSealed;
 use ledger::domain::account::events::Event;
 use ledger::domain::books::events as books;
@@ -60,7 +60,7 @@ impl Decoded {
     fn new(recorded: RecordedEvent) -> Result<Self, Poison> {
         let RecordedEvent { position, stream, kind, data, metadata, .. } = recorded;
         let fact = decode(&kind, &data)?;
-        let metadata = serde_json::from_slice(&metadata).map_err(Poison::Metadata)?;
+        let metadata = read(&metadata).map_err(Poison::Metadata)?;
         let what = match (Stream::of(&stream), fact) {
             (Stream::Account(account), Fact::Account(event)) => {
                 if event.posting().is_some_and(|posting| !is_balanced(&posting.lines)) {

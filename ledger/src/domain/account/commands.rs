@@ -184,6 +184,7 @@ pub struct SchedulePayment {
     /// How much.
     pub amount: Amount,
     /// On which date.
+    #[serde(with = "crate::iso")]
     pub payment_date: NaiveDate,
     /// From which bank account.
     pub funding: Option<Funding>,
@@ -202,6 +203,7 @@ pub struct ReceivePayment {
     /// What reached us.
     pub amount: Amount,
     /// When we, or our agent, received it.
+    #[serde(with = "crate::iso")]
     pub received_date: NaiveDate,
     /// The sender's reference.
     pub reference: Option<String>,

@@ -5,6 +5,7 @@ use std::fmt;
 use rust_decimal::Decimal;
 
 use super::MoneyError;
+use crate::text::Text;
 
 /// Reads a plain decimal: digits, a point, a sign.
 pub(super) fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
@@ -19,10 +20,17 @@ pub(super) fn parse_decimal(text: &str) -> Result<Decimal, MoneyError> {
 
 /// Writes cents as dollars with two decimals.
 pub(super) fn write_cents(cents: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let sign = if cents < 0 { "-" } else { "" };
+    let mut text = Text::default();
+    if cents < 0 {
+        text.push(b'-');
+    }
     let cents = cents.unsigned_abs();
     let (dollars, rest) = (cents.div_euclid(100), cents.rem_euclid(100));
-    write!(f, "{sign}{dollars}.{rest:02}")
+    let digits = dollars.checked_ilog10().and_then(|digits| usize::try_from(digits).ok());
+    text.push_number(dollars, digits.unwrap_or_default().saturating_add(1));
+    text.push(b'.');
+    text.push_number(rest, 2);
+    f.write_str(text.as_str())
 }
 
 /// How a checked decimal is read from text, stored as it is shown, and described in a schema.

@@ -3,10 +3,6 @@
 //! The layout is written down for auditors in `ledger/DESIGN.md`, "The embedded log on disk". A
 //! change to it is a new format version.
 
-#![expect(clippy::disallowed_types, reason = "looked up only; what is written is in order of use")]
-
-use std::collections::HashMap;
-
 use uuid::Uuid;
 
 use crate::envelope::{NewEvent, Position, RecordedEvent, StreamName, Version};
@@ -39,20 +35,21 @@ pub(super) struct BlockBuilder<'a> {
     count: usize,
 }
 
-/// Byte strings in the order of their first use.
+/// Byte strings in the order of their first use. A block has so few that they are soon compared.
 #[derive(Default)]
 struct Dictionary<'a> {
-    places: HashMap<&'a [u8], u64>,
+    known: Vec<&'a [u8]>,
     entries: Vec<u8>,
 }
 
 impl<'a> Dictionary<'a> {
     fn place(&mut self, entry: &'a [u8]) -> u64 {
-        let fresh = length(self.places.len());
-        *self.places.entry(entry).or_insert_with(|| {
+        let place = self.known.iter().position(|known| *known == entry);
+        length(place.unwrap_or_else(|| {
             put_bytes(&mut self.entries, entry);
-            fresh
-        })
+            self.known.push(entry);
+            self.known.len().saturating_sub(1)
+        }))
     }
 }
 
@@ -94,7 +91,7 @@ impl<'a> BlockBuilder<'a> {
     pub(super) fn payload(&self) -> Vec<u8> {
         let mut payload = Vec::with_capacity(self.bytes());
         for dictionary in self.dictionaries() {
-            put_varint(&mut payload, length(dictionary.places.len()));
+            put_varint(&mut payload, length(dictionary.known.len()));
             payload.extend_from_slice(&dictionary.entries);
         }
         payload.extend_from_slice(&self.events);

@@ -7,7 +7,7 @@ use super::Cluster;
 use super::follow::unavailable;
 use super::wire::{Failure, Wire};
 use crate::envelope::{NewEvent, StreamName, Version};
-use crate::ids::EventId;
+use crate::ids::{EventId, name_based};
 use crate::store::{AppendError, BoxFuture, Expected, Note, Notes, ReadError};
 
 /// The note that a copy of another log into this one leaves until it has come to its end.
@@ -62,7 +62,7 @@ impl Notes for Cluster {
             let stream = note_stream(name);
             let id = [stream.as_bytes(), &after.0.to_be_bytes(), text].concat();
             let event = NewEvent {
-                id: EventId::from_uuid(Uuid::new_v5(&NOTES, &id)),
+                id: EventId::from_uuid(name_based(&NOTES, &id)),
                 kind: "Note".to_owned(),
                 data: text.to_vec(),
                 metadata: Vec::new(),
