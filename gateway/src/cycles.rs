@@ -24,6 +24,7 @@ use projections::error::QueryError;
 use projections::queries::Asked;
 use projections::queries::payments::DuePayment;
 use tokio::sync::{Mutex, Notify};
+use tokio::time::Instant;
 
 use self::daily::Daily;
 use self::lease::Lease;
@@ -48,6 +49,8 @@ pub struct Cycles {
     turn: Arc<Mutex<()>>,
     woken: Arc<Notify>,
     books_woken: Arc<Notify>,
+    /// When the read models were compared with the log last.
+    compared: Arc<Mutex<Option<Instant>>>,
     lease: Option<Lease>,
 }
 
@@ -67,8 +70,9 @@ pub struct WindowRun {
 impl Cycles {
     /// A runner over an engine and its read models.
     pub fn new(engine: Engine, reads: Projections) -> Self {
-        let (turn, woken, books_woken) = (Arc::default(), Arc::default(), Arc::default());
-        Self { engine, reads, turn, woken, books_woken, lease: None }
+        let (turn, compared) = (Arc::default(), Arc::default());
+        let (woken, books_woken) = (Arc::default(), Arc::default());
+        Self { engine, reads, turn, woken, books_woken, compared, lease: None }
     }
 
     /// The same, and by itself it runs only while it holds the lease.
@@ -218,6 +222,11 @@ impl Cycles {
     async fn seal(&self, key: WindowKey) -> Result<WindowRun, Failure> {
         self.catch_up().await?;
         let unsealed = self.ask(move |reader| reader.unsealed(&key)).await?;
+        if unsealed.pending > 0 {
+            // What was asked for them before did not name them, and was replaced meanwhile.
+            tracing::warn!(window = key.name(), pending = unsealed.pending, "payments wait still");
+            return Err(Failure::store_unavailable());
+        }
         let nothing_new = unsealed.seals > 0 && unsealed.items.is_empty();
         let (_, position) = self.engine.seal_window(key, unsealed.seals, unsealed.items).await?;
         let seals = self.engine.window_seals(&key).await;

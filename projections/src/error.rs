@@ -226,6 +226,13 @@ impl FeedError {
     }
 }
 
+/// What a read database holds is wrong, as a question has found: rows that belong together do not
+/// fit.
+pub(crate) fn damaged(what: String) -> rusqlite::Error {
+    let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(corrupt, Some(what))
+}
+
 /// Is it what a read database holds that is wrong, so that another look at it cannot help?
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     match error.sqlite_error_code() {

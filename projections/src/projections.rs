@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use ledger::causes::with_causes;
 use ledger::envelope::Position;
 use ledger::store::EventStore;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -16,6 +18,7 @@ use crate::opening;
 use crate::readers::{Answer, READERS_MAX, Reader};
 use crate::rebuild::Rebuild;
 use crate::schema::FOLD_VERSION;
+use crate::verify::{Live, Report};
 
 /// How long after damaged read models began to be built anew they are so again, if that failed.
 const REPLACED_EVERY: Duration = Duration::from_secs(60);
@@ -129,8 +132,10 @@ impl Projections {
             // A rebuild may have taken over while we waited: how far the old one went on tells
             // nothing of the new one, which is what will be asked.
             if Arc::ptr_eq(&live, &self.shared.live()) {
-                if live.feed.progress().failure.is_some_and(|failure| failure.is_damage()) {
-                    self.replace_damaged(&live);
+                if let Some(failure) = live.feed.progress().failure
+                    && failure.is_damage()
+                {
+                    self.replace_damaged(&live, &with_causes(&*failure));
                 }
                 return answer;
             }
@@ -160,15 +165,38 @@ impl Projections {
         };
         let answered = tokio::task::spawn_blocking(answer).await;
         let answer = answered.map_err(|_cancelled| QueryError::Ended)?;
-        if answer.as_ref().is_err_and(QueryError::is_damage) {
-            self.replace_damaged(&live);
+        if let Err(error) = &answer
+            && error.is_damage()
+        {
+            self.replace_damaged(&live, &with_causes(error));
         }
         answer
     }
 
+    /// Compares the live read models with the log, row for row, and builds them anew if they
+    /// differ. It takes about as long as a rebuild, and goes on if the caller has left.
+    pub async fn verify(&self) -> Result<Report, ProjectionError> {
+        let live = self.shared.live();
+        let (folder, store) = (self.shared.folder.clone(), Arc::clone(&self.shared.store));
+        let (number, runtime) = (live.number, Handle::current());
+        let compared = opening::blocking(move || {
+            let opened = Live::open_generation(&folder, number)?;
+            runtime.block_on(opened.verify(store))
+        })
+        .await;
+        let cause = match &compared {
+            Ok(report) => report.difference().map(str::to_owned),
+            Err(error) => error.is_damage().then(|| with_causes(error)),
+        };
+        if let Some(cause) = cause {
+            self.replace_damaged(&live, &cause);
+        }
+        compared
+    }
+
     /// Builds a generation anew that was found damaged: all of it is in the log, and who asks again
     /// is answered by the new one. If that fails, not again at once.
-    fn replace_damaged(&self, damaged: &Arc<Generation>) {
+    fn replace_damaged(&self, damaged: &Arc<Generation>, cause: &str) {
         let mut replaced = self.shared.replaced.lock().unwrap_or_else(PoisonError::into_inner);
         let lately = replaced.is_some_and(|at| at.elapsed() < REPLACED_EVERY);
         if lately || !Arc::ptr_eq(damaged, &self.shared.live()) {
@@ -178,7 +206,7 @@ impl Projections {
         if self.rebuild().is_ok() {
             *replaced = Some(Instant::now());
             let generation = damaged.number;
-            tracing::error!(generation, "the read models are damaged, and are built anew");
+            tracing::error!(generation, cause, "the read models are damaged, and are built anew");
         }
     }
 

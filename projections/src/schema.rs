@@ -7,7 +7,7 @@ use ledger::domain::journal::LedgerAccount;
 pub(crate) use views::views;
 
 /// The version of the fold and its tables. A file of another version is built anew.
-pub const FOLD_VERSION: u32 = 10;
+pub const FOLD_VERSION: u32 = 11;
 
 /// The views that reporting jobs may rely on; `SCHEMA.md` describes them.
 pub const VIEWS: &[&str] = &[

@@ -5,6 +5,7 @@ mod beside;
 mod books;
 mod daily;
 mod damage;
+mod doubted;
 mod failures;
 mod first;
 mod guarded;

@@ -69,7 +69,12 @@ impl Live {
         let folder = generation::folder(data);
         let generation = generation::current(&folder)?
             .ok_or_else(|| ProjectionError::Missing(folder.clone()))?;
-        let path = generation::file(&folder, generation);
+        Self::open_generation(&folder, generation)
+    }
+
+    /// Opens a generation that is, or was, live.
+    pub(crate) fn open_generation(folder: &Path, generation: u64) -> Result<Self, ProjectionError> {
+        let path = generation::file(folder, generation);
         if !path.exists() {
             return Err(ProjectionError::Missing(path));
         }

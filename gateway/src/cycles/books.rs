@@ -2,22 +2,29 @@
 //! nothing is posted to them any more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use ledger::causes::with_causes;
 use ledger::cycles::cutoff::WindowKey;
 use ledger::domain::books::{Books, Command, Context, decide};
 use ledger::domain::cutoff::{Window, eastern_date};
-use ledger::engine::{AccountPages, BooksAnswer, BooksMode, BooksRequest, Receipt};
+use ledger::engine::{AccountPages, BooksAnswer, BooksMode, BooksRequest};
 use ledger::envelope::{Position, Version};
 use ledger::ids::{AccountId, Actor, RequestId};
 use ledger::store::{BoxError, BoxFuture};
 use projections::Projections;
+use tokio::time::Instant;
 
 use super::{Cycles, LOOK_EVERY, RETRY_AFTER};
 use crate::status::Failure;
 
 /// How many accounts are named in one page.
 const PAGE_ACCOUNTS: usize = 1000;
+
+/// For how long read models that were compared with the log are taken to be as it has them: several
+/// days in a row may be closed on them, as after an outage.
+const COMPARED_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// The accounts, as the read models have them.
 #[derive(Debug)]
@@ -72,8 +79,7 @@ impl Cycles {
                 return Ok(());
             }
             let request_id = RequestId::derived("books", &step);
-            let receipt = self.engine.receive()?;
-            let answer = self.keep_books(request_id, Actor::runner(), receipt, command).await?;
+            let answer = self.keep_books(request_id, Actor::runner(), command).await?;
             let position = answer.position.0;
             tracing::info!(step, position, "the books are closed");
         }
@@ -84,16 +90,53 @@ impl Cycles {
         &self,
         request_id: RequestId,
         actor: Actor,
-        receipt: Receipt,
         command: Command,
     ) -> Result<BooksAnswer, Failure> {
-        let unsealed = match command {
-            Command::CloseDay { .. } => self.unsealed_ends(receipt.at()).await?,
-            Command::OpenDay { .. } | Command::CloseMonth { .. } => Vec::new(),
-        };
+        let is_close = matches!(command, Command::CloseDay { .. });
+        if is_close {
+            self.compare_read_models().await?;
+        }
+        // Not before it: that takes longer than a receipt is good for.
+        let receipt = self.engine.receive()?;
+        let unsealed = if is_close { self.unsealed_ends(receipt.at()).await? } else { Vec::new() };
         let request = BooksRequest { request_id, actor, receipt, command, unsealed };
         let accounts = Arc::new(ReadAccounts(self.reads.clone()));
         Ok(self.engine.keep_books(request, accounts).await?)
+    }
+
+    /// Compares the read models with the log, unless that was done lately: a close is over the
+    /// accounts that they name, and is for ever. Goes on if the caller's future is dropped.
+    async fn compare_read_models(&self) -> Result<(), Failure> {
+        let cycles = self.clone();
+        let compared = tokio::spawn(async move {
+            let mut compared = cycles.compared.lock().await;
+            if compared.is_some_and(|at| at.elapsed() < COMPARED_EVERY) {
+                return Ok(());
+            }
+            match cycles.reads.verify().await {
+                Ok(report) if report.difference().is_some() => return Err(()),
+                Err(error) if error.is_damage() => return Err(()),
+                Ok(report) => tracing::info!(
+                    position = report.position.0,
+                    "the read models were compared with the log, and are as it has them"
+                ),
+                // It says nothing about them, and books that cannot be closed are worse.
+                Err(error) => tracing::warn!(
+                    error = with_causes(&error),
+                    "the read models could not be compared with the log"
+                ),
+            }
+            *compared = Some(Instant::now());
+            Ok(())
+        });
+        match compared.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(())) => Err(Failure::store_unavailable()),
+            Err(fault) => {
+                tracing::error!(%fault, "a comparison of the read models ended by a fault");
+                Err(Failure::internal_fault())
+            }
+        }
     }
 
     /// The windows that end a day, are closed at `now`, and are not sealed.

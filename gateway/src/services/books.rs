@@ -196,8 +196,7 @@ impl Gateway {
     ) -> Result<BooksAnswer, Status> {
         let AskedOfBooks { request_id, command } = asked;
         let actor = actor(request.metadata())?;
-        let receipt = self.engine.receive().map_err(Failure::from)?;
-        let answer = self.cycles.keep_books(request_id, actor, receipt, command).await;
+        let answer = self.cycles.keep_books(request_id, actor, command).await;
         let name = command.name();
         match &answer {
             Ok(answer) => {

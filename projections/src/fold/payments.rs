@@ -189,7 +189,10 @@ impl Payments {
         row.window_minutes = Some(minutes);
         row.payoff_quote = quote(scheduled.payoff_quote);
         self.make(scheduled.payment, row)?;
-        windows.scheduled(database, WindowDay { product, day, minutes }, cutoff)
+        let window = WindowDay { product, day, minutes };
+        let cents = scheduled.amount.money().cents();
+        windows.tally(database, window, cutoff)?.schedule(scheduled.payment, cents);
+        Ok(())
     }
 
     fn received(
@@ -229,10 +232,11 @@ impl Payments {
         at: At,
     ) -> Result<(), FoldError> {
         let (window, row) = self.settle(database, account, cancelled.payment, at)?;
+        windows.tally(database, window, 0)?.settle(cancelled.payment, at.position, true);
         row.state = PaymentState::Cancelled;
         row.cancelled_nanos = Some(at.nanos);
         row.cancel_reason = Some(cancelled.reason.as_str().to_owned());
-        windows.settled(database, window)
+        Ok(())
     }
 
     fn applied(
@@ -244,11 +248,12 @@ impl Payments {
         at: At,
     ) -> Result<(), FoldError> {
         let (window, row) = self.settle(database, account, applied.payment, at)?;
+        windows.tally(database, window, 0)?.settle(applied.payment, at.position, false);
         row.state = PaymentState::Applied;
         row.applied_nanos = Some(at.nanos);
         row.payoff_quote = quote(applied.payoff_quote);
         row.split(&applied.split, at.position);
-        windows.settled(database, window)
+        Ok(())
     }
 
     /// Ends the wait of a scheduled payment in its window.

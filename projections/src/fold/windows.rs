@@ -1,4 +1,5 @@
-//! Cut-off windows: how many payments wait, how many are settled, how many are sealed.
+//! Cut-off windows: how many payments wait, how many are settled, how many are sealed, and a check
+//! over them: a seal is for ever, so the rows that it is made from are compared with it first.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -7,6 +8,7 @@ use chrono::Timelike as _;
 use ledger::cycles::cutoff::WindowSealed;
 use ledger::domain::cutoff::{Window, instant_of};
 use ledger::domain::product::Product;
+use ledger::ids::PaymentId;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{At, FoldError};
@@ -28,39 +30,81 @@ pub(crate) fn minutes(window: Window) -> i64 {
     window.time().map_or(END_OF_DAY, minutes)
 }
 
+/// What the payments of a window and its seals come to. Kept by the fold, and counted again from
+/// their rows before the next seal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) pending: i64,
+    pub(crate) settled: i64,
+    pub(crate) seals: i64,
+    pub(crate) sealed_position: Option<i64>,
+    /// A sum over what a seal says of each payment, and when it was settled.
+    pub(crate) check: i64,
+}
+
+impl Tally {
+    /// One more payment waits.
+    pub(crate) fn schedule(&mut self, payment: PaymentId, cents: i64) {
+        self.pending = self.pending.saturating_add(1);
+        self.add(payment, &[cents]);
+    }
+
+    /// One payment waits no more since the event at `position`: its run has settled it, or it was
+    /// cancelled in time. A seal covers both.
+    pub(crate) fn settle(&mut self, payment: PaymentId, position: i64, cancelled: bool) {
+        self.pending = self.pending.saturating_sub(1);
+        self.settled = self.settled.saturating_add(1);
+        self.add(payment, &[position, cancelled.into()]);
+    }
+
+    fn add(&mut self, payment: PaymentId, facts: &[i64]) {
+        let mut hash = crc32fast::Hasher::new();
+        hash.update(payment.uuid().as_bytes());
+        for fact in facts {
+            hash.update(&fact.to_be_bytes());
+        }
+        self.check = self.check.wrapping_add(hash.finalize().into());
+    }
+
+    /// One more seal, at `position`.
+    pub(crate) fn seal(&mut self, position: i64) {
+        self.seals = self.seals.saturating_add(1);
+        self.sealed_position = Some(position);
+    }
+}
+
+/// One window's row, without its key.
 #[derive(Debug, Clone, Copy)]
-struct Counts {
+pub(crate) struct Counts {
     cutoff_nanos: i64,
-    pending: i64,
-    settled: i64,
     sealed: i64,
-    seals: i64,
-    sealed_position: Option<i64>,
+    pub(crate) tally: Tally,
 }
 
 impl Counts {
-    const fn none(cutoff_nanos: i64) -> Self {
-        let sealed_position = None;
-        Self { cutoff_nanos, pending: 0, settled: 0, sealed: 0, seals: 0, sealed_position }
-    }
-
-    fn read(database: &Connection, of: WindowDay) -> Result<Option<Self>, rusqlite::Error> {
+    pub(crate) fn read(
+        database: &Connection,
+        (product, day, minutes): (Product, i64, i64),
+    ) -> Result<Option<Self>, rusqlite::Error> {
         let mut select = database.prepare_cached(
-            "SELECT cutoff_nanos, pending_count, settled_count, sealed_count, seals, \
-             sealed_position FROM run_window \
+            "SELECT cutoff_nanos, sealed_count, pending_count, settled_count, seals, \
+             sealed_position, payments_check FROM run_window \
              WHERE product = ?1 AND day = ?2 AND window_minutes = ?3",
         )?;
         let counts = |row: &Row<'_>| {
             Ok(Self {
                 cutoff_nanos: row.get(0)?,
-                pending: row.get(1)?,
-                settled: row.get(2)?,
-                sealed: row.get(3)?,
-                seals: row.get(4)?,
-                sealed_position: row.get(5)?,
+                sealed: row.get(1)?,
+                tally: Tally {
+                    pending: row.get(2)?,
+                    settled: row.get(3)?,
+                    seals: row.get(4)?,
+                    sealed_position: row.get(5)?,
+                    check: row.get(6)?,
+                },
             })
         };
-        select.query_row(params![of.product.as_str(), of.day, of.minutes], counts).optional()
+        select.query_row(params![product.as_str(), day, minutes], counts).optional()
     }
 }
 
@@ -80,36 +124,22 @@ impl Windows {
         Ok(match self.touched.entry(window) {
             Entry::Occupied(touched) => touched.into_mut(),
             Entry::Vacant(free) => {
-                let read = Counts::read(database, window)?;
-                free.insert(read.unwrap_or_else(|| Counts::none(cutoff_nanos)))
+                let read = Counts::read(database, (window.product, window.day, window.minutes))?;
+                let none = Counts { cutoff_nanos, sealed: 0, tally: Tally::default() };
+                free.insert(read.unwrap_or(none))
             }
         })
     }
 
-    /// One more payment waits.
-    pub(super) fn scheduled(
+    /// What the payments of a window come to, to be added to. Its first payment makes the row, with
+    /// the cut-off.
+    pub(super) fn tally(
         &mut self,
         database: &Connection,
         window: WindowDay,
         cutoff_nanos: i64,
-    ) -> Result<(), FoldError> {
-        let counts = self.counts(database, window, cutoff_nanos)?;
-        counts.pending = counts.pending.saturating_add(1);
-        Ok(())
-    }
-
-    /// One payment waits no more: the window's run has settled it, or it was cancelled in
-    /// time. A seal covers both.
-    pub(super) fn settled(
-        &mut self,
-        database: &Connection,
-        window: WindowDay,
-    ) -> Result<(), FoldError> {
-        // Its scheduling has made the row, with the cut-off.
-        let counts = self.counts(database, window, 0)?;
-        counts.pending = counts.pending.saturating_sub(1);
-        counts.settled = counts.settled.saturating_add(1);
-        Ok(())
+    ) -> Result<&mut Tally, rusqlite::Error> {
+        Ok(&mut self.counts(database, window, cutoff_nanos)?.tally)
     }
 
     /// A run has sealed what was settled.
@@ -145,27 +175,28 @@ impl Windows {
         let cutoff = nanos(instant_of(sealed.date, sealed.window));
         let counts = self.counts(database, window, cutoff)?;
         counts.sealed = counts.sealed.saturating_add(applied).saturating_add(cancelled);
-        counts.seals = counts.seals.saturating_add(1);
-        counts.sealed_position = Some(at.position);
+        counts.tally.seal(at.position);
         Ok(())
     }
 
     /// Writes what was touched.
     pub(super) fn flush(&self, database: &Connection) -> Result<(), rusqlite::Error> {
         let mut replace = database.prepare_cached(
-            "INSERT OR REPLACE INTO run_window VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT OR REPLACE INTO run_window VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
         for (window, counts) in &self.touched {
+            let tally = &counts.tally;
             replace.execute(params![
                 window.product.as_str(),
                 window.day,
                 window.minutes,
                 counts.cutoff_nanos,
-                counts.pending,
-                counts.settled,
+                tally.pending,
+                tally.settled,
                 counts.sealed,
-                counts.seals,
-                counts.sealed_position,
+                tally.seals,
+                tally.sealed_position,
+                tally.check,
             ])?;
         }
         Ok(())

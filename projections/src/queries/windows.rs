@@ -2,13 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use ledger::cycles::cutoff::{RunItem, RunOutcome, WindowKey, WindowSealed};
+use ledger::domain::product::Product;
 use ledger::envelope::Position;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::row::{Found, amount, date, instant, money, payment_id, window, word};
 use crate::Reader;
 use crate::columns::{day, nanos, position};
-use crate::fold::minutes;
+use crate::error::damaged;
+use crate::fold::{Counts, Tally, minutes};
 
 /// A window that has, or had, scheduled payments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct Unsealed {
     /// How many seals the window has: the number of the next supplement, and the version of the
     /// window's stream.
     pub seals: u32,
+    /// How many payments still wait: a seal is not made before they are settled.
+    pub pending: u64,
     /// What became of the window's payments since its last seal, in order. Those cancelled in time
     /// are in it, so that the seals account for every payment.
     pub items: Vec<RunItem>,
@@ -82,26 +86,87 @@ impl Reader<'_> {
 
     /// What the next seal of `key` is over, and how many seals it comes after: both at one
     /// position, so that a seal that is written meanwhile is noticed.
+    ///
+    /// A seal is for ever, and one changed bit of a row or an index would be in it. So all of the
+    /// window's rows are counted again, and damage is told if they do not come to what the fold
+    /// has counted.
     pub fn unsealed(&self, key: &WindowKey) -> Result<Unsealed, rusqlite::Error> {
-        let seals = self.window(key)?.map_or(0, |window| window.seals);
+        let of = (key.product, day(key.date), minutes(key.window));
+        let counted = Counts::read(self.database, of)?.map(|counts| counts.tally);
+        let counted = counted.unwrap_or_default();
+        let mut found = Tally::default();
+        let items = self.settled(of, counted.sealed_position.unwrap_or_default(), &mut found)?;
+        for position in self.seal_positions(of)? {
+            found.seal(position);
+        }
+        if found != counted {
+            return Err(damaged(format!("{}: {found:?}, not {counted:?}", key.name())));
+        }
+        let waiting = self.waiting(of)?;
+        if waiting != counted.pending {
+            let pending = counted.pending;
+            return Err(damaged(format!("{}: {waiting} wait, not {pending}", key.name())));
+        }
+        let seals = u32::try_from(counted.seals).unwrap_or(u32::MAX);
+        let pending = u64::try_from(counted.pending).unwrap_or_default();
+        Ok(Unsealed { seals, pending, items })
+    }
+
+    /// Adds all payments of a window to `found`, and gives those settled after `sealed`, in order.
+    fn settled(
+        &self,
+        (product, day, minutes): (Product, i64, i64),
+        sealed: i64,
+        found: &mut Tally,
+    ) -> Result<Vec<RunItem>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(
-            "SELECT payment_id, amount_cents, cancelled_nanos IS NOT NULL AS cancelled \
-             FROM payment INDEXED BY payment_effective \
+            "SELECT payment_id, amount_cents, cancelled_nanos IS NOT NULL AS cancelled, \
+             settled_position FROM payment INDEXED BY payment_effective \
              WHERE effective_day = ?2 AND product = ?1 AND window_minutes = ?3 \
-             AND settled_position > coalesce((SELECT sealed_position FROM run_window \
-                 WHERE product = ?1 AND day = ?2 AND window_minutes = ?3), 0) \
              ORDER BY settled_position",
         )?;
-        let values = params![key.product.as_str(), day(key.date), minutes(key.window)];
-        let rows = statement.query_map(values, |row| {
-            let cancelled: bool = row.get("cancelled")?;
-            Ok(RunItem {
-                payment: payment_id(row, "payment_id")?,
-                outcome: if cancelled { RunOutcome::Cancelled } else { RunOutcome::Applied },
-                amount: amount(row, "amount_cents")?,
-            })
-        })?;
-        Ok(Unsealed { seals, items: rows.collect::<Result<_, _>>()? })
+        let mut rows = statement.query(params![product.as_str(), day, minutes])?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (payment, amount) = (payment_id(row, "payment_id")?, amount(row, "amount_cents")?);
+            found.schedule(payment, amount.money().cents());
+            let settled: Option<i64> = row.get("settled_position")?;
+            let Some(position) = settled else { continue };
+            let cancelled = row.get("cancelled")?;
+            found.settle(payment, position, cancelled);
+            let outcome = if cancelled { RunOutcome::Cancelled } else { RunOutcome::Applied };
+            if position > sealed {
+                items.push(RunItem { payment, outcome, amount });
+            }
+        }
+        Ok(items)
+    }
+
+    /// How many payments of a window wait, by the index that finds them for its run.
+    fn waiting(
+        &self,
+        (product, day, minutes): (Product, i64, i64),
+    ) -> Result<i64, rusqlite::Error> {
+        self.database
+            .prepare_cached(
+                "SELECT count(*) FROM payment INDEXED BY payment_pending \
+                 WHERE state = 'scheduled' AND product = ?1 AND effective_day = ?2 \
+                 AND window_minutes = ?3",
+            )?
+            .query_row(params![product.as_str(), day, minutes], |row| row.get(0))
+    }
+
+    fn seal_positions(
+        &self,
+        (product, day, minutes): (Product, i64, i64),
+    ) -> Result<Vec<i64>, rusqlite::Error> {
+        let mut statement = self.database.prepare_cached(
+            "SELECT position FROM seal WHERE product = ?1 AND day = ?2 AND window_minutes = ?3 \
+             ORDER BY position",
+        )?;
+        let rows =
+            statement.query_map(params![product.as_str(), day, minutes], |row| row.get(0))?;
+        rows.collect()
     }
 
     /// The seals of one window, in order.

@@ -241,6 +241,7 @@ CREATE TABLE run_window (
     sealed_count INTEGER NOT NULL,
     seals INTEGER NOT NULL,
     sealed_position INTEGER,
+    payments_check INTEGER NOT NULL,
     PRIMARY KEY (product, day, window_minutes)
 ) WITHOUT ROWID;
 

@@ -216,7 +216,10 @@ async fn a_window_is_due_until_everything_it_settled_is_sealed() {
     let fact = ledger::codec::Fact::WindowSealed(sealed.clone());
     bank.record(&ledger::streams::of_window(&key), vec![fact]).await;
     let (windows, unsealed, _) = due(bank.head().await, cutoff).await;
-    assert_eq!((windows, unsealed), (Vec::new(), Unsealed { seals: 1, items: Vec::new() }));
+    assert_eq!(
+        (windows, unsealed),
+        (Vec::new(), Unsealed { seals: 1, pending: 0, items: Vec::new() })
+    );
     let seals = projections.read(None, move |reader| reader.seals(&key)).await.unwrap().value;
     assert_eq!(seals.iter().map(|seal| &seal.sealed).collect::<Vec<_>>(), [&sealed]);
     let row = projections.read(None, move |reader| reader.window(&key)).await.unwrap().value;

@@ -13,6 +13,7 @@ mod daily;
 mod damage;
 mod days;
 mod delinquency;
+mod doubts;
 mod explain;
 mod fees;
 mod leases;

@@ -1,0 +1,132 @@
+//! What goes into the log for ever is not taken from read models that one changed bit has made
+//! wrong: they are counted again first.
+
+use std::path::Path;
+
+use ledger::cycles::cutoff::WindowKey;
+use ledger::domain::account::commands::Command;
+use ledger::domain::cutoff::Window;
+use ledger::domain::product::Product;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::kit::{Bank, day, id};
+use crate::error::QueryError;
+use crate::queries::windows::Unsealed;
+use crate::{Options, Projections, generation};
+
+/// A bank with a window that has a payment of each kind: cancelled, applied, and one that waits.
+async fn bank_with_a_window() -> (Bank, WindowKey) {
+    let mut bank = Bank::new();
+    let account = id("a-1");
+    bank.open(&account, Product::AutoLoan, "9000.00").await;
+    let (date, window) = (day("2026-03-03"), "15:00".parse::<Window>().unwrap());
+    let key = WindowKey { product: Product::AutoLoan, date, window };
+    let mut payments = Vec::new();
+    for amount in ["10.00", "20.00", "30.00"] {
+        payments.push(bank.schedule(&account, amount, date).await.unwrap());
+    }
+    bank.command(&account, Command::CancelPayment { payment: payments[0] }).await;
+    bank.now = key.starts_at();
+    bank.command(&account, Command::ApplyPayment { payment: payments[1] }).await;
+    (bank, key)
+}
+
+async fn open(bank: &Bank, folder: &TempDir) -> Projections {
+    let opened = Projections::open(folder.path(), bank.port(), Options::default());
+    let projections = opened.await.unwrap();
+    projections.wait_for(bank.head().await).await.unwrap();
+    projections
+}
+
+async fn unsealed(projections: &Projections, key: WindowKey) -> Result<Unsealed, QueryError> {
+    projections.read(None, move |reader| reader.unsealed(&key)).await.map(|answer| answer.value)
+}
+
+async fn rebuilt(projections: &Projections) {
+    let rebuild = projections.shared.rebuild.lock().unwrap().clone().unwrap();
+    rebuild.finished().await.unwrap();
+}
+
+/// Moves an entry of the index of what waits to the next day. The table is as it was.
+fn misplace_entry(file: &Path) {
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+    Connection::open(file).unwrap().query_row(checkpoint, [], |_| Ok(())).unwrap();
+    let mut bytes = std::fs::read(file).unwrap();
+    let days = u16::try_from(crate::columns::day(day("2026-03-03"))).unwrap();
+    // The product, the day, and 15:00 as minutes after midnight: so they stand in no row.
+    let minutes = 900_u16;
+    let product = Product::AutoLoan.as_str();
+    let entry = [product.as_bytes(), &days.to_be_bytes(), &minutes.to_be_bytes()].concat();
+    // The lower byte of the day.
+    let day = product.len().saturating_add(1);
+    let starts: Vec<_> = bytes.windows(entry.len()).map(|it| it == entry).collect();
+    let mut moved = 0_u32;
+    for (place, _) in starts.iter().enumerate().filter(|(_, starts)| **starts) {
+        bytes[place.saturating_add(day)] ^= 1;
+        moved = moved.saturating_add(1);
+    }
+    assert_ne!(moved, 0);
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_seal_is_not_made_from_rows_that_are_not_as_they_were_counted() {
+    let (bank, key) = bank_with_a_window().await;
+    let changes = [
+        "UPDATE payment SET amount_cents = amount_cents + 4096 WHERE settled_position IS NOT NULL",
+        "UPDATE payment SET amount_cents = amount_cents + 1 WHERE state = 'scheduled'",
+        "UPDATE payment SET payment_id = zeroblob(15) || x'01' WHERE state = 'applied'",
+        "UPDATE payment SET cancelled_nanos = 1 WHERE state = 'applied'",
+        "UPDATE payment SET settled_position = settled_position + 1 WHERE state = 'applied'",
+        "UPDATE payment SET settled_position = NULL WHERE state = 'applied'",
+        "UPDATE payment SET effective_day = effective_day + 1 WHERE state = 'cancelled'",
+        "UPDATE payment SET product = 'lease' WHERE state = 'applied'",
+        "UPDATE payment SET window_minutes = 1080 WHERE state = 'applied'",
+        "UPDATE payment SET state = 'applied' WHERE state = 'scheduled'",
+        "DELETE FROM payment WHERE state = 'cancelled'",
+        "UPDATE run_window SET pending_count = 0",
+        "UPDATE run_window SET settled_count = 0",
+        "UPDATE run_window SET seals = 1",
+        "UPDATE run_window SET sealed_position = 1",
+        "UPDATE run_window SET payments_check = payments_check + 1",
+        "DELETE FROM run_window",
+    ];
+    for case in changes.into_iter().map(Some).chain([None]) {
+        let folder = tempfile::tempdir().unwrap();
+        let projections = open(&bank, &folder).await;
+        let expected = unsealed(&projections, key).await.unwrap();
+        assert_eq!(expected.items.len(), 2);
+        projections.shutdown().await.unwrap();
+        let file = generation::file(&generation::folder(folder.path()), 1);
+        match case {
+            Some(sql) => assert_ne!(Connection::open(file).unwrap().execute(sql, []).unwrap(), 0),
+            None => misplace_entry(&file),
+        }
+
+        let projections = open(&bank, &folder).await;
+        let error = unsealed(&projections, key).await.unwrap_err();
+        assert!(error.is_damage(), "{case:?}: {error}");
+        rebuilt(&projections).await;
+        assert_eq!(unsealed(&projections, key).await.unwrap(), expected, "{case:?}");
+        projections.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn read_models_that_differ_from_the_log_are_built_anew_once_they_are_compared() {
+    let (bank, _) = bank_with_a_window().await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = open(&bank, &folder).await;
+    let whole = projections.verify().await.unwrap();
+    assert_eq!((whole.difference(), whole.generation), (None, 1));
+    let file = generation::file(&generation::folder(folder.path()), 1);
+    let sql = "UPDATE account SET gl_1100_cents = gl_1100_cents + 4096";
+    Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+    let found = projections.verify().await.unwrap();
+    assert!(found.difference().unwrap().contains("gl_1100_cents"), "{found:?}");
+    rebuilt(&projections).await;
+    let again = projections.verify().await.unwrap();
+    assert_eq!((again.difference(), again.generation), (None, 2));
+    projections.shutdown().await.unwrap();
+}
