@@ -220,8 +220,8 @@ pub trait EventStore: Send + Sync + std::fmt::Debug + 'static {
         })
     }
 
-    /// Adds to several streams, each append for itself, in order; they may share one durable
-    /// commit. A later append to the same stream expects what the earlier one leaves behind, and
+    /// Adds to several streams, each append for itself, and those to one stream in order; they may
+    /// share one durable commit. A later append to the same stream expects what the earlier one leaves behind, and
     /// conflicts if that one failed, even where another writer left just as many events.
     fn append_many(
         &self,

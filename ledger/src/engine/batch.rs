@@ -29,9 +29,10 @@ const LOAD_ACCOUNTS: usize = 512;
 /// How many such reads are under way at one time.
 const LOADS_MAX: usize = 2;
 
-/// How many commands are received together where others write to the log too: there each is one
-/// append after another, a round trip each. So few are decided soon after their receipt and written
-/// soon after that, as other gateways rely on with cut-offs and closes; hundreds are not.
+/// How many commands are received together where others write to the log too: there each is an
+/// append of its own, and those on one account go one after another, a round trip each. So few are
+/// decided soon after their receipt and written soon after that, as other gateways rely on with
+/// cut-offs and closes; hundreds are not.
 const SHARED_COMMANDS: usize = 32;
 
 /// How many tails of streams are read at one time, where others write to the log too.

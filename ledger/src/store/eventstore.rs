@@ -46,7 +46,7 @@ const OPEN_PAUSE: Duration = Duration::from_millis(500);
 /// How many events one read of the log brings at most.
 const READ_EVENTS: usize = 4096;
 
-/// How many streams are read at one time, of many that are asked for.
+/// How many streams are read, or appended to, at one time, of many that are asked for.
 const STREAMS_AT_ONCE: usize = 32;
 
 /// Why a cluster cannot be opened as a store, or cannot go on as one.

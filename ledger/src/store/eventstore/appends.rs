@@ -1,16 +1,18 @@
-//! Appending: sent one after another, in order; then numbered, which tells what became of them.
+//! Appending: to each stream in order, to several side by side; then numbered, which tells what
+//! became of them.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
-use super::Cluster;
 use super::follow::{Follower, Verdict, Wait};
 use super::ours;
 use super::wire::{Failure, Wire};
+use super::{Cluster, STREAMS_AT_ONCE};
 use crate::envelope::{StreamName, Version};
 use crate::store::{Append, AppendError, Appended, Failed};
 
@@ -61,48 +63,23 @@ impl Cluster {
 }
 
 impl Appender {
+    /// A round trip is what an append takes, so streams do not wait for each other.
     async fn all(&self, appends: &[Append]) -> Vec<Outcome> {
-        let mut failed = Failed::default();
+        let mut streams: Vec<Vec<(usize, &Append)>> = Vec::new();
+        let mut places: BTreeMap<&StreamName, usize> = BTreeMap::new();
+        for (place, append) in appends.iter().enumerate() {
+            let of_stream = *places.entry(append.stream()).or_insert_with(|| {
+                streams.push(Vec::new());
+                streams.len().saturating_sub(1)
+            });
+            streams.get_mut(of_stream).into_iter().for_each(|it| it.push((place, append)));
+        }
+        let streams: Vec<_> = streams.into_iter().map(|appends| self.in_order(appends)).collect();
+        let mut appending = stream::iter(streams).buffer_unordered(STREAMS_AT_ONCE);
         let mut outcomes: Vec<Option<Outcome>> = Vec::new();
         outcomes.resize_with(appends.len(), || None);
-        let mut taken: BTreeMap<&StreamName, (usize, Taken)> = BTreeMap::new();
-        let mut cut_off = false;
-        for (place, append) in appends.iter().enumerate() {
-            if let Err(refusal) = ours::check(append.stream()) {
-                set(&mut outcomes, place, Err(AppendError::Unavailable(refusal.into())));
-                continue;
-            }
-            // What builds on an earlier append is not sent before that one is known to be there.
-            if let Some((earlier, of_earlier)) = taken.remove(append.stream()) {
-                let outcome = match appends.get(earlier) {
-                    Some(earlier) => self.numbered(earlier, of_earlier).await,
-                    None => continue,
-                };
-                note(&mut failed, appends.get(earlier), &outcome);
-                set(&mut outcomes, earlier, outcome);
-            }
-            let sent = if cut_off {
-                Err(AppendError::Unavailable("an append before it had no answer".into()))
-            } else if failed.precedes(append) {
-                self.orphan(append).await
-            } else {
-                self.send(append).await
-            };
-            match sent {
-                Ok(sent) => {
-                    taken.insert(append.stream(), (place, sent));
-                }
-                Err(error) => {
-                    cut_off |= !matches!(error, AppendError::Conflict { .. });
-                    let outcome = Err(error);
-                    note(&mut failed, Some(append), &outcome);
-                    set(&mut outcomes, place, outcome);
-                }
-            }
-        }
-        for (place, taken) in taken.into_values() {
-            if let Some(append) = appends.get(place) {
-                let outcome = self.numbered(append, taken).await;
+        while let Some(told) = appending.next().await {
+            for (place, outcome) in told {
                 set(&mut outcomes, place, outcome);
             }
         }
@@ -110,11 +87,40 @@ impl Appender {
         outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unanswered)).collect()
     }
 
-    /// An append that builds on one that failed.
-    async fn orphan(&self, append: &Append) -> Result<Taken, AppendError> {
+    /// Appends to one stream. What builds on an earlier append is not sent before that one is known
+    /// to be there.
+    async fn in_order(&self, appends: Vec<(usize, &Append)>) -> Vec<(usize, Outcome)> {
+        let mut failed = Failed::default();
+        let mut cut_off = false;
+        let mut told = Vec::with_capacity(appends.len());
+        for (place, append) in appends {
+            let outcome = if cut_off {
+                Err(AppendError::Unavailable("an append before it had no answer".into()))
+            } else if failed.precedes(append) {
+                Err(self.orphan(append).await)
+            } else {
+                self.one(append).await
+            };
+            if let Err(error) = &outcome {
+                cut_off |= !matches!(error, AppendError::Conflict { .. });
+                failed.note(append);
+            }
+            told.push((place, outcome));
+        }
+        told
+    }
+
+    async fn one(&self, append: &Append) -> Outcome {
+        ours::check(append.stream()).map_err(|refusal| AppendError::Unavailable(refusal.into()))?;
+        let taken = self.send(append).await?;
+        self.numbered(append, taken).await
+    }
+
+    /// Why an append that builds on one that failed is not sent.
+    async fn orphan(&self, append: &Append) -> AppendError {
         match self.wire.tail(append.stream().as_str()).await {
-            Ok(actual) => Err(conflict(append, actual)),
-            Err(failure) => Err(AppendError::Unavailable(failure.into())),
+            Ok(actual) => conflict(append, actual),
+            Err(failure) => AppendError::Unavailable(failure.into()),
         }
     }
 
@@ -187,12 +193,6 @@ impl Appender {
 fn set(outcomes: &mut [Option<Outcome>], place: usize, outcome: Outcome) {
     if let Some(slot) = outcomes.get_mut(place) {
         *slot = Some(outcome);
-    }
-}
-
-fn note<'a>(failed: &mut Failed<'a>, append: Option<&'a Append>, outcome: &Outcome) {
-    if let (Some(append), Err(_)) = (append, outcome) {
-        failed.note(append);
     }
 }
 
