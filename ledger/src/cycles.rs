@@ -1,3 +1,4 @@
 //! What time drives.
 
+pub mod audit;
 pub mod cutoff;

@@ -26,6 +26,7 @@ mod reads;
 mod retries;
 mod rubbish;
 mod schedules;
+mod seals;
 mod servicing;
 mod servicing_in_batches;
 mod serving;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ledger::causes::with_causes;
 use ledger::codec::Fact;
+use ledger::cycles::audit::SealAudit;
 use ledger::domain::books::events::Event;
 use ledger::domain::journal::{LedgerAccount, Line};
 use ledger::domain::money::Money;
@@ -189,6 +190,9 @@ struct Checks {
     debits: Money,
     credits: Money,
     balances: BTreeMap<LedgerAccount, Money>,
+    seals: SealAudit,
+    /// Was an event passed over? It may be one that a later seal is over.
+    has_gap: bool,
     count: u64,
     first: Option<(u64, String)>,
     told: Vec<Document>,
@@ -211,14 +215,19 @@ impl Checks {
         self.position = position;
         let fact = match decoded(event) {
             Ok((_, fact)) => fact,
-            Err(error) => return self.violated(position, error.to_string()),
+            Err(error) => {
+                self.has_gap = true;
+                return self.violated(position, error.to_string());
+            }
         };
-        self.fits_its_stream(event, &fact);
+        let stream = Stream::of(&event.stream);
+        self.fits_its_stream(event, &stream, &fact);
+        self.seals(position, &stream, &fact);
         self.balances(position, &fact);
     }
 
-    fn fits_its_stream(&mut self, event: &RecordedEvent, fact: &Fact) {
-        let fits = match (fact, Stream::of(&event.stream)) {
+    fn fits_its_stream(&mut self, event: &RecordedEvent, stream: &Stream, fact: &Fact) {
+        let fits = match (fact, stream) {
             (Fact::Account(_), Stream::Account(_))
             | (Fact::RulebookAdopted(_), Stream::Rulebook)
             | (Fact::Books(_), Stream::Books)
@@ -241,8 +250,23 @@ impl Checks {
             ) => false,
         };
         if !fits {
+            self.has_gap = true;
             let cause = format!("a {} does not belong into stream {}", event.kind, event.stream);
             self.violated(event.position.0, cause);
+        }
+    }
+
+    /// Works out the seal of a window again from what happened to the accounts before it.
+    fn seals(&mut self, position: u64, stream: &Stream, fact: &Fact) {
+        if self.has_gap {
+            return;
+        }
+        if let (Fact::Account(event), Stream::Account(account)) = (fact, stream) {
+            self.seals.follow(account, event);
+        } else if let Fact::WindowSealed(sealed) = fact
+            && let Some(cause) = self.seals.check(sealed)
+        {
+            self.violated(position, cause);
         }
     }
 
@@ -287,11 +311,13 @@ impl Checks {
         fields.extend(report.map(report_fields).unwrap_or_default());
         fields.extend(index.map(|index| Document::field("index", index)));
         fields.push(Document::field("events_checked", self.position));
+        fields.push(Document::field("seals_checked", self.seals.seals()));
         if self.count > 0 && (books.is_none() || read_models.is_none()) {
             let behind = report.is_none().then_some("the log behind the damage");
+            let seals = self.has_gap.then_some("later seals");
             let books = books.is_none().then_some("books");
             let models = read_models.is_none().then_some("read models");
-            let rest: Vec<_> = [behind, books, models].into_iter().flatten().collect();
+            let rest: Vec<_> = [behind, seals, books, models].into_iter().flatten().collect();
             fields.push(Document::field("not_checked", rest.join(", ")));
         }
         fields.push(Document::field("total_debits", self.debits.to_string()));
