@@ -220,13 +220,22 @@ pub trait EventStore: Send + Sync + std::fmt::Debug + 'static {
         })
     }
 
-    /// Adds to several streams, each append for itself, and those to one stream in order; they may
-    /// share one durable commit. A later append to the same stream expects what the earlier one leaves behind, and
+    /// Adds to several streams, each append for itself, in order; they may share one durable
+    /// commit. A later append to the same stream expects what the earlier one leaves behind, and
     /// conflicts if that one failed, even where another writer left just as many events.
     fn append_many(
         &self,
         appends: Vec<Append>,
     ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>>;
+
+    /// The same, but only those to one stream are in order: a store to which each append is a round
+    /// trip makes several at one time.
+    fn append_apart(
+        &self,
+        appends: Vec<Append>,
+    ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
+        self.append_many(appends)
+    }
 
     /// The events of `stream` whose version is above `after`, in order, at most `limit`. An unknown
     /// stream has none.

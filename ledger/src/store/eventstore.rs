@@ -342,8 +342,14 @@ impl EventStore for Cluster {
         &self,
         appends: Vec<Append>,
     ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
-        let appending = self.append_all(appends);
-        Box::pin(appending)
+        Box::pin(self.append_all(appends, false))
+    }
+
+    fn append_apart(
+        &self,
+        appends: Vec<Append>,
+    ) -> BoxFuture<'_, Vec<Result<Appended, AppendError>>> {
+        Box::pin(self.append_all(appends, true))
     }
 
     fn read_stream<'a>(

@@ -284,3 +284,27 @@ async fn one_look_at_the_log_tells_all_appends_of_a_call_what_became_of_them() {
     let looks = (node.reads_of_log().await - before) / 2;
     assert!(looks < APPENDS / 2, "{looks}");
 }
+
+#[tokio::test]
+async fn appends_to_several_streams_do_not_wait_for_each_other() {
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    let slow = EventId::derived("slow", RequestId::derived("slow", ""), 0);
+    let event = NewEvent { id: slow, kind: "Slow".to_owned(), data: vec![], metadata: vec![] };
+    let name = StreamName::new("account-slow").unwrap();
+    let mut appends = vec![Append::new(name, Expected::NoStream, vec![event]).unwrap()];
+    appends.extend((0..40).map(|it| saying(&format!("account-{it}"), 0, "once")));
+    appends.push(saying("account-7", 1, "again"));
+    node.faults().plan_for("Slow", Fault::Slow);
+    let cluster = store.cluster.clone();
+    let appending = tokio::spawn(async move { cluster.append_apart(appends).await });
+    node.faults().waits_at_gate(1).await;
+    // The first one still waits, and all others come to be there.
+    while store.cluster.head().await.unwrap() < Position(41) {
+        tokio::task::yield_now().await;
+    }
+    node.faults().open_gate();
+    let appended = appending.await.unwrap();
+    let appended: Vec<_> = appended.into_iter().map(Result::unwrap).collect();
+    assert_eq!((appended[0].position, appended[41].version), (Position(42), Version(2)));
+}

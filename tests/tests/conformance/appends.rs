@@ -128,6 +128,28 @@ async fn what_builds_on_a_failed_append_conflicts_and_the_rest_goes_on(store: Ar
     assert_eq!(places(&all(&*store).await), [(1, "account-b", 1), (2, "account-a", 1)]);
 }
 
+async fn appends_apart_keep_the_order_of_each_stream(store: Arc<dyn EventStore>) {
+    let many = vec![
+        one("account-a", 0),
+        one("account-b", 5),
+        some("account-a", 1, 2),
+        one("account-c", 0),
+        one("account-b", 6),
+        one("account-a", 3),
+    ];
+    let answers = store.append_apart(many).await;
+    let versions = answers.into_iter().map(|answer| answer.map(|it| it.version.0).ok());
+    assert!(versions.eq([Some(1), None, Some(3), Some(1), None, Some(4)]));
+    let versions = |events: Vec<ledger::envelope::RecordedEvent>| -> Vec<u64> {
+        events.into_iter().map(|event| event.version.0).collect()
+    };
+    assert_eq!(versions(whole(&*store, "account-a").await), [1, 2, 3, 4]);
+    assert!(whole(&*store, "account-b").await.is_empty());
+    let positions: Vec<_> = all(&*store).await.iter().map(|event| event.position.0).collect();
+    assert_eq!(positions, [1, 2, 3, 4, 5]);
+    assert!(store.append_apart(Vec::new()).await.is_empty());
+}
+
 async fn many_appends_may_be_none(store: Arc<dyn EventStore>) {
     assert!(store.append_many(Vec::new()).await.is_empty());
     assert_eq!(store.head().await.unwrap(), Position::START);
@@ -151,6 +173,7 @@ kit::on_every_store!(
     many_appends_are_answered_in_their_order,
     a_later_append_builds_on_an_earlier_one_to_its_stream,
     what_builds_on_a_failed_append_conflicts_and_the_rest_goes_on,
+    appends_apart_keep_the_order_of_each_stream,
     many_appends_may_be_none,
     an_append_goes_on_when_nobody_waits_for_it,
 );

@@ -62,7 +62,7 @@ impl Inner {
             ahead.push(self.decide_some(requests, work, days, &mut appends, outcomes));
         }
         let appended =
-            if appends.is_empty() { Vec::new() } else { self.store.append_many(appends).await };
+            if appends.is_empty() { Vec::new() } else { self.store.append_apart(appends).await };
         let mut appended = appended.into_iter();
         for (work, ahead) in works.iter_mut().zip(ahead) {
             work.conclude_round(requests, ahead, &mut appended, outcomes);

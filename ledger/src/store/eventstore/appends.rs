@@ -1,5 +1,5 @@
-//! Appending: to each stream in order, to several side by side; then numbered, which tells what
-//! became of them.
+//! Appending: sent one after another, in order, or to several streams side by side; then numbered,
+//! which tells what became of them.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -44,15 +44,19 @@ impl Taken {
 type Outcome = Result<Appended, AppendError>;
 
 impl Cluster {
-    /// Appends in order. Goes on if the caller drops the future, or never asks.
+    /// Appends in order, or only those to each stream in order. Goes on if the caller drops the
+    /// future, or never asks.
     pub(super) fn append_all(
         &self,
         appends: Vec<Append>,
+        apart: bool,
     ) -> impl Future<Output = Vec<Outcome>> + Send + use<> {
         let appender =
             Appender { wire: Arc::clone(&self.wire), follower: Arc::clone(&self.follower) };
         let count = appends.len();
-        let appending = tokio::spawn(async move { appender.all(&appends).await });
+        let appending = tokio::spawn(async move {
+            if apart { appender.apart(appends).await } else { appender.all(&appends).await }
+        });
         async move {
             appending.await.unwrap_or_else(|fault| {
                 let lost = || Err(AppendError::Indeterminate(fault.to_string().into()));
@@ -63,64 +67,83 @@ impl Cluster {
 }
 
 impl Appender {
-    /// A round trip is what an append takes, so streams do not wait for each other.
-    async fn all(&self, appends: &[Append]) -> Vec<Outcome> {
-        let mut streams: Vec<Vec<(usize, &Append)>> = Vec::new();
-        let mut places: BTreeMap<&StreamName, usize> = BTreeMap::new();
-        for (place, append) in appends.iter().enumerate() {
-            let of_stream = *places.entry(append.stream()).or_insert_with(|| {
-                streams.push(Vec::new());
-                streams.len().saturating_sub(1)
-            });
-            streams.get_mut(of_stream).into_iter().for_each(|it| it.push((place, append)));
+    /// Each stream for itself: a round trip is what an append takes.
+    async fn apart(&self, appends: Vec<Append>) -> Vec<Outcome> {
+        let count = appends.len();
+        let mut streams: BTreeMap<StreamName, (Vec<usize>, Vec<Append>)> = BTreeMap::new();
+        for (place, append) in appends.into_iter().enumerate() {
+            let (places, of_stream) = streams.entry(append.stream().clone()).or_default();
+            places.push(place);
+            of_stream.push(append);
         }
-        let streams: Vec<_> = streams.into_iter().map(|appends| self.in_order(appends)).collect();
-        let mut appending = stream::iter(streams).buffer_unordered(STREAMS_AT_ONCE);
+        let to_one = async |(places, appends): (Vec<usize>, Vec<Append>)| {
+            places.into_iter().zip(self.all(&appends).await).collect::<Vec<_>>()
+        };
+        let streams: Vec<_> = streams.into_values().map(to_one).collect();
+        let mut told = stream::iter(streams).buffer_unordered(STREAMS_AT_ONCE);
         let mut outcomes: Vec<Option<Outcome>> = Vec::new();
-        outcomes.resize_with(appends.len(), || None);
-        while let Some(told) = appending.next().await {
-            for (place, outcome) in told {
+        outcomes.resize_with(count, || None);
+        while let Some(of_stream) = told.next().await {
+            for (place, outcome) in of_stream {
                 set(&mut outcomes, place, outcome);
             }
         }
-        let unanswered = || Err(AppendError::Indeterminate("no answer".into()));
-        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unanswered)).collect()
+        all_told(outcomes)
     }
 
-    /// Appends to one stream. What builds on an earlier append is not sent before that one is known
-    /// to be there.
-    async fn in_order(&self, appends: Vec<(usize, &Append)>) -> Vec<(usize, Outcome)> {
+    async fn all(&self, appends: &[Append]) -> Vec<Outcome> {
         let mut failed = Failed::default();
+        let mut outcomes: Vec<Option<Outcome>> = Vec::new();
+        outcomes.resize_with(appends.len(), || None);
+        let mut taken: BTreeMap<&StreamName, (usize, Taken)> = BTreeMap::new();
         let mut cut_off = false;
-        let mut told = Vec::with_capacity(appends.len());
-        for (place, append) in appends {
-            let outcome = if cut_off {
+        for (place, append) in appends.iter().enumerate() {
+            if let Err(refusal) = ours::check(append.stream()) {
+                set(&mut outcomes, place, Err(AppendError::Unavailable(refusal.into())));
+                continue;
+            }
+            // What builds on an earlier append is not sent before that one is known to be there.
+            if let Some((earlier, of_earlier)) = taken.remove(append.stream()) {
+                let outcome = match appends.get(earlier) {
+                    Some(earlier) => self.numbered(earlier, of_earlier).await,
+                    None => continue,
+                };
+                note(&mut failed, appends.get(earlier), &outcome);
+                set(&mut outcomes, earlier, outcome);
+            }
+            let sent = if cut_off {
                 Err(AppendError::Unavailable("an append before it had no answer".into()))
             } else if failed.precedes(append) {
-                Err(self.orphan(append).await)
+                self.orphan(append).await
             } else {
-                self.one(append).await
+                self.send(append).await
             };
-            if let Err(error) = &outcome {
-                cut_off |= !matches!(error, AppendError::Conflict { .. });
-                failed.note(append);
+            match sent {
+                Ok(sent) => {
+                    taken.insert(append.stream(), (place, sent));
+                }
+                Err(error) => {
+                    cut_off |= !matches!(error, AppendError::Conflict { .. });
+                    let outcome = Err(error);
+                    note(&mut failed, Some(append), &outcome);
+                    set(&mut outcomes, place, outcome);
+                }
             }
-            told.push((place, outcome));
         }
-        told
+        for (place, taken) in taken.into_values() {
+            if let Some(append) = appends.get(place) {
+                let outcome = self.numbered(append, taken).await;
+                set(&mut outcomes, place, outcome);
+            }
+        }
+        all_told(outcomes)
     }
 
-    async fn one(&self, append: &Append) -> Outcome {
-        ours::check(append.stream()).map_err(|refusal| AppendError::Unavailable(refusal.into()))?;
-        let taken = self.send(append).await?;
-        self.numbered(append, taken).await
-    }
-
-    /// Why an append that builds on one that failed is not sent.
-    async fn orphan(&self, append: &Append) -> AppendError {
+    /// An append that builds on one that failed.
+    async fn orphan(&self, append: &Append) -> Result<Taken, AppendError> {
         match self.wire.tail(append.stream().as_str()).await {
-            Ok(actual) => conflict(append, actual),
-            Err(failure) => AppendError::Unavailable(failure.into()),
+            Ok(actual) => Err(conflict(append, actual)),
+            Err(failure) => Err(AppendError::Unavailable(failure.into())),
         }
     }
 
@@ -190,9 +213,20 @@ impl Appender {
     }
 }
 
+fn all_told(outcomes: Vec<Option<Outcome>>) -> Vec<Outcome> {
+    let unanswered = || Err(AppendError::Indeterminate("no answer".into()));
+    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unanswered)).collect()
+}
+
 fn set(outcomes: &mut [Option<Outcome>], place: usize, outcome: Outcome) {
     if let Some(slot) = outcomes.get_mut(place) {
         *slot = Some(outcome);
+    }
+}
+
+fn note<'a>(failed: &mut Failed<'a>, append: Option<&'a Append>, outcome: &Outcome) {
+    if let (Some(append), Err(_)) = (append, outcome) {
+        failed.note(append);
     }
 }
 
