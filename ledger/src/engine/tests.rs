@@ -1,6 +1,7 @@
 //! The engine on a store in memory and a clock that is set.
 
 mod explain;
+mod first_day;
 mod gateways;
 mod known;
 mod previews;

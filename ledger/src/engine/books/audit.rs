@@ -190,7 +190,9 @@ impl<'a> Audit<'a> {
 /// Why nothing could be posted to `gl_date` at `position`, in words, if so.
 fn not_open(books: &Books, gl_date: NaiveDate, position: Position) -> Option<String> {
     let (first, first_day) = books.days().first_key_value()?;
-    if gl_date < *first && position < first_day.opened {
+    // What was posted before there were books belongs to their first day, that day's own included:
+    // see `DayScope::takes`.
+    if gl_date <= *first && position < first_day.opened {
         return None;
     }
     let opened = books.days().get(&gl_date).map(|day| day.opened);
