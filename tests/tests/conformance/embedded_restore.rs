@@ -116,17 +116,27 @@ async fn what_is_lost_waits_beside_the_log_until_it_is_recorded() {
     let backup = backup().await;
     let fresh = Directory::new();
     let to = Some(Position(backup.ends[1]));
-    let told = |_: &_| Ok(Some(b"what is lost".to_vec()));
+    let lost = br#"{"what":"is lost"}"#;
+    let told = |_: &_| Ok(Some(lost.to_vec()));
     ledger::store::embedded::restore(&backup.file, fresh.path(), to, told).unwrap();
-    assert_eq!(pending_loss(fresh.path()).unwrap().unwrap(), b"what is lost");
+    assert_eq!(pending_loss(fresh.path()).unwrap().unwrap(), lost);
     let whole = fs::read(fresh.path().join("LOSS")).unwrap();
     for place in 0..whole.len() {
-        let mut changed = whole.clone();
-        changed[place] ^= 1;
-        for wrong in [&changed, &whole[..place]] {
-            fs::write(fresh.path().join("LOSS"), wrong).unwrap();
+        for bit in 0..8 {
+            let mut changed = whole.clone();
+            changed[place] ^= 1 << bit;
+            fs::write(fresh.path().join("LOSS"), changed).unwrap();
             let refusal = pending_loss(fresh.path()).unwrap_err();
             assert!(matches!(refusal, OpenError::NoteUnreadable { .. }), "{place}: {refusal:?}");
+        }
+        fs::write(fresh.path().join("LOSS"), &whole[..place]).unwrap();
+        match pending_loss(fresh.path()) {
+            // As an earlier build wrote it, without a checksum.
+            Ok(kept) => assert_eq!((kept.unwrap(), place), (lost.to_vec(), lost.len())),
+            Err(refusal) => {
+                let told = matches!(refusal, OpenError::NoteUnreadable { .. });
+                assert!(told && place != lost.len(), "{place}: {refusal:?}");
+            }
         }
     }
     fs::write(fresh.path().join("LOSS"), whole).unwrap();

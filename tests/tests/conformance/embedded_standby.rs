@@ -6,7 +6,8 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use ledger::envelope::{NewEvent, Position};
 use ledger::store::embedded::{
-    Embedded, Extent, OpenError, Promoted, Replica, ReplicaError, Round, standby, verify,
+    Embedded, Extent, OpenError, Promoted, Replica, ReplicaError, Round, begin_copy, standby,
+    verify,
 };
 use ledger::store::{Append, EventStore};
 use rusqlite::Connection;
@@ -34,6 +35,41 @@ async fn a_standby_whose_log_is_gone_follows_no_further() {
     fs::remove_file(to.log()).unwrap();
     let refusal = replica.round(NOW).unwrap_err();
     assert!(matches!(refusal, ReplicaError::Target(OpenError::Missing { .. })), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn a_standby_that_an_earlier_build_began_follows_on() {
+    let (directory, to) = (Directory::with_appends(3).await, Directory::new());
+    replicate(&directory, &to).unwrap();
+    let begun = standby(to.path()).unwrap().unwrap();
+    let mark = to.file("STANDBY");
+    // That build wrote the document alone.
+    fs::write(&mark, serde_json::to_vec(&begun).unwrap()).unwrap();
+    assert_eq!(standby(to.path()).unwrap().unwrap(), begun);
+    assert!(matches!(to.refusal(), OpenError::Standby { .. }));
+    directory.open().append(one("z", 0)).await.unwrap();
+    assert_eq!(replicate(&directory, &to).unwrap().copied.events, 1);
+    assert!(fs::read_to_string(&mark).unwrap().contains("\ncrc32 "), "written anew, it has one");
+    promote(&to).unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_that_an_earlier_build_began_is_still_unfinished() {
+    let directory = Directory::with_appends(3).await;
+    fs::write(directory.file("COPY"), "./elsewhere up to position 7").unwrap();
+    let refusal = directory.refusal();
+    let OpenError::CopyUnfinished { what, .. } = &refusal else { unreachable!("{refusal:?}") };
+    assert_eq!(what, "./elsewhere up to position 7");
+    begin_copy(directory.path(), "./elsewhere up to position 9").unwrap();
+    let whole = fs::read(directory.file("COPY")).unwrap();
+    for place in 0..whole.len() {
+        fs::write(directory.file("COPY"), &whole[..place]).unwrap();
+        let told = matches!(
+            directory.refusal(),
+            OpenError::NoteUnreadable { .. } | OpenError::CopyUnfinished { .. }
+        );
+        assert!(told, "{place}");
+    }
 }
 
 fn promote(directory: &Directory) -> Result<Promoted, ReplicaError> {

@@ -1,12 +1,13 @@
 //! Small files beside the log that say what the directory is and knows: where its log ends, that it
 //! is a standby, a log that lost commits and has not recorded it yet, one into which another is
 //! being copied, or one that another took the place of. The last line of each is a checksum of what
-//! is before it.
+//! is before it; earlier builds wrote some of them without.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::fault::OpenError;
@@ -55,10 +56,30 @@ pub(super) fn read(directory: &Path, name: &str) -> Result<Option<Vec<u8>>, Open
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(OpenError::io(&path)(error)),
     };
+    if is_of_an_earlier_build(name, &lines) {
+        return Ok(Some(lines));
+    }
     let last = lines.split_off(lines.len().saturating_sub(checksum_line(&[]).len()));
     match lines.strip_suffix(b"\n") {
         Some(content) if last == checksum_line(&lines).as_bytes() => Ok(Some(content.to_vec())),
         Some(_) | None => Err(OpenError::NoteUnreadable { path }),
+    }
+}
+
+/// Is it one that a build wrote which knew of no checksums? It holds no line feed then, of which
+/// one with a checksum holds two, so that no flipped bit makes one of the other.
+///
+/// Something cut can look like it, and nothing is lost by that. JSON is whole only where all of it
+/// is there: what is believed is what was written. `COPY` counts by being there, and its words are
+/// for people: `copy-log` compares all that both logs hold, whatever they say.
+fn is_of_an_earlier_build(name: &str, content: &[u8]) -> bool {
+    if content.contains(&b'\n') {
+        return false;
+    }
+    match name {
+        STANDBY_FILE | LOSS_FILE => serde_json::from_slice::<Map<String, Value>>(content).is_ok(),
+        COPY_FILE => !content.is_empty(),
+        _ => false,
     }
 }
 
