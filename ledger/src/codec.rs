@@ -55,7 +55,7 @@ impl RulebookAdopted {
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
     /// A name that this version does not know: written by a later one.
-    #[error("unknown event type {0:?}")]
+    #[error("event type {0:?} is of a later version of payledger: use that version for this log")]
     UnknownKind(String),
     /// Not the document that the name promises.
     #[error("an event of type {kind} cannot be read")]

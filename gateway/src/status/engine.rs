@@ -65,7 +65,10 @@ impl From<&EngineError> for Failure {
             EngineError::Unwritable(_) => Self::internal_fault(),
             EngineError::Indeterminate(_) => Self::outcome_unknown(),
             EngineError::Damaged { position, account, .. } => {
-                let damaged = Self::log_damaged(*position);
+                let mut damaged = Self::log_damaged(*position);
+                if error.is_of_a_later_version() {
+                    damaged.message = with_causes(error);
+                }
                 match account {
                     Some(account) => damaged.fact("account_id", account),
                     None => damaged,
@@ -220,6 +223,7 @@ pub fn read_failure(error: &QueryError) -> Failure {
 #[cfg(test)]
 mod tests {
     use chrono::NaiveDate;
+    use ledger::codec::CodecError;
     use ledger::domain::account::terms::Terms;
     use ledger::domain::money::{Amount, Money};
     use ledger::domain::product::Product;
@@ -232,6 +236,17 @@ mod tests {
 
     /// A cent over what one amount can be, and more.
     const TOO_MUCH: &str = "100000000.00";
+
+    #[test]
+    fn what_a_later_version_wrote_is_not_told_as_damage() {
+        let cause = CodecError::UnknownKind("FromLater".to_owned()).into();
+        let position = Position(7);
+        let status =
+            Status::from(Failure::from(&EngineError::Damaged { position, account: None, cause }));
+        let told = "the log cannot be read at position 7: event type \"FromLater\" is of a later \
+                    version of payledger: use that version for this log";
+        assert_eq!((status.code(), status.message()), (Code::DataLoss, told));
+    }
 
     #[test]
     fn every_refusal_of_the_domain_is_a_reason_of_the_contract() {

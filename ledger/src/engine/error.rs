@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::causes::with_causes;
+use crate::codec::CodecError;
 use crate::domain::account::Denial;
 use crate::domain::account::refusal::Refusal;
 use crate::domain::account::terms::TermsError;
@@ -109,7 +110,7 @@ pub enum EngineError {
     #[error("the outcome is unknown")]
     Indeterminate(#[source] BoxError),
     /// What is stored cannot be trusted.
-    #[error("the log is damaged at position {position}")]
+    #[error("{} at position {position}", distrust(.cause))]
     Damaged {
         /// The first event that cannot be trusted.
         position: Position,
@@ -119,6 +120,17 @@ pub enum EngineError {
         #[source]
         cause: BoxError,
     },
+}
+
+/// What is said of a log that cannot be trusted. What a later version wrote may well be whole.
+fn distrust(cause: &BoxError) -> &'static str {
+    if later_kind(cause).is_some() { "the log cannot be read" } else { "the log is damaged" }
+}
+
+/// The type of event that only a later version knows, if that is the cause.
+fn later_kind(cause: &BoxError) -> Option<&str> {
+    let Some(CodecError::UnknownKind(kind)) = cause.downcast_ref() else { return None };
+    Some(kind)
 }
 
 impl From<ReadError> for EngineError {
@@ -157,6 +169,11 @@ impl From<serde_json::Error> for EngineError {
 }
 
 impl EngineError {
+    /// Does a later version know what this one cannot read? Then no backup helps.
+    pub fn is_of_a_later_version(&self) -> bool {
+        matches!(self, Self::Damaged { cause, .. } if later_kind(cause).is_some())
+    }
+
     /// The failure to read what came of a request that is on record: not that nothing was written.
     pub(super) fn once_written(self) -> Self {
         if let Self::Unavailable(cause) = self { Self::Indeterminate(cause) } else { self }
@@ -170,8 +187,12 @@ impl EngineError {
             Self::Unavailable(cause) => Some(Self::Unavailable(with_causes(&**cause).into())),
             Self::Indeterminate(cause) => Some(Self::Indeterminate(with_causes(&**cause).into())),
             Self::Damaged { position, account, cause } => {
-                let (account, cause) = (account.clone(), with_causes(&**cause).into());
-                Some(Self::Damaged { position: *position, account, cause })
+                let same = match later_kind(cause) {
+                    Some(kind) => CodecError::UnknownKind(kind.to_owned()).into(),
+                    None => with_causes(&**cause).into(),
+                };
+                let (position, account) = (*position, account.clone());
+                Some(Self::Damaged { position, account, cause: same })
             }
             Self::ClockBehind { now, last } => Some(Self::ClockBehind { now: *now, last: *last }),
             Self::Refused { .. }
