@@ -1,9 +1,9 @@
 //! The engine on a store in memory and a clock that is set.
 
 mod explain;
-mod first_day;
 mod gateways;
 mod known;
+mod older;
 mod previews;
 mod unreadable;
 mod written;

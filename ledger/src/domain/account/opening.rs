@@ -3,11 +3,12 @@
 use super::book::Book;
 use super::commands::Lien;
 use super::events::{AccountOpened, Event, LienRecorded, Posting};
-use super::terms::{Terms, TermsError, Tolerance};
+use super::terms::{NO_STATE, Terms, TermsError, Tolerance, check_all};
 use super::{Context, Decision};
 use crate::domain::journal::{Journal, LedgerAccount};
 use crate::domain::money::Money;
 use crate::domain::product::Product;
+use crate::domain::rulebook::StateCode;
 
 /// The account takes over what is owed on its opening date: principal, interest accrued to that
 /// date, unpaid fees; for a lease the rentals due and unpaid, and the vehicle at its residual value
@@ -47,14 +48,17 @@ pub(super) fn open(terms: &Terms, lien: Option<&Lien>, context: &Context<'_>) ->
     }
     let posting = Posting::of(journal, context.gl_date());
     let opened = Event::AccountOpened(AccountOpened { terms, posting });
-    let recorded = lien.map(|lien| Event::LienRecorded(recorded(lien)));
+    let recorded = lien.map(recorded).transpose()?.map(Event::LienRecorded);
     Ok(std::iter::once(opened).chain(recorded).collect())
 }
 
-pub(super) fn recorded(lien: &Lien) -> LienRecorded {
-    LienRecorded {
+/// What a lien is on record. Its state is one that there is: the law of no other is known.
+pub(super) fn recorded(lien: &Lien) -> Result<LienRecorded, TermsError> {
+    let is_state = lien.title_state.parse().is_ok_and(StateCode::is_known);
+    check_all(&[(is_state, "lien.title_state", NO_STATE)])?;
+    Ok(LienRecorded {
         title_state: lien.title_state.clone(),
         vin: lien.vin.clone(),
         lienholder: lien.lienholder.clone(),
-    }
+    })
 }

@@ -13,7 +13,7 @@ use crate::domain::money::{Amount, Carry, Currency, Money, Rate};
 use crate::domain::product::Product;
 use crate::domain::rulebook::StateCode;
 pub use check::INSTALMENTS_MAX;
-pub(super) use check::check_all;
+pub(super) use check::{NO_STATE, check_all};
 
 /// The terms an account is opened with: a new contract, or one boarded from another system as of a
 /// date, with what was unpaid then.

@@ -15,7 +15,7 @@ pub(super) fn record(open: &OpenAccount, lien: &Lien, context: &Context<'_>) -> 
         let product = open.terms().product.as_str().to_owned();
         return Err(Refusal::ProductHasNoTitle { product }.into());
     }
-    let lien = recorded(lien);
+    let lien = recorded(lien)?;
     match &open.title {
         Title::NoLien => {
             let mut draft = Draft::new(open, context);

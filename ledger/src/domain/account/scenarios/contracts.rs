@@ -71,6 +71,14 @@ fn the_tax_of_a_lease_is_a_part_of_its_rental() {
 }
 
 #[test]
+fn a_contract_is_under_the_law_of_a_state_that_there_is() {
+    let under = |state: &str| Terms { governing_state: Some(state.parse().unwrap()), ..loan() };
+    assert_eq!(refused(under("TX")), "");
+    assert_eq!(refused(under("PR")), "");
+    assert_eq!(refused(under("ZZ")), "governing_state");
+}
+
+#[test]
 fn of_the_first_instalment_all_may_be_due() {
     let due = |text: &str| {
         let first_amount_due = Some(amount(text));

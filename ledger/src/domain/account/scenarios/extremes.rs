@@ -31,7 +31,7 @@ fn the_ends_of_time_and_money_are_answered() {
                 },
                 ..loan()
             };
-            let open = Command::OpenAccount { terms, lien: Some(lien("")) };
+            let open = Command::OpenAccount { terms, lien: Some(lien("TX")) };
             let history = nothing().at_instant(DateTime::<Utc>::MAX_UTC).when(open).done();
             for at in instants {
                 let moment = history.at_instant(at);

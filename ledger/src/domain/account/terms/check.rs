@@ -6,6 +6,7 @@ use super::{InstalmentPlan, LateCharge, LateFee, Terms, TermsError, Tolerance};
 use crate::domain::account::buyout::PurchaseOption;
 use crate::domain::money::{AMOUNT_MAX, Amount, Carry, Money, Rate};
 use crate::domain::product::Product;
+use crate::domain::rulebook::StateCode;
 
 /// The most instalments a plan may have: fifty years of months.
 pub const INSTALMENTS_MAX: u32 = 600;
@@ -16,6 +17,9 @@ const GRACE_DAYS_MAX: u16 = 60;
 /// What is wrong with interest or tax that a product has none of, or too little or too much of.
 const UNPAID_INTEREST: &str = "must not be negative, and none for a lease";
 const PLAN_TAX: &str = "must be less than the amount, and zero but for leases";
+
+/// What is wrong with two letters that no state has.
+pub(in crate::domain::account) const NO_STATE: &str = "must be that of a state, such as TX";
 
 /// Whether a field is as it must be, its name, and what is wrong with it if not.
 type Check = (bool, &'static str, &'static str);
@@ -62,6 +66,8 @@ impl Terms {
             (paid_through <= opened, "interest_paid_through_date", "must not be after opened_date"),
         ])?;
         self.check_lateness()?;
+        let is_state = self.governing_state.is_none_or(StateCode::is_known);
+        check_all(&[(is_state, "governing_state", NO_STATE)])?;
         self.instalments.check()
     }
 
