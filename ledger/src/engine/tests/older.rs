@@ -49,7 +49,7 @@ async fn older(
     let older = Arc::new(Memory::new());
     for event in store.read_all(Position::START, usize::MAX).await.unwrap() {
         if let Some(written) = written(&event) {
-            let expected = Expected::after(Version(event.version.0 - 1));
+            let expected = Expected::after(Version(event.version.0.saturating_sub(1)));
             older
                 .append(Append::new(event.stream, expected, vec![written]).unwrap())
                 .await
@@ -144,9 +144,9 @@ async fn what_was_accepted_of_a_state_that_there_is_not_is_answered_again() {
     engine.open_today().await.unwrap();
     let head = older.head().await.unwrap();
     for _ in 0..2 {
-        let refused = execute(&engine, "record", record.clone()).await.unwrap_err();
-        let EngineError::Terms(TermsError::Invalid { field, .. }) = &refused else {
-            unreachable!("{refused:?}");
+        let denied = execute(&engine, "record", record.clone()).await.unwrap_err();
+        let EngineError::Terms(TermsError::Invalid { field, .. }) = &denied else {
+            unreachable!("{denied:?}");
         };
         assert_eq!(*field, "lien.title_state");
     }
