@@ -12,7 +12,6 @@ use super::index_file::{self, Unusable};
 use super::recovery::block_end;
 use super::witness::Witness;
 use crate::causes::with_causes;
-use crate::codec;
 use crate::envelope::{Metadata, Position, RecordedEvent};
 
 /// What a log holds that was found whole.
@@ -147,7 +146,7 @@ fn indexed(
             rows = Some(index.rows());
         }
         index.add(event.stream, event.version, event.position)?;
-        let metadata = codec::read::<Metadata>(event.metadata);
+        let metadata = serde_json::from_slice::<Metadata>(event.metadata);
         metadata.map_err(|error| format!("the metadata cannot be read: {error}"))?;
         check(event)
     });
