@@ -174,7 +174,7 @@ impl Projections {
     }
 
     /// Compares the live read models with the log, row for row, and builds them anew if they
-    /// differ. It takes about as long as a rebuild, and goes on if the caller has left.
+    /// differ. It takes some times as long as a rebuild, and goes on if the caller has left.
     pub async fn verify(&self) -> Result<Report, ProjectionError> {
         let live = self.shared.live();
         let (folder, store) = (self.shared.folder.clone(), Arc::clone(&self.shared.store));
