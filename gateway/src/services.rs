@@ -28,6 +28,7 @@ use projections::Projections;
 use projections::error::QueryError;
 use proto::payledger::v1 as wire;
 use tokio::sync::Semaphore;
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::service::RoutesBuilder;
 use tonic::{Request, Response, Status};
@@ -91,7 +92,9 @@ impl Gateway {
                 .max_decoding_message_size(BATCH_MESSAGE_BYTES_MAX),
         );
         routes.add_service(TitleServiceServer::new(self.clone()));
-        routes.add_service(AuditServiceServer::new(self.clone()));
+        // Whoever reads the whole log from afar may ask for it compressed.
+        let audit = AuditServiceServer::new(self.clone());
+        routes.add_service(audit.send_compressed(CompressionEncoding::Zstd));
         routes.add_service(OperationsServiceServer::new(self.clone()));
         routes.add_service(BooksServiceServer::new(self.clone()));
         routes

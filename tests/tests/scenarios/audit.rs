@@ -13,6 +13,7 @@ use tests::client::Client;
 use tests::refusals::{Refused, field, refused};
 use tests::requests::auto_loan;
 use tests::server::Town;
+use tonic::codec::CompressionEncoding;
 
 use crate::days::paid_by_ach;
 
@@ -25,6 +26,27 @@ async fn month() -> Town {
     town.receive("wire", "a-2", Channel::Wire, "310.00", "2026-04-01").await.unwrap();
     town.take_back("return", "a-1", &payment, "R01").await.unwrap();
     town
+}
+
+#[tokio::test]
+async fn a_replay_is_compressed_for_whoever_takes_it_so_and_has_the_same_events() {
+    let town = month().await;
+    let plain = town.replay().await.unwrap();
+    for (client, encoding) in [
+        (town.audit(), None),
+        (town.audit().accept_compressed(CompressionEncoding::Zstd), Some("zstd")),
+    ] {
+        let mut client = client;
+        let answer = client.replay_events(ReplayEventsRequest::default()).await.unwrap();
+        let told = answer.metadata().get("grpc-encoding").map(|it| it.to_str().unwrap().to_owned());
+        assert_eq!(told.as_deref(), encoding);
+        let mut messages = answer.into_inner();
+        let mut events = Vec::new();
+        while let Some(message) = messages.message().await.unwrap() {
+            events.extend(message.events);
+        }
+        assert_eq!(events, plain);
+    }
 }
 
 fn positions(events: &[RecordedEvent]) -> Vec<u64> {
