@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fmt;
 
 use chrono::Timelike as _;
 use ledger::cycles::cutoff::WindowSealed;
@@ -40,6 +41,14 @@ pub(crate) struct Tally {
     pub(crate) sealed_position: Option<i64>,
     /// A sum over what a seal says of each payment, and when it was settled.
     pub(crate) check: i64,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pending, settled, seals, sealed_position, check } = self;
+        let last = sealed_position.unwrap_or_default();
+        write!(f, "{pending} wait, {settled} settled, {seals} seals to {last}, check {check:x}")
+    }
 }
 
 impl Tally {

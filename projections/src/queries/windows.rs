@@ -100,12 +100,14 @@ impl Reader<'_> {
             found.seal(position);
         }
         if found != counted {
-            return Err(damaged(format!("{}: {found:?}, not {counted:?}", key.name())));
+            let what = format!("the rows of {} are {found}; counted were {counted}", key.name());
+            return Err(damaged(what));
         }
         let waiting = self.waiting(of)?;
         if waiting != counted.pending {
             let pending = counted.pending;
-            return Err(damaged(format!("{}: {waiting} wait, not {pending}", key.name())));
+            let what = format!("an index has {waiting} that wait of {}, not {pending}", key.name());
+            return Err(damaged(what));
         }
         let seals = u32::try_from(counted.seals).unwrap_or(u32::MAX);
         let pending = u64::try_from(counted.pending).unwrap_or_default();
