@@ -30,7 +30,7 @@ use ledger_days::LedgerDays;
 use payments::Payments;
 use refusals::Refused;
 use windows::Windows;
-pub(crate) use windows::{Counts, Tally, minutes};
+pub(crate) use windows::{Counts, Tally, WindowDay, minutes};
 
 /// Why an event was not folded.
 #[derive(Debug)]

@@ -17,10 +17,10 @@ use crate::columns::{day, nanos, number};
 
 /// One window of one product on one date, as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct WindowDay {
-    pub(super) product: Product,
-    pub(super) day: i64,
-    pub(super) minutes: i64,
+pub(crate) struct WindowDay {
+    pub(crate) product: Product,
+    pub(crate) day: i64,
+    pub(crate) minutes: i64,
 }
 
 /// A window as minutes after midnight: 1,440 for the end of the day.
@@ -93,7 +93,7 @@ pub(crate) struct Counts {
 impl Counts {
     pub(crate) fn read(
         database: &Connection,
-        (product, day, minutes): (Product, i64, i64),
+        of: WindowDay,
     ) -> Result<Option<Self>, rusqlite::Error> {
         let mut select = database.prepare_cached(
             "SELECT cutoff_nanos, sealed_count, pending_count, settled_count, seals, \
@@ -113,7 +113,7 @@ impl Counts {
                 },
             })
         };
-        select.query_row(params![product.as_str(), day, minutes], counts).optional()
+        select.query_row(params![of.product.as_str(), of.day, of.minutes], counts).optional()
     }
 }
 
@@ -133,7 +133,7 @@ impl Windows {
         Ok(match self.touched.entry(window) {
             Entry::Occupied(touched) => touched.into_mut(),
             Entry::Vacant(free) => {
-                let read = Counts::read(database, (window.product, window.day, window.minutes))?;
+                let read = Counts::read(database, window)?;
                 let none = Counts { cutoff_nanos, sealed: 0, tally: Tally::default() };
                 free.insert(read.unwrap_or(none))
             }

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use ledger::cycles::cutoff::{RunItem, RunOutcome, WindowKey, WindowSealed};
-use ledger::domain::product::Product;
 use ledger::envelope::Position;
 use rusqlite::{OptionalExtension as _, Row, params};
 
@@ -10,7 +9,7 @@ use super::row::{Found, amount, date, instant, money, payment_id, window, word};
 use crate::Reader;
 use crate::columns::{day, nanos, position};
 use crate::error::damaged;
-use crate::fold::{Counts, Tally, minutes};
+use crate::fold::{Counts, Tally, WindowDay, minutes};
 
 /// A window that has, or had, scheduled payments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +90,8 @@ impl Reader<'_> {
     /// window's rows are counted again, and damage is told if they do not come to what the fold
     /// has counted.
     pub fn unsealed(&self, key: &WindowKey) -> Result<Unsealed, rusqlite::Error> {
-        let of = (key.product, day(key.date), minutes(key.window));
+        let (day, minutes) = (day(key.date), minutes(key.window));
+        let of = WindowDay { product: key.product, day, minutes };
         let counted = Counts::read(self.database, of)?.map(|counts| counts.tally);
         let counted = counted.unwrap_or_default();
         let mut found = Tally::default();
@@ -117,7 +117,7 @@ impl Reader<'_> {
     /// Adds all payments of a window to `found`, and gives those settled after `sealed`, in order.
     fn settled(
         &self,
-        (product, day, minutes): (Product, i64, i64),
+        of: WindowDay,
         sealed: i64,
         found: &mut Tally,
     ) -> Result<Vec<RunItem>, rusqlite::Error> {
@@ -127,7 +127,7 @@ impl Reader<'_> {
              WHERE effective_day = ?2 AND product = ?1 AND window_minutes = ?3 \
              ORDER BY settled_position",
         )?;
-        let mut rows = statement.query(params![product.as_str(), day, minutes])?;
+        let mut rows = statement.query(params![of.product.as_str(), of.day, of.minutes])?;
         let mut items = Vec::new();
         while let Some(row) = rows.next()? {
             let (payment, amount) = (payment_id(row, "payment_id")?, amount(row, "amount_cents")?);
@@ -145,29 +145,23 @@ impl Reader<'_> {
     }
 
     /// How many payments of a window wait, by the index that finds them for its run.
-    fn waiting(
-        &self,
-        (product, day, minutes): (Product, i64, i64),
-    ) -> Result<i64, rusqlite::Error> {
+    fn waiting(&self, of: WindowDay) -> Result<i64, rusqlite::Error> {
         self.database
             .prepare_cached(
                 "SELECT count(*) FROM payment INDEXED BY payment_pending \
                  WHERE state = 'scheduled' AND product = ?1 AND effective_day = ?2 \
                  AND window_minutes = ?3",
             )?
-            .query_row(params![product.as_str(), day, minutes], |row| row.get(0))
+            .query_row(params![of.product.as_str(), of.day, of.minutes], |row| row.get(0))
     }
 
-    fn seal_positions(
-        &self,
-        (product, day, minutes): (Product, i64, i64),
-    ) -> Result<Vec<i64>, rusqlite::Error> {
+    fn seal_positions(&self, of: WindowDay) -> Result<Vec<i64>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(
             "SELECT position FROM seal WHERE product = ?1 AND day = ?2 AND window_minutes = ?3 \
              ORDER BY position",
         )?;
-        let rows =
-            statement.query_map(params![product.as_str(), day, minutes], |row| row.get(0))?;
+        let rows = statement
+            .query_map(params![of.product.as_str(), of.day, of.minutes], |row| row.get(0))?;
         rows.collect()
     }
 
