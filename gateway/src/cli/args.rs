@@ -81,7 +81,9 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Checks the whole log: checksums, chain, positions, versions, every event, every journal.
     ///
-    /// Needs no server, and may run beside one. The exit code is 3 if anything is wrong.
+    /// Also every seal of a window and every close, worked out again from the log, and the read
+    /// models, row for row. Needs no server, and may run beside one. The exit code is 3 if anything
+    /// is wrong.
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::VerifyArgs),
     /// Shows what a log holds: a summary, one event, or the events of one account.
