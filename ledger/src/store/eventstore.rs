@@ -11,6 +11,7 @@ mod follow;
 mod notes;
 mod ours;
 mod places;
+mod sockets;
 mod wire;
 
 use std::io;
@@ -27,6 +28,7 @@ pub use notes::COPY_NOTE;
 use self::follow::{Follower, place_of, unavailable};
 use self::notes::read_note;
 use self::places::{Place, Places};
+use self::sockets::SendAtOnce;
 use self::wire::{Found, Wire};
 use super::embedded::{DirectoryLock, OpenError as LockError, make_directory};
 use super::{Append, AppendError, Appended, BoxFuture, EventStore, Note, Notes, ReadError};
@@ -92,6 +94,7 @@ pub struct Cluster {
     wire: Arc<Wire>,
     follower: Arc<Follower>,
     looking: JoinHandle<()>,
+    _sockets: SendAtOnce,
     _lock: DirectoryLock,
 }
 
@@ -251,6 +254,7 @@ impl Cluster {
 struct Read {
     wire: Arc<Wire>,
     follower: Arc<Follower>,
+    sockets: SendAtOnce,
     lock: DirectoryLock,
     /// Whether, and of what, a copy into it has not come to its end.
     copying: Note,
@@ -264,16 +268,17 @@ impl Read {
         make_directory(directory)?;
         let lock = DirectoryLock::take(directory)?;
         let places = Places::open(&path).map_err(io)?;
+        let sockets = SendAtOnce::watch();
         let follower = Arc::new(Follower::new(Arc::clone(&wire), places));
         let read = first_read(&follower, &wire).await;
         let copying = read.map_err(|error| follower.failure().unwrap_or(error.into()))?;
-        Ok(Self { wire, follower, lock, copying })
+        Ok(Self { wire, follower, sockets, lock, copying })
     }
 
     fn followed(self) -> Cluster {
-        let Self { wire, follower, lock, copying: _ } = self;
+        let Self { wire, follower, sockets, lock, copying: _ } = self;
         let looking = tokio::spawn(look(Arc::clone(&follower)));
-        Cluster { wire, follower, looking, _lock: lock }
+        Cluster { wire, follower, looking, _sockets: sockets, _lock: lock }
     }
 }
 

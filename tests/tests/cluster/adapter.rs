@@ -1,6 +1,7 @@
 //! The adapter on a cluster that loses answers, changes its leader, is slow, or is not there yet.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::envelope::{NewEvent, Position, StreamName, Version};
 use ledger::ids::{EventId, RequestId};
@@ -8,7 +9,7 @@ use ledger::store::eventstore::{COPY_NOTE, Cluster, OpenError};
 use ledger::store::memory::Memory;
 use ledger::store::{Append, AppendError, EventStore, Expected, Notes as _, ReadError};
 use tests::cluster::{Fault, Node, connection};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::kit::{open, saying, store_on};
 
@@ -26,6 +27,18 @@ async fn an_answer_that_is_lost_leaves_the_outcome_unknown_and_the_stream_tells(
         let name = saying(&stream, 0, "").stream().clone();
         let there = store.cluster.read_stream(&name, Version::EMPTY, 9).await.unwrap();
         assert_eq!(there.len(), usize::from(written), "{fault:?}");
+    }
+}
+
+/// Otherwise a call takes 40 milliseconds more: the client has no setting for it.
+#[tokio::test]
+async fn sockets_of_the_process_send_at_once_while_a_store_is_open() {
+    let node = Node::start().await;
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let socket = TcpStream::connect(other.local_addr().unwrap()).await.unwrap();
+    let _store = store_on(&node).await;
+    while !socket.nodelay().unwrap() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
