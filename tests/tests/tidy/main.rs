@@ -42,6 +42,7 @@ rules! {
     no_tracked_file_is_over_one_mebibyte => house::sizes,
     crates_point_one_way => manifests::crates_point_one_way,
     versions_and_lints_are_kept_in_the_workspace_manifest => manifests::kept_in_one_place,
+    what_is_outside_the_workspace_keeps_house_for_itself => manifests::outsiders_keep_house,
     cargo_run_at_the_top_runs_the_service => manifests::one_binary_is_run,
     modules_point_one_way => arrows::modules_point_one_way,
     every_rust_file_is_a_declared_module => modules::no_dead_files,

@@ -22,6 +22,10 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("gateway", &["tests"], "nothing that ships depends on the tests"),
 ];
 
+/// Programs that `tests/peers/run` builds at first use: each is a workspace of its own, so that
+/// their libraries are none of ours.
+const OUTSIDE: &str = "tests/peers/";
+
 /// A line `name = …` below a heading that ends in `dependencies]`.
 fn dependencies(manifest: &File) -> Vec<(usize, &str, &str)> {
     let mut inside = false;
@@ -40,11 +44,16 @@ fn dependencies(manifest: &File) -> Vec<(usize, &str, &str)> {
     found
 }
 
-fn members(house: &House) -> impl Iterator<Item = (&str, &File)> {
+/// The manifests below the top, with the folders that they are in.
+fn manifests(house: &House) -> impl Iterator<Item = (&str, &File)> {
     house.files().filter_map(|file| {
         let name = file.path.strip_suffix("/Cargo.toml")?;
         Some((name, file))
     })
+}
+
+fn members(house: &House) -> impl Iterator<Item = (&str, &File)> {
+    manifests(house).filter(|(name, _)| !name.starts_with(OUTSIDE))
 }
 
 /// `tests → gateway → projections → ledger`, and `gateway → proto`.
@@ -79,6 +88,23 @@ pub(crate) fn kept_in_one_place(house: &House) -> Vec<Fault> {
                 let reason = format!("{name} has its own version; give it to the workspace");
                 faults.push(manifest.fault(line, reason));
             }
+        }
+    }
+    faults
+}
+
+/// What is built outside the workspace, and by no test, says itself what holds for it: lints, and
+/// the versions with which it was built, since a later one would fail at somebody's first use.
+pub(crate) fn outsiders_keep_house(house: &House) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (folder, manifest) in manifests(house).filter(|(name, _)| name.starts_with(OUTSIDE)) {
+        for heading in ["[workspace]", "[lints.rust]", "[lints.clippy]"] {
+            if !manifest.lines().any(|(_, line)| line == heading) {
+                faults.push(manifest.fault(1, format!("has no {heading} of its own")));
+            }
+        }
+        if house.file(&format!("{folder}/Cargo.lock")).is_none() {
+            faults.push(manifest.fault(1, "has no Cargo.lock beside it"));
         }
     }
     faults
@@ -128,6 +154,21 @@ mod tests {
         assert_eq!(planted("gateway/Cargo.toml", "toml = \"0.9\""), (0, 1));
         let house = House::planted(&[("gateway/Cargo.toml", "[dependencies]\n")]);
         assert_eq!(kept_in_one_place(&house).len(), 1);
+    }
+
+    #[test]
+    fn an_outsider_without_lints_or_lock_is_found() {
+        let good = "[workspace]\n[dependencies]\na = \"1\"\n[lints.rust]\n[lints.clippy]\n";
+        let path = "tests/peers/a/Cargo.toml";
+        let count = |files: &[(&str, &str)]| {
+            let house = House::planted(files);
+            assert_eq!(kept_in_one_place(&house).len(), 0);
+            outsiders_keep_house(&house).len()
+        };
+        assert_eq!(count(&[(path, good), ("tests/peers/a/Cargo.lock", "")]), 0);
+        assert_eq!(count(&[(path, good)]), 1);
+        assert_eq!(count(&[(path, "")]), 4);
+        assert_eq!(count(&[("ledger/Cargo.toml", GOOD)]), 0);
     }
 
     #[test]

@@ -38,8 +38,9 @@ fn is_root(house: &House, file: &File) -> bool {
             | ["src", "bin", _, "main.rs"]
             | ["tests" | "benches" | "examples", _]
             | ["tests" | "benches" | "examples", _, "main.rs"]
-            // `tests/peers/run` builds it, outside the workspace.
+            // `tests/peers/run` builds them, outside the workspace.
             | ["peers", "load.rs"]
+            | ["peers", _, "src", "main.rs"]
     );
     let named = format!("path = \"{inside}\"");
     let manifest = house.file(&format!("{member}/Cargo.toml"));
