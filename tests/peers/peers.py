@@ -4,6 +4,7 @@ Each has `prepare(tools)`, which installs what is not there yet, and `measure(fo
 turn, which answers a row of durable commands or events a second for each way to count them.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -126,6 +127,17 @@ class Postgres:
 
     def measure(self, folder, seconds):
         """A new cluster of databases; one run of pgbench for each size."""
+        row = {}
+        with self.started(folder, HERE / "append.sql") as port:
+            for size, (callers, batch) in SIZES.items():
+                # A pool of 256 connections is more than the server takes by default.
+                if callers <= 64:
+                    row[size] = batch * self.pgbench(port, callers, batch, seconds)
+        return {self.name: row}
+
+    @contextlib.contextmanager
+    def started(self, folder, schema):
+        """The port of a server with the schema in a new cluster of databases, until it stops."""
         # The server refuses to run as root.
         owner = {}
         if os.geteuid() == 0:
@@ -146,28 +158,29 @@ class Postgres:
         server = [self.programs / "postgres", "-D", folder / "data"]
         for key, value in settings.items():
             server += ["-c", f"{key}={value}"]
-        address = ["-h", "127.0.0.1", "-p", port, "-U", "postgres"]
-        schema = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", HERE / "append.sql"]
+        address = self.address(port)
         # It listens before it answers.
         ready = [self.programs / "pg_isready", *address]
         log = folder.with_suffix(".log")
-        row = {}
         with served(*server, port=port, log=log, ready=ready, cwd=folder, **owner):
-            output(self.programs / "psql", *address, *schema)
-            for size, (callers, batch) in SIZES.items():
-                # A pool of 256 connections is more than the server takes by default.
-                if callers <= 64:
-                    row[size] = batch * self.pgbench(address, callers, batch, seconds)
-        return {self.name: row}
+            psql = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", schema]
+            output(self.programs / "psql", *address, *psql)
+            yield port
 
-    def pgbench(self, address, callers, batch, seconds):
+    @staticmethod
+    def address(port):
+        """How the programs of PostgreSQL are told the server."""
+        return ["-h", "127.0.0.1", "-p", port, "-U", "postgres"]
+
+    def pgbench(self, port, callers, batch, seconds):
         """Transactions a second, after a second in which statements are planned."""
         variables = {"fresh": 1, "version": 0, "batch": batch, "load": f"{callers}x{batch}"}
         command = ["-n", "-M", "prepared", "-f", HERE / "append.pgbench", "-P", 1]
         command += ["-c", callers, "-j", min(callers, 2), "-T", seconds + 1]
         for key, value in variables.items():
             command += ["-D", f"{key}={value}"]
-        printed = output(self.programs / "pgbench", *address, *command, "postgres", both=True)
+        command = [self.programs / "pgbench", *self.address(port), *command, "postgres"]
+        printed = output(*command, both=True)
         number = r"([\d.]+)"
         done = re.search(rf"^number of transactions actually processed: {number}", printed, re.M)
         rate = re.search(rf"^tps = {number}", printed, re.M)
@@ -177,6 +190,41 @@ class Postgres:
         done, rate = float(done[1]), float(rate[1])
         first, of_first = float(warm[1]), float(warm[2])
         return (done - first * of_first) / max(done / rate - first, 0.001)
+
+
+class CqrsEs(Postgres):
+    """The library for aggregates in Rust, on a server and with settings as above."""
+
+    name = "cqrs-es"
+    does = (
+        "a command to one of 10,000 accounts of its caller, so many that histories are short, "
+        "reads all events of the account and inserts one of 200 opaque bytes; no rules and no read "
+        "models; a pool of as many connections as callers, at most 64; fsync and "
+        "synchronous_commit are on"
+    )
+
+    def prepare(self, tools):
+        """The server as above; library and load are built from crates.io."""
+        super().prepare(tools)
+        crate = HERE / "cqrs_es"
+        sources = [crate / name for name in ("Cargo.toml", "Cargo.lock", "src/main.rs")]
+        digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+        root = tools / f"cqrs-es-{digest[:12]}"
+        self.load = root / "bin" / "cqrs_es_load"
+        if not self.load.exists():
+            cargo_install(tools, root, "--locked", "--path", crate)
+        pinned = re.search(r'^cqrs-es = "=([\d.]+)"$', sources[0].read_text(), re.M)
+        self.version = f"{pinned[1]} on PostgreSQL {self.version}"
+
+    def measure(self, folder, seconds):
+        """Commands one at a time, which is all that the library has."""
+        sizes = {size: callers for size, (callers, batch) in SIZES.items() if batch == 1}
+        row = {}
+        with self.started(folder, HERE / "cqrs_es" / "schema.sql") as port:
+            url = f"postgres://postgres@127.0.0.1:{port}/postgres"
+            for size, callers in sizes.items():
+                row[size] = int(output(self.load, url, callers, seconds * 1000)) / seconds
+        return {self.name: row}
 
 
 class Loaded:
@@ -333,4 +381,4 @@ def cargo_install(tools, root, *what):
     installed("nice", "-n", "10", *command, *what, env=environment, cwd=tools)
 
 
-ALL = (Ours, Postgres, UmaDb, Nats, TigerBeetle)
+ALL = (Ours, Postgres, CqrsEs, UmaDb, Nats, TigerBeetle)
