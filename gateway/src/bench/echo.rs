@@ -156,9 +156,15 @@ fn executed(asked: wire::ExecuteBatchRequest) -> wire::ExecuteBatchResponse {
     use wire::batch_result::Outcome;
     let results = asked.commands.into_iter().map(|command| {
         let outcome = match command.command {
-            Some(Command::SchedulePayment(it)) => Some(Outcome::SchedulePayment(scheduled(it))),
-            Some(Command::CancelPayment(it)) => Some(Outcome::CancelPayment(cancelled(it))),
-            Some(Command::ReceivePayment(it)) => Some(Outcome::ReceivePayment(received(it))),
+            Some(Command::SchedulePayment(it)) => {
+                Some(Outcome::SchedulePayment(Box::new(scheduled(it))))
+            }
+            Some(Command::CancelPayment(it)) => {
+                Some(Outcome::CancelPayment(Box::new(cancelled(it))))
+            }
+            Some(Command::ReceivePayment(it)) => {
+                Some(Outcome::ReceivePayment(Box::new(received(it))))
+            }
             Some(_) | None => None,
         };
         wire::BatchResult { outcome }

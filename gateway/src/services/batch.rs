@@ -43,7 +43,8 @@ macro_rules! commands {
                 None => Err(FieldError::missing("command")),
                 $(Some(Wire::$variant(request)) => {
                     let conclude: Conclude = |asked, answer| {
-                        respond::<wire::$request>(asked, answer).map(Outcome::$variant)
+                        let response = respond::<wire::$request>(asked, answer)?;
+                        Ok(Outcome::$variant(Box::new(response)))
                     };
                     Ok((request.asked()?, conclude))
                 })+
@@ -151,7 +152,7 @@ impl Gateway {
             let answer = answer.map_err(|error| Status::from(failed_on(&asked.account, error)));
             let conclude = conclusions.get(place).ok_or_else(internal_fault);
             let outcome = answer.and_then(|answer| conclude?(asked, &answer));
-            (came, recorded, outcome.unwrap_or_else(|status| Outcome::Error(to_message(&status))))
+            (came, recorded, outcome.unwrap_or_else(|status| error(&status)))
         };
         Ok(self.engine.execute_batch_with(requests, tell).await?)
     }
@@ -161,9 +162,13 @@ fn internal_fault() -> Status {
     Failure::internal_fault().into()
 }
 
+fn error(status: &Status) -> Outcome {
+    Outcome::Error(Box::new(to_message(status)))
+}
+
 /// A command that was not carried out, and is not on record.
 fn failed(status: &Status) -> Told {
-    (Came::Failed, Position::START, Outcome::Error(to_message(status)))
+    (Came::Failed, Position::START, error(status))
 }
 
 /// One line a batch, with how many of its commands came to what.
@@ -211,7 +216,7 @@ mod tests {
         let out = Arc::new(file.reopen().unwrap());
         let lines = tracing_subscriber::fmt().with_writer(out).with_ansi(false).finish();
         let came = [Came::CarriedOut, Came::Refused, Came::CarriedOut, Came::Failed];
-        let unsaid = || Outcome::Error(proto::google::rpc::Status::default());
+        let unsaid = || Outcome::Error(Box::default());
         let batch = came.map(|came| (came, Position::START, unsaid()));
         tracing::subscriber::with_default(lines, || log(&batch, 7));
         let told = std::fs::read_to_string(file.path()).unwrap();

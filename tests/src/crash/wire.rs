@@ -82,28 +82,32 @@ pub(super) fn command(request: &str, account: &str, ask: &Ask) -> Command {
 /// Sends one command by the method of its own.
 pub(super) async fn single(client: &Client, command: Command) -> Told {
     let outcome = match command {
-        Command::OpenAccount(it) => client.open(*it).await.map(Outcome::OpenAccount),
+        Command::OpenAccount(it) => {
+            client.open(*it).await.map(|it| Outcome::OpenAccount(Box::new(it)))
+        }
         Command::AssessFee(it) => {
             let answer = client.accounts().assess_fee(it).await;
-            answer.map(|it| Outcome::AssessFee(it.into_inner()))
+            answer.map(|it| Outcome::AssessFee(Box::new(it.into_inner())))
         }
         Command::SchedulePayment(it) => {
             let answer = client.payments().schedule_payment(it).await;
-            answer.map(|it| Outcome::SchedulePayment(it.into_inner()))
+            answer.map(|it| Outcome::SchedulePayment(Box::new(it.into_inner())))
         }
         Command::CancelPayment(it) => {
             let answer = client.payments().cancel_payment(it).await;
-            answer.map(|it| Outcome::CancelPayment(it.into_inner()))
+            answer.map(|it| Outcome::CancelPayment(Box::new(it.into_inner())))
         }
         Command::ReceivePayment(it) => {
             let answer = client.payments().receive_payment(it).await;
-            answer.map(|it| Outcome::ReceivePayment(it.into_inner()))
+            answer.map(|it| Outcome::ReceivePayment(Box::new(it.into_inner())))
         }
         Command::ReturnPayment(it) => {
             let answer = client.payments().return_payment(it).await;
-            answer.map(|it| Outcome::ReturnPayment(it.into_inner()))
+            answer.map(|it| Outcome::ReturnPayment(Box::new(it.into_inner())))
         }
-        Command::SettlePayment(it) => client.settle(it).await.map(Outcome::SettlePayment),
+        Command::SettlePayment(it) => {
+            client.settle(it).await.map(|it| Outcome::SettlePayment(Box::new(it)))
+        }
         other => unreachable!("not in the mix: {other:?}"),
     };
     match outcome {

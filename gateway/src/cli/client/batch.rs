@@ -232,7 +232,7 @@ mod tests {
     fn the_first_failure_gives_the_exit_code() {
         let failed = |reason| {
             let status = to_message(&Failure::new(reason, "no").into());
-            let result = BatchResult { outcome: Some(Outcome::Error(status)) };
+            let result = BatchResult { outcome: Some(Outcome::Error(Box::new(status))) };
             let descriptor = contract().get_message_by_name("payledger.v1.BatchResult").unwrap();
             DynamicMessage::decode(descriptor, result.encode_to_vec().as_slice()).unwrap()
         };
