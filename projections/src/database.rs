@@ -1,5 +1,6 @@
 //! One read database: made, opened for its one writer or for readers, and moved forward.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use ledger::envelope::Position;
@@ -78,12 +79,28 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     Ok(database)
 }
 
-fn make_tables(database: &Connection) -> Result<(), rusqlite::Error> {
+/// Makes what an empty file holds, with the indexes that are made now; whole or not at all, since
+/// whoever finds a checkpoint goes on from it.
+fn make(database: &Connection, indexes: &str) -> Result<(), rusqlite::Error> {
     database.execute_batch("BEGIN")?;
     database.execute_batch(&tables())?;
     database.execute_batch(&views())?;
+    database.execute_batch(indexes)?;
     database.execute("INSERT INTO progress VALUES (1, ?1, 0, NULL)", [FOLD_VERSION])?;
     database.execute_batch("COMMIT")
+}
+
+/// The names of the tables, indexes and views in a file, each with its kind.
+pub(crate) fn names(database: &Connection) -> Result<BTreeSet<(String, String)>, rusqlite::Error> {
+    let mut names = database.prepare("SELECT type, name FROM sqlite_master")?;
+    names.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// The names that there must be.
+pub(crate) fn all_names() -> Result<BTreeSet<(String, String)>, rusqlite::Error> {
+    let empty = Connection::open_in_memory()?;
+    make(&empty, INDEXES)?;
+    names(&empty)
 }
 
 /// Events that are folded and not committed. Dropped, they were never there.
@@ -108,8 +125,7 @@ impl Writer {
     pub(crate) fn create(path: &Path) -> Result<Self, rusqlite::Error> {
         let database = connect(path)?;
         database.execute_batch(LIVE)?;
-        make_tables(&database)?;
-        database.execute_batch(INDEXES)?;
+        make(&database, INDEXES)?;
         Ok(Self { database, rows: Rows::default(), position: Position::START, bulk: None })
     }
 
@@ -121,7 +137,7 @@ impl Writer {
         }
         let database = connect(path)?;
         database.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")?;
-        make_tables(&database)?;
+        make(&database, "")?;
         let bulk = Some(until.min(Position(BULK_EVENTS_MAX)));
         Ok(Self { database, rows: Rows::in_bulk(), position: Position::START, bulk })
     }

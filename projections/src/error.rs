@@ -236,7 +236,11 @@ pub(crate) fn damaged(what: String) -> rusqlite::Error {
 /// Is it what a read database holds that is wrong, so that another look at it cannot help?
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     match error.sqlite_error_code() {
-        Some(code) => matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase),
+        // A statement of ours is refused (`Unknown` is `SQLITE_ERROR`) if what it names is missing.
+        Some(code) => matches!(
+            code,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown
+        ),
         None => matches!(
             error,
             rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..)

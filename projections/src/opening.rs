@@ -7,7 +7,6 @@ use std::sync::{Arc, Weak};
 use ledger::causes::with_causes;
 use ledger::envelope::Position;
 use ledger::store::EventStore;
-use rusqlite::ErrorCode;
 
 use crate::database::{Checkpoint, Writer, checkpoint, open_reader};
 use crate::error::{FeedError, ProjectionError, QueryError, is_damage};
@@ -140,9 +139,7 @@ fn in_bulk(folder: &Path, head: Position, kind: Kind) -> Result<Prepared, Projec
 /// log. A file that is merely locked, or out of reach, is left alone.
 fn is_unreadable(error: &ProjectionError) -> bool {
     if let ProjectionError::Database(error) = error {
-        let no_table = error.sqlite_error_code() == Some(ErrorCode::Unknown);
-        let no_row = matches!(error, rusqlite::Error::QueryReturnedNoRows);
-        return is_damage(error) || no_table || no_row;
+        return is_damage(error) || matches!(error, rusqlite::Error::QueryReturnedNoRows);
     }
     matches!(error, ProjectionError::Pointer { .. } | ProjectionError::Missing(_))
 }

@@ -11,7 +11,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
-use crate::database::{BATCH_EVENTS_MAX, Checkpoint, Writer, checkpoint, open_to_inspect};
+use crate::database::{
+    BATCH_EVENTS_MAX, Checkpoint, Writer, all_names, checkpoint, names, open_to_inspect,
+};
 use crate::error::{FeedError, ProjectionError};
 use crate::fold::Batch;
 use crate::generation;
@@ -119,10 +121,15 @@ impl Live {
 }
 
 /// Has SQLite walk the whole file: pages, and every index against its table. Questions go by
-/// indexes, and a walk over a table does not see them.
+/// indexes, and a walk over a table does not see them. Nor does either see one that is missing.
 fn structure(live: &Connection) -> Result<Option<String>, rusqlite::Error> {
     let first: String = live.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    Ok((first != "ok").then_some(first))
+    if first != "ok" {
+        return Ok(Some(first));
+    }
+    let there = names(live)?;
+    let missing = all_names()?.into_iter().find(|wanted| !there.contains(wanted));
+    Ok(missing.map(|(kind, name)| format!("the {kind} {name} is missing")))
 }
 
 /// Walks both tables side by side in order of key.

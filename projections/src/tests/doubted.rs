@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::kit::{Bank, day, id};
 use crate::error::QueryError;
 use crate::queries::windows::Unsealed;
+use crate::verify::Live;
 use crate::{Options, Projections, generation};
 
 /// A bank with a window that has a payment of each kind: cancelled, applied, and one that waits.
@@ -128,5 +129,60 @@ async fn read_models_that_differ_from_the_log_are_built_anew_once_they_are_compa
     rebuilt(&projections).await;
     let again = projections.verify().await.unwrap();
     assert_eq!((again.difference(), again.generation), (None, 2));
+    projections.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_index_that_is_missing_is_named_and_made_anew_for_whoever_asks_by_it() {
+    let (bank, key) = bank_with_a_window().await;
+    for index in ["payment_pending", "payment_effective"] {
+        let folder = tempfile::tempdir().unwrap();
+        let projections = open(&bank, &folder).await;
+        let expected = unsealed(&projections, key).await.unwrap();
+        projections.shutdown().await.unwrap();
+        let file = generation::file(&generation::folder(folder.path()), 1);
+        let drop = format!("DROP INDEX {index}");
+        Connection::open(&file).unwrap().execute_batch(&drop).unwrap();
+        let found = Live::open(folder.path()).unwrap().verify(bank.port()).await.unwrap();
+        assert_eq!(found.difference(), Some(&*format!("the index {index} is missing")));
+
+        let projections = open(&bank, &folder).await;
+        assert!(unsealed(&projections, key).await.unwrap_err().is_damage(), "{index}");
+        rebuilt(&projections).await;
+        assert_eq!(unsealed(&projections, key).await.unwrap(), expected, "{index}");
+        projections.shutdown().await.unwrap();
+    }
+}
+
+/// How long a frame of a write-ahead log is, and what comes before the first one.
+const FRAME: usize = 24 + 4096;
+const WAL_HEADER: usize = 32;
+
+#[tokio::test]
+async fn read_models_of_which_only_the_beginning_was_kept_answer() {
+    let (bank, key) = bank_with_a_window().await;
+    let made = tempfile::tempdir().unwrap();
+    let empty = Bank::new();
+    let projections = open(&empty, &made).await;
+    let from = generation::folder(made.path());
+    let file = generation::file(&from, 1);
+    let wal = file.with_extension("db-wal");
+    let written = std::fs::read(&wal).unwrap();
+    let frames = written.len().saturating_sub(WAL_HEADER) / FRAME;
+    assert!(frames > 20, "{frames}");
+    for kept in 0..=frames {
+        let folder = tempfile::tempdir().unwrap();
+        let to = generation::folder(folder.path());
+        std::fs::create_dir(&to).unwrap();
+        for path in [&file, &from.join("CURRENT")] {
+            std::fs::copy(path, to.join(path.file_name().unwrap())).unwrap();
+        }
+        let end = WAL_HEADER.saturating_add(kept.saturating_mul(FRAME));
+        std::fs::write(to.join(wal.file_name().unwrap()), &written[..end]).unwrap();
+        let cut = open(&bank, &folder).await;
+        assert_eq!(unsealed(&cut, key).await.unwrap().items.len(), 2, "{kept} of {frames}");
+        assert_eq!(cut.verify().await.unwrap().difference(), None, "{kept} of {frames}");
+        cut.shutdown().await.unwrap();
+    }
     projections.shutdown().await.unwrap();
 }
