@@ -209,10 +209,13 @@ impl ProjectionError {
 }
 
 impl FeedError {
-    /// Is it what the read database holds that is wrong?
+    /// Is it what the read database holds that is wrong? Its header may say that it is not written
+    /// to: then no later start could follow with it either.
     pub(crate) fn is_damage(&self) -> bool {
         match self {
-            Self::Database(error) => is_damage(error),
+            Self::Database(error) => {
+                is_damage(error) || error.sqlite_error_code() == Some(ErrorCode::ReadOnly)
+            }
             Self::Poisoned { .. } | Self::Log(_) | Self::Ended => false,
         }
     }

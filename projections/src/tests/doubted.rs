@@ -154,6 +154,26 @@ async fn an_index_that_is_missing_is_named_and_made_anew_for_whoever_asks_by_it(
     }
 }
 
+#[tokio::test]
+async fn read_models_whose_header_says_that_nobody_writes_to_them_are_built_anew() {
+    let (mut bank, _) = bank_with_a_window().await;
+    let folder = tempfile::tempdir().unwrap();
+    open(&bank, &folder).await.shutdown().await.unwrap();
+    let file = generation::file(&generation::folder(folder.path()), 1);
+    let mut bytes = std::fs::read(&file).unwrap();
+    // The version of the format that a writer has to know.
+    bytes[18] ^= 4;
+    std::fs::write(&file, bytes).unwrap();
+
+    let projections = open(&bank, &folder).await;
+    bank.open(&id("a-2"), Product::AutoLoan, "9000.00").await;
+    assert!(projections.wait_for(bank.head().await).await.is_err());
+    rebuilt(&projections).await;
+    projections.wait_for(bank.head().await).await.unwrap();
+    assert_eq!(projections.verify().await.unwrap().difference(), None);
+    projections.shutdown().await.unwrap();
+}
+
 /// How long a frame of a write-ahead log is, and what comes before the first one.
 const FRAME: usize = 24 + 4096;
 const WAL_HEADER: usize = 32;
