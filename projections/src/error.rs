@@ -70,6 +70,30 @@ pub enum Poison {
     },
 }
 
+impl Poison {
+    /// Does the event say so only beside what events before it have left?
+    const fn is_about_rows(&self) -> bool {
+        match self {
+            Self::Undecodable(_)
+            | Self::Metadata(_)
+            | Self::StreamUnknown(_)
+            | Self::WrongStream { .. }
+            | Self::Unbalanced
+            | Self::Gap { .. } => false,
+            Self::AccountUnknown(_)
+            | Self::PaymentUnknown(_)
+            | Self::FeeUnknown(_)
+            | Self::ChargeOffUnknown(_)
+            | Self::RefundUnknown(_)
+            | Self::DayUnknown(_)
+            | Self::LienUnknown(_)
+            | Self::AccountRepeated(_)
+            | Self::PaymentRepeated(_)
+            | Self::Repeated(_) => true,
+        }
+    }
+}
+
 /// Why the feed stopped. The read model keeps answering at its last position.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
@@ -217,6 +241,14 @@ impl FeedError {
                 is_damage(error) || error.sqlite_error_code() == Some(ErrorCode::ReadOnly)
             }
             Self::Poisoned { .. } | Self::Log(_) | Self::Ended => false,
+        }
+    }
+
+    /// May it be that rows of the read database are wrong, or not found, and the event right?
+    pub(crate) fn may_be_damage(&self) -> bool {
+        match self {
+            Self::Poisoned { cause, .. } => cause.is_about_rows(),
+            Self::Database(_) | Self::Log(_) | Self::Ended => self.is_damage(),
         }
     }
 

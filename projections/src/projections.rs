@@ -133,7 +133,7 @@ impl Projections {
             // nothing of the new one, which is what will be asked.
             if Arc::ptr_eq(&live, &self.shared.live()) {
                 if let Some(failure) = live.feed.progress().failure
-                    && failure.is_damage()
+                    && (failure.is_damage() || (failure.may_be_damage() && !self.has_replaced()))
                 {
                     self.replace_damaged(&live, &with_causes(&*failure));
                 }
@@ -192,6 +192,12 @@ impl Projections {
             self.replace_damaged(&live, &cause);
         }
         compared
+    }
+
+    /// Was a generation built anew since the start? If that did not help against an event that does
+    /// not fit what is there, the event is at fault.
+    fn has_replaced(&self) -> bool {
+        self.shared.replaced.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Builds a generation anew that was found damaged: all of it is in the log, and who asks again

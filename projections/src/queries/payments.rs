@@ -247,7 +247,8 @@ impl Reader<'_> {
     }
 
     /// The payments that the run of `window` still has to apply, those after `after` by order of
-    /// scheduling, at most `limit`.
+    /// scheduling, at most `limit`. One whose account is not found is damage: left out, it would
+    /// keep its window from being sealed.
     pub fn due_payments(
         &self,
         window: &WindowKey,
@@ -256,7 +257,7 @@ impl Reader<'_> {
     ) -> Result<Vec<DuePayment>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(
             "SELECT payment_key, account_id, payment_id, amount_cents \
-             FROM payment INDEXED BY payment_pending JOIN account USING (account_key) \
+             FROM payment INDEXED BY payment_pending LEFT JOIN account USING (account_key) \
              WHERE state = 'scheduled' AND payment.product = ?1 AND effective_day = ?2 \
              AND window_minutes = ?3 AND payment_key > ?4 ORDER BY payment_key LIMIT ?5",
         )?;

@@ -7,6 +7,7 @@ use ledger::cycles::cutoff::WindowKey;
 use ledger::domain::account::commands::Command;
 use ledger::domain::cutoff::Window;
 use ledger::domain::product::Product;
+use ledger::envelope::Position;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -14,7 +15,7 @@ use super::kit::{Bank, day, id};
 use crate::error::QueryError;
 use crate::queries::windows::Unsealed;
 use crate::verify::Live;
-use crate::{Options, Projections, generation};
+use crate::{Options, Projections, Reader, generation};
 
 /// A bank with a window that has a payment of each kind: cancelled, applied, and one that waits.
 async fn bank_with_a_window() -> (Bank, WindowKey) {
@@ -168,6 +169,41 @@ async fn read_models_whose_header_says_that_nobody_writes_to_them_are_built_anew
     let projections = open(&bank, &folder).await;
     bank.open(&id("a-2"), Product::AutoLoan, "9000.00").await;
     assert!(projections.wait_for(bank.head().await).await.is_err());
+    rebuilt(&projections).await;
+    projections.wait_for(bank.head().await).await.unwrap();
+    assert_eq!(projections.verify().await.unwrap().difference(), None);
+    projections.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_payment_whose_account_is_not_found_is_not_left_out_of_its_run() {
+    let (bank, key) = bank_with_a_window().await;
+    let folder = tempfile::tempdir().unwrap();
+    open(&bank, &folder).await.shutdown().await.unwrap();
+    let file = generation::file(&generation::folder(folder.path()), 1);
+    Connection::open(&file).unwrap().execute_batch("DELETE FROM account").unwrap();
+    let projections = open(&bank, &folder).await;
+    let due = async || {
+        let ask = move |reader: &Reader<'_>| reader.due_payments(&key, Position::START, 10);
+        projections.read(None, ask).await
+    };
+    assert!(due().await.unwrap_err().is_damage());
+    rebuilt(&projections).await;
+    assert_eq!(due().await.unwrap().value.len(), 1);
+    projections.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_that_does_not_fit_the_rows_that_are_there_has_them_built_anew_once() {
+    let (mut bank, _) = bank_with_a_window().await;
+    let folder = tempfile::tempdir().unwrap();
+    open(&bank, &folder).await.shutdown().await.unwrap();
+    let file = generation::file(&generation::folder(folder.path()), 1);
+    Connection::open(&file).unwrap().execute_batch("DELETE FROM account").unwrap();
+    let projections = open(&bank, &folder).await;
+    bank.schedule(&id("a-1"), "40.00", day("2026-03-04")).await.unwrap();
+    let stopped = projections.wait_for(bank.head().await).await.unwrap_err();
+    assert!(matches!(stopped, QueryError::Stopped { .. }), "{stopped}");
     rebuilt(&projections).await;
     projections.wait_for(bank.head().await).await.unwrap();
     assert_eq!(projections.verify().await.unwrap().difference(), None);
