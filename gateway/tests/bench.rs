@@ -2,12 +2,21 @@
 //! anything was is not a test's business.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use prost::Message as _;
+use proto::google::r#type::{Date, Money};
+use proto::payledger::v1 as wire;
 use serde_json::Value;
+use tonic::Status;
+use tonic::transport::Channel;
+use wire::account_service_client::AccountServiceClient;
+use wire::batch_command::Command as OfBatch;
+use wire::payment_service_client::PaymentServiceClient;
 
 fn bench(arguments: &[&str], data_dir: &Path) -> std::io::Result<Output> {
     Command::new(env!("CARGO_BIN_EXE_payledger"))
@@ -145,4 +154,100 @@ fn a_directory_that_holds_something_is_left_alone() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("is not empty"));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     assert_eq!(std::fs::read_to_string(&kept).unwrap(), "somebody's");
+}
+
+/// A server that is ended with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by now.
+        let _ended = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+/// Starts a verb that serves, and connects to it.
+async fn serving(arguments: &[&str]) -> Result<(Server, Channel), Box<dyn Error>> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_payledger"));
+    let child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut server = Server(child);
+    let said = server.0.stdout.take().map(|said| BufReader::new(said).lines());
+    let line = said.and_then(|mut lines| lines.next()).ok_or("it does not listen")??;
+    let address = line.strip_prefix("listening on ").ok_or("it says something else")?;
+    let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;
+    Ok((server, channel))
+}
+
+/// Opens an account as the measurement does, and schedules more payments than a page shows; gives
+/// where that ends.
+async fn board(ledger: &Channel, account: &str) -> Result<u64, Status> {
+    let dollars = |units| Some(Money { currency_code: "USD".to_owned(), units, nanos: 0 });
+    let day = |month, day| Some(Date { year: 2026, month, day });
+    let loan = wire::LoanTerms {
+        annual_rate: "0.069".to_owned(),
+        principal: dollars(25_000),
+        ..Default::default()
+    };
+    let plan = wire::InstalmentPlan {
+        amount: dollars(493),
+        first_due_date: day(4, 1),
+        instalment_count: 60,
+        ..Default::default()
+    };
+    let open = wire::OpenAccountRequest {
+        request_id: "00000000-0000-4000-8000-000000000000".to_owned(),
+        account_id: account.to_owned(),
+        product: wire::Product::AutoLoan.into(),
+        opened_date: day(3, 2),
+        terms: Some(wire::open_account_request::Terms::Loan(loan)),
+        instalment_plan: Some(plan),
+        ..Default::default()
+    };
+    let schedule = |number| wire::SchedulePaymentRequest {
+        request_id: format!("00000000-0000-4000-8000-{number:012}"),
+        account_id: account.to_owned(),
+        amount: dollars(25),
+        payment_date: day(3, 3),
+        allow_duplicate: true,
+        ..Default::default()
+    };
+    let schedule = |number| OfBatch::SchedulePayment(schedule(number));
+    let commands = [OfBatch::OpenAccount(open.into())].into_iter().chain((1..=150).map(schedule));
+    let commands = commands.map(|command| wire::BatchCommand { command: Some(command) });
+    let batch = wire::ExecuteBatchRequest { commands: commands.collect() };
+    let answer = PaymentServiceClient::new(ledger.clone()).execute_batch(batch).await?;
+    Ok(answer.into_inner().position)
+}
+
+/// The lengths of the answers to the questions for a balance and for a page, and the page's rows.
+async fn answers(channel: &Channel, account: &str) -> Result<(usize, usize, usize), Status> {
+    let mut accounts = AccountServiceClient::new(channel.clone());
+    let mut payments = PaymentServiceClient::new(channel.clone());
+    let asked = wire::GetBalanceRequest { account_id: account.into(), ..Default::default() };
+    let balance = accounts.get_balance(asked).await?.into_inner();
+    let asked = wire::ListPendingPaymentsRequest::default();
+    let page = payments.list_pending_payments(asked).await?.into_inner();
+    Ok((balance.encoded_len(), page.encoded_len(), page.payments.len()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_echo_answers_questions_at_the_length_of_the_ledgers_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().to_str().unwrap();
+    let clock = ["--set-clock", "2026-03-02T10:00:00-05:00", "--log", "warn"];
+    let serve = ["serve", "--no-runner", "--listen", "127.0.0.1:0", "--data-dir", data_dir];
+    let (_ledger, ledger) = serving(&[&serve[..], &clock[..]].concat()).await.unwrap();
+    let (_echo, echo) = serving(&["bench", "--echo"]).await.unwrap();
+    let account = "auto-00000001";
+    let position = board(&ledger, account).await.unwrap();
+    let mut payments = PaymentServiceClient::new(ledger.clone());
+    let held = wire::ListPendingPaymentsRequest { min_position: position, ..Default::default() };
+    payments.list_pending_payments(held).await.unwrap();
+    let (balance, page, rows) = answers(&ledger, account).await.unwrap();
+    let (echoed_balance, echoed_page, echoed_rows) = answers(&echo, account).await.unwrap();
+    assert_eq!((rows, echoed_rows), (100, 100));
+    // Numbers are longer or shorter by their value.
+    let near = |echoed: usize, ours: usize| echoed.abs_diff(ours) <= ours / 20;
+    assert!(near(echoed_balance, balance), "a balance has {balance} bytes, {echoed_balance}");
+    assert!(near(echoed_page, page), "a page has {page} bytes, {echoed_page}");
 }

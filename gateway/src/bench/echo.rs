@@ -1,9 +1,10 @@
 //! The ceiling: a server of the same shape that does nothing and keeps nothing. It takes the
-//! messages of `PaymentService` and answers each with one of the size that the service's has.
+//! messages that are measured and answers each with one of the size that the service's has.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io::Write;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -22,7 +23,11 @@ use tower::Service;
 
 use super::BenchError;
 use crate::cli::serve::end_of_input;
+use crate::page::PAGE_SIZE_DEFAULT;
 use crate::server::BATCH_MESSAGE_BYTES_MAX;
+
+/// How long a token is that names the next page of the payments that wait.
+const TOKEN_LENGTH: usize = 86;
 
 /// Serves on a free port of loopback until the process is ended, or its standard input ends.
 pub(super) async fn serve(out: &mut impl Write) -> Result<(), BenchError> {
@@ -33,15 +38,27 @@ pub(super) async fn serve(out: &mut impl Write) -> Result<(), BenchError> {
         .map_err(BenchError::io("standard output"))?;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let gone = async { drop(end_of_input().await) };
-    let router = Server::builder().add_service(Echo);
+    let (accounts, payments) = (Echo::<Accounts>::default(), Echo::<Payments>::default());
+    let router = Server::builder().add_service(accounts).add_service(payments);
     let ended = router.serve_with_incoming_shutdown(incoming, gone).await;
     ended.map_err(|error| BenchError::Server(format!("the echo server failed: {error}")))
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Echo;
+/// The echo of one service; both know the methods of either.
+#[derive(Debug, Default, Clone, Copy)]
+struct Echo<S>(PhantomData<S>);
 
-impl NamedService for Echo {
+#[derive(Debug, Default, Clone, Copy)]
+struct Accounts;
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Payments;
+
+impl NamedService for Echo<Accounts> {
+    const NAME: &'static str = "payledger.v1.AccountService";
+}
+
+impl NamedService for Echo<Payments> {
     const NAME: &'static str = "payledger.v1.PaymentService";
 }
 
@@ -73,7 +90,7 @@ where
     })
 }
 
-impl Service<http::Request<Body>> for Echo {
+impl<S> Service<http::Request<Body>> for Echo<S> {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = Answer;
@@ -88,6 +105,8 @@ impl Service<http::Request<Body>> for Echo {
             "/payledger.v1.PaymentService/CancelPayment" => unary(request, cancelled),
             "/payledger.v1.PaymentService/ReceivePayment" => unary(request, received),
             "/payledger.v1.PaymentService/GetPayment" => unary(request, got),
+            "/payledger.v1.PaymentService/ListPendingPayments" => unary(request, listed),
+            "/payledger.v1.AccountService/GetBalance" => unary(request, owed),
             "/payledger.v1.PaymentService/ExecuteBatch" => unary(request, executed),
             _ => Box::pin(ready(Ok(Status::unimplemented("not echoed").into_http()))),
         }
@@ -151,6 +170,43 @@ fn got(asked: wire::GetPaymentRequest) -> wire::GetPaymentResponse {
     wire::GetPaymentResponse { payment: Some(payment), read_position: 1, read_time }
 }
 
+fn listed(_: wire::ListPendingPaymentsRequest) -> wire::ListPendingPaymentsResponse {
+    // The lengths of an account's name, of a payment's id and of a token.
+    let row = |_| payment("a".repeat(13), "b".repeat(36), Some(dollars()));
+    let payments: Vec<_> = (0..PAGE_SIZE_DEFAULT).map(row).collect();
+    let read_time = payments.first().and_then(|payment| payment.scheduled_time);
+    let next_page_token = "c".repeat(TOKEN_LENGTH);
+    wire::ListPendingPaymentsResponse { payments, next_page_token, read_position: 1, read_time }
+}
+
+fn owed(asked: wire::GetBalanceRequest) -> wire::GetBalanceResponse {
+    let date = Some(Date { year: 2026, month: 3, day: 2 });
+    let (nothing, all) = (|| Some(of_dollars(0)), || Some(of_dollars(25_000)));
+    let balance = wire::Balance {
+        effective_date: date,
+        principal: all(),
+        accrued_interest: nothing(),
+        fees_due: nothing(),
+        rentals_due: nothing(),
+        credit_balance: nothing(),
+        payoff_amount: all(),
+        past_due_amount: nothing(),
+        next_due_date: date,
+        oldest_unpaid_due_date: date,
+        charged_off_amount: nothing(),
+        billed_amount: nothing(),
+        ..wire::Balance::default()
+    };
+    wire::GetBalanceResponse {
+        account_id: asked.account_id,
+        product: wire::Product::AutoLoan.into(),
+        state: wire::AccountState::Open.into(),
+        balance: Some(balance),
+        read_position: 1,
+        read_time: Some(Timestamp { seconds: 1_772_463_600, nanos: 0 }),
+    }
+}
+
 fn executed(asked: wire::ExecuteBatchRequest) -> wire::ExecuteBatchResponse {
     use wire::batch_command::Command;
     use wire::batch_result::Outcome;
@@ -173,5 +229,9 @@ fn executed(asked: wire::ExecuteBatchRequest) -> wire::ExecuteBatchResponse {
 }
 
 fn dollars() -> Money {
-    Money { currency_code: "USD".to_owned(), units: 25, nanos: 0 }
+    of_dollars(25)
+}
+
+fn of_dollars(units: i64) -> Money {
+    Money { currency_code: "USD".to_owned(), units, nanos: 0 }
 }

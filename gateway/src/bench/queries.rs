@@ -134,7 +134,7 @@ impl Stage {
         let (mut times, mut times_beside) = (histogram()?, histogram()?);
         let round = self.sizes.round;
         for _ in 0..self.sizes.rounds {
-            let echoed = self.ask(&echo, Question::Payment, among, round).await?;
+            let echoed = self.ask(&echo, question, among, round).await?;
             ceiling.push(echoed.per_second());
             let measured = self.ask(&asking, question, among, round).await?;
             alone.push(measured.per_second());
