@@ -2,7 +2,9 @@
 //! judged by an oracle that knows what was acknowledged and what the witnesses know.
 
 mod base;
+mod closing;
 mod damage;
+mod met;
 mod oracle;
 mod power;
 mod sweep;

@@ -3,8 +3,9 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::watch::Watch;
@@ -42,6 +43,8 @@ pub fn binary() -> &'static Path {
 pub struct Process {
     child: Option<Child>,
     address: SocketAddr,
+    /// What it says, if that is read as it comes.
+    said: Option<JoinHandle<String>>,
 }
 
 impl Drop for Process {
@@ -93,27 +96,31 @@ impl Process {
 
     fn listening(mut child: Child) -> Result<Self, Ended> {
         match listens(&mut child) {
-            Some(address) => Ok(Self { child: Some(child), address }),
-            None => Err(ended(child)),
+            Some(address) => Ok(Self { child: Some(child), address, said: None }),
+            None => Err(ended(child, None)),
         }
     }
 
-    /// The same, ended by force if it does not say anything for so long, which is told in what it
-    /// said.
+    /// The same, with more flags, ended by force if it does not say anything for so long, which is
+    /// told in what it said. It may say much: a service whose log is full of that waits for it.
     pub fn start_watched(
         command: Command,
         data_dir: &Path,
         clock: &str,
+        more: &[&str],
         hangs_after: Duration,
     ) -> Result<Self, Ended> {
-        let mut child = serve(command, data_dir, clock, &[]);
+        let mut child = serve(command, data_dir, clock, more);
         let watch = Watch::over(child.id(), hangs_after);
         let address = listens(&mut child);
         let hung = watch.lift();
         match address {
-            Some(address) if !hung => Ok(Self { child: Some(child), address }),
+            Some(address) if !hung => {
+                let said = child.stderr.take().map(|log| std::thread::spawn(|| heard(log)));
+                Ok(Self { child: Some(child), address, said })
+            }
             Some(_) | None => {
-                let mut ended = ended(child);
+                let mut ended = ended(child, None);
                 if hung {
                     ended.said.push_str(&hung_for(hangs_after));
                 }
@@ -127,7 +134,7 @@ impl Process {
         let mut child = serve(Command::new(binary()), data_dir, clock, &[]);
         std::thread::sleep(after);
         child.kill().unwrap();
-        ended(child)
+        ended(child, None)
     }
 
     /// Takes the reader of its log away: what it says there from now on reaches nobody.
@@ -166,7 +173,7 @@ impl Process {
     pub fn kill_and_hear(mut self) -> Ended {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
-        ended(child)
+        ended(child, self.said.take())
     }
 
     /// Asks it to stop and waits until it has.
@@ -178,7 +185,7 @@ impl Process {
 
     /// Waits until it has ended by itself.
     pub fn wait(mut self) -> Ended {
-        ended(self.child.take().unwrap())
+        ended(self.child.take().unwrap(), self.said.take())
     }
 }
 
@@ -196,12 +203,15 @@ pub fn hung_for(time: Duration) -> String {
     format!("it hung for {time:?} and was killed by the harness")
 }
 
-fn ended(mut child: Child) -> Ended {
+fn heard(mut log: ChildStderr) -> String {
     let mut said = String::new();
-    if let Some(mut log) = child.stderr.take() {
-        log.read_to_string(&mut said).unwrap();
-    }
-    Ended { status: child.wait().unwrap(), said }
+    log.read_to_string(&mut said).unwrap();
+    said
+}
+
+fn ended(mut child: Child, said: Option<JoinHandle<String>>) -> Ended {
+    let read = child.stderr.take().map(heard).or_else(|| said.map(|said| said.join().unwrap()));
+    Ended { status: child.wait().unwrap(), said: read.unwrap_or_default() }
 }
 
 /// Runs a verb that needs no server on a data directory.

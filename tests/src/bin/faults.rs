@@ -30,6 +30,7 @@ async fn main() -> ExitCode {
     let settings = Settings {
         structural: half,
         random: quarter,
+        far_back: all / 40,
         power: eighth,
         calls: eighth,
         seed,

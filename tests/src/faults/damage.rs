@@ -7,6 +7,7 @@ use std::path::Path;
 use super::base::copy;
 use crate::chance::Chance;
 
+const LOG: &str = "events.db";
 const PAGE: usize = 4096;
 /// The header of a write-ahead log, and of each frame in it.
 const WAL_HEADER: usize = 32;
@@ -55,6 +56,17 @@ impl Damage {
             | Self::Overwrite(file, ..)
             | Self::Swap(file, ..) => below(file),
             Self::Gone(files) | Self::Older(files) => files.iter().all(|file| below(file)),
+        }
+    }
+
+    /// May rows of read models be other ones, all of them readable?
+    pub(super) fn may_change_rows(&self) -> bool {
+        match self {
+            Self::Flip(file, ..)
+            | Self::Drop(file, ..)
+            | Self::Overwrite(file, ..)
+            | Self::Swap(file, ..) => short(file).starts_with("read/*"),
+            Self::Cut(..) | Self::Gone(_) | Self::Older(_) => false,
         }
     }
 
@@ -188,6 +200,39 @@ pub(super) fn structural(folder: &Path) -> Vec<Damage> {
     }
     all.retain(|damage| !matches!(damage, Damage::Cut(file, at) if *at >= length_of(folder, file)));
     all
+}
+
+/// Damage of the log's file before a place, of kinds that leave what is behind it where it is: at
+/// joints, so many evenly spread, and as many anywhere.
+pub(super) fn far_back(
+    folder: &Path,
+    end: usize,
+    count: usize,
+    chance: &mut Chance,
+) -> Vec<Damage> {
+    let mut joints = structural(folder);
+    joints.retain(|damage| match damage {
+        Damage::Flip(file, at, _) => file == LOG && *at < end,
+        Damage::Overwrite(file, one, other, _) | Damage::Swap(file, one, other, _) => {
+            file == LOG && *one.max(other) < end
+        }
+        Damage::Cut(..) | Damage::Drop(..) | Damage::Gone(_) | Damage::Older(_) => false,
+    });
+    let mut below = |limit: usize| usize::try_from(chance.below(u64::try_from(limit).unwrap()));
+    let flips = (0..count).map(|_| {
+        let (at, bit) = (below(end).unwrap(), below(8).unwrap());
+        Damage::Flip(LOG.to_owned(), at, u8::try_from(bit).unwrap())
+    });
+    let flips: Vec<_> = flips.collect();
+    spread(joints, count).into_iter().chain(flips).collect()
+}
+
+/// As many as asked for, evenly spread.
+pub(super) fn spread<T>(all: Vec<T>, count: usize) -> Vec<T> {
+    let total = all.len();
+    let chosen = |place: usize| place * count / total != (place + 1) * count / total;
+    let placed = all.into_iter().enumerate();
+    placed.filter(|(place, _)| count >= total || chosen(*place)).map(|(_, it)| it).collect()
 }
 
 fn length_of(folder: &Path, file: &str) -> usize {

@@ -7,8 +7,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tonic::Code;
 
-use super::base::{Base, CLOCK, Standing, Standings, copy, stand};
+use super::base::{Base, CLOCK, copy, stand};
+use super::closing::Closed;
 use super::damage::Damage;
+use super::met::{Found, found_by, replayed};
 use crate::client::Client;
 use crate::process::{Ended, Process, binary, hung_for, offline};
 use crate::watch::Watch;
@@ -25,10 +27,11 @@ pub enum Outcome {
     /// It opens at an earlier commit, no witness that is left knows a later one, and what it says
     /// is what it said at that commit.
     Earlier,
-    /// It opens, and a read of what is damaged names the position.
+    /// It opens, and a read of what is damaged names the position, as verifying and the scrub do;
+    /// what an account owes is right, or names it, too.
     DamageOnRead,
-    /// It opens, and balances are right, but lists are not, since the read models were damaged:
-    /// verifying names the row.
+    /// It opens, and balances are right, but lists are not, since a row of the read models is
+    /// damaged: verifying names it before and after, and no seal and no close comes from it.
     ListsDiffer,
     /// It is refused, by position or by file and cause.
     Refused,
@@ -45,6 +48,9 @@ pub(super) struct Expected<'a> {
 
 /// How often something is asked that is unavailable.
 const ASKED_MAX: u32 = 2000;
+
+/// How many of the last lines of a service's log are told with what is wrong.
+const LINES_TOLD: usize = 20;
 
 fn bounded(mut command: Command) -> Result<Output, String> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -88,15 +94,8 @@ fn of_read_models(read: &Path) -> u64 {
 /// Opens it, and says what came of it.
 pub(super) async fn judge(folder: &Path, expected: &Expected<'_>) -> Result<Outcome, String> {
     let (witnessed, remembered) = (witnessed(folder), folder.join("HEAD").exists());
-    let mut verify = Command::new(binary());
-    verify.arg("verify").arg("--data-dir").arg(folder);
-    let verified = bounded(verify).map_err(|problem| format!("verify: {problem}"))?;
-    let (out, said) = (text(&verified.stdout), text(&verified.stderr));
-    if !verified.status.success() {
-        well_refused(verified.status.code(), &format!("{out}{said}"))
-            .map_err(|problem| format!("verify: {problem}"))?;
-    }
-    match start(Command::new(binary()), folder) {
+    let verified = verified(folder)?;
+    match start(Command::new(binary()), folder, QUIETLY) {
         Err(ended) => {
             well_refused(ended.status.code(), &ended.said)?;
             Ok(Outcome::Refused)
@@ -104,7 +103,8 @@ pub(super) async fn judge(folder: &Path, expected: &Expected<'_>) -> Result<Outc
         Ok(process) => {
             let watch = Watch::over(process.id(), HANGS_AFTER);
             let client = Client::connect(process.address()).await;
-            let outcome = opened(&client, folder, witnessed, expected).await;
+            let opened = Opened { client: &client, folder, expected, verified };
+            let outcome = opened.outcome(witnessed).await;
             let hung = watch.lift();
             let ended = process.stop();
             if hung {
@@ -114,24 +114,36 @@ pub(super) async fn judge(folder: &Path, expected: &Expected<'_>) -> Result<Outc
                 return Err(ended.said);
             }
             let (status, said) = (ended.status, &ended.said);
-            let how = |problem| format!("{problem}; the service ended with {status}: {said}");
-            match outcome.map_err(how)? {
-                Outcome::Earlier if !remembered && !ended.said.contains("there is no HEAD") => Err(
-                    format!("it opens at an earlier commit and does not say so: {}", ended.said),
-                ),
-                Outcome::DamageOnRead if verified.status.success() => {
-                    Err("a read meets damage that verifying does not".to_owned())
-                }
-                outcome => {
-                    // Damage may be left where no answer meets it; otherwise nothing is wrong.
-                    if outcome == Outcome::Earlier || expected.damage.is_none() {
-                        finds_nothing_wrong(folder)?;
-                    }
-                    Ok(outcome)
-                }
+            let how = |problem| {
+                let last: Vec<&str> = said.lines().rev().take(LINES_TOLD).collect();
+                format!("{problem}; the service ended with {status}, and said last: {last:#?}")
+            };
+            let outcome = outcome.map_err(how)?;
+            if outcome == Outcome::Earlier && !remembered && !said.contains("there is no HEAD") {
+                return Err(format!("it opens at an earlier commit and does not say so: {said}"));
             }
+            // Damage of the log may be left where no answer meets it; otherwise nothing is wrong.
+            let is_of_log = expected.damage.is_some_and(|damage| !damage.is_of_read_models());
+            if outcome == Outcome::Earlier || !is_of_log {
+                finds_nothing_wrong(folder)?;
+            }
+            Ok(outcome)
         }
     }
+}
+
+/// What verifying finds before anything is started.
+fn verified(folder: &Path) -> Result<Found, String> {
+    let mut verify = Command::new(binary());
+    verify.arg("verify").arg("--data-dir").arg(folder);
+    let verified = bounded(verify).map_err(|problem| format!("verify: {problem}"))?;
+    if verified.status.success() {
+        return Ok(Found::Nothing);
+    }
+    let (out, said) = (text(&verified.stdout), text(&verified.stderr));
+    well_refused(verified.status.code(), &format!("{out}{said}"))
+        .map_err(|problem| format!("verify: {problem}"))?;
+    Ok(found_by(&said))
 }
 
 fn finds_nothing_wrong(folder: &Path) -> Result<(), String> {
@@ -147,66 +159,102 @@ fn finds_nothing_wrong(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// What time drives is left to the oracle, and the scrub does not take its time.
+const QUIETLY: &[&str] = &["--no-runner", "--scrub-rate", "1024"];
+
 /// Starts the service, which may be refused, but not hang.
-pub(super) fn start(command: Command, folder: &Path) -> Result<Process, Ended> {
-    Process::start_watched(command, folder, CLOCK, HANGS_AFTER)
+pub(super) fn start(command: Command, folder: &Path, more: &[&str]) -> Result<Process, Ended> {
+    Process::start_watched(command, folder, CLOCK, more, HANGS_AFTER)
 }
 
-async fn opened(
-    client: &Client,
-    folder: &Path,
-    witnessed: u64,
-    expected: &Expected<'_>,
-) -> Result<Outcome, String> {
-    let events = match client.replay().await {
-        Ok(events) => events,
-        Err(status) if status.code() == Code::DataLoss => return Ok(Outcome::DamageOnRead),
-        Err(status) => return Err(format!("the log cannot be replayed: {status:?}")),
-    };
-    let base = expected.base;
-    if !base.events.starts_with(&events) {
-        return Err(format!("it holds other events: {} of them", events.len()));
-    }
-    let head = u64::try_from(events.len()).unwrap();
-    if head < expected.least {
-        return Err(format!("{} were acknowledged, and {head} are there", expected.least));
-    }
-    if head < witnessed {
-        return Err(format!("a witness knows {witnessed}, and it opens at {head}"));
-    }
-    let Some(standings) = base.standings_at(head) else {
-        return Err(format!("it opens at {head}, in the middle of a commit"));
-    };
-    let found = answered(client).await.map_err(|status| format!("questions: {status:?}"))?;
-    let owed = |standings: &[Option<Standing>]| -> Vec<Option<i64>> {
-        standings.iter().map(|standing| standing.as_ref().map(|it| it.owed)).collect()
-    };
-    if owed(&found) != owed(&standings) {
-        return Err(format!("wrong balances at {head}: {:?}", owed(&found)));
-    }
-    let earlier = head < base.head();
-    if found == standings {
-        return Ok(if earlier { Outcome::Earlier } else { Outcome::Whole });
-    }
-    if earlier || !expected.damage.is_some_and(Damage::is_of_read_models) {
-        return Err(format!("lists are wrong at {head}, and no read model was damaged"));
-    }
-    if offline(&["projections", "verify"], folder).status.code() == Some(3) {
-        return Ok(Outcome::ListsDiffer);
-    }
-    Err("lists are wrong, and verifying finds nothing".to_owned())
+/// A service that has opened a directory.
+pub(super) struct Opened<'a> {
+    pub(super) client: &'a Client,
+    folder: &'a Path,
+    pub(super) expected: &'a Expected<'a>,
+    /// What was found before.
+    pub(super) verified: Found,
 }
 
-/// Standings, asked for again for as long as the service says that this helps: read models that a
-/// question finds damaged are built anew.
-async fn answered(client: &Client) -> Result<Standings, tonic::Status> {
+impl Opened<'_> {
+    /// What has come of it; a witness knows so much.
+    async fn outcome(&self, witnessed: u64) -> Result<Outcome, String> {
+        let base = self.expected.base;
+        let (events, ended) = replayed(self.client).await;
+        if !base.events.starts_with(&events) {
+            return Err(format!("it holds other events: {} of them", events.len()));
+        }
+        let head = u64::try_from(events.len()).unwrap();
+        if let Some(status) = ended {
+            return self.damage_met(head, &status).await;
+        }
+        if head < self.expected.least {
+            let least = self.expected.least;
+            return Err(format!("{least} were acknowledged, and {head} are there"));
+        }
+        if head < witnessed {
+            return Err(format!("a witness knows {witnessed}, and it opens at {head}"));
+        }
+        let Some(standings) = base.standings_at(head) else {
+            return Err(format!("it opens at {head}, in the middle of a commit"));
+        };
+        let found = patiently(async || stand(self.client).await).await;
+        let found = found.map_err(|status| format!("questions: {status:?}"))?;
+        if found.owed() != standings.owed() {
+            return Err(format!("wrong balances at {head}: {:?}", found.owed()));
+        }
+        let outcome = match (found == standings, head < base.head()) {
+            (true, true) => return Ok(Outcome::Earlier),
+            (true, false) => Outcome::Whole,
+            (false, true) => return Err(format!("lists are wrong at {head}")),
+            (false, false) => self.lists_differ()?,
+        };
+        if self.expected.damage.is_some_and(Damage::is_of_read_models) {
+            self.nothing_is_made_of_it().await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Lists may be wrong as long as nobody has noticed that rows are damaged, and a comparison
+    /// must: before the service was started, and while it answers.
+    fn lists_differ(&self) -> Result<Outcome, String> {
+        if !self.expected.damage.is_some_and(Damage::may_change_rows) {
+            return Err("lists are wrong, and no row of a read model was damaged".to_owned());
+        }
+        if self.verified == Found::Nothing {
+            return Err("lists are wrong, and verifying found nothing before the start".to_owned());
+        }
+        if offline(&["projections", "verify"], self.folder).status.code() == Some(3) {
+            return Ok(Outcome::ListsDiffer);
+        }
+        Err("lists are wrong, and verifying finds nothing".to_owned())
+    }
+
+    /// What goes into the log for ever is as if no read model had been damaged, and afterwards none
+    /// is: they were compared, and built anew.
+    async fn nothing_is_made_of_it(&self) -> Result<(), String> {
+        let closed = Closed::by(self.client).await;
+        let closed = closed.map_err(|status| format!("run and close: {status:?}"))?;
+        if closed == self.expected.base.closed {
+            return Ok(());
+        }
+        Err(format!("a seal, a close, or a list behind it is wrong: {closed:?}"))
+    }
+}
+
+/// Asks again, under the same request id, for as long as the service says that this helps: read
+/// models that a question, a run or a close finds damaged are built anew.
+pub(super) async fn patiently<T>(
+    mut ask: impl AsyncFnMut() -> Result<T, tonic::Status>,
+) -> Result<T, tonic::Status> {
     let mut asked = 0;
     loop {
-        let found = stand(client).await;
+        let answer = ask().await;
         asked += 1;
-        let again = |status: &tonic::Status| status.code() == Code::Unavailable;
-        if asked == ASKED_MAX || !found.as_ref().is_err_and(again) {
-            return found;
+        let again =
+            |status: &tonic::Status| matches!(status.code(), Code::Unavailable | Code::Unknown);
+        if asked == ASKED_MAX || !answer.as_ref().is_err_and(again) {
+            return answer;
         }
     }
 }

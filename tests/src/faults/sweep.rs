@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 
-use super::base::{Base, CLOCK, copy, write};
-use super::damage::{Damage, anywhere, structural, whole_files};
+use super::base::{Base, CLOCK, DAY, FAR_BACK, TAIL_EVENTS, copy, write};
+use super::damage::{Damage, anywhere, far_back, spread, structural, whole_files};
 use super::oracle::{Expected, Outcome, judge};
 use super::power::{Disk, Unsynced, changes};
 use super::writes::{Stopped, fails, rules};
@@ -24,6 +24,8 @@ pub struct Settings {
     pub structural: usize,
     /// Damage at random places.
     pub random: usize,
+    /// Damage before what a start reads, in a log that takes seconds to make.
+    pub far_back: usize,
     /// Losses of power.
     pub power: usize,
     /// Calls that fail.
@@ -53,14 +55,6 @@ pub struct Report {
     pub violations: Vec<String>,
 }
 
-/// As many as asked for, evenly spread.
-fn spread<T>(all: Vec<T>, count: usize) -> Vec<T> {
-    let total = all.len();
-    let chosen = |place: usize| place * count / total != (place + 1) * count / total;
-    let placed = all.into_iter().enumerate();
-    placed.filter(|(place, _)| count >= total || chosen(*place)).map(|(_, it)| it).collect()
-}
-
 /// Runs it all.
 pub async fn run(settings: Settings, mut said: impl FnMut(&str)) -> Report {
     let mut report = Report::default();
@@ -81,6 +75,10 @@ pub async fn run(settings: Settings, mut said: impl FnMut(&str)) -> Report {
             report.damage.values().fold(0, |sum: u64, count| sum.saturating_add(*count))
         ));
     }
+    if settings.far_back > 0 {
+        long(&settings, &mut chance, &mut report).await;
+        said(&format!("damage far back: {}", settings.far_back));
+    }
     if settings.wants(POWER) {
         power(settings.power, &stopped, &mut chance, &mut report).await;
         said(&format!("losses of power: {}", settings.power));
@@ -100,6 +98,29 @@ pub async fn run(settings: Settings, mut said: impl FnMut(&str)) -> Report {
     report
 }
 
+/// Damages a long log before what a start reads.
+async fn long(settings: &Settings, chance: &mut Chance, report: &mut Report) {
+    let kinds = ["flip", "pages"].map(|kind| format!("{FAR_BACK}{kind} events.db"));
+    if !kinds.iter().any(|kind| settings.wants(kind)) {
+        return;
+    }
+    let base = Base::long().await;
+    let length = fs::metadata(base.folder.path().join("events.db")).unwrap().len();
+    // Events follow each other in the file, and one is about as long as another.
+    let before_tail = (base.head() - TAIL_EVENTS) * length / base.head();
+    let end = usize::try_from(before_tail).unwrap();
+    for damage in far_back(base.folder.path(), end, settings.far_back / 2, chance) {
+        if settings.wants(&kind_on(&base, &damage)) {
+            damaged(&base, &damage, report).await;
+        }
+    }
+}
+
+/// What kind damage is, for the tally.
+fn kind_on(base: &Base, damage: &Damage) -> String {
+    format!("{}{}", base.called, damage.kind())
+}
+
 /// What kind a failing call is, for the tally.
 fn failing_call(rule: &Rule) -> String {
     format!("failing {} {}", rule.op, rule.file)
@@ -110,8 +131,10 @@ async fn damaged(base: &Base, damage: &Damage, report: &mut Report) {
     copy(base.folder.path(), place.path());
     damage.happen(place.path(), base.earlier.path());
     match judge(place.path(), &Expected { base, least: 0, damage: Some(damage) }).await {
-        Ok(outcome) => *report.damage.entry((damage.kind(), outcome)).or_default() += 1,
-        Err(problem) => report.violations.push(format!("{damage:?}: {problem}")),
+        Ok(outcome) => *report.damage.entry((kind_on(base, damage), outcome)).or_default() += 1,
+        Err(problem) => {
+            report.violations.push(format!("{}{damage:?}: {problem}", base.called));
+        }
     }
 }
 
@@ -128,7 +151,7 @@ async fn power(count: usize, base: &Base, chance: &mut Chance, report: &mut Repo
     let mut acknowledged = vec![(0, base.head())];
     let mut standings = base.standings.clone();
     for round in 0..12 {
-        write(&client, &format!("power {round}"), 2, &mut standings).await;
+        write(&client, (&format!("power {round}"), DAY), 2, &mut standings).await;
         let length = fs::metadata(trace.path()).unwrap().len();
         acknowledged.push((length, *standings.last_key_value().unwrap().0));
     }
@@ -136,7 +159,8 @@ async fn power(count: usize, base: &Base, chance: &mut Chance, report: &mut Repo
     // The end of it is a stop in order, with its checkpoint.
     assert!(process.stop().status.success());
     let (folder, earlier) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let known = Base { folder, earlier, events, standings };
+    let known =
+        Base { called: "", folder, earlier, events, standings, closed: base.closed.clone() };
     let changes = changes(&fs::read(trace.path()).unwrap());
     let places: Vec<usize> =
         (0..changes.len()).filter(|place| changes[*place].is_of_log() || place % 9 == 0).collect();
@@ -169,14 +193,14 @@ async fn power(count: usize, base: &Base, chance: &mut Chance, report: &mut Repo
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for ((kind, outcome), count) in &self.damage {
-            writeln!(f, "{kind:<28} {outcome:<14?} {count:>6}")?;
+            writeln!(f, "{kind:<30} {outcome:<14?} {count:>6}")?;
         }
         for ((unsynced, outcome), count) in &self.power {
             let kind = format!("{POWER}, rest {unsynced:?}");
-            writeln!(f, "{kind:<28} {outcome:<14?} {count:>6}")?;
+            writeln!(f, "{kind:<30} {outcome:<14?} {count:>6}")?;
         }
         for ((kind, stopped), count) in &self.calls {
-            writeln!(f, "{kind:<28} {stopped:<14?} {count:>6}")?;
+            writeln!(f, "{kind:<30} {stopped:<14?} {count:>6}")?;
         }
         for violation in &self.violations {
             writeln!(f, "VIOLATION {violation}")?;

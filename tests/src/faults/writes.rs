@@ -6,7 +6,7 @@ use std::path::Path;
 use proto::payledger::v1::Channel;
 use tonic::Code;
 
-use super::base::{ACCOUNTS, CLOCK};
+use super::base::{ACCOUNTS, CLOCK, DAY};
 use super::oracle::{HANGS_AFTER, start, well_refused};
 use crate::client::Client;
 use crate::process::{Process, hung_for, offline};
@@ -14,8 +14,6 @@ use crate::refusals::Refused;
 use crate::shim::{Rule, disturbed};
 use crate::watch::Watch;
 use tonic_types::StatusExt as _;
-
-const DAY: &str = "2026-03-03";
 
 /// What came of a failing call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +31,7 @@ pub enum Stopped {
 pub(super) async fn fails(folder: &Path, rule: &Rule, most: u64) -> Result<Stopped, String> {
     let command = disturbed(folder, Some(rule), None);
     let mut acknowledged = Vec::new();
-    let stopped = match start(command, folder) {
+    let stopped = match start(command, folder, &[]) {
         Err(ended) => {
             well_refused(ended.status.code(), &ended.said)?;
             Stopped::AtStart
