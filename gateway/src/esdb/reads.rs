@@ -12,7 +12,8 @@ use ledger::envelope::{Position, RecordedEvent};
 use ledger::store::{EventStore, ReadError};
 use proto::event_store::client::streams::read_req::options::CountOption;
 use proto::event_store::client::streams::read_resp::{
-    CaughtUp, Checkpoint, Content, StreamNotFound, SubscriptionConfirmation,
+    CaughtUp, Checkpoint, Content, Position as CommitPosition, StreamNotFound,
+    SubscriptionConfirmation,
 };
 use proto::event_store::client::streams::{ReadReq, ReadResp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -198,7 +199,7 @@ impl Reading {
             let page = self.line.page(after, PAGE_EVENTS).await?;
             let Some(last) = page.last() else {
                 if !caught_up {
-                    self.send(content(Content::CaughtUp(CaughtUp::default()))).await?;
+                    self.send(content(Content::CaughtUp(self.caught_up(after)))).await?;
                     caught_up = true;
                 }
                 self.line.wait_past(seen).await?;
@@ -210,6 +211,26 @@ impl Reading {
             let wanted = self.query.wanted.sift(page, usize::MAX, &self.desk).await?;
             self.send_looked_at(wanted, due, end).await?;
         }
+    }
+
+    /// Says up to where there was nothing more: who begins at the end, and is sent nothing, knows
+    /// by this alone where to go on once the subscription has ended.
+    fn caught_up(&self, number: u64) -> CaughtUp {
+        let place = (number > 0).then_some(number);
+        let (mut stream_revision, mut position) = (None, None);
+        match self.query.source {
+            Source::All => {
+                position = place.map(|number| {
+                    let commit = self.scale.commit(Position(number));
+                    CommitPosition { commit_position: commit, prepare_position: commit }
+                });
+            }
+            Source::Stream(_) | Source::Nothing(_) => {
+                let revision = place.and_then(|version| version.checked_sub(1));
+                stream_revision = revision.and_then(|revision| revision.try_into().ok());
+            }
+        }
+        CaughtUp { timestamp: None, stream_revision, position }
     }
 
     /// Sends what is wanted of a page that ends at `end`, and how far the log was looked at: where

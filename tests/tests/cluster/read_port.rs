@@ -177,3 +177,42 @@ async fn whoever_follows_by_a_filter_is_told_how_far_it_was_looked_at_whatever_i
     assert!(events.is_empty() && checkpoints.contains(&896), "{checkpoints:?}");
     assert_eq!(checkpoints.last(), Some(&1000), "and at the end, where nothing is sent");
 }
+
+/// What a subscription says once it has caught up: the stream's revision, and the place in the log.
+async fn caught_up_at(reads: &Reads, options: Options) -> (Option<i64>, Option<u64>) {
+    let options = Options {
+        count_option: Some(CountOption::Subscription(SubscriptionOptions {})),
+        ..options
+    };
+    let mut answers = reads.read(ReadReq { options: Some(options) }).await.unwrap();
+    loop {
+        if let Content::CaughtUp(told) = answers.next().await.unwrap().unwrap().content.unwrap() {
+            return (told.stream_revision, told.position.map(|place| place.commit_position));
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_follows_from_the_end_is_told_where_that_is_and_can_go_on_from_there() {
+    let log = Memory::new();
+    let forwards = |from| all(from, ReadDirection::Forwards);
+    let stream = || Options {
+        stream_option: Some(StreamOption::Stream(StreamOptions {
+            stream_identifier: Some(StreamIdentifier { stream_name: b"account-a".to_vec() }),
+            revision_option: Some(RevisionOption::End(Empty {})),
+        })),
+        ..forwards(AllOption::End(Empty {}))
+    };
+    let log: Arc<dyn EventStore> = Arc::new(log);
+    let reads = Reads::new(Arc::clone(&log), Scale::ONE, Shutdown::default());
+    let end = || forwards(AllOption::End(Empty {}));
+    assert_eq!(caught_up_at(&reads, end()).await, (None, None), "nothing is there");
+    for version in 0..3 {
+        log.append(saying("account-a", version, "x")).await.unwrap();
+        log.append(saying("account-b", version, "x")).await.unwrap();
+    }
+    assert_eq!(caught_up_at(&reads, end()).await, (None, Some(6)));
+    let start = forwards(AllOption::Start(Empty {}));
+    assert_eq!(caught_up_at(&reads, start).await, (None, Some(6)));
+    assert_eq!(caught_up_at(&reads, stream()).await, (Some(2), None));
+}
