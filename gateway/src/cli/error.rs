@@ -3,6 +3,7 @@
 mod codes;
 
 use std::io;
+use std::path::Path;
 
 use ledger::causes::with_causes;
 use ledger::store::ReadError;
@@ -20,6 +21,10 @@ use crate::serve::ServiceError;
 const AGAINST_HEAD: &str = "put the log back that belongs here, or restore a backup into an empty \
                             directory; only if the log is right as it is, remove the file HEAD";
 
+/// What helps where a backup is not what it was when it was made: there is no `HEAD` beside it.
+const AGAINST_BACKUP: &str = "the file has lost its end, or was changed, since it was made: take \
+                              another backup";
+
 const ON_CLUSTER: &str = "its log is on a cluster: `payledger copy-log --from CONNECTION --to \
                           DIRECTORY` makes a data directory of it";
 
@@ -29,17 +34,25 @@ const UNBELIEVED: &str = "it says what the directory is, so nothing else is beli
 const AFTER_PROMOTION: &str = "serve or follow that one; only if it is given up, remove the file \
                                SUPERSEDED";
 
-fn is_against_head(error: &OpenError) -> bool {
-    matches!(
-        error,
-        OpenError::EndMissing { .. } | OpenError::HeadDiffers { .. } | OpenError::LogGone { .. }
-    ) || matches!(error, OpenError::NoteUnreadable { path } if path.ends_with("HEAD"))
+/// What helps where a log is not what something else knows of it: `HEAD`, or a backup itself.
+fn against_what(error: &OpenError) -> Option<&'static str> {
+    let knows_head = |path: &Path| path.ends_with("HEAD");
+    if let OpenError::NoteUnreadable { path } = error {
+        return knows_head(path).then_some(AGAINST_HEAD);
+    }
+    let (OpenError::EndMissing { path, .. }
+    | OpenError::HeadDiffers { path, .. }
+    | OpenError::LogGone { path, .. }) = error
+    else {
+        return None;
+    };
+    Some(if knows_head(path) { AGAINST_HEAD } else { AGAINST_BACKUP })
 }
 
 /// What helps whoever opens a data directory, or follows one.
 fn directory_hint(error: &OpenError) -> Option<&'static str> {
-    if is_against_head(error) {
-        return Some(AGAINST_HEAD);
+    if let Some(hint) = against_what(error) {
+        return Some(hint);
     }
     if let OpenError::Missing { path } = error {
         return path.parent().is_some_and(Cluster::is_in).then_some(ON_CLUSTER);

@@ -8,7 +8,7 @@ use std::process::Command;
 use ledger::store::embedded::Options;
 use proto::payledger::v1::Channel;
 use tests::client::Client;
-use tests::process::{Process, answered, binary, offline, offline_finds_nothing_wrong};
+use tests::process::{Process, answered, binary, failed, offline, offline_finds_nothing_wrong};
 use tests::requests::auto_loan;
 use tests::shim::{Rule, disturbed};
 
@@ -282,4 +282,33 @@ fn read_models_of_another_version_are_no_broken_promise() {
     offline_finds_nothing_wrong(&["verify"], folder.path());
     let compared = offline(&["projections", "verify"], folder.path());
     assert_eq!(compared.status.code(), Some(4), "{compared:?}");
+}
+
+#[tokio::test]
+async fn a_backup_that_lost_its_end_is_told_apart_from_a_directory_that_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, backup, restored] =
+        ["data", "backup.db", "restored"].map(|it| folder.path().join(it));
+    let process = Process::start(&data_dir, CLOCK).unwrap();
+    let client = Client::connect(process.address()).await;
+    client.open(auto_loan("a-1")).await.unwrap();
+    assert!(process.stop().status.success());
+    let [from, file, to] = [&data_dir, &backup, &restored].map(|path| path.to_str().unwrap());
+    answered(&["backup", "--data-dir", from, "--to", file]);
+    for log in [&backup, &data_dir.join("events.db")] {
+        let log = rusqlite::Connection::open(log).unwrap();
+        let last = "DELETE FROM blocks WHERE first_position = (
+            SELECT max(first_position) FROM blocks)";
+        assert_eq!(log.execute(last, []).unwrap(), 1);
+    }
+    for words in [
+        ["verify", "--file", file, "--output", "json"].as_slice(),
+        &["restore", "--from", file, "--data-dir", to],
+    ] {
+        let (code, said) = failed(words);
+        assert_eq!(code, 3, "{said}");
+        assert!(said.contains("take another backup") && !said.contains("HEAD"), "{said}");
+    }
+    let (code, said) = failed(&["verify", "--data-dir", from]);
+    assert!(code == 3 && said.contains("remove the file HEAD"), "{said}");
 }
