@@ -60,6 +60,13 @@ async fn lived(data_dir: &Path, backup: &Path) -> Before {
     Before { kept, head, payment, later }
 }
 
+/// How many bytes the blocks behind a position have.
+fn bytes_beyond(data_dir: &Path, position: u64) -> i64 {
+    let log = rusqlite::Connection::open(data_dir.join("events.db")).unwrap();
+    let sql = "SELECT sum(length(payload)) FROM blocks WHERE first_position > ?1";
+    log.query_row(sql, [position.cast_signed()], |row| row.get(0)).unwrap()
+}
+
 /// What sends money or work out is refused, and all else goes on.
 async fn nothing_goes_out(client: &Client, loss: u64, amount: &str) {
     let held = [
@@ -105,6 +112,7 @@ async fn a_restore_to_a_position_records_what_it_loses_and_holds_origination_unt
         (&(before.kept + 1).into(), &before.head.into())
     );
     assert_eq!((&range["known_by"], &range["payments"]), (&"backup".into(), &2.into()));
+    assert_eq!(range["bytes"], bytes_beyond(&data_dir, 0) - bytes_beyond(&fresh, 0));
     offline_finds_nothing_wrong(&["verify"], &fresh);
     // A copy of it would not know yet.
     let copy = folder.path().join("copy");
@@ -231,6 +239,7 @@ async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
         (&whole["lost"]["to_position"], &whole["lost"]["payments"]),
         (&wire.position.into(), &1.into())
     );
+    assert_eq!(whole["lost"]["bytes"], bytes_beyond(&data_dir, before.head));
     std::fs::remove_file(data_dir.join("events.db")).unwrap();
     let head = restore("head", &["--lost-dir", words(&data_dir)]);
     assert_eq!(
@@ -240,6 +249,7 @@ async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
     std::fs::remove_file(data_dir.join("HEAD")).unwrap();
     let models = restore("models", &["--lost-dir", words(&data_dir)]);
     assert_eq!(models["lost"]["known_by"], "lost_read_models");
+    assert_eq!(models["lost"]["bytes"], "unknown");
     assert_eq!(
         (&models["lost"]["to_position"], &models["lost"]["payments"]),
         (&wire.position.into(), &1.into())

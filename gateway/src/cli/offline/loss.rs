@@ -1,5 +1,6 @@
 //! What a restore or a promotion loses, as far as anybody or anything knows.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -7,8 +8,8 @@ use ledger::causes::with_causes;
 use ledger::domain::recovery::events::{Affected, CommitsLost, KnownBy, LossCause};
 use ledger::envelope::Position;
 use ledger::store::embedded::{
-    ChainHash, ChainHashError, Embedded, LOG_FILE, Witness, WitnessError, refuse_in_use,
-    remembered_head,
+    ChainHash, ChainHashError, Embedded, Extent, LOG_FILE, Witness, WitnessError, extent,
+    refuse_in_use, remembered_head,
 };
 use uuid::Uuid;
 
@@ -62,6 +63,17 @@ impl FromStr for KnownHead {
 pub(super) struct Known {
     pub(super) by: KnownBy,
     pub(super) head: Witness,
+    /// All of the log up to there.
+    pub(super) extent: Extent,
+}
+
+/// What is lost.
+#[derive(Debug)]
+pub(super) struct Lost {
+    /// As it is recorded.
+    pub(super) record: CommitsLost,
+    /// In bytes of events as they were stored, if the log is left that ended there, or was seen.
+    bytes: Option<u64>,
 }
 
 /// What is brought back.
@@ -70,6 +82,8 @@ pub(super) struct Recovered<'a> {
     pub(super) cause: LossCause,
     /// Its end.
     pub(super) kept: Witness,
+    /// All of it.
+    pub(super) extent: Extent,
     /// What it is brought back from, for the record.
     pub(super) from: &'a Path,
     /// The log's file that others' knowledge is compared with.
@@ -81,13 +95,14 @@ pub(super) struct Recovered<'a> {
 /// A position that was known, and by what.
 type Candidate = (Position, Option<ChainHash>, KnownBy);
 
+/// How much a log holds up to a position, for each that is known.
+type Extents = BTreeMap<Position, Extent>;
+
 impl LossArgs {
     /// What is lost. None if it is known that nothing is: where nothing is known, something may be.
-    pub(super) fn work_out(
-        &self,
-        recovered: &Recovered<'_>,
-    ) -> Result<Option<CommitsLost>, CliError> {
-        let Known { by, head } = recovered.known;
+    pub(super) fn work_out(&self, recovered: &Recovered<'_>) -> Result<Option<Lost>, CliError> {
+        let Known { by, head, extent: known_extent } = recovered.known;
+        let mut extents = Extents::from([(head.position, known_extent)]);
         let kept = recovered.kept;
         let mut candidates: Vec<Candidate> = vec![(head.position, Some(head.chain), by)];
         let mut affected = Vec::new();
@@ -104,6 +119,9 @@ impl LossArgs {
         let mut ended_at = None;
         if let Some(lost_dir) = &self.lost_dir {
             ended_at = look_at(lost_dir, &reference, kept, &mut candidates, &mut affected)?;
+            if let Some(end) = ended_at {
+                extents.insert(end, extent(&lost_dir.join(LOG_FILE))?);
+            }
         }
         // Of those who know as far, the first one who knows the chain.
         let furthest = candidates
@@ -116,7 +134,8 @@ impl LossArgs {
         }
         // Of those that go as far a log, which comes first and tells the most.
         let widest = affected.into_iter().rev().max_by_key(|affected| affected.through_position);
-        Ok(Some(CommitsLost {
+        let bytes = extents.get(&known_position).map(|all| all.beyond(recovered.extent).bytes);
+        let record = CommitsLost {
             cause: recovered.cause,
             position: kept.position,
             chain: kept.chain.to_string(),
@@ -125,7 +144,8 @@ impl LossArgs {
             known_by,
             source: recovered.from.display().to_string(),
             affected: widest.filter(|affected| affected.through_position > kept.position),
-        }))
+        };
+        Ok(Some(Lost { record, bytes }))
     }
 }
 
@@ -228,8 +248,8 @@ const fn known_by(known_by: KnownBy) -> &'static str {
 }
 
 /// What is lost, as restore and promotion tell it.
-pub(super) fn loss_field(lost: Option<&CommitsLost>) -> (String, Document) {
-    let Some(lost) = lost else {
+pub(super) fn loss_field(lost: Option<&Lost>) -> (String, Document) {
+    let Some(Lost { record: lost, bytes }) = lost else {
         return Document::field("lost", "nothing: the lost log is whole and ends here");
     };
     let mut fields = vec![Document::field("from_position", lost.position.next().0)];
@@ -237,6 +257,10 @@ pub(super) fn loss_field(lost: Option<&CommitsLost>) -> (String, Document) {
         fields.push(Document::field("to_position", lost.known_position.0));
         let events = lost.known_position.0.saturating_sub(lost.position.0);
         fields.push(Document::field("events", events));
+        fields.push(match bytes {
+            Some(bytes) => Document::field("bytes", *bytes),
+            None => Document::field("bytes", "unknown"),
+        });
         fields.push(Document::field("known_by", known_by(lost.known_by)));
     } else {
         let unknown = "unknown: nothing tells whether there was more";

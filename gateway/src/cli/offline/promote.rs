@@ -46,18 +46,20 @@ pub fn run(args: &PromoteArgs, form: Output, out: &mut impl Write) -> Result<(),
         let recovered = Recovered {
             cause: LossCause::Promotion,
             kept: promoted.report.head,
+            extent: promoted.extent,
             from: source,
             reference: &log,
             known: Known {
                 by: KnownBy::Standby,
                 head: Witness { log_id, position: seen.position, chain: seen.chain },
+                extent: seen.extent,
             },
         };
         lost = args.loss.work_out(&recovered)?;
         // First: a promotion that is cut off then is done again, and none is served meanwhile.
         let supersede = |source: &PathBuf| embedded::supersede(source, log_id, directory);
         superseded = sources.iter().map(supersede).collect();
-        Ok(lost.as_ref().map(serde_json::to_vec).transpose()?)
+        Ok(lost.as_ref().map(|lost| serde_json::to_vec(&lost.record)).transpose()?)
     })?;
     let mut fields = vec![Document::field("data_dir", directory.display().to_string())];
     fields.extend(report_fields(&promoted.report));

@@ -42,12 +42,17 @@ pub fn run(args: &RestoreArgs, form: Output, out: &mut impl Write) -> Result<(),
         let recovered = Recovered {
             cause: if cut { LossCause::RestoreToPosition } else { LossCause::Restore },
             kept,
+            extent: restored.extent,
             from: &args.from,
             reference: &args.from,
-            known: Known { by: KnownBy::Backup, head: restored.backup },
+            known: Known {
+                by: KnownBy::Backup,
+                head: restored.backup,
+                extent: embedded::extent(&args.from)?,
+            },
         };
         lost = args.loss.work_out(&recovered)?;
-        Ok(lost.as_ref().map(serde_json::to_vec).transpose()?)
+        Ok(lost.as_ref().map(|lost| serde_json::to_vec(&lost.record)).transpose()?)
     })?;
     let mut fields = vec![Document::field("data_dir", args.data.path.display().to_string())];
     fields.extend(report_fields(&restored.report));

@@ -13,6 +13,7 @@ use super::file::{self, COMPANIONS, LOG_FILE, beside, sync_directory, sync_file}
 use super::head_file;
 use super::lock::{DirectoryLock, LOCK_FILE};
 use super::notes::{self, HEAD_FILE, LOSS_FILE};
+use super::standby::{Extent, extent};
 use super::verify::{Report, check, verify_file};
 use super::witness::Witness;
 use crate::envelope::{NewEvent, Position, StreamName, Version};
@@ -66,6 +67,8 @@ pub enum RestoreError {
 pub struct Restored {
     /// What the restored log holds.
     pub report: Report,
+    /// The same in blocks, events and bytes.
+    pub extent: Extent,
     /// The end of the backup, which a restore to a position does not reach.
     pub backup: Witness,
 }
@@ -238,7 +241,7 @@ fn make(
         let cause = format!("the copy ends with {}, not {}", found.chain, head.chain);
         return Err(OpenError::Damaged { position: found.position, cause }.into());
     }
-    Ok(Restored { report, backup: expected.head })
+    Ok(Restored { report, extent: extent(fresh)?, backup: expected.head })
 }
 
 /// Makes a log of the blocks up to `to`, the last one cut there.
