@@ -1,8 +1,8 @@
 //! The cluster's client leaves Nagle's algorithm on, and has no setting for that: the second part
-//! of a call is not sent before the first is acknowledged, which the other side puts off for some 40
-//! milliseconds. So the process turns it off from outside the library, on all its TCP sockets. They
-//! are reached by their numbers, through a handle of the process itself, since the library does not
-//! give them away.
+//! of a call is not sent before the first is acknowledged, which the other side puts off for some
+//! 40 milliseconds. So the process turns it off from outside the library, on all its TCP sockets.
+//! They are reached by their numbers, through a handle of the process itself, since the library
+//! does not give them away.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -40,7 +40,7 @@ async fn watch() {
         match look.await {
             Ok(Ok(found)) => known = found,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "calls to the cluster wait for acknowledgements, 40 ms each");
+                tracing::warn!(%error, "calls to the cluster wait for acknowledgements, 40 ms");
                 return;
             }
             // The runtime ends.
