@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 pub use connection::ConnectionStringError;
 pub use notes::COPY_NOTE;
@@ -28,7 +28,6 @@ pub use notes::COPY_NOTE;
 use self::follow::{Follower, place_of, unavailable};
 use self::notes::read_note;
 use self::places::{Place, Places};
-use self::sockets::SendAtOnce;
 use self::wire::{Found, Wire};
 use super::embedded::{DirectoryLock, OpenError as LockError, make_directory};
 use super::{Append, AppendError, Appended, BoxFuture, EventStore, Note, Notes, ReadError};
@@ -93,15 +92,9 @@ pub enum OpenError {
 pub struct Cluster {
     wire: Arc<Wire>,
     follower: Arc<Follower>,
-    looking: JoinHandle<()>,
-    _sockets: SendAtOnce,
+    /// What goes on until the store is dropped.
+    _tasks: JoinSet<()>,
     _lock: DirectoryLock,
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.looking.abort();
-    }
 }
 
 impl Cluster {
@@ -254,7 +247,7 @@ impl Cluster {
 struct Read {
     wire: Arc<Wire>,
     follower: Arc<Follower>,
-    sockets: SendAtOnce,
+    tasks: JoinSet<()>,
     lock: DirectoryLock,
     /// Whether, and of what, a copy into it has not come to its end.
     copying: Note,
@@ -268,17 +261,18 @@ impl Read {
         make_directory(directory)?;
         let lock = DirectoryLock::take(directory)?;
         let places = Places::open(&path).map_err(io)?;
-        let sockets = SendAtOnce::watch();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(sockets::send_at_once());
         let follower = Arc::new(Follower::new(Arc::clone(&wire), places));
         let read = first_read(&follower, &wire).await;
         let copying = read.map_err(|error| follower.failure().unwrap_or(error.into()))?;
-        Ok(Self { wire, follower, sockets, lock, copying })
+        Ok(Self { wire, follower, tasks, lock, copying })
     }
 
     fn followed(self) -> Cluster {
-        let Self { wire, follower, sockets, lock, copying: _ } = self;
-        let looking = tokio::spawn(look(Arc::clone(&follower)));
-        Cluster { wire, follower, looking, _sockets: sockets, _lock: lock }
+        let Self { wire, follower, mut tasks, lock, copying: _ } = self;
+        tasks.spawn(look(Arc::clone(&follower)));
+        Cluster { wire, follower, _tasks: tasks, _lock: lock }
     }
 }
 

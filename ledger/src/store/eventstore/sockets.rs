@@ -9,50 +9,40 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-
 /// How often it is looked for sockets that were opened since: a call is slow for no longer.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The process's sockets as `/proc` calls them: by numbers that are not used again.
 type Sockets = BTreeSet<PathBuf>;
 
-/// Has every TCP socket that this process opens send at once, until it is dropped.
-#[derive(Debug)]
-pub(super) struct SendAtOnce(JoinHandle<()>);
-
-impl SendAtOnce {
-    pub(super) fn watch() -> Self {
-        Self(tokio::spawn(watch()))
-    }
-}
-
-impl Drop for SendAtOnce {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-async fn watch() {
+/// Has every TCP socket that this process opens send at once, for as long as it is polled.
+pub(super) async fn send_at_once() {
     let mut known = Sockets::new();
     loop {
-        let look = tokio::task::spawn_blocking(move || send_at_once(&known));
-        match look.await {
-            Ok(Ok(found)) => known = found,
-            Ok(Err(error)) => {
+        let look = tokio::task::spawn_blocking(move || turn_off_delays(&known));
+        // Without an answer the runtime ends.
+        let Ok(found) = look.await else { return };
+        known = match found {
+            Ok(found) => found,
+            Err(error) if is_refusal(&error) => {
                 tracing::warn!(%error, "calls to the cluster wait for acknowledgements, 40 ms");
                 return;
             }
-            // The runtime ends.
-            Err(_) => return,
-        }
+            // As when no descriptor is free: all sockets are new to the next look.
+            Err(_) => Sockets::new(),
+        };
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
+/// Is it not allowed here, or not known to the kernel?
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported)
+}
+
 /// Has the sockets that are not known yet send at once; all that there are.
 #[cfg(target_os = "linux")]
-fn send_at_once(known: &Sockets) -> io::Result<Sockets> {
+fn turn_off_delays(known: &Sockets) -> io::Result<Sockets> {
     use rustix::io::Errno;
     use rustix::net::sockopt::set_tcp_nodelay;
     use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
@@ -81,7 +71,7 @@ fn send_at_once(known: &Sockets) -> io::Result<Sockets> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn send_at_once(_known: &Sockets) -> io::Result<Sockets> {
+fn turn_off_delays(_known: &Sockets) -> io::Result<Sockets> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -99,12 +89,12 @@ mod tests {
         let early = TcpStream::connect(address).unwrap();
         let _not_tcp = UnixStream::pair().unwrap();
         assert!(!early.nodelay().unwrap());
-        let known = send_at_once(&Sockets::new()).unwrap();
+        let known = turn_off_delays(&Sockets::new()).unwrap();
         assert!(early.nodelay().unwrap());
 
         early.set_nodelay(false).unwrap();
         let late = TcpStream::connect(address).unwrap();
-        send_at_once(&known).unwrap();
+        turn_off_delays(&known).unwrap();
         assert!(late.nodelay().unwrap());
         assert!(!early.nodelay().unwrap(), "what is known is not touched again");
     }
