@@ -217,19 +217,18 @@ impl Reading {
     /// by this alone where to go on once the subscription has ended.
     fn caught_up(&self, number: u64) -> CaughtUp {
         let place = (number > 0).then_some(number);
-        let (mut stream_revision, mut position) = (None, None);
-        match self.query.source {
+        let (stream_revision, position) = match self.query.source {
             Source::All => {
-                position = place.map(|number| {
-                    let commit = self.scale.commit(Position(number));
-                    CommitPosition { commit_position: commit, prepare_position: commit }
-                });
+                let commit = place.map(|number| self.scale.commit(Position(number)));
+                let at =
+                    |commit| CommitPosition { commit_position: commit, prepare_position: commit };
+                (None, commit.map(at))
             }
             Source::Stream(_) | Source::Nothing(_) => {
                 let revision = place.and_then(|version| version.checked_sub(1));
-                stream_revision = revision.and_then(|revision| revision.try_into().ok());
+                (revision.and_then(|revision| revision.try_into().ok()), None)
             }
-        }
+        };
         CaughtUp { timestamp: None, stream_revision, position }
     }
 
