@@ -178,6 +178,8 @@ async fn a_standby_of_another_log_and_a_directory_that_is_none_are_not_touched()
         let refusal = replicate(&directory, target).unwrap_err();
         assert!(matches!(refusal, ReplicaError::NotAStandby { .. }), "{refusal:?}");
     }
+    let refusal = promote(&mine).unwrap_err();
+    assert!(matches!(refusal, ReplicaError::NotAStandby { .. }), "{refusal:?}");
     assert_eq!(fs::read_dir(mine.path()).unwrap().count(), 1);
     let nothing = Directory::new();
     let refusal = replicate(&nothing, &to).unwrap_err();

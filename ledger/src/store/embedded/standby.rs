@@ -127,7 +127,8 @@ pub fn promote(
     loss: impl FnOnce(&Promoted) -> Result<Option<Vec<u8>>, crate::store::BoxError>,
 ) -> Result<Promoted, ReplicaError> {
     let not_a_standby = || ReplicaError::NotAStandby { directory: directory.to_owned() };
-    if !directory.is_dir() {
+    // What is no ledger is left as it is, without a file that says who locked it.
+    if !directory.join(LOG_FILE).exists() && standby(directory)?.is_none() {
         return Err(not_a_standby());
     }
     let _lock = DirectoryLock::take(directory)?;
