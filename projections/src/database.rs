@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ledger::envelope::Position;
 use ledger::store::embedded::{immutable_uri, no_wal};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
 use crate::columns::{key, position};
@@ -48,8 +49,15 @@ pub(crate) fn checkpoint(database: &Connection) -> Result<Checkpoint, rusqlite::
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let database = Connection::open_with_flags(path, flags)?;
-    database.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    keep_statements(&database)?;
     Ok(database)
+}
+
+/// Prepares each statement once. Otherwise SQLite plans many of them anew for each value that is
+/// bound, which takes ten times as long as to find a row by it.
+fn keep_statements(database: &Connection) -> Result<(), rusqlite::Error> {
+    database.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    database.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 /// Opens a read database that is there, to look at it: from a directory that the caller may only
@@ -74,7 +82,7 @@ const LIVE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
 
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let database = Connection::open(path)?;
-    database.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    keep_statements(&database)?;
     database.execute_batch("PRAGMA cache_size = -65536;")?;
     Ok(database)
 }

@@ -7,7 +7,7 @@ use ledger::domain::journal::LedgerAccount;
 pub(crate) use views::views;
 
 /// The version of the fold and its tables. A file of another version is built anew.
-pub const FOLD_VERSION: u32 = 11;
+pub const FOLD_VERSION: u32 = 12;
 
 /// The views that reporting jobs may rely on; `SCHEMA.md` describes them.
 pub const VIEWS: &[&str] = &[
@@ -42,6 +42,7 @@ pub(crate) struct Table {
 /// The tables that are folded from the log, in the order in which they are compared.
 pub(crate) const TABLES: &[Table] = &[
     Table { name: "account", order: &["account_key"] },
+    Table { name: "account_position", order: &["account_key"] },
     Table { name: "payment", order: &["payment_key"] },
     Table { name: "fee", order: &["fee_key"] },
     Table { name: "charge_off", order: &["charge_off_key"] },

@@ -186,25 +186,23 @@ impl Accounts {
         }
         let mut insert = database.prepare_cached(&INSERT)?;
         let mut update = database.prepare_cached(&UPDATE)?;
-        let mut advance = database.prepare_cached(MOVE)?;
+        let mut moved = database.prepare_cached(MOVE)?;
         self.changed.sort_unstable_by_key(|place| place.key);
         for place in std::mem::take(&mut self.changed) {
             let Some(held) = self.rows.get_mut(place.index) else { continue };
-            let (row, last_position) = (&mut held.row, held.last_position);
-            let differs = std::mem::take(&mut held.differs);
+            let (row, differs) = (&mut held.row, std::mem::take(&mut held.differs));
             if let Some(opened) = row.opened.take() {
                 let mut to = Binding::of(&mut insert);
-                bind_changing(row, last_position, &mut to)?;
+                bind_changing(row, &mut to)?;
                 bind_fixed(&opened, row, &mut to)?;
                 insert.raw_execute()?;
-            } else if differs == Differs::InPosition {
-                advance.execute([last_position, row.key])?;
-            } else {
+            } else if differs == Differs::Anywhere {
                 let mut to = Binding::of(&mut update);
-                bind_changing(row, last_position, &mut to)?;
+                bind_changing(row, &mut to)?;
                 to.next(row.key)?;
                 update.raw_execute()?;
             }
+            moved.execute([place.key, held.last_position])?;
         }
         if self.rows.len() > ROWS_KEPT_MAX {
             self.forget();

@@ -91,7 +91,8 @@ macro_rules! select_accounts {
             "-gl_2110_cents AS credit_cents, charged_off_cents + gl_4060_cents AS loss_cents, ",
             "-gl_4060_cents AS recovered_cents, billed_cents, instalment_cents, ",
             "accrued_through_day, oldest_unpaid_due_day, next_due_day, maturity_day, ",
-            "non_accrual_day, charged_off_day, paid_off_day, last_position FROM account",
+            "non_accrual_day, charged_off_day, paid_off_day, last_position ",
+            "FROM account JOIN account_position USING (account_key)",
             $rest
         )
     };

@@ -107,7 +107,7 @@ impl Reader<'_> {
     ) -> Result<Vec<Releasable>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(
             "SELECT account_id, release_day, last_position FROM account INDEXED BY account_release \
-             JOIN title USING (account_key) \
+             JOIN account_position USING (account_key) JOIN title USING (account_key) \
              WHERE release_day <= ?1 AND released_day IS NULL \
              ORDER BY release_day, account_key LIMIT ?2",
         )?;

@@ -45,7 +45,13 @@ CREATE TABLE account (
     late_after_all_day INTEGER,
     paid_off_day INTEGER,
     release_day INTEGER,
-    statutory_day INTEGER,
+    statutory_day INTEGER
+);
+
+-- The one thing that every event of an account changes. Beside the rest it would have a page written
+-- for each account that is touched: a page holds some ten of those rows, and hundreds of these.
+CREATE TABLE account_position (
+    account_key INTEGER PRIMARY KEY,
     last_position INTEGER NOT NULL
 );
 

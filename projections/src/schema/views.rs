@@ -100,6 +100,8 @@ pub(crate) fn views() -> String {
 const ACCOUNT_STATE: &str = "CASE WHEN paid_off_day IS NOT NULL THEN 'paid_off' \
      WHEN charged_off_day IS NOT NULL THEN 'charged_off' ELSE 'open' END AS state";
 
+const ACCOUNT: &str = "account JOIN account_position USING (account_key)";
+
 /// What was charged off and not recovered.
 const CHARGED_OFF_DUE: &str = "(charged_off_cents + gl_4060_cents)";
 
@@ -138,7 +140,7 @@ fn accounts() -> String {
         plain("account_key AS opened_position"),
         plain("last_position"),
     ];
-    view("accounts", &columns, "account")
+    view("accounts", &columns, ACCOUNT)
 }
 
 fn balances() -> String {
@@ -173,7 +175,7 @@ fn balances() -> String {
         ledger_columns(",\n    ", str::to_owned),
         plain("last_position"),
     ];
-    view("balances", &columns, "account")
+    view("balances", &columns, ACCOUNT)
 }
 
 fn payments() -> String {

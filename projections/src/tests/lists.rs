@@ -8,10 +8,12 @@ use ledger::domain::account::commands::{Command, ReceivePayment};
 use ledger::domain::product::Product;
 use ledger::envelope::Position;
 use ledger::ids::PaymentId;
+use rusqlite::StatementStatus;
 
 use super::kit::{Bank, day, id};
 use super::open::followed;
 use crate::Projections;
+use crate::database::{Writer, open_reader};
 use crate::queries::accounts::{AccountFilter, AccountState};
 use crate::queries::page::{Listed, Page, PageStart};
 use crate::queries::payments::{PaymentFilter, PaymentRow, PaymentState, PendingFilter};
@@ -281,4 +283,22 @@ async fn a_lien_is_releasable_from_its_release_date() {
     let found =
         projections.read(Some(head), move |reader| reader.releasable_titles(release, 10)).await;
     assert_eq!(found.unwrap().value, []);
+}
+
+#[test]
+fn a_statement_is_planned_once_whatever_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("read.db");
+    let writer = Writer::create(&path).unwrap();
+    let reader = open_reader(&path).unwrap();
+    for database in [writer.database(), &reader] {
+        let sql = "SELECT account_id FROM account JOIN account_position USING (account_key) \
+                   WHERE account_id = ?1";
+        for account in ["a-1", "a-2"] {
+            // Put back, it forgets what was bound.
+            let mut statement = database.prepare_cached(sql).unwrap();
+            assert!(!statement.exists([account]).unwrap());
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::columns::{Binding, InOrder, amount, cents, date, day};
 use crate::schema::ledger_columns;
 
 /// The columns that change over time, after those of the general ledger.
-const CHANGING: [&str; 15] = [
+const CHANGING: [&str; 14] = [
     "accrued_through_day",
     "billed_cents",
     "annual_rate",
@@ -32,7 +32,6 @@ const CHANGING: [&str; 15] = [
     "paid_off_day",
     "release_day",
     "statutory_day",
-    "last_position",
 ];
 
 /// What follows from other columns, behind [`CHANGING`]: nothing is loaded from it.
@@ -92,8 +91,9 @@ pub(super) static UPDATE: LazyLock<String> = LazyLock::new(|| {
     sql
 });
 
-/// Most events of an account change nothing else of its row.
-pub(super) const MOVE: &str = "UPDATE account SET last_position = ?1 WHERE account_key = ?2";
+/// Writes down where an account's last event is; most events of an account change nothing else.
+pub(super) const MOVE: &str =
+    "INSERT OR REPLACE INTO account_position (account_key, last_position) VALUES (?1, ?2)";
 
 /// The columns of [`FIXED`] that [`load`] reads, in its order.
 const LOADED: [&str; 11] = [
@@ -110,18 +110,20 @@ const LOADED: [&str; 11] = [
     "residual_cents",
 ];
 
-/// Reads a row for [`load`]: [`LOADED`], the general ledger, then [`CHANGING`].
+/// Reads a row for [`load`]: [`LOADED`], the general ledger, [`CHANGING`], then its position.
 pub(super) static SELECT: LazyLock<String> = LazyLock::new(|| {
     let ledger = ledger_columns(", ", str::to_owned);
     let (fixed, changing) = (LOADED.join(", "), CHANGING.join(", "));
-    format!("SELECT {fixed}, {ledger}, {changing} FROM account WHERE account_id = ?1")
+    format!(
+        "SELECT {fixed}, {ledger}, {changing}, last_position \
+         FROM account JOIN account_position USING (account_key) WHERE account_id = ?1"
+    )
 });
 
 /// Binds what changes over time: the general ledger, then in the order of [`CHANGING`] and
 /// [`DERIVED`].
 pub(super) fn bind_changing(
     row: &AccountRow,
-    last_position: i64,
     to: &mut Binding<'_, '_>,
 ) -> Result<(), rusqlite::Error> {
     let (oldest, next) = row.due_dates();
@@ -145,7 +147,6 @@ pub(super) fn bind_changing(
     to.maybe(paid_off.map(|paid_off| day(paid_off.paid_off_date)))?;
     to.maybe(released.map(|paid_off| day(paid_off.release_date)))?;
     to.maybe(released.map(|paid_off| day(paid_off.statutory_date)))?;
-    to.next(last_position)?;
     to.maybe(oldest.map(day))?;
     to.maybe(next.map(day))?;
     to.next(day(row.instalments.maturity_date()))
