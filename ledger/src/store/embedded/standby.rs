@@ -127,14 +127,15 @@ pub fn promote(
     loss: impl FnOnce(&Promoted) -> Result<Option<Vec<u8>>, crate::store::BoxError>,
 ) -> Result<Promoted, ReplicaError> {
     let not_a_standby = || ReplicaError::NotAStandby { directory: directory.to_owned() };
-    // What is no ledger is left as it is, without a file that says who locked it.
-    if !directory.join(LOG_FILE).exists() && standby(directory)?.is_none() {
-        return Err(not_a_standby());
-    }
+    let begun = || {
+        notes::refuse_unfinished_copy(directory)?;
+        notes::refuse_superseded(directory)?;
+        standby(directory)?.ok_or_else(not_a_standby)
+    };
+    // Before it is locked, too: what is no standby is left without a file that names who locked it.
+    begun()?;
     let _lock = DirectoryLock::take(directory)?;
-    notes::refuse_unfinished_copy(directory)?;
-    notes::refuse_superseded(directory)?;
-    let standby = standby(directory)?.ok_or_else(not_a_standby)?;
+    let standby = begun()?;
     let report = verify(directory)?;
     if report.head.log_id != standby.log_id {
         let (expected, found) = (standby.log_id, report.head.log_id);
