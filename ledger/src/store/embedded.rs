@@ -68,6 +68,7 @@ pub(super) use file::make_directory;
 use index::Index;
 use keeper::{Keeper, Kept};
 pub(super) use lock::DirectoryLock;
+use place::Place;
 use post::Post;
 use reader::Reader;
 use recovery::Recovered;
@@ -170,8 +171,9 @@ impl Embedded {
         let reader = Arc::new(Reader::new(path.clone(), Access::Shared, log_id, index));
         let (publish, head) = watch::channel(head);
         let (directory, tail_events) = (directory.to_owned(), options.tail_events);
-        let (reader_too, head_too) = (Arc::clone(&reader), head.clone());
-        let kept = Kept { directory, reader: reader_too, head: head_too, indexed, tail_events };
+        let (place, reader_too) = (Place::of_file(&path), Arc::clone(&reader));
+        let kept =
+            Kept { directory, place, reader: reader_too, head: head.clone(), indexed, tail_events };
         let keeper = Keeper::start(kept)?;
         let failure = Arc::new(OnceLock::new());
         let (jobs, queue) = mpsc::unbounded_channel();

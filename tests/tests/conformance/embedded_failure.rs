@@ -2,6 +2,7 @@
 //! after a failed write nothing is taken.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
 use ledger::envelope::{NewEvent, Position};
@@ -87,6 +88,24 @@ async fn a_log_that_is_no_longer_where_it_was_opened_acknowledges_nothing() {
         assert_eq!(verify(directory.path()).unwrap().events, 3);
         directory.open().append(one("a", 3)).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_is_in_its_directorys_place_by_now_is_not_taken_for_the_log() {
+    let folder = Directory::new();
+    let [first, second, name] = ["first", "second", "name"].map(|it| folder.path().join(it));
+    drop(Embedded::open(&second, OPTIONS).unwrap());
+    fs::create_dir(&first).unwrap();
+    symlink(&first, &name).unwrap();
+    let store = Embedded::open(&name, OPTIONS).unwrap();
+    store.append(some("a", 0, 3)).await.unwrap();
+    // At once, so that `HEAD` of the log that grew is still to be written.
+    fs::remove_file(&name).unwrap();
+    symlink(&second, &name).unwrap();
+    assert!(unavailable(&store.append(one("a", 3)).await));
+    drop(store);
+    drop(Embedded::open(&name, OPTIONS).unwrap());
+    drop(Embedded::open(&first, OPTIONS).unwrap());
 }
 
 #[tokio::test]

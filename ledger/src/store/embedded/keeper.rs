@@ -4,6 +4,9 @@
 //! It looks once a second and costs two small writes and one sync while the log grows, whatever
 //! its rate: less than one commit. What it cannot write it says, and tries again; the log does not
 //! depend on it.
+//!
+//! Both belong beside the log that was opened. Where the directory was moved, or its name leads
+//! elsewhere by now, another log may lie there, which would be taken for one that lost its end.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -15,6 +18,7 @@ use tokio::sync::watch;
 
 use super::chain::Head;
 use super::fault::OpenError;
+use super::place::Place;
 use super::reader::Reader;
 use super::{head_file, index_file};
 use crate::envelope::Position;
@@ -40,6 +44,8 @@ pub(super) struct Keeper {
 /// What it works with.
 pub(super) struct Kept {
     pub(super) directory: PathBuf,
+    /// The log's file, beside which it is written.
+    pub(super) place: Place,
     pub(super) reader: Arc<Reader>,
     pub(super) head: watch::Receiver<Head>,
     /// How far the index on the disk reaches.
@@ -80,6 +86,7 @@ impl Kept {
             };
             let head = self.keep_head(remembered);
             if self.index_is_due(head.position, last)
+                && self.is_in_place()
                 && let Err(error) = self.write_index()
             {
                 told(&index_file::path(&self.directory), &error);
@@ -93,13 +100,23 @@ impl Kept {
     /// Writes `HEAD` if the log's head is another than what is `remembered`, and gives the head.
     fn keep_head(&self, remembered: &mut Option<Head>) -> Head {
         let head = *self.head.borrow();
-        if *remembered != Some(head) {
+        if *remembered != Some(head) && self.is_in_place() {
             match head_file::write(&self.directory, &head.witness(self.reader.log_id)) {
                 Ok(()) => *remembered = Some(head),
                 Err(error) => told(&head_file::path(&self.directory), &error),
             }
         }
         head
+    }
+
+    /// Is the log still beside what would be written? Says so if it is not.
+    fn is_in_place(&self) -> bool {
+        let Err(gone) = self.place.confirm() else { return true };
+        tracing::warn!(
+            cause = gone,
+            "what opening the log needs is not written: the log is elsewhere"
+        );
+        false
     }
 
     /// In order to stop, it is worth writing once it saves anything at the next opening.

@@ -12,16 +12,24 @@ use super::file::beside;
 /// Which file it is, whatever it is called.
 type Identity = (u64, u64);
 
-/// The log's file and its write-ahead log, as they were when they were opened.
+/// Files of a log, as they were when they were opened.
 #[derive(Debug)]
 pub(super) struct Place {
     files: Vec<(PathBuf, Identity)>,
 }
 
 impl Place {
-    /// The files that are there now.
+    /// The log's file and its write-ahead log, if they are there now.
     pub(super) fn of(log: &Path) -> Self {
-        let paths = [log.to_owned(), beside(log, "-wal")];
+        Self::of_all([log.to_owned(), beside(log, "-wal")])
+    }
+
+    /// The log's file alone, if it is there now: the write-ahead log goes with the last connection.
+    pub(super) fn of_file(log: &Path) -> Self {
+        Self::of_all([log.to_owned()])
+    }
+
+    fn of_all<const COUNT: usize>(paths: [PathBuf; COUNT]) -> Self {
         let there = |path: PathBuf| identity(&path).ok().map(|identity| (path, identity));
         Self { files: paths.into_iter().filter_map(there).collect() }
     }
