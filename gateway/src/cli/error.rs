@@ -350,6 +350,7 @@ impl From<ReplicaError> for CliError {
             error @ (ReplicaError::Target(_)
             | ReplicaError::Source(_)
             | ReplicaError::NotAStandby { .. }
+            | ReplicaError::OwnSource { .. }
             | ReplicaError::OtherLog { .. }
             | ReplicaError::Behind { .. }
             | ReplicaError::Diverged { .. }) => Self::Replica(error),

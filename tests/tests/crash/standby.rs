@@ -256,6 +256,37 @@ async fn a_standby_of_a_standby_takes_the_place_of_both_before_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_takes_the_place_of_the_source_that_it_followed_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data_dir, first, second] =
+        ["data", "first", "second"].map(|name| folder.path().join(name));
+    assert!(Process::start(&data_dir, CLOCK).unwrap().stop().status.success());
+    replicate(&data_dir, &first);
+    replicate(&data_dir, &second);
+    answered(&["promote", "--data-dir", words(&first), "--lost-dir", words(&data_dir)]);
+    let process = Process::start(&first, CLOCK).unwrap();
+    replicate(&first, &second);
+    // Nobody takes the place of what it comes from by a detour over itself.
+    let third = folder.path().join("third");
+    replicate(&second, &third);
+    for from in [&second, &third] {
+        let (code, said) = failed(&["replicate", "--from", words(from), "--to", words(&second)]);
+        assert_eq!(code, 5, "{said}");
+        assert!(said.contains("and a standby follows no log of its own"), "{said}");
+    }
+    std::fs::rename(&data_dir, folder.path().join("away")).unwrap();
+    let (code, said) = failed(&["promote", "--data-dir", words(&second)]);
+    assert_eq!(code, 7, "two would go on from here: {said}");
+    assert!(said.contains(&format!("{} is in use by process", words(&first))), "{said}");
+    assert!(process.stop().status.success());
+    let promoted = answered(&["promote", "--data-dir", words(&second)]);
+    assert_eq!(promoted["source"], words(&first));
+    assert_eq!(promoted["source_superseded"], true);
+    is_served_no_more(&first, &second);
+    assert!(Process::start(&second, CLOCK).unwrap().stop().status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_source_that_is_gone_or_another_log_is_left_as_it_is_by_a_promotion() {
     let folder = tempfile::tempdir().unwrap();
     let [data_dir, other] = ["data", "other"].map(|name| folder.path().join(name));

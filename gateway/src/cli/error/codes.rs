@@ -56,7 +56,9 @@ pub(super) const fn of_restore(error: &RestoreError) -> u8 {
 pub(super) const fn of_replica(error: &ReplicaError) -> u8 {
     match error {
         ReplicaError::Target(error) | ReplicaError::Source(error) => of_log(error),
-        ReplicaError::NotAStandby { .. } | ReplicaError::OtherLog { .. } => 5,
+        ReplicaError::NotAStandby { .. }
+        | ReplicaError::OwnSource { .. }
+        | ReplicaError::OtherLog { .. } => 5,
         ReplicaError::Behind { .. } | ReplicaError::Diverged { .. } => 3,
         ReplicaError::Loss(_) => 1,
     }

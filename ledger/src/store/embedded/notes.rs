@@ -161,8 +161,8 @@ pub fn supersede(directory: &Path, log_id: Uuid, by: &Path) -> Result<(), OpenEr
     write(directory, SUPERSEDED_FILE, name_of(by).as_bytes())
 }
 
-/// How a directory is named in `SUPERSEDED`.
-fn name_of(directory: &Path) -> String {
+/// How a directory is named in `STANDBY` and `SUPERSEDED`.
+pub(super) fn name_of(directory: &Path) -> String {
     let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     directory.display().to_string()
 }

@@ -18,9 +18,9 @@ use super::fault::{Fault, OpenError};
 use super::file::{self, LOG_FILE, open_to_inspect};
 use super::head_file;
 use super::lock::{DirectoryLock, LOCK_FILE};
-use super::notes;
+use super::notes::{self, name_of};
 use super::recovery::block_end;
-use super::standby::{Extent, SourceHead, Standby, end_at, extent_beyond, standby};
+use super::standby::{Extent, SourceHead, Standby, end_at, extent_beyond, sources, standby};
 use super::witness::Witness;
 use crate::envelope::Position;
 use crate::store::BoxError;
@@ -62,6 +62,18 @@ pub enum ReplicaError {
         /// The last position that is there.
         head: Position,
     },
+    /// The source gets its log from the standby, or is it.
+    #[error(
+        "{} comes from {} itself, and a standby follows no log of its own",
+        source_dir.display(),
+        directory.display()
+    )]
+    OwnSource {
+        /// The source.
+        source_dir: PathBuf,
+        /// The standby.
+        directory: PathBuf,
+    },
     /// The two logs have parted.
     #[error("the source up to position {position} is not what the standby has: they have parted")]
     Diverged {
@@ -101,7 +113,8 @@ pub struct Round {
 impl Replica {
     /// Opens the standby in `directory`, or begins one if it is empty or missing, to follow the log
     /// in the data directory `from`, which may be served meanwhile. What the standby holds is
-    /// checked whole, and against the source. Blocks.
+    /// checked whole, and against the source. From then on `from` is what it would take the place
+    /// of, whatever it followed before. Blocks.
     pub fn open(from: &Path, directory: &Path, now: DateTime<Utc>) -> Result<Self, ReplicaError> {
         let path = from.join(LOG_FILE);
         let (source, log_id) = open_source(from)?;
@@ -127,7 +140,7 @@ impl Replica {
             None => begin(directory, from, log_id, now)?,
         };
         let (log, head, extent) = open_log(directory, log_id)?;
-        let replica = Self {
+        let mut replica = Self {
             from: from.to_owned(),
             directory: directory.to_owned(),
             log,
@@ -137,7 +150,26 @@ impl Replica {
             _lock: lock,
         };
         replica.confirm(&source, &path)?;
+        replica.follow_from_now_on()?;
         Ok(replica)
+    }
+
+    /// Writes down which directory is followed, if it was another one, or the same under another
+    /// name: a promotion has to find that one, and who is served by it.
+    fn follow_from_now_on(&mut self) -> Result<(), ReplicaError> {
+        let source = name_of(&self.from);
+        if source == self.standby.source {
+            return Ok(());
+        }
+        let own = name_of(&self.directory);
+        let followed = Standby { source, ..self.standby.clone() };
+        if sources(&followed).iter().any(|source| name_of(source) == own) {
+            let (source_dir, directory) = (self.from.clone(), self.directory.clone());
+            return Err(ReplicaError::OwnSource { source_dir, directory });
+        }
+        followed.write(&self.directory)?;
+        self.standby = followed;
+        Ok(())
     }
 
     /// Looks how far the source has come, writes that down, and copies some of what is new: all of
@@ -313,8 +345,7 @@ fn begin(
 ) -> Result<Standby, OpenError> {
     let (position, chain) = (Position::START, ChainHash::genesis(log_id));
     let seen = SourceHead { position, chain, extent: Extent::default(), seen_time: now };
-    let source = fs::canonicalize(from).unwrap_or_else(|_| from.to_owned());
-    let standby = Standby { log_id, source: source.display().to_string(), seen };
+    let standby = Standby { log_id, source: name_of(from), seen };
     standby.write(directory)?;
     Ok(standby)
 }

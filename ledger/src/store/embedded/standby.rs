@@ -69,7 +69,7 @@ pub struct SourceHead {
 pub struct Standby {
     /// The log that is followed, and so the standby's own.
     pub log_id: Uuid,
-    /// The directory that it is copied from.
+    /// The directory that it is copied from, or was last.
     pub source: String,
     /// How far that was seen. What is copied never goes beyond it.
     pub seen: SourceHead,
