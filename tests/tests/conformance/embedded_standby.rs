@@ -1,6 +1,7 @@
 //! Promises of the embedded store about standbys: the same blocks, or a refusal.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -35,6 +36,23 @@ async fn a_standby_whose_log_is_gone_follows_no_further() {
     fs::remove_file(to.log()).unwrap();
     let refusal = replica.round(NOW).unwrap_err();
     assert!(matches!(refusal, ReplicaError::Target(OpenError::Missing { .. })), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn what_is_in_a_standbys_place_by_now_is_not_made_one() {
+    let (directory, folder) = (Directory::with_appends(3).await, Directory::new());
+    let [first, second, name] = ["first", "second", "name"].map(|it| folder.file(it));
+    drop(Embedded::open(&second, OPTIONS).unwrap());
+    fs::create_dir(&first).unwrap();
+    symlink(&first, &name).unwrap();
+    let mut replica = Replica::open(directory.path(), &name, NOW).unwrap();
+    replica.round(NOW).unwrap();
+    fs::remove_file(&name).unwrap();
+    symlink(&second, &name).unwrap();
+    directory.open().append(one("z", 0)).await.unwrap();
+    let refusal = replica.round(NOW).unwrap_err();
+    assert!(matches!(refusal, ReplicaError::Target(OpenError::Io { .. })), "{refusal:?}");
+    drop(Embedded::open(&second, OPTIONS).unwrap());
 }
 
 #[tokio::test]

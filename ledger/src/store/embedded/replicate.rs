@@ -6,6 +6,7 @@
 //! leaves whole requests.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -19,6 +20,7 @@ use super::file::{self, LOG_FILE, open_to_inspect};
 use super::head_file;
 use super::lock::{DirectoryLock, LOCK_FILE};
 use super::notes::{self, name_of};
+use super::place::Place;
 use super::recovery::block_end;
 use super::standby::{Extent, SourceHead, Standby, end_at, extent_beyond, sources, standby};
 use super::witness::Witness;
@@ -91,6 +93,8 @@ pub struct Replica {
     from: PathBuf,
     directory: PathBuf,
     log: Connection,
+    /// Where that is.
+    place: Place,
     head: Head,
     extent: Extent,
     standby: Standby,
@@ -144,6 +148,7 @@ impl Replica {
             from: from.to_owned(),
             directory: directory.to_owned(),
             log,
+            place: Place::of_file(&directory.join(LOG_FILE)),
             head,
             extent,
             standby,
@@ -179,6 +184,10 @@ impl Replica {
         let own = self.directory.join(LOG_FILE);
         if !own.exists() {
             return Err(OpenError::Missing { path: own }.into());
+        }
+        // What the directory is now would be made a standby by what is written down next.
+        if let Err(moved) = self.place.confirm() {
+            return Err(OpenError::io(&own)(io::Error::other(moved)).into());
         }
         // A fresh connection: the source may have been put in its place meanwhile.
         let (source, found) = open_source(&self.from)?;
