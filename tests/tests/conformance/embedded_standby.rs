@@ -7,8 +7,8 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use ledger::envelope::{NewEvent, Position};
 use ledger::store::embedded::{
-    Embedded, Extent, OpenError, Promoted, Replica, ReplicaError, Round, begin_copy, standby,
-    verify,
+    Embedded, Extent, OpenError, Promoted, Replica, ReplicaError, Round, begin_copy, pending_loss,
+    standby, verify,
 };
 use ledger::store::{Append, EventStore};
 use rusqlite::Connection;
@@ -36,6 +36,23 @@ async fn a_standby_whose_log_is_gone_follows_no_further() {
     fs::remove_file(to.log()).unwrap();
     let refusal = replica.round(NOW).unwrap_err();
     assert!(matches!(refusal, ReplicaError::Target(OpenError::Missing { .. })), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn a_standby_whose_promotion_was_cut_off_follows_on() {
+    let (directory, to) = (Directory::with_appends(3).await, Directory::new());
+    replicate(&directory, &to).unwrap();
+    // The loss is written down, and then the disk takes nothing any more.
+    fs::create_dir(to.file("HEAD.new")).unwrap();
+    let lost = |_: &_| Ok(Some(b"{}".to_vec()));
+    ledger::store::embedded::promote(to.path(), lost).unwrap_err();
+    fs::remove_dir(to.file("HEAD.new")).unwrap();
+    assert!(pending_loss(to.path()).unwrap().is_some());
+    assert!(matches!(to.refusal(), OpenError::Standby { .. }));
+    directory.open().append(one("z", 0)).await.unwrap();
+    assert_eq!(replicate(&directory, &to).unwrap().copied.events, 1);
+    assert_eq!(pending_loss(to.path()).unwrap(), None);
+    promote(&to).unwrap();
 }
 
 #[tokio::test]

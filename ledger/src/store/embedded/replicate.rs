@@ -135,7 +135,6 @@ impl Replica {
         if begun.is_none() && !is_empty(directory)? {
             return Err(ReplicaError::NotAStandby { directory: directory.to_owned() });
         }
-        notes::refuse_pending_loss(directory)?;
         let standby = match begun {
             Some(standby) if standby.log_id == log_id => standby,
             Some(Standby { log_id: expected, .. }) => {
@@ -156,6 +155,8 @@ impl Replica {
         };
         replica.confirm(&source, &path)?;
         replica.follow_from_now_on()?;
+        // Of a promotion that was cut off: a standby that follows on loses nothing by it.
+        notes::clear_pending_loss(directory)?;
         Ok(replica)
     }
 
