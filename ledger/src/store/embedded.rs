@@ -46,7 +46,8 @@ pub use head_file::read as remembered_head;
 pub use lock::{StandStill, refuse_in_use, stand_still};
 pub use notes::{
     begin_copy, clear_pending_loss, end_copy, pending_loss, refuse_pending_loss,
-    refuse_second_place, refuse_to_copy, refuse_unfinished_copy, supersede, unfinished_copy,
+    refuse_second_place, refuse_superseded, refuse_to_copy, refuse_unfinished_copy, supersede,
+    unfinished_copy,
 };
 pub use reader::READERS_MAX;
 pub use replicate::{Replica, ReplicaError, Round};

@@ -162,6 +162,49 @@ const fn payment_of(event: &Event) -> Option<(PaymentId, &'static str)> {
     }
 }
 
+/// What was touched after `kept` by events of a log, and then by what the same log has lost: of a
+/// payment that both touched it is what became of it last.
+pub(super) fn joined(
+    earlier: Option<Affected>,
+    lost: Option<Affected>,
+    kept: Position,
+) -> Option<Affected> {
+    let Some(mut lost) = lost else { return earlier };
+    retain(&mut lost.payments, &mut lost.payments_count, |it| it.position > kept);
+    retain(&mut lost.refunds, &mut lost.refunds_count, |it| it.position > kept);
+    let mut releases = lost.lien_releases_count.unwrap_or_default();
+    retain(&mut lost.lien_releases, &mut releases, |it| it.position > kept);
+    lost.lien_releases_count = lost.lien_releases_count.map(|_| releases);
+    let Some(mut all) = earlier else { return Some(lost) };
+    retain(&mut all.payments, &mut all.payments_count, |before| {
+        lost.payments.iter().all(|after| after.payment != before.payment)
+    });
+    retain(&mut all.refunds, &mut all.refunds_count, |before| {
+        let after = lost.refunds.iter_mut().find(|after| after.refund == before.refund);
+        after.map(|after| after.amount = after.amount.or(before.amount)).is_none()
+    });
+    all.through_position = all.through_position.max(lost.through_position);
+    all.payments_count = all.payments_count.saturating_add(lost.payments_count);
+    all.refunds_count = all.refunds_count.saturating_add(lost.refunds_count);
+    let releases = all.lien_releases_count.zip(lost.lien_releases_count);
+    all.lien_releases_count = releases.map(|(before, after)| before.saturating_add(after));
+    all.payments.append(&mut lost.payments);
+    all.refunds.append(&mut lost.refunds);
+    all.lien_releases.append(&mut lost.lien_releases);
+    all.payments.truncate(LISTED_MAX);
+    all.refunds.truncate(LISTED_MAX);
+    all.lien_releases.truncate(LISTED_MAX);
+    Some(all)
+}
+
+/// Keeps what is to be kept of a list, whose count may be of more than it lists.
+fn retain<T>(list: &mut Vec<T>, count: &mut u64, keeps: impl FnMut(&T) -> bool) {
+    let before = list.len();
+    list.retain(keeps);
+    let gone = u64::try_from(before.saturating_sub(list.len())).unwrap_or(u64::MAX);
+    *count = count.saturating_sub(gone);
+}
+
 fn count<K, V>(map: &BTreeMap<K, V>) -> u64 {
     u64::try_from(map.len()).unwrap_or(u64::MAX)
 }

@@ -8,12 +8,13 @@ use ledger::causes::with_causes;
 use ledger::domain::recovery::events::{Affected, CommitsLost, KnownBy, LossCause};
 use ledger::envelope::Position;
 use ledger::store::embedded::{
-    ChainHash, ChainHashError, Embedded, Extent, LOG_FILE, Witness, WitnessError, extent,
-    refuse_in_use, remembered_head,
+    ChainHash, ChainHashError, Embedded, Extent, LOG_FILE, OpenError, Standby, Witness,
+    WitnessError, extent, pending_loss, refuse_in_use, refuse_second_place, refuse_superseded,
+    remembered_head, standby,
 };
 use uuid::Uuid;
 
-use super::affected::{Told, of_log, of_read_models};
+use super::affected::{Told, joined, of_log, of_read_models};
 use crate::cli::CliError;
 use crate::cli::output::tell;
 use crate::cli::render::document::Document;
@@ -27,7 +28,8 @@ pub struct LossArgs {
     pub known_head: Option<KnownHead>,
     /// The directory of the lost log, or what is left of it: its log and its read models tell how
     /// far it had come, and which payments are affected. A whole log that nobody serves shows that
-    /// nothing is lost, if it ends where this one does.
+    /// nothing is lost, if it ends where this one does; but not a standby's, nor one that another
+    /// was promoted in the place of, nor one that was brought back itself and not served since.
     #[arg(long, value_name = "DIRECTORY")]
     pub lost_dir: Option<PathBuf>,
 }
@@ -88,6 +90,8 @@ pub(super) struct Recovered<'a> {
     pub(super) from: &'a Path,
     /// The log's file that others' knowledge is compared with.
     pub(super) reference: &'a Path,
+    /// The directory that is promoted, if one is.
+    pub(super) promoted: Option<&'a Path>,
     /// What the backup or the standby itself knew.
     pub(super) known: Known,
 }
@@ -98,31 +102,42 @@ type Candidate = (Position, Option<ChainHash>, KnownBy);
 /// How much a log holds up to a position, for each that is known.
 type Extents = BTreeMap<Position, Extent>;
 
+/// What was found that knows of the log.
+#[derive(Debug)]
+struct Found {
+    candidates: Vec<Candidate>,
+    extents: Extents,
+    affected: Vec<Affected>,
+    /// May something that cannot be read have known of more?
+    is_unreadable: bool,
+}
+
 impl LossArgs {
     /// What is lost. None if it is known that nothing is: where nothing is known, something may be.
     pub(super) fn work_out(&self, recovered: &Recovered<'_>) -> Result<Option<Lost>, CliError> {
         let Known { by, head, extent: known_extent } = recovered.known;
-        let mut extents = Extents::from([(head.position, known_extent)]);
         let kept = recovered.kept;
-        let mut candidates: Vec<Candidate> = vec![(head.position, Some(head.chain), by)];
-        let mut affected = Vec::new();
+        let mut found = Found {
+            candidates: vec![(head.position, Some(head.chain), by)],
+            extents: Extents::from([(head.position, known_extent)]),
+            affected: Vec::new(),
+            is_unreadable: false,
+        };
         if recovered.cause == LossCause::RestoreToPosition {
-            affected.extend(of_log(recovered.reference, kept.position).affected);
+            found.affected.extend(of_log(recovered.reference, kept.position).affected);
         }
         let reference = Embedded::open_file_read_only(recovered.reference.to_owned())?;
         if let Some(KnownHead { position, chain }) = self.known_head {
             if let Some(chain) = chain {
                 compare(&reference, position, chain, "--known-head")?;
             }
-            candidates.push((position, chain, KnownBy::Operator));
+            found.candidates.push((position, chain, KnownBy::Operator));
         }
         let mut ended_at = None;
         if let Some(lost_dir) = &self.lost_dir {
-            ended_at = look_at(lost_dir, &reference, kept, &mut candidates, &mut affected)?;
-            if let Some(end) = ended_at {
-                extents.insert(end, extent(&lost_dir.join(LOG_FILE))?);
-            }
+            ended_at = look_at(lost_dir, &reference, recovered, &mut found)?;
         }
+        let Found { candidates, extents, affected, .. } = found;
         // Of those who know as far, the first one who knows the chain.
         let furthest = candidates
             .into_iter()
@@ -149,19 +164,18 @@ impl LossArgs {
     }
 }
 
-/// What is left of the lost log: its own blocks as far as they can be read, and its read models.
-/// Gives where it ended, if it is whole.
+/// What is left of the lost log: its own blocks as far as they can be read, the files beside it,
+/// and its read models. Gives where it ended, if it is whole, and the last that there was.
 fn look_at(
     lost_dir: &Path,
     reference: &Embedded,
-    kept: Witness,
-    candidates: &mut Vec<Candidate>,
-    affected: &mut Vec<Affected>,
+    recovered: &Recovered<'_>,
+    found: &mut Found,
 ) -> Result<Option<Position>, CliError> {
     // What goes on is not lost, and ends nowhere.
     refuse_in_use(lost_dir)?;
-    let told = of_log(&lost_dir.join(LOG_FILE), kept.position);
-    let Told { head, through, .. } = told;
+    let kept = recovered.kept;
+    let Told { head, through, affected } = of_log(&lost_dir.join(LOG_FILE), kept.position);
     if let Some(head) = head {
         same_log(head.log_id, kept.log_id, lost_dir)?;
         compare(reference, head.position, head.chain, "--lost-dir")?;
@@ -170,24 +184,25 @@ fn look_at(
             let ours = reference.head_witness();
             compare(&lost, ours.position, ours.chain, "--lost-dir")?;
         }
-        candidates.push((head.position, Some(head.chain), KnownBy::LostLog));
+        found.candidates.push((head.position, Some(head.chain), KnownBy::LostLog));
+        found.extents.insert(head.position, extent(&lost_dir.join(LOG_FILE))?);
     } else if through > Position::START {
-        candidates.push((through, None, KnownBy::LostLog));
+        found.candidates.push((through, None, KnownBy::LostLog));
     }
-    affected.extend(told.affected);
-    let mut is_unreadable = false;
     let remembered = remembered_head(lost_dir).map_err(CliError::from);
-    let remembered = readable(remembered, &mut is_unreadable);
+    let remembered = readable(remembered, &mut found.is_unreadable);
     if let Some(head) = remembered {
         same_log(head.log_id, kept.log_id, lost_dir)?;
         compare(reference, head.position, head.chain, "--lost-dir")?;
-        candidates.push((head.position, Some(head.chain), KnownBy::LostLog));
+        found.candidates.push((head.position, Some(head.chain), KnownBy::LostLog));
     }
-    let models = readable(of_read_models(lost_dir, kept.position), &mut is_unreadable);
+    let is_the_last = look_beside(lost_dir, reference, recovered, affected, found)?;
+    let models = of_read_models(lost_dir, kept.position);
+    let models = readable(models, &mut found.is_unreadable);
     // What cannot be read may have known of more than the log holds.
-    let ended_at = head.filter(|_| !is_unreadable).map(|head| head.position);
+    let ended_at = head.filter(|_| is_the_last && !found.is_unreadable).map(|head| head.position);
     let is_empty = remembered.is_none() && models.is_none() && through == Position::START;
-    if is_empty && head.is_none() && !is_unreadable {
+    if is_empty && head.is_none() && !found.is_unreadable {
         let lost_dir = lost_dir.display();
         let message = format!("--lost-dir: {lost_dir} holds no log, and no read models");
         return Err(CliError::NotFound(message));
@@ -198,12 +213,64 @@ fn look_at(
         same_log(witness.log_id, kept.log_id, lost_dir)?;
         compare(reference, witness.position, witness.chain, "--lost-dir")?;
         let chain = (witness.position == through).then_some(witness.chain);
-        candidates.push((through, chain, KnownBy::LostReadModels));
+        found.candidates.push((through, chain, KnownBy::LostReadModels));
     } else if through > Position::START {
-        candidates.push((through, None, KnownBy::LostReadModels));
+        found.candidates.push((through, None, KnownBy::LostReadModels));
     }
-    affected.push(told);
+    found.affected.push(told);
     Ok(ended_at)
+}
+
+/// What the files beside a lost log know of what comes after it; `affected` is what the log tells
+/// itself. Says whether the log may be the last that there was: a standby ends where it was cut
+/// off, another may have gone on in the log's place, and one that was brought back itself has lost
+/// what only `LOSS` knows until its first start records it.
+fn look_beside(
+    lost_dir: &Path,
+    reference: &Embedded,
+    recovered: &Recovered<'_>,
+    affected: Option<Affected>,
+    found: &mut Found,
+) -> Result<bool, CliError> {
+    let mut is_the_last = true;
+    let followed = standby(lost_dir).map_err(CliError::from);
+    if let Some(Standby { log_id, seen, .. }) = readable(followed, &mut found.is_unreadable) {
+        same_log(log_id, recovered.kept.log_id, lost_dir)?;
+        compare(reference, seen.position, seen.chain, "--lost-dir")?;
+        found.candidates.push((seen.position, Some(seen.chain), KnownBy::Standby));
+        found.extents.insert(seen.position, seen.extent);
+        is_the_last = false;
+    }
+    let mut lost_before = None;
+    if let Some(lost) = readable(loss_of(lost_dir), &mut found.is_unreadable) {
+        let chain = lost.known_chain.and_then(|chain| chain.parse().ok());
+        if let Some(chain) = chain {
+            compare(reference, lost.known_position, chain, "--lost-dir")?;
+        }
+        found.candidates.push((lost.known_position, chain, lost.known_by));
+        lost_before = lost.affected;
+        is_the_last = false;
+    }
+    found.affected.extend(joined(affected, lost_before, recovered.kept.position));
+    let in_place = match recovered.promoted {
+        Some(promoted) => refuse_second_place(lost_dir, promoted),
+        None => refuse_superseded(lost_dir),
+    };
+    match in_place {
+        Err(OpenError::Superseded { .. }) => is_the_last = false,
+        other => {
+            readable(other.map(Some).map_err(CliError::from), &mut found.is_unreadable);
+        }
+    }
+    Ok(is_the_last)
+}
+
+/// What a restore or a promotion into the lost directory has left to be recorded.
+fn loss_of(lost_dir: &Path) -> Result<Option<CommitsLost>, CliError> {
+    let Some(document) = pending_loss(lost_dir)? else { return Ok(None) };
+    serde_json::from_slice(&document).map(Some).map_err(|error| {
+        CliError::Integrity(format!("the file LOSS in {}: {error}", lost_dir.display()))
+    })
 }
 
 /// What can be read of a lost directory, which stops nothing.

@@ -45,6 +45,7 @@ pub fn run(args: &RestoreArgs, form: Output, out: &mut impl Write) -> Result<(),
             extent: restored.extent,
             from: &args.from,
             reference: &args.from,
+            promoted: None,
             known: Known {
                 by: KnownBy::Backup,
                 head: restored.backup,

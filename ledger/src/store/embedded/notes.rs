@@ -177,7 +177,7 @@ pub fn refuse_second_place(directory: &Path, by: &Path) -> Result<(), OpenError>
 }
 
 /// Refuses a directory that another took the place of: both would give out the next positions.
-pub(super) fn refuse_superseded(directory: &Path) -> Result<(), OpenError> {
+pub fn refuse_superseded(directory: &Path) -> Result<(), OpenError> {
     match read(directory, SUPERSEDED_FILE)? {
         Some(by) => Err(OpenError::Superseded {
             directory: directory.to_owned(),
