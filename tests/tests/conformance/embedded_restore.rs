@@ -148,6 +148,17 @@ async fn what_is_lost_waits_beside_the_log_until_it_is_recorded() {
 async fn a_restore_that_was_killed_is_not_taken_for_a_new_log_and_is_done_again() {
     let backup = backup().await;
     let fresh = Directory::new();
+    // At its beginning only the log itself is there, and somebody else's lock.
+    fs::write(fresh.path().join("events.db.restored"), "half of it").unwrap();
+    fs::write(fresh.path().join("LOCK"), "process 1").unwrap();
+    let refusal = fresh.refusal();
+    assert!(matches!(refusal, OpenError::Unfinished { .. }), "{refusal:?}");
+    restore(&backup.file, fresh.path(), None).unwrap();
+    assert!(!fresh.path().join("events.db.restored").exists());
+    assert_eq!(all(&*fresh.open()).await, backup.events);
+
+    // An earlier build gave it another name.
+    let fresh = Directory::new();
     fs::write(fresh.path().join("events.db.new"), "half of it").unwrap();
     fs::write(fresh.path().join("LOSS"), "{}\ncrc32 dda1b006\n").unwrap();
     fs::write(fresh.path().join("LOCK"), "process 1").unwrap();

@@ -17,6 +17,10 @@ use crate::envelope::Position;
 /// The log's file in the data directory.
 pub const LOG_FILE: &str = "events.db";
 
+/// The log of a restore until it has come to its end. Of its own, so that what one that was killed
+/// has left is not taken for a new log that was never begun.
+pub(super) const RESTORED_FILE: &str = "events.db.restored";
+
 /// The format that this build reads and writes.
 pub const FORMAT: u32 = 1;
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::fault::OpenError;
-use super::file::{LOG_FILE, beside, open_to_inspect, sync_directory};
+use super::file::{LOG_FILE, RESTORED_FILE, beside, open_to_inspect, sync_directory};
 
 /// Names a commit that the log is known to hold.
 pub(super) const HEAD_FILE: &str = "HEAD";
@@ -194,7 +194,9 @@ pub(super) fn refuse_unready(directory: &Path) -> Result<(), OpenError> {
     if read(directory, STANDBY_FILE)?.is_some() {
         return Err(OpenError::Standby { directory: directory.to_owned() });
     }
-    if !directory.join(LOG_FILE).exists() && read(directory, LOSS_FILE)?.is_some() {
+    let is_half_restored =
+        directory.join(RESTORED_FILE).exists() || read(directory, LOSS_FILE)?.is_some();
+    if !directory.join(LOG_FILE).exists() && is_half_restored {
         return Err(OpenError::Unfinished { directory: directory.to_owned() });
     }
     Ok(())

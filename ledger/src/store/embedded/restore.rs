@@ -9,7 +9,7 @@ use super::block::{BlockBuilder, EventView};
 use super::cause::Cause;
 use super::chain::{ChainHash, Head, ROW_COLUMNS, Row};
 use super::fault::{Fault, OpenError};
-use super::file::{self, COMPANIONS, LOG_FILE, beside, sync_directory, sync_file};
+use super::file::{self, COMPANIONS, LOG_FILE, RESTORED_FILE, sync_directory, sync_file};
 use super::head_file;
 use super::lock::{DirectoryLock, LOCK_FILE};
 use super::notes::{self, HEAD_FILE, LOSS_FILE};
@@ -115,7 +115,7 @@ fn put(
     })?;
     refuse_unless_empty(directory)?;
     let path = directory.join(LOG_FILE);
-    let fresh = beside(&path, ".new");
+    let fresh = directory.join(RESTORED_FILE);
     let made = make(from, &fresh, expected, to).and_then(|restored| {
         match loss(&restored).map_err(RestoreError::Loss)? {
             Some(document) => notes::write(directory, LOSS_FILE, &document)?,
@@ -192,12 +192,17 @@ impl Ends {
     }
 }
 
+/// What the log is filled in as before it gets its name, by this build and by earlier ones.
+const FRESH_FILES: [&str; 2] = [RESTORED_FILE, "events.db.new"];
+
 /// What a restore that is under way, or was killed, has in its directory beside `HEAD`.
 fn leftovers() -> Vec<String> {
     let mut names = vec![LOCK_FILE.to_owned(), LOSS_FILE.to_owned()];
     names.extend([LOSS_FILE, HEAD_FILE].map(|name| format!("{name}.new")));
-    names.push(format!("{LOG_FILE}.new"));
-    names.extend(COMPANIONS.map(|suffix| format!("{LOG_FILE}.new{suffix}")));
+    for fresh in FRESH_FILES {
+        names.push(fresh.to_owned());
+        names.extend(COMPANIONS.map(|suffix| format!("{fresh}{suffix}")));
+    }
     names
 }
 
@@ -205,7 +210,7 @@ fn leftovers() -> Vec<String> {
 fn refuse_unless_empty(directory: &Path) -> Result<(), OpenError> {
     let mut leftovers = leftovers();
     // Without a restored log under way a HEAD is what is left of a log that is gone.
-    if directory.join(format!("{LOG_FILE}.new")).exists() {
+    if FRESH_FILES.iter().any(|fresh| directory.join(fresh).exists()) {
         leftovers.push(HEAD_FILE.to_owned());
     }
     for entry in fs::read_dir(directory).map_err(OpenError::io(directory))? {
