@@ -120,6 +120,21 @@ async fn a_second_backup_to_the_same_file_leaves_the_first_alone() {
 }
 
 #[tokio::test]
+async fn a_backup_that_was_killed_once_it_had_its_name_is_not_written_over() {
+    let directory = Directory::with_appends(3).await;
+    let store = directory.open();
+    let elsewhere = Directory::new();
+    let [to, kept] = ["backup", "kept"].map(|name| elsewhere.path().join(name));
+    let report = store.backup(&to, |_| ()).unwrap();
+    fs::hard_link(&to, elsewhere.path().join("backup.partial")).unwrap();
+    fs::rename(&to, &kept).unwrap();
+    store.append(one("b", 0)).await.unwrap();
+    assert_eq!(store.backup(&to, |_| ()).unwrap().head, store.head_witness());
+    assert_eq!(verify_file(&kept).unwrap(), report);
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 2, "and nothing beside them");
+}
+
+#[tokio::test]
 async fn a_log_that_is_to_stand_still_is_not_opened_for_writing() {
     let directory = Directory::with_appends(3).await;
     let still = [(); 2].map(|()| stand_still(directory.path()).unwrap());

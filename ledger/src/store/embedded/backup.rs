@@ -122,8 +122,13 @@ fn claim(to: &Path, partial: &Path) -> Result<File, BackupError> {
         fs::remove_file(partial).map_err(OpenError::io(partial))?;
         return Err(BackupError::TargetExists { path: to.to_owned() });
     }
-    // What an interrupted backup left behind.
+    // What an interrupted backup left behind: a part, or a whole one that has its name already,
+    // which it may have been moved from since.
     remove_companions(partial);
+    if ours.nlink() > 1 {
+        fs::remove_file(partial).map_err(OpenError::io(partial))?;
+        return claim(to, partial);
+    }
     file.set_len(0).map_err(OpenError::io(partial))?;
     Ok(file)
 }
