@@ -237,6 +237,11 @@ impl CliError {
                 "`payledger promote --data-dir DIRECTORY` makes it a data directory like any other"
                     .to_owned(),
             ),
+            Self::Replica(ReplicaError::NotAStandby { .. }) => Some(
+                "a standby is begun by `payledger replicate`, in a directory that is empty or \
+                 missing"
+                    .to_owned(),
+            ),
             Self::Copy(_) => Some("run it again: it goes on where it stopped".to_owned()),
             Self::CopyUnfinished(_)
             | Self::Log(OpenError::CopyUnfinished { .. })

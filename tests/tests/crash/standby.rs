@@ -178,6 +178,7 @@ async fn a_standby_that_is_killed_at_random_goes_on_and_loses_no_more_than_it_sa
     // The old primary's log has parted from the new one's.
     let (code, said) = failed(&["replicate", "--from", words(&to), "--to", words(&data_dir)]);
     assert_eq!(code, 5, "{said}");
+    assert!(said.contains("is not a standby") && said.contains("empty or missing"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
