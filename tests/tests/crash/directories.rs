@@ -86,6 +86,36 @@ fn a_place_where_nothing_can_be_written_is_named() {
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");
 }
 
+#[test]
+fn a_backup_is_one_file_or_none_wherever_its_journal_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    assert!(Process::start(&data_dir, CLOCK).unwrap().stop().status.success());
+    let mut failures = 0;
+    for (op, number) in
+        ["open", "write", "sync"].into_iter().flat_map(|op| (1..=6).map(move |it| (op, it)))
+    {
+        let to = folder.path().join(format!("{op} {number}"));
+        std::fs::create_dir(&to).unwrap();
+        let rule = Rule { op, file: "*-journal", number, action: "enospc" };
+        let mut backup = disturbed(&to, Some(&rule), None);
+        backup.arg("backup").arg("--data-dir").arg(&data_dir).arg("--to").arg(to.join("copy"));
+        let status = backup.output().unwrap().status;
+        let names = std::fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name());
+        let names: Vec<_> = names.collect();
+        if !status.success() {
+            assert!(names.is_empty(), "{op} {number}: {names:?}");
+            failures += 1;
+            continue;
+        }
+        assert_eq!(names, ["copy"], "{op} {number}");
+        // What the header says where nothing is kept beside the file.
+        let header = std::fs::read(to.join("copy")).unwrap();
+        assert_eq!(header[18..20], [1, 1], "{op} {number}");
+    }
+    assert!(failures > 3, "{failures}");
+}
+
 #[tokio::test]
 async fn a_log_of_another_format_is_refused_and_not_touched() {
     let folder = tempfile::tempdir().unwrap();

@@ -153,8 +153,25 @@ fn copy(
         }
     }
     drop(backup);
-    // A single file that needs no companions, and can be read where nothing can be written.
-    target.pragma_update(None, "journal_mode", "DELETE")?;
+    leave_wal(&target)?;
     note_end(&target, end)?;
     target.close().map_err(|(_, error)| error)
+}
+
+/// Makes the copy a single file that needs no companions, and can be read where nothing can be
+/// written.
+fn leave_wal(copy: &Connection) -> rusqlite::Result<()> {
+    let mut statement = copy.prepare("PRAGMA journal_mode = DELETE")?;
+    let mut rows = statement.query([])?;
+    let mut mode = String::new();
+    // To the end: what the change fails with comes after its row.
+    while let Some(row) = rows.next()? {
+        mode = row.get(0)?;
+    }
+    if mode == "delete" {
+        return Ok(());
+    }
+    let failed = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+    let cause = format!("the copy stays in the journal mode {mode}");
+    Err(rusqlite::Error::SqliteFailure(failed, Some(cause)))
 }
