@@ -39,6 +39,23 @@ async fn a_standby_whose_log_is_gone_follows_no_further() {
 }
 
 #[tokio::test]
+async fn a_standby_belongs_to_where_its_sources_name_leads_by_now() {
+    let (directory, folder) = (Directory::with_appends(3).await, Directory::new());
+    let [name, next, to] = ["name", "next", "to"].map(|it| folder.file(it));
+    Replica::open(directory.path(), &next, NOW).unwrap().round(NOW).unwrap();
+    ledger::store::embedded::promote(&next, |_| Ok(None)).unwrap();
+    symlink(directory.path(), &name).unwrap();
+    let mut replica = Replica::open(&name, &to, NOW).unwrap();
+    for source in [directory.path(), &next] {
+        fs::remove_file(&name).unwrap();
+        symlink(source, &name).unwrap();
+        replica.round(NOW).unwrap();
+        let followed = standby(&to).unwrap().unwrap().source;
+        assert_eq!(Path::new(&followed), fs::canonicalize(source).unwrap());
+    }
+}
+
+#[tokio::test]
 async fn a_standby_whose_promotion_was_cut_off_follows_on() {
     let (directory, to) = (Directory::with_appends(3).await, Directory::new());
     replicate(&directory, &to).unwrap();

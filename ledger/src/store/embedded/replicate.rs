@@ -197,6 +197,7 @@ impl Replica {
             return Err(ReplicaError::OtherLog { expected, found });
         }
         self.confirm(&source, &path)?;
+        self.follow_from_now_on()?;
         self.look(&source, now, &path)?;
         let before = self.extent;
         self.copy(&source).map_err(|failed| match failed {
