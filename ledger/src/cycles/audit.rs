@@ -26,6 +26,8 @@ pub struct SealAudit {
 struct Unsealed {
     seals: u32,
     items: Vec<RunItem>,
+    /// How many of the items were settled before the last seal already.
+    passed_over: usize,
 }
 
 impl SealAudit {
@@ -60,25 +62,50 @@ impl SealAudit {
     }
 
     /// Works out the seal that comes next, and says in words where the recorded one differs. It is
-    /// over everything that was settled before it and after the seal before: what it leaves out,
-    /// no later one covers.
+    /// over what was settled before it and is in no seal yet: all of that, or the first so many.
+    /// What was settled while it was being written is left to the next one.
     pub fn check(&mut self, sealed: &WindowSealed) -> Option<String> {
         self.seals = self.seals.saturating_add(1);
         let WindowSealed { product, date, window, .. } = *sealed;
         let key = WindowKey { product, date, window };
         let unsealed = self.windows.entry(key).or_default();
-        let (supplement, items) = (unsealed.seals, std::mem::take(&mut unsealed.items));
+        let supplement = unsealed.seals;
         unsealed.seals = supplement.saturating_add(1);
-        let worked_out = WindowSealed::of(key, supplement, items.clone());
-        if *sealed == worked_out {
-            return None;
-        }
-        let differences = differences(sealed, &worked_out).join("; ");
-        let hint = left_out(sealed, key, &items).map_or_else(String::new, |first| {
-            format!("; what was settled last, from payment {first} on, is left out")
-        });
-        Some(format!("the seal of {}: {differences}{hint}", key.name()))
+        let seal_of = |items: &[RunItem]| WindowSealed::of(key, supplement, items.to_vec());
+        let (covered, rest) = unsealed.items.split_at(counted(sealed).min(unsealed.items.len()));
+        let (items, left) = if seal_of(covered) == *sealed {
+            (covered.to_vec(), rest.to_vec())
+        } else {
+            (unsealed.items.clone(), Vec::new())
+        };
+        unsealed.passed_over = left.len();
+        unsealed.items = left;
+        let worked_out = WindowSealed::of(key, supplement, items);
+        (*sealed != worked_out).then(|| {
+            format!("the seal of {}: {}", key.name(), differences(sealed, &worked_out).join("; "))
+        })
     }
+
+    /// Once the log is at its end: the windows whose last seal left something out that was settled
+    /// before it, in words. The next one would have it, and is written by the next run.
+    pub fn left_out(&self) -> impl Iterator<Item = String> {
+        self.windows.iter().filter(|(_, unsealed)| unsealed.passed_over > 0).filter_map(
+            |(key, unsealed)| {
+                let first = unsealed.items.first()?.payment;
+                Some(format!(
+                    "the seal of {}: what was settled last before it, from payment {first} on, is \
+                     in no seal",
+                    key.name()
+                ))
+            },
+        )
+    }
+}
+
+/// How many payments a seal is over, as it says itself.
+fn counted(sealed: &WindowSealed) -> usize {
+    let count = sealed.applied_count.saturating_add(sealed.cancelled_count);
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// Everything in which a seal is not what was worked out, in words.
@@ -100,16 +127,6 @@ fn differences(sealed: &WindowSealed, worked_out: &WindowSealed) -> Vec<String> 
             format!("{field} is {found}, the log gives {expected}")
         })
         .collect()
-}
-
-/// The first payment that a seal leaves out, if it is the seal of those settled before. That is how
-/// one looks where an append of another gateway, to a cluster, came later than the run waits.
-fn left_out(sealed: &WindowSealed, key: WindowKey, items: &[RunItem]) -> Option<PaymentId> {
-    let count = sealed.applied_count.checked_add(sealed.cancelled_count)?;
-    let (covered, rest) = items.split_at_checked(usize::try_from(count).ok()?)?;
-    let first = rest.first()?;
-    let of_covered = WindowSealed::of(key, sealed.supplement, covered.to_vec());
-    (*sealed == of_covered).then_some(first.payment)
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub(crate) fn minutes(window: Window) -> i64 {
 pub(crate) struct Tally {
     pub(crate) pending: i64,
     pub(crate) settled: i64,
+    /// How many of those that are settled the seals cover: the first ones, in order.
+    pub(crate) sealed: i64,
     pub(crate) seals: i64,
     pub(crate) sealed_position: Option<i64>,
     /// A sum over what a seal says of each payment, and when it was settled.
@@ -45,9 +47,13 @@ pub(crate) struct Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pending, settled, seals, sealed_position, check } = self;
+        let Self { pending, settled, sealed, seals, sealed_position, check } = self;
         let last = sealed_position.unwrap_or_default();
-        write!(f, "{pending} wait, {settled} settled, {seals} seals to {last}, check {check:x}")
+        write!(
+            f,
+            "{pending} wait, {settled} settled, {seals} seals of {sealed} to {last}, \
+             check {check:x}"
+        )
     }
 }
 
@@ -75,9 +81,10 @@ impl Tally {
         self.check = self.check.wrapping_add(hash.finalize().into());
     }
 
-    /// One more seal, at `position`.
-    pub(crate) fn seal(&mut self, position: i64) {
+    /// One more seal, at `position`, over so many payments.
+    pub(crate) fn seal(&mut self, position: i64, payments: i64) {
         self.seals = self.seals.saturating_add(1);
+        self.sealed = self.sealed.saturating_add(payments);
         self.sealed_position = Some(position);
     }
 }
@@ -86,7 +93,6 @@ impl Tally {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counts {
     cutoff_nanos: i64,
-    sealed: i64,
     pub(crate) tally: Tally,
 }
 
@@ -103,8 +109,8 @@ impl Counts {
         let counts = |row: &Row<'_>| {
             Ok(Self {
                 cutoff_nanos: row.get(0)?,
-                sealed: row.get(1)?,
                 tally: Tally {
+                    sealed: row.get(1)?,
                     pending: row.get(2)?,
                     settled: row.get(3)?,
                     seals: row.get(4)?,
@@ -134,7 +140,7 @@ impl Windows {
             Entry::Occupied(touched) => touched.into_mut(),
             Entry::Vacant(free) => {
                 let read = Counts::read(database, window)?;
-                let none = Counts { cutoff_nanos, sealed: 0, tally: Tally::default() };
+                let none = Counts { cutoff_nanos, tally: Tally::default() };
                 free.insert(read.unwrap_or(none))
             }
         })
@@ -183,8 +189,7 @@ impl Windows {
             ])?;
         let cutoff = nanos(instant_of(sealed.date, sealed.window));
         let counts = self.counts(database, window, cutoff)?;
-        counts.sealed = counts.sealed.saturating_add(applied).saturating_add(cancelled);
-        counts.tally.seal(at.position);
+        counts.tally.seal(at.position, applied.saturating_add(cancelled));
         Ok(())
     }
 
@@ -202,7 +207,7 @@ impl Windows {
                 counts.cutoff_nanos,
                 tally.pending,
                 tally.settled,
-                counts.sealed,
+                tally.sealed,
                 tally.seals,
                 tally.sealed_position,
                 tally.check,

@@ -35,7 +35,7 @@ pub struct Unsealed {
     pub seals: u32,
     /// How many payments still wait: a seal is not made before they are settled.
     pub pending: u64,
-    /// What became of the window's payments since its last seal, in order. Those cancelled in time
+    /// What became of the window's payments that no seal covers, in order. Those cancelled in time
     /// are in it, so that the seals account for every payment.
     pub items: Vec<RunItem>,
 }
@@ -95,9 +95,9 @@ impl Reader<'_> {
         let counted = Counts::read(self.database, of)?.map(|counts| counts.tally);
         let counted = counted.unwrap_or_default();
         let mut found = Tally::default();
-        let items = self.settled(of, counted.sealed_position.unwrap_or_default(), &mut found)?;
-        for position in self.seal_positions(of)? {
-            found.seal(position);
+        let items = self.settled(of, counted.sealed, &mut found)?;
+        for (position, payments) in self.seal_sizes(of)? {
+            found.seal(position, payments);
         }
         if found != counted {
             let what = format!("the rows of {} are {found}; counted were {counted}", key.name());
@@ -114,7 +114,9 @@ impl Reader<'_> {
         Ok(Unsealed { seals, pending, items })
     }
 
-    /// Adds all payments of a window to `found`, and gives those settled after `sealed`, in order.
+    /// Adds all payments of a window to `found`, and gives those settled after the first `sealed`,
+    /// in order. Not after the last seal: on a cluster another gateway may have settled one while
+    /// that was being written, which is not in it.
     fn settled(
         &self,
         of: WindowDay,
@@ -128,7 +130,7 @@ impl Reader<'_> {
              ORDER BY settled_position",
         )?;
         let mut rows = statement.query(params![of.product.as_str(), of.day, of.minutes])?;
-        let mut items = Vec::new();
+        let (mut items, mut covered) = (Vec::new(), 0_i64);
         while let Some(row) = rows.next()? {
             let (payment, amount) = (payment_id(row, "payment_id")?, amount(row, "amount_cents")?);
             found.schedule(payment, amount.money().cents());
@@ -137,7 +139,9 @@ impl Reader<'_> {
             let cancelled = row.get("cancelled")?;
             found.settle(payment, position, cancelled);
             let outcome = if cancelled { RunOutcome::Cancelled } else { RunOutcome::Applied };
-            if position > sealed {
+            if covered < sealed {
+                covered = covered.saturating_add(1);
+            } else {
                 items.push(RunItem { payment, outcome, amount });
             }
         }
@@ -155,13 +159,14 @@ impl Reader<'_> {
             .query_row(params![of.product.as_str(), of.day, of.minutes], |row| row.get(0))
     }
 
-    fn seal_positions(&self, of: WindowDay) -> Result<Vec<i64>, rusqlite::Error> {
+    /// Where the seals of a window are, and how many payments each of them covers.
+    fn seal_sizes(&self, of: WindowDay) -> Result<Vec<(i64, i64)>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(
-            "SELECT position FROM seal WHERE product = ?1 AND day = ?2 AND window_minutes = ?3 \
-             ORDER BY position",
+            "SELECT position, applied_count + cancelled_count FROM seal \
+             WHERE product = ?1 AND day = ?2 AND window_minutes = ?3 ORDER BY position",
         )?;
-        let rows = statement
-            .query_map(params![of.product.as_str(), of.day, of.minutes], |row| row.get(0))?;
+        let values = params![of.product.as_str(), of.day, of.minutes];
+        let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         rows.collect()
     }
 

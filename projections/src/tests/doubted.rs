@@ -89,6 +89,7 @@ async fn a_seal_is_not_made_from_rows_that_are_not_as_they_were_counted() {
         "DELETE FROM payment WHERE state = 'cancelled'",
         "UPDATE run_window SET pending_count = 0",
         "UPDATE run_window SET settled_count = 0",
+        "UPDATE run_window SET sealed_count = 1",
         "UPDATE run_window SET seals = 1",
         "UPDATE run_window SET sealed_position = 1",
         "UPDATE run_window SET payments_check = payments_check + 1",

@@ -13,10 +13,12 @@ use ledger::engine::{self, BooksMode, Engine};
 use ledger::store::{EventStore, Note, Notes as _};
 use projections::{Options, Projections};
 use tests::cluster::{Fault, Node};
+use tests::process::offline_finds_nothing_wrong;
 use tests::requests::{auto_loan, instant};
 use tests::server::Town;
 use tests::views::agree;
 
+use crate::copies::{copy, said};
 use crate::kit::{Store, store_on};
 
 const MORNING: &str = "2026-03-03T09:00:00-05:00";
@@ -123,6 +125,39 @@ async fn two_that_run_the_same_window_at_once_apply_each_payment_once() {
     assert_eq!((count("PaymentApplied"), count("RequestRefused")), (20, 0));
     agree(&one).await;
     agree(&other).await;
+}
+
+/// The seal is on its way when a payment comes through a gateway whose clock has not come to the
+/// cut-off, and is cancelled in time: as it is when that gateway's append took long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_settled_while_a_seal_is_being_written_is_in_the_next_one() {
+    let node = Node::start().await;
+    let one = Town::on_cluster(&node.connection(), MORNING).await;
+    let other = Town::on_cluster(&node.connection(), MORNING).await;
+    with_payments(&one, 2).await;
+    one.clock("2026-03-03T15:00:06-05:00").await;
+    node.faults().plan_for("WindowSealed", Fault::Slow);
+    let client = one.another_client().await;
+    let run = tokio::spawn(async move { client.run("2026-03-03", "15:00").await });
+    node.faults().waits_at_gate(1).await;
+    let late = other.schedule("late", "a-0", "1.00", "2026-03-03").await.unwrap();
+    other.cancel("late, too", "a-0", &late.payment.unwrap().payment_id).await.unwrap();
+    node.faults().open_gate();
+    let first = run.await.unwrap().unwrap().summary.unwrap();
+    assert_eq!((first.applied_count, first.cancelled_count, first.supplements), (2, 0, 0));
+    let again = one.run("2026-03-03", "15:00").await.unwrap();
+    let second = again.summary.unwrap();
+    assert_eq!((second.applied_count, second.cancelled_count, second.supplements), (2, 1, 1));
+    assert!(!again.replayed);
+    other.clock("2026-03-03T15:00:06-05:00").await;
+    for gateway in [&one, &other] {
+        let again = gateway.run("2026-03-03", "15:00").await.unwrap();
+        assert_eq!((again.summary.as_ref(), again.replayed), (Some(&second), true));
+        agree(gateway).await;
+    }
+    let copied = tempfile::tempdir().unwrap();
+    said(&copy(&node.connection(), copied.path().to_str().unwrap()).await);
+    offline_finds_nothing_wrong(&["verify"], copied.path());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

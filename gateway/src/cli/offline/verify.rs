@@ -88,6 +88,7 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
         Err(error) => return Err(error.into()),
     };
     let index = index.map(|index| index_field(&index, &mut checks));
+    checks.left_out_of_seals();
     let unbalanced = checks.debits + checks.credits;
     if !unbalanced.is_zero() {
         let cause = format!("all journals together come to {unbalanced}, not to zero");
@@ -267,6 +268,16 @@ impl Checks {
             && let Some(cause) = self.seals.check(sealed)
         {
             self.violated(position, cause);
+        }
+    }
+
+    /// Names the windows whose last seal has less than was settled before it.
+    fn left_out_of_seals(&mut self) {
+        if !self.has_gap {
+            let left_out: Vec<_> = self.seals.left_out().collect();
+            for cause in left_out {
+                self.violated(self.position, cause);
+            }
         }
     }
 
