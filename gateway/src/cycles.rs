@@ -81,9 +81,14 @@ impl Cycles {
         Self { lease: Some(lease), ..self }
     }
 
-    /// May this gateway run what is due?
+    /// May this gateway run what is due? Not while its read models have stopped and another one
+    /// could: all that is run is found in them.
     async fn has_turn(&self) -> Result<bool, Failure> {
         let Some(lease) = self.lease.clone() else { return Ok(true) };
+        if self.engine.store().shared().is_some() && self.reads.progress().failure.is_some() {
+            lease.give_up().await;
+            return Ok(false);
+        }
         // To its end though the service stops: a lease taken half way would not be given up.
         let turn = tokio::spawn(async move { lease.turn().await }).await;
         Ok(turn.unwrap_or_else(|fault| Err(EngineError::Indeterminate(fault.into())))?)

@@ -10,6 +10,8 @@ use gateway::server::Shutdown;
 use ledger::clock::Clock;
 use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{self, BooksMode, Engine};
+use ledger::envelope::Position;
+use ledger::store::memory::Memory;
 use ledger::store::{EventStore, Note, Notes as _};
 use projections::{Options, Projections};
 use tests::cluster::{Fault, Node};
@@ -19,7 +21,7 @@ use tests::server::Town;
 use tests::views::agree;
 
 use crate::copies::{copy, said};
-use crate::kit::{Store, store_on};
+use crate::kit::{Store, saying, store_on};
 
 const MORNING: &str = "2026-03-03T09:00:00-05:00";
 
@@ -170,6 +172,34 @@ async fn the_runner_of_one_gateway_takes_over_when_the_other_stops() {
     other.clock("2026-03-03T15:00:06-05:00").await;
     other.until(async |other| sealed(other).await).await;
     agree(&other).await;
+}
+
+/// As on a full disk. The log goes on, which is not there; but what is due is found in read models.
+#[tokio::test]
+async fn a_runner_whose_read_models_have_stopped_leaves_the_lease_to_another() {
+    let node = Node::start().await;
+    let (one, other) = (store_on(&node).await, store_on(&node).await);
+    let (engine, lease) = lease_on(&one, 1).await;
+    let (_, other_lease) = lease_on(&other, 2).await;
+    assert!(lease.turn().await.unwrap());
+    assert!(!other_lease.turn().await.unwrap());
+    let unreadable = Arc::new(Memory::default());
+    unreadable.append(saying("account-a", 0, "no event of the ledger's")).await.unwrap();
+    let reads = Projections::open(one.directory.path(), unreadable, Options::default()).await;
+    let reads = reads.unwrap();
+    reads.wait_for(Position(1)).await.unwrap_err();
+    let cycles = Cycles::new(engine, reads).with_lease(lease);
+    let shutdown = Shutdown::default();
+    let running = tokio::spawn(cycles.run_until(shutdown.clone()));
+    let taken_over = async {
+        while !other_lease.turn().await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let taken_over = tokio::time::timeout(RENEWED_WITHIN, taken_over).await;
+    assert!(taken_over.is_ok(), "it keeps the lease, and can run nothing");
+    shutdown.ask();
+    running.await.unwrap();
 }
 
 /// The stream of the lease, and how often it is read until a runner without it has come to the end
