@@ -42,6 +42,30 @@ async fn sockets_of_the_process_send_at_once_while_a_store_is_open() {
     }
 }
 
+/// One after another they would wait for the patience of each: a quarter of a minute if it hangs.
+#[tokio::test]
+async fn many_who_ask_a_node_that_does_not_answer_are_told_so_together() {
+    const ASKERS: u64 = 100;
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    for _ in 0..10 * ASKERS {
+        node.faults().plan_read(Fault::RequestLost);
+    }
+    let before = node.reads_of_log().await;
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..ASKERS {
+        let cluster = Arc::clone(&store.cluster);
+        asked.spawn(async move { cluster.head().await });
+    }
+    for head in asked.join_all().await {
+        assert!(matches!(head, Err(ReadError::Unavailable(_))), "{head:?}");
+    }
+    let reads = node.reads_of_log().await - before;
+    assert!(reads < ASKERS, "{reads} reads");
+    node.faults().heal();
+    assert_eq!(store.cluster.head().await.unwrap(), Position(0));
+}
+
 #[tokio::test]
 async fn an_append_follows_the_leader() {
     let node = Node::start().await;

@@ -23,6 +23,7 @@ use super::OpenError;
 use super::ours::Taken;
 use super::places::{Place, Places};
 use super::wire::{Failure, Found, Wire};
+use crate::causes::with_causes;
 use crate::envelope::{NewEvent, Position, StreamName, Version};
 use crate::store::{Append, BoxError, ReadError};
 
@@ -50,9 +51,11 @@ pub(super) struct Follower {
     heeds_marks: AtomicBool,
     /// Held by whoever reads on.
     turn: tokio::sync::Mutex<()>,
-    /// How many rounds of reading have begun, and the last of them that came to its end.
+    /// How many rounds of reading have begun, the last of them that came to its end, and the last
+    /// that had no answer, with its cause.
     begun: AtomicU64,
     done: AtomicU64,
+    unanswered: Mutex<(u64, String)>,
 }
 
 #[derive(Debug)]
@@ -109,8 +112,8 @@ impl Follower {
         let numbered = Mutex::new(numbered);
         let (broken, turn) = (watch::Sender::new(None), tokio::sync::Mutex::default());
         let (begun, done) = (AtomicU64::new(0), AtomicU64::new(0));
-        let heeds_marks = AtomicBool::new(false);
-        Self { wire, numbered, head, broken, heeds_marks, turn, begun, done }
+        let (heeds_marks, unanswered) = (AtomicBool::new(false), Mutex::default());
+        Self { wire, numbered, head, broken, heeds_marks, turn, begun, done, unanswered }
     }
 
     /// From now on the log is followed no further than to the mark that another one is being copied
@@ -119,7 +122,8 @@ impl Follower {
         self.heeds_marks.store(true, Ordering::SeqCst);
     }
 
-    /// Numbers what the log holds now. Many who ask at once are served by two rounds of reading.
+    /// Numbers what the log holds now. Many who ask at once are served by two rounds of reading,
+    /// also where these have no answer: a node that hangs is not waited for by one after another.
     pub(super) async fn read_on(&self) -> Result<(), ReadError> {
         let asked = self.begun.load(Ordering::SeqCst);
         let _turn = self.turn.lock().await;
@@ -127,7 +131,29 @@ impl Follower {
         if self.done.load(Ordering::SeqCst) > asked {
             return Ok(());
         }
+        if let (round, cause) = &*self.last_failure()
+            && *round > asked
+        {
+            return Err(ReadError::Unavailable(cause.as_str().into()));
+        }
         let round = self.begun.fetch_add(1, Ordering::SeqCst).saturating_add(1);
+        let read = self.read_round().await;
+        match &read {
+            Ok(()) => self.done.store(round, Ordering::SeqCst),
+            Err(ReadError::Unavailable(cause)) => {
+                *self.last_failure() = (round, with_causes(&**cause));
+            }
+            // The log is broken, which everybody is told.
+            Err(ReadError::Damaged { .. }) => {}
+        }
+        read
+    }
+
+    fn last_failure(&self) -> MutexGuard<'_, (u64, String)> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read_round(&self) -> Result<(), ReadError> {
         loop {
             let seen = self.check()?.seen;
             let limit = PAGE_EVENTS.saturating_add(1);
@@ -151,7 +177,6 @@ impl Follower {
             let read = page.len();
             self.take(page, seen)?;
             if read < limit {
-                self.done.store(round, Ordering::SeqCst);
                 return Ok(());
             }
         }
