@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{EngineError, Inner};
+use super::{ATTEMPTS_MAX, EngineError, Inner};
 use crate::codec::{self, Document, Fact, RulebookAdopted};
 use crate::digest::Digest;
 use crate::envelope::{Metadata, NewEvent, StreamName, Version};
@@ -26,25 +26,29 @@ impl Inner {
     pub(super) async fn adopt_rules(&self) -> Result<(), EngineError> {
         let stream = streams::of_rulebook();
         let adopted = Fact::RulebookAdopted(RulebookAdopted::of(&self.rules));
-        let recorded = self.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
         let (kind, document) = codec::encode(&adopted)?;
-        let in_force =
-            recorded.last().is_some_and(|last| last.kind == kind && last.data == document);
-        if in_force {
-            return Ok(());
+        for _ in 0..ATTEMPTS_MAX {
+            let recorded = self.store.read_stream(&stream, Version::EMPTY, usize::MAX).await?;
+            let in_force =
+                recorded.last().is_some_and(|last| last.kind == kind && last.data == document);
+            if in_force {
+                return Ok(());
+            }
+            let version = Version(u64::try_from(recorded.len()).unwrap_or(u64::MAX));
+            let receipt = self.receipts.take(&self.clock)?;
+            let request_id = RequestId::derived("rulebook", &version.to_string());
+            let digest = Digest::of(&document);
+            let metadata = self.metadata(receipt.at(), request_id, digest, Actor::runner());
+            let documents = std::iter::once(Ok((kind, document.clone())));
+            let append = new_append(stream.clone(), version, documents, &metadata)?;
+            match self.store.append(append).await {
+                Ok(_) => return Ok(()),
+                // Another gateway adopted at the same moment, or it was not sent in time.
+                Err(AppendError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        let version = Version(u64::try_from(recorded.len()).unwrap_or(u64::MAX));
-        let receipt = self.receipts.take(&self.clock)?;
-        let request_id = RequestId::derived("rulebook", &version.to_string());
-        let digest = Digest::of(&document);
-        let metadata = self.metadata(receipt.at(), request_id, digest, Actor::runner());
-        let documents = std::iter::once(Ok((kind, document)));
-        let append = new_append(stream, version, documents, &metadata)?;
-        match self.store.append(append).await {
-            // Another gateway adopted at the same moment.
-            Ok(_) | Err(AppendError::Conflict { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Err(EngineError::Contended)
     }
 }
 

@@ -5,6 +5,7 @@
 //! each of them is there is kept in a file beside the read models (`places`). The database belongs
 //! to one ledger; of what else is in it, only the ledger's own streams count (`ours`).
 
+mod answers;
 mod appends;
 mod connection;
 mod follow;
@@ -25,10 +26,11 @@ use tokio::task::JoinSet;
 pub use connection::ConnectionStringError;
 pub use notes::COPY_NOTE;
 
+use self::answers::Found;
 use self::follow::{Follower, place_of, unavailable};
 use self::notes::read_note;
 use self::places::{Place, Places};
-use self::wire::{Found, Wire};
+use self::wire::Wire;
 use super::embedded::{DirectoryLock, OpenError as LockError, make_directory};
 use super::{Append, AppendError, Appended, BoxFuture, EventStore, Note, Notes, ReadError};
 use crate::causes::with_causes;

@@ -77,6 +77,34 @@ async fn an_append_follows_the_leader() {
     assert_eq!((appended.position, appended.version), (Position(1), Version(1)));
 }
 
+/// What was decided a while ago may be refused by now, or belong to a day that is closed.
+#[tokio::test]
+async fn an_append_that_cannot_be_sent_for_a_while_is_to_be_decided_anew() {
+    let node = Node::start().await;
+    let store = store_on(&node).await;
+    let address = node.address();
+    let log = node.kill().await;
+    // The next call connects anew, and waits until the node answers.
+    while store.cluster.head().await.is_ok() {}
+    let listener = TcpListener::bind(address).await.unwrap();
+    let cluster = Arc::clone(&store.cluster);
+    let sent = tokio::spawn(async move { cluster.append(saying("account-a", 0, "late")).await });
+    tokio::time::sleep(Duration::from_millis(1800)).await;
+    assert!(!sent.is_finished());
+    let _node = Node::start_on(listener, log);
+    let outcome = sent.await.unwrap();
+    let is_not_done =
+        matches!(outcome, Err(AppendError::Conflict { .. } | AppendError::Unavailable(_)));
+    assert!(is_not_done, "{outcome:?}");
+    let again = loop {
+        match store.cluster.append(saying("account-a", 0, "again")).await {
+            Err(AppendError::Conflict { .. } | AppendError::Unavailable(_)) => {}
+            done => break done.unwrap(),
+        }
+    };
+    assert_eq!(again.version, Version(1));
+}
+
 #[tokio::test]
 async fn a_slow_commit_is_waited_for() {
     let node = Node::start().await;

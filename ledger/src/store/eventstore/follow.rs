@@ -20,9 +20,10 @@ use broken::Broken;
 use shortfall::lags;
 
 use super::OpenError;
+use super::answers::{Failure, Found};
 use super::ours::Taken;
 use super::places::{Place, Places};
-use super::wire::{Failure, Found, Wire};
+use super::wire::Wire;
 use crate::causes::with_causes;
 use crate::envelope::{NewEvent, Position, StreamName, Version};
 use crate::store::{Append, BoxError, ReadError};
@@ -120,6 +121,11 @@ impl Follower {
     /// into it: what is behind the mark is answered for by nobody.
     pub(super) fn heed_marks(&self) {
         self.heeds_marks.store(true, Ordering::SeqCst);
+    }
+
+    /// Is it followed so: by a gateway, and not by who copies a log?
+    pub(super) fn is_heeding(&self) -> bool {
+        self.heeds_marks.load(Ordering::SeqCst)
     }
 
     /// Numbers what the log holds now. Many who ask at once are served by two rounds of reading,
@@ -270,7 +276,7 @@ impl Follower {
     fn take(&self, page: Vec<Found>, seen: Option<Place>) -> Result<(), ReadError> {
         let mut numbered = self.numbered();
         let mut events = self.unread(page, seen, numbered.places.head())?;
-        let heeds = self.heeds_marks.load(Ordering::SeqCst);
+        let heeds = self.is_heeding();
         let stops = |found: &Found| heeds && found.is_mark() && !found.data.is_empty();
         let mark = events.iter().position(stops);
         let beyond = mark.map(|place| events.split_off(place));
@@ -370,7 +376,7 @@ pub(super) const fn place_of(found: &Found) -> Place {
 pub(super) fn unavailable(failure: Failure) -> ReadError {
     let cause: BoxError = match failure {
         Failure::NotDone(cause) | Failure::Unknown(cause) => cause,
-        failure @ (Failure::Conflict(_) | Failure::Deleted) => failure.into(),
+        failure @ (Failure::Conflict(_) | Failure::Deleted | Failure::NotInTime) => failure.into(),
     };
     ReadError::Unavailable(cause)
 }

@@ -4,8 +4,9 @@
 use uuid::Uuid;
 
 use super::Cluster;
+use super::answers::Failure;
 use super::follow::unavailable;
-use super::wire::{Failure, Wire};
+use super::wire::Wire;
 use crate::envelope::{NewEvent, StreamName, Version};
 use crate::ids::{EventId, name_based};
 use crate::store::{AppendError, BoxFuture, Expected, Note, Notes, ReadError};
@@ -68,7 +69,7 @@ impl Notes for Cluster {
                 metadata: Vec::new(),
             };
             let expected = Expected::after(after);
-            match self.wire.append(&stream, expected, &[event]).await {
+            match self.wire.append(&stream, expected, &[event], None).await {
                 Ok(_) => Ok(()),
                 Err(Failure::Conflict(actual)) => {
                     let stream = StreamName::new(stream)
@@ -80,6 +81,7 @@ impl Notes for Cluster {
                 }
                 Err(Failure::Unknown(cause)) => Err(AppendError::Indeterminate(cause)),
                 Err(Failure::NotDone(cause)) => Err(AppendError::Unavailable(cause)),
+                Err(late @ Failure::NotInTime) => Err(AppendError::Unavailable(late.into())),
             }
         })
     }

@@ -18,13 +18,14 @@ use ::eventstore::{
     StreamPosition, StreamState, SubscriptionFilter,
 };
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
+use super::answers::{Failure, Found};
 use super::connection::{ConnectionStringError, without_credentials};
-use super::notes::{COPY_STREAM, NOTES_PREFIX};
 use super::ours::Taken;
 use crate::envelope::{NewEvent, Version};
 use crate::ids::EventId;
-use crate::store::{BoxError, Expected};
+use crate::store::Expected;
 
 /// How long a call may take before it is given up: longer than the client's own deadline, 10 s.
 const CALL_MAX: Duration = Duration::from_secs(15);
@@ -40,48 +41,6 @@ const PAGES_MAX: u32 = 8;
 
 /// The largest revision that the server knows.
 const REVISION_MAX: u64 = i64::MAX.unsigned_abs();
-
-/// An event as the cluster gives it.
-#[derive(Debug, Clone)]
-pub(super) struct Found {
-    /// Its place in the order of all events, in which there are gaps.
-    pub(super) commit: u64,
-    pub(super) stream: String,
-    pub(super) version: Version,
-    pub(super) id: EventId,
-    pub(super) kind: String,
-    pub(super) data: Vec<u8>,
-    pub(super) metadata: Vec<u8>,
-}
-
-impl Found {
-    /// Is it no event of the log, but the mark of a copy into it, or the end of one?
-    pub(super) fn is_mark(&self) -> bool {
-        self.stream == COPY_STREAM
-    }
-
-    /// Is it a note, a mark among them? None has a position.
-    pub(super) fn is_note(&self) -> bool {
-        self.stream.starts_with(NOTES_PREFIX)
-    }
-}
-
-/// Why a call had no answer, by what the caller can know.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    /// The stream holds another number of events.
-    #[error("the stream holds {0} events")]
-    Conflict(Version),
-    /// The stream was deleted for good.
-    #[error("the stream was deleted for good: its name is of no use any more in this database")]
-    Deleted,
-    /// Nothing was written.
-    #[error("the cluster did not take the call")]
-    NotDone(#[source] BoxError),
-    /// The answer was lost.
-    #[error("the cluster's answer was lost")]
-    Unknown(#[source] BoxError),
-}
 
 /// Calls the cluster.
 pub(super) struct Wire {
@@ -106,6 +65,7 @@ impl fmt::Debug for Wire {
 /// Where a call failed: before it was sent, or after.
 enum Stage {
     NotSent(Error),
+    TooLate,
     Sent(Error),
 }
 
@@ -123,11 +83,13 @@ impl Wire {
     }
 
     /// Adds events to a stream; answers where the last of them was committed, as the server says.
+    /// What could not be sent by `sent_by` is not sent any more.
     pub(super) async fn append(
         &self,
         stream: &str,
         expected: Expected,
         events: &[NewEvent],
+        sent_by: Option<Instant>,
     ) -> Result<u64, Failure> {
         let state = match expected.version().0.checked_sub(1) {
             None => StreamState::NoStream,
@@ -144,7 +106,7 @@ impl Wire {
             let (stream, options, events) = (stream.clone(), options.clone(), events.clone());
             async move { client.append_to_stream(stream, &options, events).await }
         };
-        let written = self.call(append).await?;
+        let written = self.call_by(sent_by, append).await?;
         Ok(written.position.commit)
     }
 
@@ -270,9 +232,18 @@ impl Wire {
         found(self.call(read).await?)
     }
 
+    async fn call<T, F, W>(&self, work: F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Fn(Client) -> W,
+        W: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.call_by(None, work).await
+    }
+
     /// Makes a call, in a task that can be given up. While another node leads, which the client
     /// then turns to, nothing was done, and it is made again. A client that failed is thrown away.
-    async fn call<T, F, W>(&self, work: F) -> Result<T, Failure>
+    async fn call_by<T, F, W>(&self, sent_by: Option<Instant>, work: F) -> Result<T, Failure>
     where
         T: Send + 'static,
         F: Fn(Client) -> W,
@@ -285,6 +256,10 @@ impl Wire {
             let mut task = tokio::spawn(async move {
                 // Costs nothing once connected, and tells before anything is sent that it is not.
                 client.server_info().await.map_err(Stage::NotSent)?;
+                // To connect may have taken long: nobody leads for a while after a leader is gone.
+                if sent_by.is_some_and(|sent_by| Instant::now() > sent_by) {
+                    return Err(Stage::TooLate);
+                }
                 doing.await.map_err(Stage::Sent)
             });
             let failure = match tokio::time::timeout(CALL_MAX, &mut task).await {
@@ -294,6 +269,7 @@ impl Wire {
                     tokio::time::sleep(LEADER_PAUSE).await;
                     continue;
                 }
+                Ok(Ok(Err(Stage::TooLate))) => return Err(Failure::NotInTime),
                 Ok(Ok(Err(Stage::NotSent(error)))) => Failure::NotDone(error.into()),
                 Ok(Ok(Err(Stage::Sent(error)))) => failure_of(error),
                 Ok(Err(fault)) => Failure::Unknown(fault.into()),

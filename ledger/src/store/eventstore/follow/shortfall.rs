@@ -10,9 +10,9 @@ use super::broken::Broken;
 use super::{Follower, place_of, unavailable};
 use crate::envelope::Position;
 use crate::store::ReadError;
+use crate::store::eventstore::answers::{Failure, Found};
 use crate::store::eventstore::ours::Taken;
 use crate::store::eventstore::places::Place;
-use crate::store::eventstore::wire::{Failure, Found};
 
 /// For how long the log has to end before what was read, at every look, until that is believed:
 /// longer than a leader that was cut off takes to notice.
