@@ -245,6 +245,10 @@ impl Streams for Writable {
             None => Ok(Response::new(Box::pin(answers))),
             Some(Fault::Ends { after }) => Ok(Response::new(Box::pin(answers.take(after)))),
             Some(Fault::Hangs) => std::future::pending().await,
+            Some(Fault::Slow) => {
+                self.faults.pass_the_gate().await;
+                Ok(Response::new(Box::pin(answers)))
+            }
             Some(fault) => Err(fault.status(self.address)),
         }
     }

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::task::JoinSet;
+use tokio::time::error::Elapsed;
 
 pub use connection::ConnectionStringError;
 pub use notes::COPY_NOTE;
@@ -30,7 +31,7 @@ use self::answers::Found;
 use self::follow::{Follower, place_of, unavailable};
 use self::notes::read_note;
 use self::places::{Place, Places};
-use self::wire::Wire;
+use self::wire::{CALL_MAX, Wire};
 use super::embedded::{DirectoryLock, OpenError as LockError, make_directory};
 use super::{Append, AppendError, Appended, BoxFuture, EventStore, Note, Notes, ReadError};
 use crate::causes::with_causes;
@@ -45,6 +46,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long opening waits for the cluster, and how long between two attempts.
 const OPEN_ATTEMPTS: u32 = 60;
 const OPEN_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a look of the opening may take at last. The first one behind what others wrote while no
+/// gateway ran passes over all of that, and nothing tells how far it has come.
+const LOOK_MAX: Duration = Duration::from_secs(240);
 
 /// How many events one read of the log brings at most.
 const READ_EVENTS: usize = 4096;
@@ -279,9 +284,9 @@ impl Read {
 }
 
 /// Reads the log to its end, and then whether another is being copied into it; again while the
-/// cluster does not answer.
+/// cluster does not answer, and with more patience each time that it takes too long.
 async fn first_read(follower: &Follower, wire: &Wire) -> Result<Note, ReadError> {
-    let mut attempt = 1;
+    let (mut attempt, mut patience) = (1, CALL_MAX);
     loop {
         let read = async {
             follower.read_on().await?;
@@ -289,10 +294,17 @@ async fn first_read(follower: &Follower, wire: &Wire) -> Result<Note, ReadError>
         };
         match read.await {
             Err(ReadError::Unavailable(cause)) if attempt < OPEN_ATTEMPTS => {
-                let cause = with_causes(&*cause);
-                tracing::warn!(attempt, cause, "the cluster does not answer yet");
+                if cause.is::<Elapsed>() {
+                    patience = patience.saturating_mul(2).min(LOOK_MAX);
+                    wire.be_patient(patience);
+                }
+                let (cause, seconds) = (with_causes(&*cause), patience.as_secs());
+                tracing::warn!(attempt, cause, seconds, "the cluster does not answer yet");
             }
-            done => return done,
+            done => {
+                wire.be_patient(CALL_MAX);
+                return done;
+            }
         }
         attempt = attempt.saturating_add(1);
         tokio::time::sleep(OPEN_PAUSE).await;

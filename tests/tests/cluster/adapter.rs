@@ -77,6 +77,28 @@ async fn an_append_follows_the_leader() {
     assert_eq!((appended.position, appended.version), (Position(1), Version(1)));
 }
 
+/// The first look may have to pass over millions of events that others wrote meanwhile.
+#[tokio::test]
+async fn a_start_waits_longer_for_a_look_after_one_that_took_too_long() {
+    const A_LOOK: Duration = Duration::from_secs(15);
+    let node = Node::start().await;
+    // A look is two reads: of what is behind the last event, and of the end.
+    for _ in 0..6 {
+        node.faults().plan_read(Fault::Slow);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let answered = async {
+        node.faults().waits_at_gate(4).await;
+        tokio::time::sleep(A_LOOK + Duration::from_secs(2)).await;
+        assert_eq!(node.reads_of_log().await, 4, "the second look is not given up yet");
+        node.faults().heal();
+        node.faults().open_gate();
+        node.faults().open_gate();
+    };
+    let (store, ()) = tokio::join!(open(&node, directory.path()), answered);
+    assert_eq!(store.head().await.unwrap(), Position(0));
+}
+
 /// What was decided a while ago may be refused by now, or belong to a day that is closed.
 #[tokio::test]
 async fn an_append_that_cannot_be_sent_for_a_while_is_to_be_decided_anew() {

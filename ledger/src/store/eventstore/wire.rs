@@ -28,7 +28,7 @@ use crate::ids::EventId;
 use crate::store::Expected;
 
 /// How long a call may take before it is given up: longer than the client's own deadline, 10 s.
-const CALL_MAX: Duration = Duration::from_secs(15);
+pub(super) const CALL_MAX: Duration = Duration::from_secs(15);
 
 /// How often a call is made again because another node leads.
 const LEADERS_MAX: u32 = 8;
@@ -48,9 +48,10 @@ pub(super) struct Wire {
     live: Mutex<Live>,
 }
 
-#[derive(Default)]
 struct Live {
     client: Option<Client>,
+    /// How long a call may take.
+    patience: Duration,
     /// How many clients were made: who fails throws away the one it used, and no later one.
     built: u64,
 }
@@ -79,7 +80,8 @@ impl Wire {
         if settings.node_preference() != NodePreference::Leader {
             return Err(ConnectionStringError::NotTheLeader);
         }
-        Ok(Self { settings, live: Mutex::default() })
+        let live = Live { client: None, patience: CALL_MAX, built: 0 };
+        Ok(Self { settings, live: Mutex::new(live) })
     }
 
     /// Adds events to a stream; answers where the last of them was committed, as the server says.
@@ -251,7 +253,7 @@ impl Wire {
     {
         let mut moves = 0_u32;
         loop {
-            let (client, built) = self.client()?;
+            let (client, built, patience) = self.client()?;
             let doing = work(client.clone());
             let mut task = tokio::spawn(async move {
                 // Costs nothing once connected, and tells before anything is sent that it is not.
@@ -262,7 +264,7 @@ impl Wire {
                 }
                 doing.await.map_err(Stage::Sent)
             });
-            let failure = match tokio::time::timeout(CALL_MAX, &mut task).await {
+            let failure = match tokio::time::timeout(patience, &mut task).await {
                 Ok(Ok(Ok(answer))) => return Ok(answer),
                 Ok(Ok(Err(Stage::Sent(Error::NotLeaderException(_))))) if moves < LEADERS_MAX => {
                     moves = moves.saturating_add(1);
@@ -285,16 +287,21 @@ impl Wire {
         }
     }
 
-    fn client(&self) -> Result<(Client, u64), Failure> {
+    fn client(&self) -> Result<(Client, u64, Duration), Failure> {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = &live.client {
-            return Ok((client.clone(), live.built));
+            return Ok((client.clone(), live.built, live.patience));
         }
         let client =
             Client::new(self.settings.clone()).map_err(|error| Failure::NotDone(error.into()))?;
         live.built = live.built.wrapping_add(1);
         live.client = Some(client.clone());
-        Ok((client, live.built))
+        Ok((client, live.built, live.patience))
+    }
+
+    /// From now on a call may take so long.
+    pub(super) fn be_patient(&self, patience: Duration) {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).patience = patience;
     }
 
     /// Connects anew at the next call, and so looks again who leads.
