@@ -65,9 +65,6 @@ use write::new_append;
 /// How often a command is decided again because another writer came first.
 pub const ATTEMPTS_MAX: u32 = 16;
 
-/// How many of the last events are asked for their receipts at the start.
-const RECEIPTS_READ: u64 = 1024;
-
 /// How an engine is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -153,19 +150,12 @@ impl Engine {
         rules: Arc<Rulebook>,
         settings: Settings,
     ) -> Result<Self, EngineError> {
-        let head = store.head().await?;
-        // Events are not recorded in the order of their receipts, but not far from it.
-        let before = Position(head.0.saturating_sub(RECEIPTS_READ));
-        let mut last_receipt = DateTime::<Utc>::MIN_UTC;
-        for event in store.read_all(before, usize::MAX).await? {
-            last_receipt = last_receipt.max(fold::metadata(&event)?.received_at);
-        }
         let inner = Inner {
             store,
             clock,
             rules,
             lanes: Lanes::new(settings.accounts_cached),
-            receipts: Receipts::new(last_receipt),
+            receipts: Receipts::default(),
             books: BooksCopy::new(settings.books),
             recovery: RecoveryCopy::default(),
             large_batches: Arc::new(Semaphore::new(batch::LARGE_BATCHES_MAX)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{EngineError, Inner};
+use super::{EngineError, Inner, fold};
 use crate::causes::with_causes;
 use crate::envelope::Position;
 
@@ -11,9 +11,12 @@ use crate::envelope::Position;
 const ATTEMPTS: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How many of the last events are asked for their receipts.
+const RECEIPTS_READ: u64 = 1024;
+
 impl Inner {
-    /// Learns what was lost, and records the adoption of the rules and the first accounting day if
-    /// they are not there.
+    /// Learns the last receipt and what was lost, and records the adoption of the rules and the
+    /// first accounting day if they are not there.
     ///
     /// Each step reads first and writes only what is missing, so that a lost answer is settled by
     /// doing it all again. A store that nobody shares does not come back by itself.
@@ -40,8 +43,19 @@ impl Inner {
     }
 
     async fn try_to_begin(&self) -> Result<(), EngineError> {
+        self.learn_last_receipt().await?;
         self.refresh_recovery().await?;
         self.adopt_rules().await?;
         self.open_first_day().await
+    }
+
+    async fn learn_last_receipt(&self) -> Result<(), EngineError> {
+        let head = self.store.head().await?;
+        // Events are not recorded in the order of their receipts, but not far from it.
+        let before = Position(head.0.saturating_sub(RECEIPTS_READ));
+        for event in self.store.read_all(before, usize::MAX).await? {
+            self.receipts.go_on_from(fold::metadata(&event)?.received_at);
+        }
+        Ok(())
     }
 }

@@ -28,10 +28,17 @@ pub(super) struct Receipts {
     under_way: InFlight<DateTime<Utc>>,
 }
 
+impl Default for Receipts {
+    fn default() -> Self {
+        Self { last: Mutex::new(DateTime::<Utc>::MIN_UTC), under_way: InFlight::default() }
+    }
+}
+
 impl Receipts {
-    /// Goes on from the last receipt that is on record.
-    pub(super) fn new(last: DateTime<Utc>) -> Self {
-        Self { last: Mutex::new(last), under_way: InFlight::default() }
+    /// Goes on from a receipt that is on record: none is given before it.
+    pub(super) fn go_on_from(&self, recorded: DateTime<Utc>) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = recorded.max(*last);
     }
 
     /// A receipt at what `clock` shows, or at the last one where the clock is a moment behind it. A
@@ -76,7 +83,9 @@ mod tests {
 
     #[test]
     fn receipts_never_go_back() {
-        let receipts = Receipts::new(at("2026-03-03T20:00:00Z"));
+        let receipts = Receipts::default();
+        receipts.go_on_from(at("2026-03-03T20:00:00Z"));
+        receipts.go_on_from(at("2026-03-03T19:00:00Z"));
         let late = receipts.take(&shows("2026-03-03T19:59:59.5Z")).unwrap();
         assert_eq!(late.at(), at("2026-03-03T20:00:00Z"));
         assert!(receipts.allows(&shows("2026-03-03T19:59:59.5Z")));
@@ -87,7 +96,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_window_waits_for_what_was_received_before_its_cutoff() {
-        let receipts = Receipts::new(at("2026-03-03T19:00:00Z"));
+        let receipts = Receipts::default();
         let cutoff = at("2026-03-03T20:00:00Z");
         let before = receipts.take(&shows("2026-03-03T19:59:59.999Z")).unwrap();
         let after = receipts.take(&Clock::set_to(cutoff)).unwrap();

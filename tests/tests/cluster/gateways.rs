@@ -237,3 +237,20 @@ async fn a_gateway_starts_on_a_new_log_whatever_becomes_of_its_first_answers() {
         assert!(kinds[2..].iter().all(|kind| kind.starts_with("Account")), "{fault:?}: {kinds:?}");
     }
 }
+
+/// It reads before it writes: the log, its end, the last receipts, what was lost, the rules.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_starts_whichever_of_its_first_reads_has_no_answer() {
+    let whole = Fault::Ends { after: usize::MAX };
+    for answered in 0..16 {
+        let node = Node::start().await;
+        for _ in 0..answered {
+            node.faults().plan_read(whole);
+        }
+        node.faults().plan_read(Fault::RequestLost);
+        let town = Town::on_cluster(&node.connection(), MORNING).await;
+        node.faults().heal();
+        town.open(auto_loan("a-1")).await.unwrap();
+        let _files = town.stop().await;
+    }
+}
