@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError};
 use ledger::causes::with_causes;
 use ledger::envelope::Position;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::database::Writer;
 use crate::error::{FeedError, ProjectionError};
@@ -33,19 +32,24 @@ pub struct RebuildProgress {
     pub position: Position,
     /// The last position of the log when the rebuild began.
     pub head: Position,
-    /// Events folded a second so far; 0 until a millisecond has passed.
-    pub events_per_second: u64,
     /// How it stands.
     pub state: RebuildState,
 }
 
-type Outcome = Option<Result<u64, Arc<ProjectionError>>>;
+/// What a rebuild tells of itself.
+#[derive(Debug, Default)]
+struct Told {
+    position: Position,
+    head: Position,
+    /// How it ended.
+    outcome: Option<Result<(), Arc<ProjectionError>>>,
+}
 
 /// A rebuild under way, or ended. It goes on if this is dropped.
 #[derive(Debug, Clone)]
 pub struct Rebuild {
-    progress: watch::Receiver<RebuildProgress>,
-    outcome: watch::Receiver<Outcome>,
+    generation: u64,
+    told: watch::Receiver<Told>,
     cancelled: Arc<watch::Sender<bool>>,
 }
 
@@ -56,54 +60,33 @@ impl Rebuild {
         {
             return Err(ProjectionError::Rebuilding);
         }
-        let number = generation::next(&shared.folder)?;
-        let (position, head) = (Position::START, Position::START);
-        let (report, progress) = watch::channel(RebuildProgress {
-            generation: number,
-            position,
-            head,
-            events_per_second: 0,
-            state: RebuildState::Running,
-        });
-        let (end, outcome) = watch::channel(None);
+        let generation = generation::next(&shared.folder)?;
+        let (report, told) = watch::channel(Told::default());
         let cancelled = Arc::new(watch::Sender::new(false));
-        let run = Run {
-            shared: Arc::clone(shared),
-            number,
-            report,
-            cancelled: cancelled.subscribe(),
-            started: Instant::now(),
-        };
-        tokio::spawn(async move {
-            let (result, report) = run.run().await;
-            let state = if result.is_ok() { RebuildState::Done } else { RebuildState::Failed };
-            // First: whoever sees how it ended sees why.
-            end.send_replace(Some(result.map_err(Arc::new)));
-            report.send_modify(|progress| progress.state = state);
-        });
-        let rebuild = Self { progress, outcome, cancelled };
+        let (shared, called_off) = (Arc::clone(shared), cancelled.subscribe());
+        tokio::spawn(Run { shared, number: generation, report, cancelled: called_off }.run());
+        let rebuild = Self { generation, told, cancelled };
         *current = Some(rebuild.clone());
         Ok(rebuild)
     }
 
     /// How far it has come.
     pub fn progress(&self) -> RebuildProgress {
-        let mut progress = *self.progress.borrow();
-        // A task that panicked says nothing more.
-        if progress.state == RebuildState::Running && self.progress.has_changed().is_err() {
-            progress.state = RebuildState::Failed;
-        }
-        progress
+        let told = self.told.borrow();
+        let state = match &told.outcome {
+            Some(Ok(())) => RebuildState::Done,
+            Some(Err(_)) => RebuildState::Failed,
+            // A task that panicked says nothing more.
+            None if self.told.has_changed().is_err() => RebuildState::Failed,
+            None => RebuildState::Running,
+        };
+        let (generation, position, head) = (self.generation, told.position, told.head);
+        RebuildProgress { generation, position, head, state }
     }
 
     /// Why it failed, if it did.
     pub fn failure(&self) -> Option<Arc<ProjectionError>> {
-        self.outcome.borrow().as_ref().and_then(|ended| ended.as_ref().err().cloned())
-    }
-
-    /// Follows how far it comes.
-    pub fn subscribe(&self) -> watch::Receiver<RebuildProgress> {
-        self.progress.clone()
+        self.told.borrow().outcome.as_ref().and_then(|ended| ended.as_ref().err().cloned())
     }
 
     /// Calls it off. Without effect once the new generation serves.
@@ -113,39 +96,43 @@ impl Rebuild {
 
     /// Waits for its end; gives the number of the generation that serves now.
     pub async fn finished(&self) -> Result<u64, Arc<ProjectionError>> {
-        let mut outcome = self.outcome.clone();
-        match outcome.wait_for(Option::is_some).await {
-            Ok(ended) => ended.clone().unwrap_or(Err(Arc::new(ProjectionError::Cancelled))),
+        let mut told = self.told.clone();
+        let ended = match told.wait_for(|told| told.outcome.is_some()).await {
+            Ok(told) => told.outcome.clone(),
             // The runtime went down with the task.
-            Err(_closed) => Err(Arc::new(ProjectionError::Cancelled)),
-        }
+            Err(_closed) => None,
+        };
+        let cancelled = || Err(Arc::new(ProjectionError::Cancelled));
+        ended.unwrap_or_else(cancelled).map(|()| self.generation)
     }
 }
 
 struct Run {
     shared: Arc<Shared>,
     number: u64,
-    report: watch::Sender<RebuildProgress>,
+    report: watch::Sender<Told>,
     cancelled: watch::Receiver<bool>,
-    started: Instant,
 }
 
 impl Run {
-    async fn run(mut self) -> (Result<u64, ProjectionError>, watch::Sender<RebuildProgress>) {
-        let result = self.build().await;
-        match &result {
+    async fn run(mut self) {
+        let built = self.build().await;
+        match &built {
             Ok(()) => tracing::info!(generation = self.number, "the read models were rebuilt"),
             Err(error) => {
                 let error = with_causes(error);
                 tracing::error!(generation = self.number, error, "a rebuild failed");
             }
         }
-        (result.map(|()| self.number), self.report)
+        let Self { shared, report, .. } = self;
+        // Let go first: whoever waits for the end may close the log next.
+        drop(shared);
+        report.send_modify(|told| told.outcome = Some(built.map_err(Arc::new)));
     }
 
     async fn build(&mut self) -> Result<(), ProjectionError> {
         let head = self.shared.store.head().await?;
-        self.report.send_modify(|progress| progress.head = head);
+        self.report.send_modify(|told| told.head = head);
         let path = generation::file(&self.shared.folder, self.number);
         let file = path.clone();
         let created = blocking(move || Ok(Writer::create_in_bulk(&file, head)?)).await;
@@ -192,7 +179,7 @@ impl Run {
                 let now = progress.borrow_and_update();
                 (now.position, now.failure.clone())
             };
-            self.tell(position);
+            self.report.send_modify(|told| told.position = position);
             if let Some(failure) = failure {
                 return Err(failure.into());
             }
@@ -206,15 +193,6 @@ impl Run {
                 }
             }
         }
-    }
-
-    fn tell(&self, position: Position) {
-        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let rate = position.0.saturating_mul(1000).checked_div(millis).unwrap_or_default();
-        self.report.send_modify(|progress| {
-            progress.position = position;
-            progress.events_per_second = rate;
-        });
     }
 
     /// Lets the live feed commit nothing until the new one is as far, so that no reader sees the
