@@ -148,9 +148,9 @@ impl Cycles {
         // A payment that was scheduled a moment ago may be the first of its window.
         self.catch_up().await?;
         let windows = self.ask(move |reader| reader.unsealed_windows(now)).await?;
-        for window in windows.iter().filter(|window| window.key.starts_at() <= now) {
-            let name = window.key.name();
-            match self.run_window(window.key).await {
+        for window in windows.iter().filter(|window| window.starts_at() <= now) {
+            let name = window.name();
+            match self.run_window(*window).await {
                 Ok(run) => {
                     let position = run.position.0;
                     tracing::info!(window = name, position, "the window is sealed");
@@ -162,7 +162,7 @@ impl Cycles {
         }
         self.release_liens().await?;
         // What accounts owe is known once the payments of the day that is over are applied.
-        let waits = windows.iter().any(|window| window.key.starts_at() > now);
+        let waits = windows.iter().any(|window| window.starts_at() > now);
         if !waits && self.look_at_accounts(daily, today).await? {
             self.woken.notify_one();
         }
@@ -186,7 +186,7 @@ impl Cycles {
         if let Some(loss) = self.engine.origination_on_hold().await? {
             return Err(Failure::origination_on_hold(loss));
         }
-        if self.ask(move |reader| reader.window(&key)).await?.is_none() {
+        if !self.ask(move |reader| reader.has_window(&key)).await? {
             key.check_known(self.engine.rules())?;
         }
         // A cancel received before the cut-off wins however late it commits.

@@ -23,7 +23,6 @@ mod schema;
 pub use feed::{LogWitness, Progress};
 pub use projections::{Options, Projections, Status};
 pub use readers::{Answer, Reader};
-pub use schema::{FOLD_VERSION, VIEWS};
 
 #[cfg(test)]
 mod tests;

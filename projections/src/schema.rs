@@ -7,30 +7,7 @@ use ledger::domain::journal::LedgerAccount;
 pub(crate) use views::views;
 
 /// The version of the fold and its tables. A file of another version is built anew.
-pub const FOLD_VERSION: u32 = 12;
-
-/// The views that reporting jobs may rely on; `SCHEMA.md` describes them.
-pub const VIEWS: &[&str] = &[
-    "accounts",
-    "balances",
-    "payments",
-    "pending_payments",
-    "unsettled_payments",
-    "fees",
-    "charge_offs",
-    "payoff_quotes",
-    "refunds",
-    "delinquency",
-    "titles",
-    "trial_balance",
-    "journal",
-    "accounting_days",
-    "ledger_journals",
-    "accounting_months",
-    "window_seals",
-    "refusals",
-    "checkpoint",
-];
+pub(crate) const FOLD_VERSION: u32 = 12;
 
 /// A table of the fold, and the columns that make its order.
 #[derive(Debug, Clone, Copy)]

@@ -143,8 +143,7 @@ impl Cycles {
     async fn unsealed_ends(&self, now: DateTime<Utc>) -> Result<Vec<WindowKey>, Failure> {
         self.catch_up().await?;
         let windows = self.ask(move |reader| reader.unsealed_windows(now)).await?;
-        let keys = windows.into_iter().map(|window| window.key);
-        Ok(keys.filter(|key| key.window == Window::END_OF_DAY).collect())
+        Ok(windows.into_iter().filter(|key| key.window == Window::END_OF_DAY).collect())
     }
 }
 

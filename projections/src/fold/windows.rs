@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 
 use chrono::Timelike as _;
-use ledger::cycles::cutoff::WindowSealed;
+use ledger::cycles::cutoff::{WindowKey, WindowSealed};
 use ledger::domain::cutoff::{Window, instant_of};
 use ledger::domain::product::Product;
 use ledger::ids::PaymentId;
@@ -21,6 +21,12 @@ pub(crate) struct WindowDay {
     pub(crate) product: Product,
     pub(crate) day: i64,
     pub(crate) minutes: i64,
+}
+
+impl WindowDay {
+    pub(crate) fn of(key: &WindowKey) -> Self {
+        Self { product: key.product, day: day(key.date), minutes: minutes(key.window) }
+    }
 }
 
 /// A window as minutes after midnight: 1,440 for the end of the day.

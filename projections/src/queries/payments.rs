@@ -144,8 +144,6 @@ pub struct DuePayment {
     pub account: AccountId,
     /// Its id.
     pub payment: PaymentId,
-    /// How much.
-    pub amount: Amount,
     /// Its key, from which the next chunk goes on.
     pub first_position: Position,
 }
@@ -256,7 +254,7 @@ impl Reader<'_> {
         limit: usize,
     ) -> Result<Vec<DuePayment>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(
-            "SELECT payment_key, account_id, payment_id, amount_cents \
+            "SELECT payment_key, account_id, payment_id \
              FROM payment INDEXED BY payment_pending LEFT JOIN account USING (account_key) \
              WHERE state = 'scheduled' AND payment.product = ?1 AND effective_day = ?2 \
              AND window_minutes = ?3 AND payment_key > ?4 ORDER BY payment_key LIMIT ?5",
@@ -267,7 +265,6 @@ impl Reader<'_> {
             Ok(DuePayment {
                 account: word(row, "account_id")?,
                 payment: payment_id(row, "payment_id")?,
-                amount: amount(row, "amount_cents")?,
                 first_position: position(row.get("payment_key")?),
             })
         })?;

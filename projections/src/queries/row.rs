@@ -62,10 +62,6 @@ pub(super) fn maybe_date(row: &Row<'_>, column: &str) -> Found<Option<NaiveDate>
     Ok(day.map(columns::date))
 }
 
-pub(super) fn instant(row: &Row<'_>, column: &str) -> Found<DateTime<Utc>> {
-    row.get(column).map(columns::instant)
-}
-
 pub(super) fn maybe_instant(row: &Row<'_>, column: &str) -> Found<Option<DateTime<Utc>>> {
     let nanos: Option<i64> = row.get(column)?;
     Ok(nanos.map(columns::instant))

@@ -7,7 +7,7 @@ use ledger::ids::AccountId;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::page::{Conditions, List, Listed, Page};
-use super::row::{Found, date, maybe_date, maybe_instant, word};
+use super::row::{Found, maybe_date, maybe_instant, word};
 use crate::Reader;
 use crate::columns::{day, key, number, position};
 
@@ -43,8 +43,6 @@ pub struct TitleRow {
 pub struct Releasable {
     /// The account.
     pub account: AccountId,
-    /// The first day on which it may be released.
-    pub release_date: NaiveDate,
     /// The position of the last event that changed the account or its title. Refused requests and
     /// those that changed nothing do not count.
     pub last_position: Position,
@@ -106,7 +104,7 @@ impl Reader<'_> {
         limit: usize,
     ) -> Result<Vec<Releasable>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(
-            "SELECT account_id, release_day, last_position FROM account INDEXED BY account_release \
+            "SELECT account_id, last_position FROM account INDEXED BY account_release \
              JOIN account_position USING (account_key) JOIN title USING (account_key) \
              WHERE release_day <= ?1 AND released_day IS NULL \
              ORDER BY release_day, account_key LIMIT ?2",
@@ -114,7 +112,6 @@ impl Reader<'_> {
         let rows = statement.query_map(params![day(on), number(limit)], |row| {
             Ok(Releasable {
                 account: word(row, "account_id")?,
-                release_date: date(row, "release_day")?,
                 last_position: position(row.get("last_position")?),
             })
         })?;

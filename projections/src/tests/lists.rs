@@ -194,7 +194,7 @@ async fn a_window_is_due_until_everything_it_settled_is_sealed() {
     let (early, _, _) = due(bank.head().await, cutoff - TimeDelta::nanoseconds(1)).await;
     assert_eq!(early, []);
     let (windows, unsealed, waiting) = due(bank.head().await, cutoff).await;
-    assert_eq!((windows[0].key, windows[0].pending, windows[0].unsealed), (key, 2, 1));
+    assert_eq!((windows, unsealed.pending), (vec![key], 2));
     let settled: Vec<_> = unsealed.items.iter().map(|item| item.payment).collect();
     assert_eq!((settled, unsealed.seals), (vec![cancelled], 0));
     assert_eq!(waiting.iter().map(|due| due.payment).collect::<Vec<_>>(), payments[..2]);
@@ -202,14 +202,14 @@ async fn a_window_is_due_until_everything_it_settled_is_sealed() {
     bank.now = key.starts_at();
     bank.command(&account, Command::ApplyPayment { payment: payments[0] }).await;
     let (windows, unsealed, waiting) = due(bank.head().await, cutoff).await;
-    assert_eq!((windows[0].pending, windows[0].unsealed, windows[0].seals), (1, 2, 0));
+    assert_eq!((windows, unsealed.pending, unsealed.seals), (vec![key], 1, 0));
     assert_eq!(unsealed.items.len(), 2);
     assert_eq!(waiting.len(), 1);
 
     // A run that was broken off before its seal finds what it had settled.
     bank.command(&account, Command::ApplyPayment { payment: payments[1] }).await;
     let (windows, unsealed, waiting) = due(bank.head().await, cutoff).await;
-    assert_eq!((windows[0].pending, windows[0].unsealed), (0, 3));
+    assert_eq!((windows, unsealed.pending), (vec![key], 0));
     let settled: Vec<_> = unsealed.items.iter().map(|item| item.payment).collect();
     assert_eq!(settled, [cancelled, payments[0], payments[1]]);
     assert_eq!(waiting, []);
@@ -222,10 +222,20 @@ async fn a_window_is_due_until_everything_it_settled_is_sealed() {
         (windows, unsealed),
         (Vec::new(), Unsealed { seals: 1, pending: 0, items: Vec::new() })
     );
-    let seals = projections.read(None, move |reader| reader.seals(&key)).await.unwrap().value;
-    assert_eq!(seals.iter().map(|seal| &seal.sealed).collect::<Vec<_>>(), [&sealed]);
-    let row = projections.read(None, move |reader| reader.window(&key)).await.unwrap().value;
-    assert_eq!(row.map(|row| (row.pending, row.unsealed, row.seals)), Some((0, 0, 1)));
+    let shown = projections.read(None, |reader| {
+        let sql = "SELECT applied_count, applied_total, cancelled_count, cancelled_total, root \
+                   FROM window_seals WHERE date = '2026-03-03' AND window = '15:00'";
+        reader.database.query_row(sql, [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })
+    });
+    let of_the_seal = (2, "30.00".to_owned(), 1, "30.00".to_owned(), sealed.root);
+    assert_eq!(shown.await.unwrap().value, of_the_seal);
+    let other = window("2026-03-03", "18:00");
+    for (key, known) in [(key, true), (other, false)] {
+        let has = projections.read(None, move |reader| reader.has_window(&key)).await;
+        assert_eq!(has.unwrap().value, known, "{key:?}");
+    }
 }
 
 #[tokio::test]
