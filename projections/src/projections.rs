@@ -248,9 +248,9 @@ impl Projections {
         }
         self.shared.permits.close();
         let live = self.shared.live();
-        live.feed.stop().await.map_err(ProjectionError::Thread)?;
+        // First: the last connection takes the write-ahead log away, and only a writer can.
         live.readers.close();
-        Ok(())
+        live.feed.stop().await.map_err(ProjectionError::Thread)
     }
 }
 

@@ -72,3 +72,17 @@ async fn what_a_long_reader_made_the_write_ahead_log_grow_to_is_given_back() {
     assert!(grown() <= 128 * MIB, "{}", grown());
     projections.shutdown().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_was_stopped_in_order_is_one_file() {
+    let bank = Bank::lives(12, 3, 60).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = followed(&bank, &folder).await;
+    projections.read(None, |reader| reader.account_ids(None, 10)).await.unwrap();
+    projections.shutdown().await.unwrap();
+    let file = generation::file(&generation::folder(folder.path()), 1);
+    assert!(file.exists());
+    for beside in ["db-wal", "db-shm"] {
+        assert!(!file.with_extension(beside).exists(), "{beside}");
+    }
+}
