@@ -4,12 +4,12 @@ use std::path::Path;
 
 use ledger::domain::recovery::events::{AffectedPayment, AffectedRefund};
 use ledger::envelope::Position;
-use ledger::ids::{AccountId, PaymentId, RefundId};
+use ledger::ids::{PaymentId, RefundId};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use crate::columns::{amount, key, number, position};
-use crate::database::{checkpoint, open_reader};
+use crate::columns::{InOrder, amount, key, number, position};
+use crate::database::{checkpoint, open_to_inspect};
 use crate::error::ProjectionError;
 use crate::generation;
 use crate::schema::FOLD_VERSION;
@@ -44,7 +44,7 @@ pub fn changed_after(
     if !path.exists() {
         return Ok(None);
     }
-    let database = open_reader(&path)?;
+    let database = open_to_inspect(&path)?;
     // One snapshot for all of it.
     let database = database.unchecked_transaction()?;
     let checkpoint = checkpoint(&database)?;
@@ -77,11 +77,12 @@ fn payments(
          WHERE payment.last_position > ?1 ORDER BY payment.last_position LIMIT ?2";
     let mut statement = database.prepare(sql)?;
     let rows = statement.query_map(params![key(after), number(limit)], |row| {
+        let mut columns = InOrder::of(row);
         Ok(AffectedPayment {
-            account: account(row)?,
-            payment: PaymentId::from_uuid(uuid(row)?),
-            state: row.get(2)?,
-            position: position(row.get(3)?),
+            account: columns.word()?,
+            payment: PaymentId::from_uuid(Uuid::from_bytes(columns.next()?)),
+            state: columns.next()?,
+            position: position(columns.next()?),
         })
     })?;
     rows.collect()
@@ -97,31 +98,14 @@ fn refunds(
          WHERE refund.last_position > ?1 ORDER BY refund.last_position LIMIT ?2";
     let mut statement = database.prepare(sql)?;
     let rows = statement.query_map(params![key(after), number(limit)], |row| {
+        let mut columns = InOrder::of(row);
         Ok(AffectedRefund {
-            account: account(row)?,
-            refund: RefundId::from_uuid(uuid(row)?),
-            amount: amount(row.get(2)?),
-            returned: row.get::<_, Option<i64>>(3)?.is_some(),
-            position: position(row.get(4)?),
+            account: columns.word()?,
+            refund: RefundId::from_uuid(Uuid::from_bytes(columns.next()?)),
+            amount: amount(columns.next()?),
+            returned: columns.next::<Option<i64>>()?.is_some(),
+            position: position(columns.next()?),
         })
     })?;
     rows.collect()
-}
-
-fn account(row: &rusqlite::Row<'_>) -> rusqlite::Result<AccountId> {
-    let text: String = row.get(0)?;
-    text.parse().map_err(|error| unreadable(0, error))
-}
-
-fn uuid(row: &rusqlite::Row<'_>) -> rusqlite::Result<Uuid> {
-    let bytes: Vec<u8> = row.get(1)?;
-    Uuid::from_slice(&bytes).map_err(|error| unreadable(1, error))
-}
-
-fn unreadable(
-    column: usize,
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> rusqlite::Error {
-    let kind = rusqlite::types::Type::Text;
-    rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(error))
 }

@@ -16,6 +16,7 @@ mod guarded;
 )]
 mod kit;
 mod lists;
+mod lost;
 mod open;
 mod rebuilds;
 mod servicing;
