@@ -324,30 +324,3 @@ pub async fn read_up_to_damage(
         Ok(_) | Err(_) => read,
     }
 }
-
-/// Follows the log from a position: what is there first, then what comes.
-#[derive(Debug)]
-pub struct Subscription {
-    store: std::sync::Arc<dyn EventStore>,
-    after: Position,
-    limit: usize,
-}
-
-impl Subscription {
-    /// Follows `store` from the event above `after`, in batches of at most `limit`.
-    pub fn new(store: std::sync::Arc<dyn EventStore>, after: Position, limit: usize) -> Self {
-        Self { store, after, limit }
-    }
-
-    /// The next events, at least one; waits for them.
-    pub async fn next(&mut self) -> Result<Vec<RecordedEvent>, ReadError> {
-        loop {
-            let events = self.store.read_all(self.after, self.limit).await?;
-            if let Some(last) = events.last() {
-                self.after = last.position;
-                return Ok(events);
-            }
-            self.store.wait_past(self.after).await?;
-        }
-    }
-}

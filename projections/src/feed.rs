@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ledger::causes::with_causes;
 use ledger::envelope::{Position, RecordedEvent};
-use ledger::store::{EventStore, ReadError, Subscription};
+use ledger::store::{EventStore, ReadError};
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -241,7 +241,7 @@ impl Reading {
                 _ = self.hurry.wait_for(|waiting| *waiting > 0) => {}
             }
         }
-        let events = Subscription::new(Arc::clone(&self.store), after, limit).next().await?;
+        let events = self.store.read_all(after, limit).await?;
         self.after = events.last().map_or(after, |last| last.position);
         Ok(events)
     }
