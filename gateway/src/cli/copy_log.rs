@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ledger::causes::with_causes;
-use ledger::envelope::{NewEvent, Position, RecordedEvent, Version};
+use ledger::envelope::{NewEvent, Position, RecordedEvent};
 use ledger::store::embedded::{Embedded, StandStill, refuse_to_copy, stand_still};
 use ledger::store::eventstore::{Cluster, OpenError as ClusterError};
 use ledger::store::{Append, AppendError, EventStore, Expected, ReadError};
@@ -241,7 +241,7 @@ async fn write(to: &Side, page: Vec<RecordedEvent>) -> Result<(), CliError> {
     for run in runs {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
         places.push(last.position);
-        let before = Version(first.version.0.saturating_sub(1));
+        let before = first.version.before();
         let stream = first.stream.clone();
         let events = run.into_iter().map(bare).collect();
         let append = Append::new(stream, Expected::after(before), events)

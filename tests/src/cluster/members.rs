@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway::esdb::messages;
-use ledger::envelope::{NewEvent, Version};
+use ledger::envelope::NewEvent;
 use ledger::store::memory::Memory;
 use ledger::store::{Append, EventStore, Expected};
 use proto::event_store::client::Empty;
@@ -142,7 +142,7 @@ impl Members {
 async fn catch_up(follower: &Memory, leader: &Memory) {
     let head = follower.head().await.unwrap();
     for event in leader.read_all(head, usize::MAX).await.unwrap() {
-        let before = Expected::after(Version(event.version.0.saturating_sub(1)));
+        let before = Expected::after(event.version.before());
         let (id, kind, data, metadata) = (event.id, event.kind, event.data, event.metadata);
         let copied = NewEvent { id, kind, data, metadata };
         follower.append(Append::new(event.stream, before, vec![copied]).unwrap()).await.unwrap();

@@ -14,7 +14,7 @@ use crate::domain::account::terms::{Terms, TermsError};
 use crate::domain::books::Command as BooksCommand;
 use crate::domain::books::events::{DayClosed, Event};
 use crate::domain::rulebook::Rulebook;
-use crate::envelope::{NewEvent, Position, RecordedEvent, Version};
+use crate::envelope::{NewEvent, Position, RecordedEvent};
 use crate::ids::{AccountId, Actor, RequestId};
 use crate::store::memory::Memory;
 use crate::store::{Append, BoxError, BoxFuture, EventStore, Expected};
@@ -49,7 +49,7 @@ async fn older(
     let older = Arc::new(Memory::new());
     for event in store.read_all(Position::START, usize::MAX).await.unwrap() {
         if let Some(written) = written(&event) {
-            let expected = Expected::after(Version(event.version.0.saturating_sub(1)));
+            let expected = Expected::after(event.version.before());
             older
                 .append(Append::new(event.stream, expected, vec![written]).unwrap())
                 .await

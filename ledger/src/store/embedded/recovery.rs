@@ -15,7 +15,7 @@ use super::index_file::{self, Unusable};
 use super::witness::Witness;
 use super::{Options, file, head_file};
 use crate::causes::with_causes;
-use crate::envelope::{Position, Version};
+use crate::envelope::Position;
 
 /// What was found.
 pub(super) struct Recovered {
@@ -118,7 +118,7 @@ fn follow(
         if event.position > end.position {
             return index.add(event.stream, event.version, event.position);
         }
-        let before = Version(event.version.0.saturating_sub(1));
+        let before = event.version.before();
         if index.positions(event.stream, before, 1) == [event.position] {
             Ok(())
         } else {

@@ -210,7 +210,7 @@ impl Appender {
 
     /// Was what is in the append's place numbered at `since` already?
     async fn was_there(&self, append: &Append, since: u64) -> bool {
-        let before = Version(last_version(append).0.saturating_sub(1));
+        let before = last_version(append).before();
         let there = self.wire.read_stream(append.stream().as_str(), before, 1).await;
         there.is_ok_and(|there| there.first().is_some_and(|last| last.commit <= since))
     }

@@ -55,10 +55,10 @@ impl Follower {
         let _turn = self.turn.lock().await;
         let (below, from, head) = self.check().map(|checked| {
             let places = &checked.places;
-            let mut below = Position(position.0.saturating_sub(1));
+            let mut below = position.before();
             loop {
                 match places.get(below) {
-                    Err(Unread::Damaged(_)) => below = Position(below.0.saturating_sub(1)),
+                    Err(Unread::Damaged(_)) => below = below.before(),
                     place => return place.map(|place| (below, place, places.head())),
                 }
             }
