@@ -86,8 +86,7 @@ async fn main() -> Result<(), BoxError> {
 
     let begun = Instant::now();
     let store = Embedded::open(&directory, Options::default())?;
-    let streams = store.streams();
-    eprintln!("opened in {:?}: {streams} streams; {}", begun.elapsed(), memory());
+    eprintln!("opened in {:?}; {}", begun.elapsed(), memory());
     let begun = Instant::now();
     let mut after = Position::START;
     while let Some(last) = store.read_all(after, 1000).await?.last() {

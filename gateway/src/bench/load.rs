@@ -13,8 +13,9 @@ use super::report::per_second;
 
 /// The longest time that is told apart, in microseconds.
 const MICROS_MAX: u64 = 120_000_000;
-/// How many calls an open loop has under way at most; what is due beyond waits, which counts.
-const OPEN_CALLS_MAX: usize = 768;
+/// How many calls an open loop has under way at most, and so how many callers it needs; what is due
+/// beyond waits, which counts.
+pub(super) const OPEN_CALLS_MAX: usize = 768;
 /// How often an open loop sends what is due.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -142,9 +143,6 @@ pub(super) async fn open<C: Caller>(
     Ok(Measured { done, took: begun.elapsed(), times: times.take() })
 }
 
-/// How many callers an open loop needs.
-pub(super) const OPEN_CALLERS: usize = OPEN_CALLS_MAX;
-
 #[expect(clippy::needless_pass_by_value, reason = "passed to map_err")]
 fn broke_off(fault: tokio::task::JoinError) -> BenchError {
     BenchError::Server(format!("a lane of the load broke off: {fault}"))
@@ -176,12 +174,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_that_could_not_be_sent_while_the_server_stalls_has_waited_since_it_was_due() {
         let until = Instant::now().checked_add(STALLS_FOR).unwrap();
-        let callers = (0..OPEN_CALLERS).map(|_| Stalled { until }).collect();
+        let callers = (0..OPEN_CALLS_MAX).map(|_| Stalled { until }).collect();
         let measured = open(callers, RATE, LASTS).await.unwrap();
         assert_eq!(measured.done, 4000);
         // Ten calls are due each millisecond: those of the last five wait for no longer than that.
         let waited = measured.times.count_between(5_000, MICROS_MAX);
-        assert!((1_900..=2_000).contains(&waited), "{waited}, and {OPEN_CALLERS} were under way");
+        assert!((1_900..=2_000).contains(&waited), "{waited}, and {OPEN_CALLS_MAX} were under way");
         let answered = measured.times.value_at_quantile(0.45);
         assert!(answered <= 2_000, "calls that were due after the stall: {answered} us");
     }

@@ -5,7 +5,7 @@ use tonic::transport::Channel;
 use wire::payment_service_client::PaymentServiceClient;
 
 use super::BenchError;
-use super::load::{self, Caller, Measured, OPEN_CALLERS, histogram};
+use super::load::{self, Caller, Measured, OPEN_CALLS_MAX, histogram};
 use super::report::{Figure, Rounds, Spread, millis, per_second};
 use super::stage::Stage;
 use super::traffic::{Mixed, Worker};
@@ -101,7 +101,7 @@ impl Stage {
             let mut done = Vec::new();
             let mut times = histogram()?;
             for _ in 0..self.sizes.rounds {
-                let callers = self.single_callers(&channels, OPEN_CALLERS);
+                let callers = self.single_callers(&channels, OPEN_CALLS_MAX);
                 let measured = load::open(callers, rate, self.sizes.round).await?;
                 done.push(measured.per_second());
                 add(&mut times, &measured)?;

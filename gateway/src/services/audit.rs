@@ -11,9 +11,10 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 use wire::audit_service_server::AuditService;
 
-use super::events::{MESSAGES_WAITING_MAX, Message, Reading, Wanted, until};
+use super::events::{MESSAGES_WAITING_MAX, Message, Reading, Wanted};
 use super::{Gateway, above_head};
 use crate::convert::FieldError;
+use crate::convert::ids::position_if_set;
 use crate::status::Failure;
 
 /// How many callers may read the log at once. Each may hold a few messages of 1 MiB in memory, and
@@ -34,7 +35,7 @@ impl AuditService for Gateway {
         let request = request.into_inner();
         let wanted = Wanted::read(request.filter.as_ref())?;
         let from = Position(request.from_position);
-        let until = until(request.to_position);
+        let until = position_if_set(request.to_position);
         if until.is_some_and(|until| until < from) {
             return Err(FieldError::new("to_position", "is before from_position").into());
         }

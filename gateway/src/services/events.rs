@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tonic::Status;
 
 use crate::convert::ids::{account_id, stream_name};
-use crate::convert::{Field, FieldError, ids};
+use crate::convert::{Field, FieldError};
 use crate::server::Shutdown;
 use crate::status::Failure;
 
@@ -224,9 +224,4 @@ fn to_wire(event: RecordedEvent) -> wire::RecordedEvent {
         data: event.data,
         metadata: event.metadata,
     }
-}
-
-/// Where a reading ends, if the caller says so.
-pub(super) fn until(position: u64) -> Option<Position> {
-    ids::position_if_set(position)
 }

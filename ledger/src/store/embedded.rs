@@ -246,12 +246,6 @@ impl Embedded {
         self.reader.confirm(witness, *self.head.borrow())
     }
 
-    /// How many streams the log holds.
-    pub fn streams(&self) -> usize {
-        let index = self.reader.index.read();
-        index.unwrap_or_else(std::sync::PoisonError::into_inner).streams()
-    }
-
     /// Why the writer stopped, if it did. Nothing is taken after that; open the log again.
     pub fn failure(&self) -> Option<&WriterFailure> {
         self.failure.get()

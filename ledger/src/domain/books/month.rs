@@ -23,11 +23,6 @@ impl Month {
     pub fn of(date: NaiveDate) -> Self {
         Self(date.with_day(1).unwrap_or(date))
     }
-
-    /// Its first day.
-    pub const fn first_day(self) -> NaiveDate {
-        self.0
-    }
 }
 
 impl FromStr for Month {
@@ -57,7 +52,6 @@ mod tests {
     fn a_month_is_written_as_it_is_read() {
         let month: Month = "2026-03".parse().unwrap();
         assert_eq!(month.to_string(), "2026-03");
-        assert_eq!(month.first_day(), "2026-03-01".parse().unwrap());
         assert_eq!(serde_json::to_string(&month).unwrap(), r#""2026-03""#);
         assert_eq!(Month::of("2026-03-31".parse().unwrap()), month);
         assert!("2026-04".parse::<Month>().unwrap() > month);
