@@ -72,9 +72,7 @@ impl Stage {
     }
 
     async fn batch(&mut self, shape: (usize, usize), accounts: Accounts) -> Result<(), BenchError> {
-        let one = || BenchError::lacks("a connection");
-        let ledger = self.ledger.connect(1).await?.pop().ok_or_else(one)?;
-        let echo = self.echo.connect(1).await?.pop().ok_or_else(one)?;
+        let (ledger, echo) = (self.ledger.connect().await?, self.echo.connect().await?);
         let (mut ours, mut ceiling) = (Rounds::default(), Vec::new());
         let mut times = histogram()?;
         for _ in 0..self.sizes.rounds {

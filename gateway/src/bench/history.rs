@@ -51,8 +51,7 @@ impl Stage {
     }
 
     async fn replays(&mut self) -> Result<(), BenchError> {
-        let channel = self.ledger.connect(1).await?.pop();
-        let channel = channel.ok_or_else(|| BenchError::lacks("a connection"))?;
+        let channel = self.ledger.connect().await?;
         let mut client =
             AuditServiceClient::new(channel).max_decoding_message_size(BATCH_MESSAGE_BYTES_MAX);
         let mut rounds = Vec::new();
@@ -77,12 +76,12 @@ impl Stage {
 
     async fn rebuild(&mut self) -> Result<(), BenchError> {
         let mut client = self.operations().await?;
-        let before = self.generation().await?;
-        let events = self.head().await?;
+        let before = self.status().await?;
+        let events = before.head_position;
         let begun = Instant::now();
         let started = client.rebuild_projection(wire::RebuildProjectionRequest {}).await;
         started.map_err(BenchError::call("RebuildProjection"))?;
-        while self.generation().await? == before {
+        while !is_rebuilt(&self.status().await?, before.live_generation)? {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         let took = begun.elapsed();
@@ -93,16 +92,8 @@ impl Stage {
         Ok(())
     }
 
-    async fn generation(&self) -> Result<u64, BenchError> {
-        let mut client = self.operations().await?;
-        let status = client.get_projection_status(wire::GetProjectionStatusRequest::default());
-        let status = status.await.map_err(BenchError::call("GetProjectionStatus"))?;
-        Ok(status.into_inner().live_generation)
-    }
-
     async fn past_balances(&mut self) -> Result<(), BenchError> {
-        let channel = self.ledger.connect(1).await?.pop();
-        let channel = channel.ok_or_else(|| BenchError::lacks("a connection"))?;
+        let channel = self.ledger.connect().await?;
         let known = self.head().await?;
         let mut rounds = Vec::new();
         let mut times = histogram()?;
@@ -116,5 +107,37 @@ impl Stage {
         let figure = Figure::new("history", what, "queries/s", Spread::of(rounds));
         self.figure(figure.with_latency(&times));
         Ok(())
+    }
+}
+
+/// Have the read models been built anew since the generation `before` was live?
+fn is_rebuilt(status: &wire::GetProjectionStatusResponse, before: u64) -> Result<bool, BenchError> {
+    if let Some(rebuild) = status.rebuild.as_ref()
+        && rebuild.state() == wire::RebuildState::Failed
+    {
+        let cause = &rebuild.message;
+        return Err(BenchError::Server(format!("the read models were not built anew: {cause}")));
+    }
+    Ok(status.live_generation != before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rebuild_that_failed_ends_the_measurement() {
+        let under = |state: wire::RebuildState, live_generation| {
+            let message = "the disk is full".to_owned();
+            let rebuild =
+                wire::RebuildProgress { state: state.into(), message, ..Default::default() };
+            let rebuild = Some(rebuild);
+            wire::GetProjectionStatusResponse { rebuild, live_generation, ..Default::default() }
+        };
+        let is_rebuilt = |state, live| is_rebuilt(&under(state, live), 1);
+        assert!(!is_rebuilt(wire::RebuildState::Running, 1).unwrap());
+        assert!(is_rebuilt(wire::RebuildState::Done, 2).unwrap());
+        let told = is_rebuilt(wire::RebuildState::Failed, 1).unwrap_err().to_string();
+        assert!(told.contains("the disk is full"), "{told}");
     }
 }

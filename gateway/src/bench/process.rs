@@ -92,16 +92,21 @@ impl Process {
         Ok(process)
     }
 
-    /// So many connections to it.
-    pub(super) async fn connect(&self, count: usize) -> Result<Vec<Channel>, BenchError> {
+    /// A connection to it.
+    pub(super) async fn connect(&self) -> Result<Channel, BenchError> {
         let failed = |error: tonic::transport::Error| {
             BenchError::Server(format!("a server cannot be reached: {error}"))
         };
+        let endpoint = Channel::from_shared(format!("http://{}", self.address));
+        let endpoint = endpoint.map_err(|error| BenchError::Server(error.to_string()))?;
+        endpoint.tcp_nodelay(true).connect().await.map_err(failed)
+    }
+
+    /// So many connections to it.
+    pub(super) async fn connect_often(&self, count: usize) -> Result<Vec<Channel>, BenchError> {
         let mut channels = Vec::with_capacity(count);
         for _ in 0..count {
-            let endpoint = Channel::from_shared(format!("http://{}", self.address));
-            let endpoint = endpoint.map_err(|error| BenchError::Server(error.to_string()))?;
-            channels.push(endpoint.tcp_nodelay(true).connect().await.map_err(failed)?);
+            channels.push(self.connect().await?);
         }
         Ok(channels)
     }
@@ -122,8 +127,7 @@ impl Process {
 
     /// Waits until its health says that it is ready.
     pub(super) async fn ready(&self) -> Result<(), BenchError> {
-        let channel = self.connect(1).await?.pop();
-        let mut health = HealthClient::new(channel.ok_or_else(|| BenchError::lacks("a channel"))?);
+        let mut health = HealthClient::new(self.connect().await?);
         let asked = HealthCheckRequest { service: String::new() };
         let mut said = health.watch(asked).await.map_err(BenchError::call("Watch"))?.into_inner();
         while let Some(now) = said.message().await.map_err(BenchError::call("Watch"))? {

@@ -125,10 +125,8 @@ impl Stage {
         question: Question,
         among: u64,
     ) -> Result<(), BenchError> {
-        let one = || BenchError::lacks("a connection");
-        let asking = self.ledger.connect(1).await?.pop().ok_or_else(one)?;
-        let echo = self.echo.connect(1).await?.pop().ok_or_else(one)?;
-        let writing = self.ledger.connect(1).await?;
+        let (asking, echo) = (self.ledger.connect().await?, self.echo.connect().await?);
+        let writing = [self.ledger.connect().await?];
         let (mut alone, mut beside) = (Vec::new(), Vec::new());
         let (mut written, mut ceiling) = (Vec::new(), Vec::new());
         let (mut times, mut times_beside) = (histogram()?, histogram()?);

@@ -54,8 +54,8 @@ impl Stage {
 
     pub(super) async fn singles(&mut self) -> Result<(), BenchError> {
         for (in_flight, connections) in SHAPES {
-            let ledger = self.ledger.connect(connections).await?;
-            let echo = self.echo.connect(connections).await?;
+            let ledger = self.ledger.connect_often(connections).await?;
+            let echo = self.echo.connect_often(connections).await?;
             let (mut ours, mut ceiling) = (Rounds::default(), Vec::new());
             let mut times = histogram()?;
             // In turns, so that both have the same of whatever else the machine does.
@@ -97,7 +97,7 @@ impl Stage {
 
     pub(super) async fn at_rates(&mut self) -> Result<(), BenchError> {
         for rate in self.sizes.rates.clone() {
-            let channels = self.ledger.connect(OPEN_CONNECTIONS).await?;
+            let channels = self.ledger.connect_often(OPEN_CONNECTIONS).await?;
             let mut done = Vec::new();
             let mut times = histogram()?;
             for _ in 0..self.sizes.rounds {

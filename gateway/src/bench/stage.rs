@@ -134,8 +134,7 @@ impl Stage {
         count: u64,
         command: impl Fn(u64) -> Command,
     ) -> Result<(), BenchError> {
-        let channel = self.ledger.connect(1).await?.pop();
-        let channel = channel.ok_or_else(|| BenchError::lacks("a connection"))?;
+        let channel = self.ledger.connect().await?;
         let mut lanes: JoinSet<Result<(), BenchError>> = JoinSet::new();
         let mut next = 0_u64;
         let batch = u64::try_from(SETUP_BATCH).unwrap_or(u64::MAX);
@@ -178,19 +177,14 @@ impl Stage {
         self.workers
     }
 
-    async fn connected(&self) -> Result<Channel, BenchError> {
-        let channel = self.ledger.connect(1).await?.pop();
-        channel.ok_or_else(|| BenchError::lacks("a connection"))
-    }
-
     pub(super) async fn operations(&self) -> Result<OperationsServiceClient<Channel>, BenchError> {
-        self.connected().await.map(OperationsServiceClient::new)
+        self.ledger.connect().await.map(OperationsServiceClient::new)
     }
 
     /// Waits until the read models hold what the log holds now, as somebody does who asks for the
     /// position of what was just done; says how far behind they were.
     pub(super) async fn caught_up(&self) -> Result<Following, BenchError> {
-        let channel = self.connected().await?;
+        let channel = self.ledger.connect().await?;
         let (mut client, mut reader) =
             (OperationsServiceClient::new(channel.clone()), payments(channel));
         let begun = Instant::now();
@@ -221,12 +215,17 @@ impl Stage {
         }
     }
 
-    /// The last position of the log.
-    pub(super) async fn head(&self) -> Result<u64, BenchError> {
+    /// Where the read models stand.
+    pub(super) async fn status(&self) -> Result<wire::GetProjectionStatusResponse, BenchError> {
         let mut client = self.operations().await?;
         let status = client.get_projection_status(wire::GetProjectionStatusRequest::default());
         let status = status.await.map_err(BenchError::call("GetProjectionStatus"))?;
-        Ok(status.into_inner().head_position)
+        Ok(status.into_inner())
+    }
+
+    /// The last position of the log.
+    pub(super) async fn head(&self) -> Result<u64, BenchError> {
+        Ok(self.status().await?.head_position)
     }
 
     /// Ends both servers and gives the report.

@@ -24,7 +24,7 @@ pub(crate) struct WindowDay {
 }
 
 impl WindowDay {
-    pub(crate) fn of(key: &WindowKey) -> Self {
+    pub(crate) fn of(key: WindowKey) -> Self {
         Self { product: key.product, day: day(key.date), minutes: minutes(key.window) }
     }
 }

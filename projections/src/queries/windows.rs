@@ -38,7 +38,7 @@ impl Reader<'_> {
 
     /// Has the window ever had a payment or a seal?
     pub fn has_window(&self, key: &WindowKey) -> Result<bool, rusqlite::Error> {
-        Ok(Counts::read(self.database, WindowDay::of(key))?.is_some())
+        Ok(Counts::read(self.database, WindowDay::of(*key))?.is_some())
     }
 
     /// What the next seal of `key` is over, and how many seals it comes after: both at one
@@ -48,7 +48,7 @@ impl Reader<'_> {
     /// window's rows are counted again, and damage is told if they do not come to what the fold
     /// has counted.
     pub fn unsealed(&self, key: &WindowKey) -> Result<Unsealed, rusqlite::Error> {
-        let of = WindowDay::of(key);
+        let of = WindowDay::of(*key);
         let counted = Counts::read(self.database, of)?.map(|counts| counts.tally);
         let counted = counted.unwrap_or_default();
         let mut found = Tally::default();
