@@ -288,6 +288,19 @@ async fn damage_of_the_source_is_found_and_never_copied() {
 }
 
 #[tokio::test]
+async fn an_end_of_the_source_that_cannot_be_read_is_damage_within_the_log() {
+    let (directory, to) = (Directory::with_appends(5).await, Directory::new());
+    let spoil = "UPDATE blocks SET chain = x'00'
+         WHERE first_position = (SELECT max(first_position) FROM blocks)";
+    Connection::open(directory.log()).unwrap().execute(spoil, []).unwrap();
+    let refusal = replicate(&directory, &to).unwrap_err();
+    let ReplicaError::Source(OpenError::Damaged { position, .. }) = refusal else {
+        panic!("{refusal:?}")
+    };
+    assert_eq!(position, Position(1));
+}
+
+#[tokio::test]
 async fn damage_of_the_standby_is_found_before_anything_is_added() {
     let (directory, to) = (Directory::with_appends(5).await, Directory::new());
     replicate(&directory, &to).unwrap();

@@ -11,9 +11,8 @@ use super::Embedded;
 use super::chain::Head;
 use super::fault::OpenError;
 use super::file::{beside, note_end, open_reader, remove_companions, sync_file, sync_parent};
-use super::recovery::block_end;
+use super::recovery::log_end;
 use super::verify::{Report, verify_file};
-use crate::envelope::Position;
 
 /// The pages that are copied between two reports of progress: 1 MiB.
 const STEP_PAGES: i32 = 256;
@@ -95,7 +94,7 @@ impl Embedded {
         let log = open_reader(&self.reader.path, self.reader.access).map_err(failed)?;
         // The copy is of one snapshot. Without it every commit would start the copy over.
         log.execute_batch("BEGIN; SELECT count(*) FROM meta;").map_err(failed)?;
-        let end = block_end(&log, self.reader.log_id, Position(u64::MAX));
+        let end = log_end(&log, self.reader.log_id);
         let end = end.map_err(|fault| fault.into_open(&self.reader.path))?;
         copy(&log, &end, partial, progress).map_err(failed)
     }

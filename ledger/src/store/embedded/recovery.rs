@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::chain::{ChainHash, Head, last_of, read_position, scan, scan_after, sql_position};
@@ -108,7 +108,11 @@ fn follow(
     end: Head,
     tail_events: u64,
 ) -> Result<Result<Recovered, String>, Fault> {
-    let last = last_position(connection)?;
+    let last = match log_end(connection, log_id) {
+        // All of the log is read then, which tells where it is damaged.
+        Err(Fault::Damaged { cause, .. }) => return Ok(Err(cause)),
+        last => last?.position,
+    };
     if block_end(connection, log_id, end.position)? != end {
         return Ok(Err(format!("the log has no such block at position {}", end.position)));
     }
@@ -133,14 +137,10 @@ fn follow(
     }
 }
 
-/// The last position that the file names, whether it can be trusted or not.
-fn last_position(connection: &Connection) -> Result<Position, Fault> {
-    let sql = "SELECT first_position, events FROM blocks ORDER BY first_position DESC LIMIT 1";
-    let last = connection
-        .query_row(sql, [], |row| Ok(last_of(read_position(row)?, row.get(1)?)))
-        .optional()
-        .map_err(|error| Fault::reading(Position::START.next(), error))?;
-    Ok(last.unwrap_or(Position::START))
+/// The end of the last block, as the file has it.
+pub(super) fn log_end(connection: &Connection, log_id: Uuid) -> Result<Head, Fault> {
+    // Where it cannot be read, nobody knows how far the log goes.
+    last_end(connection, log_id, Position(u64::MAX), Position::START.next())
 }
 
 /// The end of the last block at or before `at`, as the file has it.
@@ -149,9 +149,19 @@ pub(super) fn block_end(
     log_id: Uuid,
     at: Position,
 ) -> Result<Head, Fault> {
+    last_end(connection, log_id, at, at)
+}
+
+/// The end of the last block at or before `at`; damage on the way to it is told at `told`.
+fn last_end(
+    connection: &Connection,
+    log_id: Uuid,
+    at: Position,
+    told: Position,
+) -> Result<Head, Fault> {
     let sql = "SELECT first_position, events, chain FROM blocks
          WHERE first_position <= ?1 ORDER BY first_position DESC LIMIT 2";
-    let reading = |error| Fault::reading(at, error);
+    let reading = |error| Fault::reading(told, error);
     let mut statement = connection.prepare_cached(sql).map_err(reading)?;
     let ends = statement.query_map([sql_position(at)], |row| {
         let position = last_of(read_position(row)?, row.get(1)?);

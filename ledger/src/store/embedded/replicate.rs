@@ -21,8 +21,8 @@ use super::head_file;
 use super::lock::{DirectoryLock, LOCK_FILE};
 use super::notes::{self, name_of};
 use super::place::Place;
-use super::recovery::block_end;
-use super::standby::{Extent, SourceHead, Standby, end_at, extent_beyond, sources, standby};
+use super::recovery::{block_end, log_end};
+use super::standby::{Extent, SourceHead, Standby, extent_beyond, sources, standby};
 use super::witness::Witness;
 use crate::envelope::Position;
 use crate::store::BoxError;
@@ -209,7 +209,7 @@ impl Replica {
         let seen = self.standby.seen;
         Ok(Round {
             copied: self.extent.beyond(before),
-            head: Witness { log_id: found, position: self.head.position, chain: self.head.chain },
+            head: self.head.witness(found),
             source_head: seen,
             lag: seen.extent.beyond(self.extent),
         })
@@ -217,22 +217,19 @@ impl Replica {
 
     /// What the standby holds must be in the source, and so must all that was ever seen there.
     fn confirm(&self, source: &Connection, path: &Path) -> Result<(), ReplicaError> {
-        let seen = self.standby.seen;
-        let wanted = [(self.head.position, self.head.chain), (seen.position, seen.chain)];
+        let Standby { log_id, seen, .. } = self.standby;
         let broken = |fault: Fault| ReplicaError::Source(fault.into_open(path));
-        for (position, chain) in wanted {
-            if position == Position::START {
+        for wanted in [self.head, Head { position: seen.position, chain: seen.chain }] {
+            let known = wanted.position;
+            if block_end(source, log_id, known).map_err(broken)? == wanted {
                 continue;
             }
-            let end = end_at(source, position).map_err(broken)?;
-            let head = end.map_or(Position::START, |end| end.position);
-            match end {
-                Some(end) if end.position == position && end.chain == chain => {}
-                Some(end) if end.position >= position => {
-                    return Err(ReplicaError::Diverged { position });
-                }
-                Some(_) | None => return Err(ReplicaError::Behind { known: position, head }),
-            }
+            let head = log_end(source, log_id).map_err(broken)?.position;
+            return Err(if head < known {
+                ReplicaError::Behind { known, head }
+            } else {
+                ReplicaError::Diverged { position: known }
+            });
         }
         Ok(())
     }
@@ -245,14 +242,16 @@ impl Replica {
         path: &Path,
     ) -> Result<(), ReplicaError> {
         let broken = |fault: Fault| ReplicaError::Source(fault.into_open(path));
-        let seen = &mut self.standby.seen;
+        let Standby { log_id, seen, .. } = &mut self.standby;
         // Both from one snapshot, so that they are of the same end.
         let snapshot =
             source.unchecked_transaction().map_err(|error| broken(Fault::Sqlite(error)))?;
         let more = extent_beyond(&snapshot, seen.position).map_err(broken)?;
-        let end = end_at(&snapshot, Position(u64::MAX)).map_err(broken)?;
+        let end = log_end(&snapshot, *log_id).map_err(broken)?;
         drop(snapshot);
-        let Some(end) = end.filter(|end| end.position > seen.position) else { return Ok(()) };
+        if end.position <= seen.position {
+            return Ok(());
+        }
         let extent = seen.extent.and(more);
         *seen = SourceHead { position: end.position, chain: end.chain, extent, seen_time: now };
         Ok(self.standby.write(&self.directory)?)
@@ -329,7 +328,7 @@ fn open_source(from: &Path) -> Result<(Connection, Uuid), ReplicaError> {
     notes::refuse_superseded(from).map_err(ReplicaError::Source)?;
     let opened = head_file::confirmed(from, |path| {
         let (source, _, log_id) = open_to_inspect(path)?;
-        let end = block_end(&source, log_id, Position(u64::MAX));
+        let end = log_end(&source, log_id);
         let head = end.map_err(|fault| fault.into_open(path))?.witness(log_id);
         Ok(((source, log_id), head))
     });

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::chain::{ChainHash, Head, last_of, read_position, sql_position};
+use super::chain::{ChainHash, sql_position};
 use super::fault::{Fault, OpenError};
 use super::file::{LOG_FILE, open_to_inspect};
 use super::head_file;
@@ -170,16 +170,4 @@ pub(super) fn extent_beyond(log: &Connection, after: Position) -> Result<Extent,
         Ok(Extent { blocks, events, bytes: number(row.get(2)?) })
     })
     .map_err(|error| Fault::reading(after.next(), error))
-}
-
-/// The end of the last block at or before `at`, as it is stored.
-pub(super) fn end_at(log: &Connection, at: Position) -> Result<Option<Head>, Fault> {
-    let sql = "SELECT first_position, events, chain FROM blocks
-         WHERE first_position <= ?1 ORDER BY first_position DESC LIMIT 1";
-    log.query_row(sql, [sql_position(at)], |row| {
-        let position = last_of(read_position(row)?, row.get(1)?);
-        Ok(Head { position, chain: ChainHash(row.get(2)?) })
-    })
-    .optional()
-    .map_err(|error| Fault::reading(at, error))
 }
