@@ -57,6 +57,15 @@ pub(crate) fn amount(cents: Option<i64>) -> Option<Amount> {
     cents.and_then(|cents| Money::from_cents(cents).amount())
 }
 
+/// A stored word or number as text, such as a product or a rate.
+pub(crate) fn parsed<T>(text: &str) -> Result<T, rusqlite::Error>
+where
+    T: std::str::FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    Ok(text.parse().map_err(|error| FromSqlError::Other(Box::new(error)))?)
+}
+
 /// A row's columns, one after the other: looking each up by its name costs more than reading it.
 pub(crate) struct InOrder<'a> {
     row: &'a Row<'a>,
@@ -88,8 +97,7 @@ impl<'a> InOrder<'a> {
         T: std::str::FromStr,
         T::Err: std::error::Error + Send + Sync + 'static,
     {
-        let word = self.text()?.parse();
-        Ok(word.map_err(|error| FromSqlError::Other(Box::new(error)))?)
+        parsed(self.text()?)
     }
 }
 

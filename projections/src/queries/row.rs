@@ -10,18 +10,9 @@ use rusqlite::Row;
 use rusqlite::types::FromSqlError;
 use uuid::Uuid;
 
-use crate::columns;
+use crate::columns::{self, parsed};
 
 pub(super) type Found<T> = Result<T, rusqlite::Error>;
-
-/// A stored word or number as text, such as a product or a rate.
-pub(super) fn parsed<T>(text: &str) -> Found<T>
-where
-    T: FromStr,
-    T::Err: std::error::Error + Send + Sync + 'static,
-{
-    Ok(text.parse().map_err(|error| FromSqlError::Other(Box::new(error)))?)
-}
 
 pub(super) fn word<T>(row: &Row<'_>, column: &str) -> Found<T>
 where
