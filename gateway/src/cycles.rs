@@ -20,7 +20,6 @@ use ledger::engine::{Engine, EngineError, Request};
 use ledger::envelope::Position;
 use ledger::ids::{AccountId, Actor, RequestId};
 use projections::Projections;
-use projections::error::QueryError;
 use projections::queries::Asked;
 use projections::queries::payments::DuePayment;
 use tokio::sync::{Mutex, Notify};
@@ -306,7 +305,7 @@ impl Cycles {
         T: Send + 'static,
         F: FnOnce(&projections::Reader<'_>) -> Asked<T> + Send + 'static,
     {
-        let answered: Result<_, QueryError> = self.reads.read(None, ask).await;
+        let answered = self.reads.read(None, ask).await;
         Ok(answered.map_err(|error| read_failure(&error))?.value)
     }
 }

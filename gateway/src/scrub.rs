@@ -16,7 +16,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::server::Shutdown;
 
-/// How many steps a second has.
+/// How often a step is taken, and how many that makes a second.
+const STEP_EVERY: Duration = Duration::from_millis(250);
 const STEPS_A_SECOND: u64 = 4;
 
 /// How long after one pass the next one begins, unless a read meets damage before that.
@@ -46,7 +47,7 @@ pub struct Findings {
     /// The last pass that found everything whole: how far it went, and when it ended.
     pub whole: Option<(Position, DateTime<Utc>)>,
     /// What is wrong, by its position: what the last pass found that came to its end, and what the
-    /// one under way has found. The first [`DAMAGES_MAX`] of each.
+    /// one under way has found, as far as there is room for it: [`DAMAGES_MAX`] of both.
     pub damages: BTreeMap<Position, Damage>,
     /// How many places of damage the last pass has found.
     pub damage_count: u64,
@@ -118,9 +119,7 @@ impl LogWatch {
     async fn pass(&self, log: &Embedded, bytes_a_second: NonZeroU64) {
         let bytes = bytes_a_second.get().div_ceil(STEPS_A_SECOND);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        let second = Duration::from_secs(1);
-        let pause = second.checked_div(u32::try_from(STEPS_A_SECOND).unwrap_or(1));
-        let mut steps = tokio::time::interval(pause.unwrap_or(second));
+        let mut steps = tokio::time::interval(STEP_EVERY);
         steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut pass = log.scrub();
         let mut damages = BTreeMap::new();
