@@ -17,6 +17,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::convert::FieldError;
+use crate::convert::time::rfc3339;
 
 /// How long a client should wait where waiting helps: long enough for a group commit or a restart
 /// of the read models' feed to pass, short enough for a person at a counter.
@@ -249,8 +250,8 @@ impl Failure {
              was written"
         );
         Self::new(ErrorReason::ClockBehind, message)
-            .fact("now", engine::rfc3339(now))
-            .fact("last_receipt", engine::rfc3339(last))
+            .fact("now", rfc3339(now))
+            .fact("last_receipt", rfc3339(last))
             .retry_after(RETRY_LATER)
     }
 

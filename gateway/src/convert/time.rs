@@ -1,6 +1,6 @@
 //! `google.type.Date` and `Timestamp` ⇄ civil dates and instants.
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, Utc};
 use prost_types::Timestamp;
 use proto::google::r#type::Date;
 use proto::payledger::v1::ErrorReason;
@@ -45,6 +45,11 @@ pub fn date_to_wire(date: NaiveDate) -> Date {
     // A month and a day always fit.
     let part = |part: u32| i32::try_from(part).unwrap_or(0);
     Date { year: date.year(), month: part(date.month()), day: part(date.day()) }
+}
+
+/// An instant as it is told in texts: in UTC, with as many decimals as it has.
+pub fn rfc3339(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// Takes an instant between the years 1 and 9999, as `google.protobuf.Timestamp` defines them.

@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use ledger::causes::with_causes;
 use ledger::clock::ClockError;
 use ledger::cycles::cutoff::RunRefusal;
@@ -18,6 +17,7 @@ use proto::payledger::v1::ErrorReason;
 
 use super::Failure;
 use crate::convert::FieldError;
+use crate::convert::time::rfc3339;
 
 impl Failure {
     /// The answer would reflect less than the client asked for, since the log does not go so far.
@@ -191,11 +191,6 @@ impl From<ClockError> for Failure {
         };
         failure.about("clock")
     }
-}
-
-/// An instant as facts are written.
-pub(super) fn rfc3339(instant: DateTime<Utc>) -> String {
-    instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 impl Failure {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use ledger::envelope::{Metadata, Position, RecordedEvent};
 use ledger::ids::AccountId;
 
@@ -14,6 +14,7 @@ use crate::cli::client::audit::{write_event, write_heading};
 use crate::cli::output::Output;
 use crate::cli::render::document::Document;
 use crate::cli::render::view::{self, View};
+use crate::convert::time::rfc3339;
 
 /// How verbs show what can be asked.
 pub(crate) const EXAMPLE: &str = "Examples:
@@ -114,9 +115,8 @@ fn summary(args: &InspectArgs, form: Output, out: &mut impl Write) -> Result<(),
     })?;
     let mut fields = report_fields(&report);
     if let Some((first, last)) = counts.receipts {
-        let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        fields.push(Document::field("first_received_time", instant(first)));
-        fields.push(Document::field("last_received_time", instant(last)));
+        fields.push(Document::field("first_received_time", rfc3339(first)));
+        fields.push(Document::field("last_received_time", rfc3339(last)));
     }
     let by_type = counts.by_type.into_iter();
     let by_type = by_type.map(|(kind, count)| Document::field(&kind, count)).collect();

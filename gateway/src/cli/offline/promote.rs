@@ -14,6 +14,7 @@ use crate::cli::args::DataDir;
 use crate::cli::output::{Output, tell};
 use crate::cli::render::document::Document;
 use crate::cli::render::view::{self, View};
+use crate::convert::time::rfc3339;
 
 /// What is promoted.
 #[derive(Debug, clap::Args)]
@@ -81,7 +82,7 @@ pub(super) fn standby_fields(standby: &Standby, own: Extent) -> Vec<(String, Doc
         Document::field("source", standby.source.as_str()),
         Document::field("source_head_position", seen.position.0),
         Document::field("source_chain", seen.chain.to_string()),
-        Document::field("source_seen_time", seen.seen_time.to_rfc3339()),
+        Document::field("source_seen_time", rfc3339(seen.seen_time)),
     ];
     fields.extend(lag_fields(seen.extent.beyond(own)));
     fields
@@ -94,4 +95,23 @@ pub(super) fn lag_fields(lag: Extent) -> Vec<(String, Document)> {
         Document::field("lag_events", lag.events),
         Document::field("lag_bytes", lag.bytes),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::envelope::Position;
+    use ledger::store::embedded::{ChainHash, SourceHead};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn when_the_source_was_seen_is_told_as_every_instant_is() {
+        let at = "2026-03-03T15:00:00.125Z";
+        let (position, chain, extent) = (Position(7), ChainHash([7; 32]), Extent::default());
+        let seen = SourceHead { position, chain, extent, seen_time: at.parse().unwrap() };
+        let standby = Standby { log_id: Uuid::nil(), source: "./data".to_owned(), seen };
+        let told = format!("{:?}", standby_fields(&standby, extent));
+        assert!(told.contains(at), "{told}");
+    }
 }

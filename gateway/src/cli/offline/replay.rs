@@ -4,15 +4,15 @@ mod state;
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use ledger::codec::Fact;
 use ledger::domain::account::evolve;
 use ledger::domain::account::state::{Account, OpenAccount};
 use ledger::domain::cutoff::eastern_date;
 use ledger::domain::money::Money;
-use ledger::envelope::Metadata;
+use ledger::engine::KnownAt;
+use ledger::envelope::{Metadata, Position};
 use ledger::ids::AccountId;
 use ledger::streams::Stream;
 
@@ -22,6 +22,7 @@ use crate::cli::args::DataDir;
 use crate::cli::output::Output;
 use crate::cli::render::document::Document;
 use crate::cli::render::view::{self, View};
+use crate::convert::time::rfc3339;
 
 /// How verbs show what can be asked.
 pub(crate) const EXAMPLE: &str = "Examples:
@@ -41,26 +42,14 @@ const COLUMNS: &[&str] = &[
     "balance.days_past_due",
 ];
 
-/// Up to where the log is taken into account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KnownAt {
-    /// Up to this position.
-    Position(u64),
-    /// What had been received up to this instant.
-    Instant(DateTime<Utc>),
-}
-
-impl FromStr for KnownAt {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Ok(position) = text.parse() {
-            return Ok(Self::Position(position));
-        }
-        DateTime::parse_from_rfc3339(text)
-            .map(|instant| Self::Instant(instant.with_timezone(&Utc)))
-            .map_err(|_| "neither a position nor an RFC 3339 instant with an offset".to_owned())
+/// Up to where the log is taken into account, as it is asked for.
+fn known_at(text: &str) -> Result<KnownAt, String> {
+    if let Ok(position) = text.parse() {
+        return Ok(KnownAt::Position(Position(position)));
     }
+    DateTime::parse_from_rfc3339(text)
+        .map(|instant| KnownAt::Time(instant.with_timezone(&Utc)))
+        .map_err(|_| "neither a position nor an RFC 3339 instant with an offset".to_owned())
 }
 
 /// What is replayed.
@@ -70,7 +59,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "ID")]
     pub account: Option<AccountId>,
     /// Counts only events up to this position, or received up to this instant. Default: all.
-    #[arg(long, value_name = "POSITION|INSTANT")]
+    #[arg(long, value_name = "POSITION|INSTANT", value_parser = known_at)]
     pub known_at: Option<KnownAt>,
     /// The value date, YYYY-MM-DD; of all accounts, those opened later are left out. Default: the
     /// Eastern date of the last receipt that is counted.
@@ -98,7 +87,7 @@ pub fn run(args: &ReplayArgs, form: Output, out: &mut impl Write) -> Result<(), 
     };
     let mut fields = vec![
         Document::field("known_position", known.position),
-        Document::field("known_time", instant(received_at)),
+        Document::field("known_time", rfc3339(received_at)),
         Document::field("effective_date", as_of.to_string()),
     ];
     let Some(account) = &args.account else {
@@ -124,12 +113,12 @@ pub fn run(args: &ReplayArgs, form: Output, out: &mut impl Write) -> Result<(), 
 fn fold(args: &ReplayArgs) -> Result<Known, CliError> {
     let mut known = Known::default();
     each_event(&args.data.path, |event| {
-        if matches!(args.known_at, Some(KnownAt::Position(last)) if event.position.0 > last) {
+        if matches!(args.known_at, Some(KnownAt::Position(last)) if event.position > last) {
             return Ok(());
         }
         let (metadata, fact): (Metadata, Fact) = decoded(event)?;
         let at = metadata.received_at;
-        if matches!(args.known_at, Some(KnownAt::Instant(last)) if at > last) {
+        if matches!(args.known_at, Some(KnownAt::Time(last)) if at > last) {
             return Ok(());
         }
         known.position = event.position.0;
@@ -144,10 +133,6 @@ fn fold(args: &ReplayArgs) -> Result<Known, CliError> {
         Ok(())
     })?;
     Ok(known)
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// All accounts that were open with their balances, and the totals.

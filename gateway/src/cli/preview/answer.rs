@@ -1,11 +1,13 @@
 //! One question about one payment, and its answer as it is printed.
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use ledger::domain::cutoff::{CutoffRefusal, Slot, Window, earliest_date, eastern_date, place};
 use ledger::domain::product::Product;
 use ledger::domain::rulebook::Rulebook;
 use ledger::domain::words::UnknownWord;
 use serde::{Deserialize, Serialize};
+
+use crate::convert::time::rfc3339;
 
 /// The date does not exist, or the timestamp is not RFC 3339 with an offset.
 const INVALID_DATE: &str = "INVALID_DATE";
@@ -51,7 +53,7 @@ impl Answer {
             accepted: true,
             window: slot.window,
             effective_date: slot.effective_date,
-            cancel_before: slot.cutoff_at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+            cancel_before: rfc3339(slot.cutoff_at),
             origination_date: slot.origination_date,
         }
     }

@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::SecondsFormat;
 use prost::Message;
 use prost_reflect::{
     DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Value,
@@ -129,7 +128,7 @@ fn well_known(message: &DynamicMessage) -> Option<Document> {
         "google.protobuf.Timestamp" => {
             let instant = message.transcode_to::<Timestamp>().ok()?;
             let instant = time::instant("instant", &instant).ok()?;
-            Some(Document::Text(instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)))
+            Some(Document::Text(time::rfc3339(instant)))
         }
         "google.rpc.Status" => {
             let status = message.transcode_to::<proto::google::rpc::Status>().ok()?;
