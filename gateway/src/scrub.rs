@@ -1,4 +1,5 @@
-//! The scrub of the log in the background: at a bounded rate, pass after pass, and told to all.
+//! The scrub of the log and of the read models in the background: at a bounded rate, pass after
+//! pass. What it finds of the log is told to all.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -11,6 +12,7 @@ use ledger::clock::Clock;
 use ledger::envelope::Position;
 use ledger::store::ReadError;
 use ledger::store::embedded::{BLOCK_EVENTS_MAX, Embedded, Scrub, ScrubStep, Witness};
+use projections::Projections;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -197,6 +199,25 @@ impl LogWatch {
 
     fn note(&self, change: impl FnOnce(&mut Findings)) {
         change(&mut self.findings.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Looks at the pages of the read models again and again, so many bytes a second, until the service
+/// stops. The opening has looked at them once.
+pub(crate) async fn scrub_read_models(
+    models: Projections,
+    bytes_a_second: NonZeroU64,
+    shutdown: Shutdown,
+) {
+    let passes = async {
+        loop {
+            tokio::time::sleep(PASS_EVERY).await;
+            models.scrub(bytes_a_second).await;
+        }
+    };
+    tokio::select! {
+        () = passes => {}
+        () = shutdown.asked() => {}
     }
 }
 

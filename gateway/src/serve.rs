@@ -30,7 +30,7 @@ use crate::cycles::Cycles;
 use crate::cycles::lease::Lease;
 use crate::esdb;
 use crate::esdb::advertised::Advertised;
-use crate::scrub::LogWatch;
+use crate::scrub::{LogWatch, scrub_read_models};
 use crate::server::{Bound, Drained, Readiness, ServeError, Settings, Shutdown};
 use crate::services::Gateway;
 use log::Log;
@@ -61,7 +61,8 @@ pub struct ServiceSettings {
     pub engine: engine::Settings,
     /// How the log is opened.
     pub log: Options,
-    /// How many bytes of the log the scrub reads a second; none turns it off.
+    /// How many bytes of the log, and of the read models, the scrub reads a second; none turns it
+    /// off.
     pub scrub_rate: Option<NonZeroU64>,
 }
 
@@ -241,8 +242,9 @@ impl Service {
             tokio::spawn(async move { shutdown.asked().await })
         };
         let scrub = self.scrub_rate.map(|rate| {
-            let watched = self.watched.clone();
-            tokio::spawn(watched.run_until(rate, self.shutdown.clone()))
+            let log = self.watched.clone().run_until(rate, self.shutdown.clone());
+            let models = scrub_read_models(self.reads.clone(), rate, self.shutdown.clone());
+            tokio::spawn(async move { tokio::join!(log, models) })
         });
         let (engine, reads) = (self.engine.clone(), self.reads.clone());
         let keeping = keep_readiness(engine, reads, self.watched, readiness.clone());

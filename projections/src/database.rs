@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use ledger::envelope::Position;
 use ledger::store::embedded::{immutable_uri, no_wal};
@@ -11,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use crate::columns::{key, position};
 use crate::error::{FeedError, Poison, is_damage};
 use crate::fold::{Batch, Decoded, Fold, FoldError, Rows};
+use crate::pages::{Pages, lock};
 use crate::schema::{FOLD_VERSION, INDEXES, tables, views};
 
 const STATEMENTS_KEPT: usize = 64;
@@ -76,13 +78,15 @@ pub(crate) fn open_to_inspect(path: &Path) -> Result<Connection, rusqlite::Error
 
 /// How a file is written that others read. NORMAL is enough for what can be rebuilt: a power cut
 /// may take the last transactions, but always rows and checkpoint together. What a long reader made
-/// the write-ahead log grow to is given back once it starts over.
+/// the write-ahead log grow to is given back once it starts over. It is copied into the file by
+/// [`Pages`] alone.
 const LIVE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
-                    PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 134217728;";
+                    PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 134217728;";
 
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let database = Connection::open(path)?;
     keep_statements(&database)?;
+    database.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     database.execute_batch("PRAGMA cache_size = -65536;")?;
     Ok(database)
 }
@@ -111,6 +115,10 @@ pub(crate) fn all_names() -> Result<BTreeSet<(String, String)>, rusqlite::Error>
     names(&empty)
 }
 
+fn pages_of(path: &Path, database: &Connection) -> rusqlite::Result<Option<Arc<Mutex<Pages>>>> {
+    Pages::open(path, database).map(|pages| Some(Arc::new(Mutex::new(pages))))
+}
+
 /// Events that are folded and not committed. Dropped, they were never there.
 #[derive(Debug)]
 pub(crate) struct Staged<'a> {
@@ -126,6 +134,8 @@ pub(crate) struct Writer {
     position: Position,
     /// Set while the file is filled in bulk: up to there.
     bulk: Option<Position>,
+    /// None of a file without a name. Let go after the database is closed.
+    pages: Option<Arc<Mutex<Pages>>>,
 }
 
 impl Writer {
@@ -134,7 +144,9 @@ impl Writer {
         let database = connect(path)?;
         database.execute_batch(LIVE)?;
         make(&database, INDEXES)?;
-        Ok(Self { database, rows: Rows::default(), position: Position::START, bulk: None })
+        let pages = pages_of(path, &database)?;
+        let rows = Rows::default();
+        Ok(Self { database, rows, position: Position::START, bulk: None, pages })
     }
 
     /// Makes an empty read database that nobody reads before it holds `until`, and that is thrown
@@ -143,17 +155,24 @@ impl Writer {
         if until == Position::START {
             return Self::create(path);
         }
+        let mut writer = Self::fill(path)?;
+        writer.pages = pages_of(path, &writer.database)?;
+        writer.bulk = Some(until.min(Position(BULK_EVENTS_MAX)));
+        Ok(writer)
+    }
+
+    fn fill(path: &Path) -> Result<Self, rusqlite::Error> {
         let database = connect(path)?;
         database.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")?;
         make(&database, "")?;
-        let bulk = Some(until.min(Position(BULK_EVENTS_MAX)));
-        Ok(Self { database, rows: Rows::in_bulk(), position: Position::START, bulk })
+        let (rows, position, bulk) = (Rows::in_bulk(), Position::START, Some(Position(u64::MAX)));
+        Ok(Self { database, rows, position, bulk, pages: None })
     }
 
     /// Makes an empty read database without indexes in a temporary file of SQLite's, which has no
     /// name, so that it goes with the process however that ends.
     pub(crate) fn create_unnamed() -> Result<Self, rusqlite::Error> {
-        Self::create_in_bulk(Path::new(""), Position(u64::MAX))
+        Self::fill(Path::new(""))
     }
 
     /// Opens a read database that is there.
@@ -161,7 +180,8 @@ impl Writer {
         let database = connect(path)?;
         database.execute_batch(LIVE)?;
         let position = checkpoint(&database)?.position;
-        Ok(Self { database, rows: Rows::default(), position, bulk: None })
+        let pages = pages_of(path, &database)?;
+        Ok(Self { database, rows: Rows::default(), position, bulk: None, pages })
     }
 
     /// Makes the file what it would be if it had not been filled in bulk, and syncs all of it.
@@ -174,7 +194,10 @@ impl Writer {
         self.database.execute_batch(LIVE)?;
         self.rows.indexed();
         self.bulk = None;
-        Ok(())
+        match &self.pages {
+            Some(pages) => lock(pages).look_at_all(),
+            None => Ok(()),
+        }
     }
 
     /// Writes what a file that is filled in bulk puts off. It has no indexes even so.
@@ -186,6 +209,10 @@ impl Writer {
 
     pub(crate) const fn database(&self) -> &Connection {
         &self.database
+    }
+
+    pub(crate) const fn pages(&self) -> Option<&Arc<Mutex<Pages>>> {
+        self.pages.as_ref()
     }
 
     /// The last position that was folded.
@@ -213,6 +240,9 @@ impl Writer {
         };
         if self.bulk.is_some_and(|until| self.position >= until || poison.is_some()) {
             self.end_bulk()?;
+        }
+        if let Some(pages) = &self.pages {
+            lock(pages).copy_if_long(&self.database)?;
         }
         match poison {
             None => Ok(()),
@@ -275,6 +305,18 @@ impl Writer {
             .prepare_cached("UPDATE progress SET position = ?1, witness = ?2")?
             .execute(params![key(position), witness(position)])?;
         Ok(Staged { transaction, position })
+    }
+}
+
+/// The last connection to a file takes the write-ahead log away, if all of it was copied.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let Some(pages) = &self.pages else { return };
+        if self.bulk.is_none() && lock(pages).copy(&self.database).is_ok_and(|all| all) {
+            let config = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            // If that fails the log stays, and nothing is lost.
+            let _ = self.database.set_db_config(config, false);
+        }
     }
 }
 

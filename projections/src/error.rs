@@ -1,6 +1,6 @@
 //! What can go wrong with a read model, told apart by what there is to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ledger::codec::CodecError;
@@ -266,6 +266,12 @@ impl FeedError {
 pub(crate) fn damaged(what: String) -> rusqlite::Error {
     let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
     rusqlite::Error::SqliteFailure(corrupt, Some(what))
+}
+
+/// A file beside a read database cannot be read or written.
+pub(crate) fn out_of_reach(path: &Path, error: &std::io::Error) -> rusqlite::Error {
+    let failed = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+    rusqlite::Error::SqliteFailure(failed, Some(format!("{}: {error}", path.display())))
 }
 
 /// Is it what a read database holds that is wrong, so that another look at it cannot help?

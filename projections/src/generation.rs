@@ -4,12 +4,14 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ledger::envelope::Position;
 use tokio::sync::watch;
 
-use crate::error::{ProjectionError, QueryError};
+use crate::error::{ProjectionError, QueryError, damaged};
 use crate::feed::Feed;
+use crate::pages::{Look, Pages, lock};
 use crate::readers::Readers;
 
 const POINTER: &str = "CURRENT";
@@ -38,7 +40,7 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), ProjectionError> {
 fn number_of(name: &str) -> Option<u64> {
     let rest = name.strip_prefix("gen-")?;
     let (number, suffix) = rest.split_once('.')?;
-    matches!(suffix, "db" | "db-wal" | "db-shm").then(|| number.parse().ok()).flatten()
+    matches!(suffix, "db" | "db-wal" | "db-shm" | "db-sums").then(|| number.parse().ok()).flatten()
 }
 
 /// The live generation, if one was ever made.
@@ -89,7 +91,7 @@ pub(crate) fn next(folder: &Path) -> Result<u64, ProjectionError> {
 
 /// Removes a generation's files.
 pub(crate) fn remove(path: &Path) {
-    for suffix in ["", "-wal", "-shm"] {
+    for suffix in ["", "-wal", "-shm", "-sums"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         match fs::remove_file(&name) {
@@ -119,6 +121,10 @@ pub(crate) enum Served {
     NotYet(Position),
     /// It failed before it had.
     Never,
+    /// Not before its pages were looked at.
+    Unseen,
+    /// A page of it is not as it was written.
+    Damaged,
     /// They are.
     Yes,
 }
@@ -133,13 +139,20 @@ pub(crate) struct Generation {
     pub(crate) feed: Feed,
     served: watch::Sender<Served>,
     retired: AtomicBool,
+    /// Let go after the readers are closed.
+    pages: Option<Arc<Mutex<Pages>>>,
 }
 
 impl Generation {
-    pub(crate) fn new(number: u64, path: PathBuf, feed: Feed) -> Self {
+    pub(crate) fn new(
+        number: u64,
+        path: PathBuf,
+        feed: Feed,
+        pages: Option<Arc<Mutex<Pages>>>,
+    ) -> Self {
         let readers = Readers::new(path.clone());
         let served = watch::Sender::new(Served::Yes);
-        Self { number, path, readers, feed, served, retired: AtomicBool::new(false) }
+        Self { number, path, readers, feed, served, retired: AtomicBool::new(false), pages }
     }
 
     /// Says whether questions are answered from it. Until something is said, they are.
@@ -151,17 +164,50 @@ impl Generation {
     pub(crate) fn waits_for(&self) -> Option<Position> {
         match *self.served.borrow() {
             Served::NotYet(position) => Some(position),
-            Served::Never | Served::Yes => None,
+            Served::Never | Served::Unseen | Served::Damaged | Served::Yes => None,
         }
+    }
+
+    /// Are questions answered from it?
+    pub(crate) fn answers(&self) -> bool {
+        *self.served.borrow() == Served::Yes
+    }
+
+    /// Looks at some pages of its file, from one on; at none while it is filled in bulk, since what
+    /// is written then is looked at in the end. Blocks.
+    pub(crate) fn look(&self, from: usize) -> Result<Look, ProjectionError> {
+        match &self.pages {
+            Some(pages) if self.waits_for().is_none() => Ok(lock(pages).look(from)?),
+            Some(_) | None => Ok(Look::Whole),
+        }
+    }
+
+    /// Says what came of looking at its pages. One that is still being filled is not served yet.
+    pub(crate) fn seen(&self, whole: bool) {
+        self.served.send_if_modified(|served| {
+            let seen = if whole { Served::Yes } else { Served::Damaged };
+            let changes = matches!(served, Served::Unseen | Served::Yes) && *served != seen;
+            if changes {
+                *served = seen;
+            }
+            changes
+        });
     }
 
     /// Waits until questions are answered from it, and it holds `position`.
     pub(crate) async fn wait_for(&self, position: Position) -> Result<Position, QueryError> {
         let mut served = self.served.subscribe();
-        let decided = served.wait_for(|served| !matches!(served, Served::NotYet(_))).await;
-        let is_served = *decided.map_err(|_closed| QueryError::Ended)? == Served::Yes;
-        // If not, its feed has ended, and the error tells why.
-        let least = if is_served { Position::START } else { self.feed.position().next() };
+        let decided = |served: &Served| !matches!(served, Served::NotYet(_) | Served::Unseen);
+        let served = *served.wait_for(decided).await.map_err(|_closed| QueryError::Ended)?;
+        let least = match served {
+            Served::Damaged => {
+                let cause = "its pages are not as they were written";
+                return Err(damaged(cause.to_owned()).into());
+            }
+            Served::Yes => Position::START,
+            // Its feed has ended, and the error tells why.
+            Served::Never | Served::NotYet(_) | Served::Unseen => self.feed.position().next(),
+        };
         let wanted = position.max(least);
         self.feed.wait_for(wanted).await
     }

@@ -16,9 +16,12 @@ mod feed;
 mod fold;
 mod generation;
 mod opening;
+mod pages;
 mod projections;
 mod readers;
 mod schema;
+mod scrub;
+mod wal;
 
 pub use feed::{LogWitness, Progress};
 pub use projections::{Options, Projections, Status};

@@ -54,7 +54,7 @@ pub(crate) async fn open(
     let Prepared { number, path, writer, kind } = prepared;
     let live = start(number, path, writer, store, witness)?;
     match kind {
-        Kind::Live => {}
+        Kind::Live => live.serve(Served::Unseen),
         Kind::First => live.serve(Served::NotYet(head)),
         Kind::Anew => catch_up(&live.feed, head).await?,
     }
@@ -247,7 +247,8 @@ pub(crate) fn start(
     store: &Arc<dyn EventStore>,
     witness: Option<&Arc<dyn LogWitness>>,
 ) -> Result<Generation, ProjectionError> {
+    let pages = writer.pages().cloned();
     let feed = Feed::start(Arc::clone(store), writer, witness.cloned())
         .map_err(|error| ProjectionError::Thread(error.to_string()))?;
-    Ok(Generation::new(number, path, feed))
+    Ok(Generation::new(number, path, feed, pages))
 }

@@ -1,5 +1,6 @@
 //! The read models of one data directory: opened, followed, asked, rebuilt, shut down.
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::opening;
 use crate::readers::{Answer, READERS_MAX, Reader};
 use crate::rebuild::Rebuild;
 use crate::schema::FOLD_VERSION;
+use crate::scrub;
 use crate::verify::{Live, Report};
 
 /// How long after damaged read models began to be built anew they are so again, if that failed.
@@ -81,7 +83,8 @@ impl Projections {
     ///
     /// Refused if they know more than the log, or belong to another. Folded by another version, or
     /// unreadable, they are built anew first. The first ones of a log are filled while it takes
-    /// more in: whoever asks them waits until they hold what it held at the opening.
+    /// more in: whoever asks them waits until they hold what it held at the opening. Of those that
+    /// were there all pages are looked at meanwhile, and whoever asks waits for that.
     pub async fn open(
         data: &Path,
         store: Arc<dyn EventStore>,
@@ -99,11 +102,25 @@ impl Projections {
             replaced: Mutex::new(None),
             permits: Arc::new(Semaphore::new(READERS_MAX)),
         });
-        if let Some(head) = live.waits_for() {
-            let (shared, first) = (Arc::downgrade(&shared), Arc::downgrade(&live));
-            tokio::spawn(opening::finish_first(shared, first, head));
-        }
+        let (weak, opened) = (Arc::downgrade(&shared), Arc::downgrade(&live));
+        match live.waits_for() {
+            Some(head) => tokio::spawn(opening::finish_first(weak, opened, head)),
+            None => tokio::spawn(scrub::pass(weak, opened, None)),
+        };
         Ok(Self { shared })
+    }
+
+    /// Looks at all pages of the live read models, so many bytes a second. If one is not as it was
+    /// written, nothing is answered from them any more, and they are built anew.
+    pub async fn scrub(&self, bytes_a_second: NonZeroU64) {
+        let live = Arc::downgrade(&self.shared.live());
+        scrub::pass(Arc::downgrade(&self.shared), live, Some(bytes_a_second)).await;
+    }
+
+    /// Are questions answered? Not while the first read models of a log are filled, while those of
+    /// an earlier start are looked at, and while damaged ones are built anew.
+    pub fn answers(&self) -> bool {
+        self.shared.live().answers()
     }
 
     /// The last position that is folded.
@@ -136,6 +153,11 @@ impl Projections {
                     && (failure.is_damage() || (failure.may_be_damage() && !self.has_replaced()))
                 {
                     self.replace_damaged(&live, &with_causes(&*failure));
+                }
+                if let Err(error) = &answer
+                    && error.is_damage()
+                {
+                    self.replace_damaged(&live, &with_causes(error));
                 }
                 return answer;
             }
@@ -202,7 +224,7 @@ impl Projections {
 
     /// Builds a generation anew that was found damaged: all of it is in the log, and who asks again
     /// is answered by the new one. If that fails, not again at once.
-    fn replace_damaged(&self, damaged: &Arc<Generation>, cause: &str) {
+    pub(crate) fn replace_damaged(&self, damaged: &Arc<Generation>, cause: &str) {
         let mut replaced = self.shared.replaced.lock().unwrap_or_else(PoisonError::into_inner);
         let lately = replaced.is_some_and(|at| at.elapsed() < REPLACED_EVERY);
         if lately || !Arc::ptr_eq(damaged, &self.shared.live()) {

@@ -18,6 +18,7 @@ mod kit;
 mod lists;
 mod lost;
 mod open;
+mod pages;
 mod rebuilds;
 mod servicing;
 mod views;

@@ -94,8 +94,9 @@ pub struct ServeArgs {
     /// by `payledger books open-day`, `close-day` and `close-month`.
     #[arg(long, value_enum, default_value_t = Books::Automatic, value_name = "WHO")]
     pub books: Books,
-    /// How many MiB a second of the log are read in the background, again and again, to find
-    /// damage; 0 leaves that to `payledger verify`. See `payledger operations log-status`.
+    /// How many MiB a second of the log, and of the read models, are read in the background, again
+    /// and again, to find damage; 0 leaves that to the next start and to `payledger verify`. See
+    /// `payledger operations log-status`.
     #[arg(long, default_value_t = 4, value_name = "MIB")]
     pub scrub_rate: u64,
     /// Leaves to you what time drives: cut-off runs, releases of liens, late fees, non-accrual and

@@ -32,7 +32,10 @@ pub(super) async fn keep_readiness(
     loop {
         looks.tick().await;
         let ready = match engine.store().head().await {
-            Ok(head) => is_ready(&models.progress(), head, engine.clock_is_right()),
+            Ok(head) => {
+                let follows = is_ready(&models.progress(), head, engine.clock_is_right());
+                follows && models.answers()
+            }
             Err(_) => false,
         };
         if ready != last_said {

@@ -1,5 +1,7 @@
 //! Read models as they come to be: followed from the first event on, or filled in bulk at first.
 
+use std::path::Path;
+
 use super::kit::Bank;
 use crate::{Options, Projections};
 
@@ -22,4 +24,10 @@ pub(super) async fn followed(bank: &Bank, folder: &tempfile::TempDir) -> Project
     let projections = following(bank, folder).await;
     projections.wait_for(bank.head().await).await.unwrap();
     projections
+}
+
+/// Takes the sums of its pages away from a read database: whatever it holds by now is what it is
+/// to hold, as far as they can tell.
+pub(super) fn without_sums(file: &Path) {
+    std::fs::remove_file(file.with_extension("db-sums")).unwrap();
 }

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use proto::payledger::v1::batch_command::Command;
 use proto::payledger::v1::{Channel, ListPendingPaymentsRequest, Payment, RecordedEvent};
-use rusqlite::Connection;
 use tempfile::TempDir;
 use tonic::Code;
 
@@ -184,10 +183,6 @@ impl Base {
         copy(self.earlier.path(), earlier.path());
         let process = Process::start_without_runner(folder.path(), CLOCK).unwrap();
         assert!(process.stop().status.success());
-        // The read models too are in one file, as they are after every few thousand pages.
-        let read = Connection::open(folder.path().join("read/gen-1.db")).unwrap();
-        read.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
-        drop(read);
         let (events, standings) = (self.events.clone(), self.standings.clone());
         Self { called: "", folder, earlier, events, standings, closed: self.closed.clone() }
     }

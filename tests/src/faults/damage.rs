@@ -59,17 +59,6 @@ impl Damage {
         }
     }
 
-    /// May rows of read models be other ones, all of them readable?
-    pub(super) fn may_change_rows(&self) -> bool {
-        match self {
-            Self::Flip(file, ..)
-            | Self::Drop(file, ..)
-            | Self::Overwrite(file, ..)
-            | Self::Swap(file, ..) => short(file).starts_with("read/*"),
-            Self::Cut(..) | Self::Gone(_) | Self::Older(_) => false,
-        }
-    }
-
     /// Does it to a directory; `older` is as it was at an earlier time.
     pub(super) fn happen(&self, folder: &Path, older: &Path) {
         let change = |file: &str, change: &dyn Fn(&mut Vec<u8>)| {
@@ -111,6 +100,7 @@ impl Damage {
 fn short(file: &str) -> String {
     match file.rsplit_once('/') {
         Some((_, name)) if name.ends_with("-wal") => "read/*.db-wal".to_owned(),
+        Some((_, name)) if name.ends_with("-sums") => "read/*.db-sums".to_owned(),
         Some((_, name)) if name.starts_with("gen-") => "read/*.db".to_owned(),
         _ => file.to_owned(),
     }
@@ -153,6 +143,7 @@ pub(super) fn whole_files() -> Vec<Damage> {
         &["read/CURRENT"],
         &["read/gen-1.db"],
         &["read/gen-1.db-wal"],
+        &["read/gen-1.db-sums"],
         &["events.db", "HEAD"],
         &["events.db-wal", "read"],
         &["events.db-wal", "HEAD"],
@@ -169,6 +160,9 @@ pub(super) fn whole_files() -> Vec<Damage> {
         &["events.index"],
         &["HEAD"],
         &["read"],
+        &["read/gen-1.db"],
+        &["read/gen-1.db-wal"],
+        &["read/gen-1.db-sums"],
     ];
     let gone = gone.iter().map(|files| Damage::Gone(files));
     gone.chain(older.iter().map(|files| Damage::Older(files))).collect()

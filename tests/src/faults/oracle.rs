@@ -12,7 +12,7 @@ use super::closing::Closed;
 use super::damage::Damage;
 use super::met::{Found, found_by, replayed};
 use crate::client::Client;
-use crate::process::{Ended, Process, binary, hung_for, offline};
+use crate::process::{Ended, Process, binary, hung_for};
 use crate::watch::Watch;
 
 /// How long anything may take before it counts as hanging. At the lowest priority beside builds a
@@ -30,9 +30,6 @@ pub enum Outcome {
     /// It opens, and a read of what is damaged names the position, as verifying and the scrub do;
     /// what an account owes is right, or names it, too.
     DamageOnRead,
-    /// It opens, and balances are right, but lists are not, since a row of the read models is
-    /// damaged: verifying names it before and after, and no seal and no close comes from it.
-    ListsDiffer,
     /// It is refused, by position or by file and cause.
     Refused,
 }
@@ -103,7 +100,7 @@ pub(super) async fn judge(folder: &Path, expected: &Expected<'_>) -> Result<Outc
         Ok(process) => {
             let watch = Watch::over(process.id(), HANGS_AFTER);
             let client = Client::connect(process.address()).await;
-            let opened = Opened { client: &client, folder, expected, verified };
+            let opened = Opened { client: &client, expected, verified };
             let outcome = opened.outcome(witnessed).await;
             let hung = watch.lift();
             let ended = process.stop();
@@ -170,7 +167,6 @@ pub(super) fn start(command: Command, folder: &Path, more: &[&str]) -> Result<Pr
 /// A service that has opened a directory.
 pub(super) struct Opened<'a> {
     pub(super) client: &'a Client,
-    folder: &'a Path,
     pub(super) expected: &'a Expected<'a>,
     /// What was found before.
     pub(super) verified: Found,
@@ -203,31 +199,16 @@ impl Opened<'_> {
         if found.owed() != standings.owed() {
             return Err(format!("wrong balances at {head}: {:?}", found.owed()));
         }
-        let outcome = match (found == standings, head < base.head()) {
-            (true, true) => return Ok(Outcome::Earlier),
-            (true, false) => Outcome::Whole,
-            (false, true) => return Err(format!("lists are wrong at {head}")),
-            (false, false) => self.lists_differ()?,
-        };
+        if found != standings {
+            return Err(format!("lists are wrong at {head}"));
+        }
+        if head < base.head() {
+            return Ok(Outcome::Earlier);
+        }
         if self.expected.damage.is_some_and(Damage::is_of_read_models) {
             self.nothing_is_made_of_it().await?;
         }
-        Ok(outcome)
-    }
-
-    /// Lists may be wrong as long as nobody has noticed that rows are damaged, and a comparison
-    /// must: before the service was started, and while it answers.
-    fn lists_differ(&self) -> Result<Outcome, String> {
-        if !self.expected.damage.is_some_and(Damage::may_change_rows) {
-            return Err("lists are wrong, and no row of a read model was damaged".to_owned());
-        }
-        if self.verified == Found::Nothing {
-            return Err("lists are wrong, and verifying found nothing before the start".to_owned());
-        }
-        if offline(&["projections", "verify"], self.folder).status.code() == Some(3) {
-            return Ok(Outcome::ListsDiffer);
-        }
-        Err("lists are wrong, and verifying finds nothing".to_owned())
+        Ok(Outcome::Whole)
     }
 
     /// What goes into the log for ever is as if no read model had been damaged, and afterwards none

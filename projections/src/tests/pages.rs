@@ -1,0 +1,243 @@
+//! Nothing is answered from a page that is not as it was written.
+
+use std::fs;
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::kit::{Bank, Dice};
+use super::open::opened;
+use crate::database::Writer;
+use crate::generation;
+use crate::pages::{Look, Pages, lock};
+use crate::wal::{self, committed};
+use crate::{Options, Projections};
+
+const PAGE: usize = 4096;
+
+/// The file of the first read models, and what lies beside it.
+fn files(folder: &TempDir) -> (PathBuf, PathBuf) {
+    let file = generation::file(&generation::folder(folder.path()), 1);
+    let sums = file.with_extension("db-sums");
+    (file, sums)
+}
+
+/// Flips a bit somewhere in the page that begins at `start`.
+fn flip(bytes: &mut [u8], start: usize, dice: &mut Dice) {
+    let place = start.saturating_add(usize::try_from(dice.roll(4096)).unwrap());
+    bytes[place] ^= 1 << dice.roll(8);
+}
+
+async fn rebuilt(projections: &Projections) {
+    let rebuild = projections.shared.rebuild.lock().unwrap().clone().unwrap();
+    rebuild.finished().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_bit_of_any_page_is_found_before_anything_is_answered() {
+    let bank = Bank::lives(61, 3, 40).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = opened(&bank, &folder).await;
+    let whole = projections.read(None, |reader| reader.account_ids(None, 10)).await.unwrap();
+    projections.shutdown().await.unwrap();
+    let (file, sums) = files(&folder);
+    let kept = generation::folder(folder.path());
+    let (bytes, known) = (fs::read(&file).unwrap(), fs::read(&sums).unwrap());
+    let mut dice = Dice::new(62);
+    let pages: Vec<_> = (0..bytes.len()).step_by(PAGE).collect();
+    assert!(pages.len() > 40, "{}", pages.len());
+    for start in pages {
+        fs::remove_dir_all(&kept).unwrap();
+        fs::create_dir(&kept).unwrap();
+        let mut changed = bytes.clone();
+        flip(&mut changed, start, &mut dice);
+        fs::write(&file, changed).unwrap();
+        fs::write(&sums, &known).unwrap();
+        fs::write(kept.join("CURRENT"), "gen-1.db\n").unwrap();
+
+        let open = Projections::open(folder.path(), bank.port(), Options::default());
+        let projections = open.await.unwrap();
+        let ask = async || projections.read(None, |reader| reader.account_ids(None, 10)).await;
+        // What SQLite cannot open was built anew before; of all else the first question is told.
+        if projections.status().await.unwrap().generation == 1 {
+            let error = ask().await.unwrap_err();
+            assert!(error.is_damage(), "{start}: {error}");
+            assert!(!projections.answers());
+            rebuilt(&projections).await;
+        }
+        assert!(projections.answers());
+        assert_eq!(ask().await.unwrap(), whole, "{start}");
+        assert_eq!(projections.verify().await.unwrap().difference(), None, "{start}");
+        projections.shutdown().await.unwrap();
+        assert!(!sums.exists());
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_changes_while_it_is_served_is_found_by_the_scrub() {
+    let bank = Bank::lives(63, 3, 40).await;
+    let folder = tempfile::tempdir().unwrap();
+    opened(&bank, &folder).await.shutdown().await.unwrap();
+    let projections = opened(&bank, &folder).await;
+    let rate = NonZeroU64::new(1 << 30).unwrap();
+    projections.scrub(rate).await;
+    assert!(projections.answers());
+    let (file, _) = files(&folder);
+    let mut bytes = fs::read(&file).unwrap();
+    let last = bytes.len().saturating_sub(PAGE);
+    flip(&mut bytes, last, &mut Dice::new(64));
+    fs::write(&file, bytes).unwrap();
+    projections.scrub(rate).await;
+    rebuilt(&projections).await;
+    assert!(projections.answers());
+    assert_eq!(projections.status().await.unwrap().generation, 2);
+    projections.scrub(rate).await;
+    assert_eq!(projections.status().await.unwrap().generation, 2);
+    projections.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn sums_that_are_lost_are_taken_anew_and_wrong_ones_have_the_file_built_anew() {
+    let bank = Bank::lives(65, 3, 40).await;
+    let folder = tempfile::tempdir().unwrap();
+    opened(&bank, &folder).await.shutdown().await.unwrap();
+    let (_, sums) = files(&folder);
+    let known = fs::read(&sums).unwrap();
+    let cut = known.len() / 2;
+    for left in [None, Some(0), Some(7), Some(15), Some(cut)] {
+        match left {
+            None => fs::remove_file(&sums).unwrap(),
+            Some(left) => fs::write(&sums, &known[..left]).unwrap(),
+        }
+        let projections = opened(&bank, &folder).await;
+        assert_eq!(projections.status().await.unwrap().generation, 1, "{left:?}");
+        projections.shutdown().await.unwrap();
+        assert_eq!(fs::read(&sums).unwrap()[16..], known[16..], "{left:?}");
+    }
+    let mut changed = known;
+    *changed.last_mut().unwrap() ^= 1;
+    fs::write(&sums, changed).unwrap();
+    let open = Projections::open(folder.path(), bank.port(), Options::default());
+    let projections = open.await.unwrap();
+    assert!(projections.wait_for(bank.head().await).await.unwrap_err().is_damage());
+    rebuilt(&projections).await;
+    projections.shutdown().await.unwrap();
+}
+
+/// A read database with rows of its own in its write-ahead log.
+fn filled(path: &Path, rows: u32) -> Writer {
+    let writer = Writer::create(path).unwrap();
+    writer.database().execute_batch("CREATE TABLE filling (bytes BLOB)").unwrap();
+    add(&writer, rows);
+    writer
+}
+
+fn add(writer: &Writer, rows: u32) {
+    for _ in 0..rows {
+        let sql = "SAVEPOINT row; INSERT INTO filling VALUES (randomblob(3000));
+             UPDATE progress SET position = position + 1; RELEASE row";
+        writer.database().execute_batch(sql).unwrap();
+    }
+}
+
+fn look_at_all(pages: &mut Pages) -> Look {
+    let mut look = pages.look(0).unwrap();
+    while let Look::On(next) = look {
+        look = pages.look(next).unwrap();
+    }
+    look
+}
+
+#[test]
+fn what_a_write_ahead_log_has_committed_is_what_sqlite_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    let wal = path.with_extension("db-wal");
+    assert!(committed(&wal).unwrap().is_none());
+    let writer = filled(&path, 5);
+    for rows in [1, 30, 7] {
+        add(&writer, rows);
+        let frames = wal::copied(writer.database()).unwrap().frames;
+        assert_eq!(committed(&wal).unwrap().unwrap().frames, frames);
+    }
+    // It begins again, over what was there.
+    assert!(wal::copy(writer.database()).unwrap().all);
+    add(&writer, 2);
+    let found = committed(&wal).unwrap().unwrap();
+    assert_eq!(found.frames, wal::copied(writer.database()).unwrap().frames);
+    assert!(fs::metadata(&wal).unwrap().len() > u64::from(found.frames).saturating_mul(5000));
+    // What is not committed is in the log once there is too much of it.
+    let spill = "PRAGMA cache_size = 5; PRAGMA cache_spill = 1; BEGIN";
+    writer.database().execute_batch(spill).unwrap();
+    add(&writer, 60);
+    let with_uncommitted = committed(&wal).unwrap().unwrap();
+    assert_eq!(with_uncommitted.frames, found.frames);
+    assert_eq!(with_uncommitted.sums, found.sums);
+    writer.database().execute_batch("COMMIT").unwrap();
+    let frames = wal::copied(writer.database()).unwrap().frames;
+    assert!(frames > found.frames);
+    let bytes = fs::read(&wal).unwrap();
+    let all = committed(&wal).unwrap().unwrap();
+    assert_eq!(all.frames, frames);
+    // The log is taken up to the last commit before what does not fit.
+    for (page, at) in [(0, 3), (1, 40), (found.frames, 40), (found.frames, 2000)] {
+        let frame = usize::try_from(page).unwrap().saturating_mul(PAGE.saturating_add(24));
+        let mut changed = bytes.clone();
+        changed[frame.saturating_add(at)] ^= 1;
+        fs::write(folder.path().join("changed"), changed).unwrap();
+        let left = committed(&folder.path().join("changed")).unwrap();
+        assert_eq!(left.map(|log| log.frames <= page), (at != 3).then_some(true), "{page} {at}");
+    }
+}
+
+#[test]
+fn wherever_a_copy_is_cut_off_the_pages_fit_and_a_log_that_is_shorter_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    let (wal, sums) = (path.with_extension("db-wal"), path.with_extension("db-sums"));
+    let writer = filled(&path, 40);
+    assert!(lock(writer.pages().unwrap()).copy(writer.database()).unwrap());
+    add(&writer, 30);
+    let read = |path: &Path| fs::read(path).unwrap();
+    let (before, known_before) = (read(&path), read(&sums));
+    assert!(lock(writer.pages().unwrap()).copy(writer.database()).unwrap());
+    let (after, known, log) = (read(&path), read(&sums), read(&wal));
+    // It begins again, in the same file.
+    add(&writer, 3);
+    let next = read(&wal);
+    drop(writer);
+    assert!(!wal.exists());
+    let half = before.len() / 2;
+    let halfway: Vec<u8> = after[..half].iter().chain(&before[half..]).copied().collect();
+    let (short, none) = (log[..log.len() / 2].to_vec(), Vec::new());
+    // The file, the sums and the log; and whether they are opened, and fit.
+    let cases = [
+        ([&before, &known_before, &log], Some(true)),
+        ([&before, &known, &log], Some(true)),
+        ([&halfway, &known, &log], Some(true)),
+        ([&after, &known, &log], Some(true)),
+        ([&after, &known, &none], Some(true)),
+        ([&before, &known_before, &short], Some(true)),
+        ([&before, &known, &short], None),
+        ([&after, &known, &short], None),
+        ([&before, &known, &none], None),
+        ([&after, &known, &next], Some(true)),
+        ([&before, &known, &next], Some(false)),
+        ([&before, &known_before, &none], Some(true)),
+        ([&halfway, &known, &none], None),
+    ];
+    for (number, ([file, sum, log], fits)) in cases.into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        fs::write(&path, file).unwrap();
+        fs::write(path.with_extension("db-sums"), sum).unwrap();
+        fs::write(path.with_extension("db-wal"), log).unwrap();
+        let opened = Writer::open(&path);
+        assert_eq!(opened.is_ok(), fits.is_some(), "{number}: {opened:?}");
+        if let Ok(writer) = opened {
+            let look = look_at_all(&mut lock(writer.pages().unwrap()));
+            assert_eq!(look == Look::Whole, fits.unwrap(), "{number}: {look:?}");
+        }
+    }
+}
