@@ -13,7 +13,9 @@ mod tests;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
+use crate::causes::with_causes;
 use crate::envelope::{NewEvent, Position, RecordedEvent, StreamName, Version};
 
 /// A boxed future: the port is used behind `dyn`, since the adapter is chosen by configuration.
@@ -323,4 +325,37 @@ pub async fn read_up_to_damage(
         Ok(whole) if whole > 0 && whole < limit => store.read_all(after, whole).await,
         Ok(_) | Err(_) => read,
     }
+}
+
+/// How often a shared store that does not answer yet is tried, and how long between two attempts.
+const ATTEMPTS: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Tries again what a store that others keep does not answer yet, as long as it may come back. One
+/// that nobody shares does not come back by itself.
+pub async fn patiently<T, E, F>(
+    store: &dyn EventStore,
+    ask: impl Fn() -> F,
+    is_transient: impl Fn(&E) -> bool,
+) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    E: std::error::Error + From<ReadError> + 'static,
+{
+    for attempt in 1..ATTEMPTS {
+        match ask().await {
+            Err(error) if store.shared().is_some() && is_transient(&error) => {
+                let error = with_causes(&error);
+                tracing::warn!(attempt, error, "the event store does not answer yet");
+            }
+            done => return done,
+        }
+        // The highest position is never reached: what ends the pause early is a store that has
+        // stopped for good.
+        let stopped = store.wait_past(Position(u64::MAX));
+        if let Ok(stopped) = tokio::time::timeout(PAUSE, stopped).await {
+            stopped?;
+        }
+    }
+    ask().await
 }

@@ -3,11 +3,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use ledger::causes::with_causes;
 use ledger::envelope::Position;
-use ledger::store::{EventStore, ReadError};
+use ledger::store::{EventStore, ReadError, patiently};
 
 use crate::database::{Checkpoint, Writer, checkpoint, open_reader};
 use crate::error::{FeedError, ProjectionError, QueryError, is_damage};
@@ -15,11 +14,6 @@ use crate::feed::{Feed, LogWitness, Progress};
 use crate::generation::{self, Generation, Served};
 use crate::projections::Shared;
 use crate::schema::FOLD_VERSION;
-
-/// How often a log that others keep is asked where it ends, and how long between two attempts: for
-/// as long as opening it waits.
-const ATTEMPTS: u32 = 60;
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// What is followed from the start.
 #[derive(Debug)]
@@ -48,7 +42,8 @@ pub(crate) async fn open(
     store: &Arc<dyn EventStore>,
     witness: Option<&Arc<dyn LogWitness>>,
 ) -> Result<Generation, ProjectionError> {
-    let head = head_of(store.as_ref()).await?;
+    let is_transient = |error: &ReadError| matches!(error, ReadError::Unavailable(_));
+    let head = patiently(store.as_ref(), || store.head(), is_transient).await?;
     let (place, log) = (folder.to_owned(), witness.cloned());
     let prepared = blocking(move || prepare(&place, head, log.as_deref())).await?;
     let Prepared { number, path, writer, kind } = prepared;
@@ -67,29 +62,6 @@ pub(crate) async fn open(
     })
     .await?;
     Ok(live)
-}
-
-/// Where the log ends. One that others keep may not answer at once, and is asked again.
-async fn head_of(store: &dyn EventStore) -> Result<Position, ReadError> {
-    let mut attempt = 1;
-    loop {
-        match store.head().await {
-            Err(ReadError::Unavailable(cause))
-                if store.shared().is_some() && attempt < ATTEMPTS =>
-            {
-                let cause = with_causes(&*cause);
-                tracing::warn!(attempt, cause, "the log does not say yet where it ends");
-            }
-            done => return done,
-        }
-        attempt = attempt.saturating_add(1);
-        // The highest position is never reached: what ends the pause early is a log that has
-        // stopped for good.
-        let stopped = store.wait_past(Position(u64::MAX));
-        if let Ok(stopped) = tokio::time::timeout(PAUSE, stopped).await {
-            stopped?;
-        }
-    }
 }
 
 /// Does what blocks on a thread that may.

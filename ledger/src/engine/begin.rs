@@ -1,15 +1,8 @@
 //! What an engine reads and records before it takes its first request.
 
-use std::time::Duration;
-
 use super::{EngineError, Inner, fold};
-use crate::causes::with_causes;
 use crate::envelope::Position;
-
-/// How often a beginning that a shared store did not answer is tried, and how long between two
-/// attempts: for as long as opening the store waits.
-const ATTEMPTS: u32 = 60;
-const PAUSE: Duration = Duration::from_millis(500);
+use crate::store::patiently;
 
 /// How many of the last events are asked for their receipts.
 const RECEIPTS_READ: u64 = 1024;
@@ -19,27 +12,12 @@ impl Inner {
     /// first accounting day if they are not there.
     ///
     /// Each step reads first and writes only what is missing, so that a lost answer is settled by
-    /// doing it all again. A store that nobody shares does not come back by itself.
+    /// doing it all again.
     pub(super) async fn begin(&self) -> Result<(), EngineError> {
-        let mut attempt = 1;
-        loop {
-            match self.try_to_begin().await {
-                Err(error @ (EngineError::Indeterminate(_) | EngineError::Unavailable(_)))
-                    if self.store.shared().is_some() && attempt < ATTEMPTS =>
-                {
-                    let error = with_causes(&error);
-                    tracing::warn!(attempt, error, "no answer yet to what comes first");
-                }
-                done => return done,
-            }
-            attempt = attempt.saturating_add(1);
-            // The highest position is never reached: what ends the pause early is a store that has
-            // stopped for good.
-            let stopped = self.store.wait_past(Position(u64::MAX));
-            if let Ok(stopped) = tokio::time::timeout(PAUSE, stopped).await {
-                stopped?;
-            }
-        }
+        let is_transient = |error: &EngineError| {
+            matches!(error, EngineError::Indeterminate(_) | EngineError::Unavailable(_))
+        };
+        patiently(self.store.as_ref(), || self.try_to_begin(), is_transient).await
     }
 
     async fn try_to_begin(&self) -> Result<(), EngineError> {

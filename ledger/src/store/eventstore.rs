@@ -33,7 +33,9 @@ use self::notes::read_note;
 use self::places::{Place, Places};
 use self::wire::{CALL_MAX, Wire};
 use super::embedded::{DirectoryLock, OpenError as LockError, make_directory};
-use super::{Append, AppendError, Appended, BoxFuture, EventStore, Note, Notes, ReadError};
+use super::{
+    ATTEMPTS, Append, AppendError, Appended, BoxFuture, EventStore, Note, Notes, PAUSE, ReadError,
+};
 use crate::causes::with_causes;
 use crate::envelope::{Position, RecordedEvent, StreamName, Version};
 
@@ -42,10 +44,6 @@ const PLACES_FILE: &str = "positions";
 
 /// How often the log is looked at for what others wrote, when nobody asks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// How long opening waits for the cluster, and how long between two attempts.
-const OPEN_ATTEMPTS: u32 = 60;
-const OPEN_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a look of the opening may take at last. The first one behind what others wrote while no
 /// gateway ran passes over all of that, and nothing tells how far it has come.
@@ -293,7 +291,7 @@ async fn first_read(follower: &Follower, wire: &Wire) -> Result<Note, ReadError>
             read_note(wire, COPY_NOTE).await
         };
         match read.await {
-            Err(ReadError::Unavailable(cause)) if attempt < OPEN_ATTEMPTS => {
+            Err(ReadError::Unavailable(cause)) if attempt < ATTEMPTS => {
                 if cause.is::<Elapsed>() {
                     patience = patience.saturating_mul(2).min(LOOK_MAX);
                     wire.be_patient(patience);
@@ -307,7 +305,7 @@ async fn first_read(follower: &Follower, wire: &Wire) -> Result<Note, ReadError>
             }
         }
         attempt = attempt.saturating_add(1);
-        tokio::time::sleep(OPEN_PAUSE).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
