@@ -71,19 +71,16 @@ impl SealAudit {
         let unsealed = self.windows.entry(key).or_default();
         let supplement = unsealed.seals;
         unsealed.seals = supplement.saturating_add(1);
-        let seal_of = |items: &[RunItem]| WindowSealed::of(key, supplement, items.to_vec());
         let (covered, rest) = unsealed.items.split_at(counted(sealed).min(unsealed.items.len()));
-        let (items, left) = if seal_of(covered) == *sealed {
-            (covered.to_vec(), rest.to_vec())
-        } else {
-            (unsealed.items.clone(), Vec::new())
-        };
-        unsealed.passed_over = left.len();
-        unsealed.items = left;
-        let worked_out = WindowSealed::of(key, supplement, items);
-        (*sealed != worked_out).then(|| {
-            format!("the seal of {}: {}", key.name(), differences(sealed, &worked_out).join("; "))
-        })
+        if WindowSealed::of(key, supplement, covered.to_vec()) == *sealed {
+            unsealed.passed_over = rest.len();
+            unsealed.items = rest.to_vec();
+            return None;
+        }
+        unsealed.passed_over = 0;
+        let items = std::mem::take(&mut unsealed.items);
+        let differences = differences(sealed, &WindowSealed::of(key, supplement, items));
+        Some(format!("the seal of {}: {}", key.name(), differences.join("; ")))
     }
 
     /// Once the log is at its end: the windows whose last seal left something out that was settled
