@@ -135,7 +135,12 @@ impl Gateway {
             Err(_) => {
                 self.log_position(min_position).await?;
                 let wanted = wanted.max(self.reads.least_position());
-                Err(Failure::projection_behind(self.reads.position(), wanted).into())
+                let position = self.reads.position();
+                if position < wanted {
+                    return Err(Failure::projection_behind(position, wanted).into());
+                }
+                // Their pages are still being looked at.
+                Err(Failure::store_unavailable().into())
             }
         }
     }
