@@ -165,9 +165,9 @@ impl Pages {
     /// Notes what the write-ahead log holds, and copies it into the file. Gives whether all of it
     /// is there now.
     pub(crate) fn copy(&mut self, database: &Connection) -> Result<bool, rusqlite::Error> {
-        let Copied { frames, .. } = wal::copied(database)?;
+        let Copied { frames, all } = wal::copied(database)?;
         if frames == 0 {
-            return Ok(true);
+            return Ok(all);
         }
         let path = beside(&self.path, "-wal");
         let log = wal::committed(&path).map_err(|error| out_of_reach(&path, &error))?;

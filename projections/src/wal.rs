@@ -135,8 +135,9 @@ pub(crate) fn copy(database: &Connection) -> Result<Copied, rusqlite::Error> {
 
 fn ask(database: &Connection, pragma: &str) -> Result<Copied, rusqlite::Error> {
     database.prepare_cached(pragma)?.query_row([], |row| {
-        let (frames, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
-        // A database without a write-ahead log says -1 of both.
-        Ok(Copied { frames: u32::try_from(frames).unwrap_or_default(), all: copied == frames })
+        let (busy, frames, copied): (bool, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        // A database without a write-ahead log says -1 of both, and one that somebody else copies.
+        let all = !busy && copied == frames;
+        Ok(Copied { frames: u32::try_from(frames).unwrap_or_default(), all })
     })
 }
