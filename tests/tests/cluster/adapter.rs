@@ -203,6 +203,19 @@ async fn a_page_that_is_cut_off_in_order_is_read_on_or_is_no_answer() {
     assert!(answered > 20, "{answered}");
 }
 
+#[tokio::test]
+async fn where_the_log_ends_is_asked_again_if_there_was_nothing_yet() {
+    let node = Node::start().await;
+    let (one, other) = (store_on(&node).await, store_on(&node).await);
+    for version in 0..40 {
+        one.cluster.append(saying("account-a", version, "once")).await.unwrap();
+        // Of the page, or of the question where it ends: as if the log had been empty then.
+        node.faults().plan_read(Fault::Ends { after: 0 });
+        assert_eq!(other.cluster.head().await.unwrap(), Position(version + 1));
+        node.faults().heal();
+    }
+}
+
 /// Reads everything, again where a read failed or ended early.
 async fn read_through(store: &dyn EventStore) -> Vec<ledger::envelope::RecordedEvent> {
     let mut events = Vec::new();

@@ -193,10 +193,14 @@ impl Wire {
         limit: usize,
     ) -> Result<Vec<Found>, Failure> {
         let page = |from, limit| self.log_page(taken, forwards(from, limit));
-        let (mut events, end) = tokio::try_join!(page(from, limit), self.end(taken))?;
+        let (mut events, mut end) = tokio::try_join!(page(from, limit), self.end(taken))?;
         let before = from.map_or(0, |from| from.saturating_sub(1));
         for _ in 0..PAGES_MAX {
             let reached = events.last().map_or(before, |last| last.commit);
+            if end.is_none() && !events.is_empty() {
+                // They were written after that was asked, or its answer was cut off.
+                end = self.end(taken).await?;
+            }
             let is_whole = match &end {
                 Some(end) => end.commit <= reached,
                 None => events.is_empty(),
