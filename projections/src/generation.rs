@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::error::{ProjectionError, QueryError, damaged};
 use crate::feed::Feed;
-use crate::pages::{Look, Pages, lock};
+use crate::pages::{Look, Pages, beside, lock};
 use crate::readers::Readers;
 
 const POINTER: &str = "CURRENT";
@@ -92,8 +92,7 @@ pub(crate) fn next(folder: &Path) -> Result<u64, ProjectionError> {
 /// Removes a generation's files.
 pub(crate) fn remove(path: &Path) {
     for suffix in ["", "-wal", "-shm", "-sums"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
+        let name = beside(path, suffix);
         match fs::remove_file(&name) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

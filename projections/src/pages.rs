@@ -69,7 +69,8 @@ pub(crate) fn lock(pages: &Mutex<Pages>) -> MutexGuard<'_, Pages> {
     pages.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// The file with `suffix` after its name, as SQLite names what belongs to it.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
