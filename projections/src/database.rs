@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use ledger::causes::with_causes;
 use ledger::envelope::Position;
 use ledger::store::embedded::{immutable_uri, no_wal};
 use rusqlite::config::DbConfig;
@@ -241,12 +242,25 @@ impl Writer {
         if self.bulk.is_some_and(|until| self.position >= until || poison.is_some()) {
             self.end_bulk()?;
         }
-        if let Some(pages) = &self.pages {
-            lock(pages).copy_if_long(&self.database)?;
-        }
+        self.copy_if_long()?;
         match poison {
             None => Ok(()),
             Some(cause) => Err(FeedError::Poisoned { position: self.position.next(), cause }),
+        }
+    }
+
+    /// Copies the write-ahead log into the file now and then. What is folded is committed, and what
+    /// is wrong with a copy may pass, unless it is what the file holds.
+    fn copy_if_long(&self) -> Result<(), FeedError> {
+        let Some(pages) = &self.pages else { return Ok(()) };
+        match lock(pages).copy_if_long(&self.database) {
+            Err(error) if is_damage(&error) => Err(error.into()),
+            Err(error) => {
+                let error = with_causes(&error);
+                tracing::warn!(error, "the read models' write-ahead log was not copied");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
     }
 

@@ -233,6 +233,11 @@ impl ProjectionError {
 }
 
 impl FeedError {
+    /// Has the feed found that the read database is not as it was written?
+    pub(crate) fn is_of_what_is_stored(&self) -> bool {
+        matches!(self, Self::Database(error) if is_damage(error))
+    }
+
     /// Is it what the read database holds that is wrong? Its header may say that it is not written
     /// to: then no later start could follow with it either.
     pub(crate) fn is_damage(&self) -> bool {

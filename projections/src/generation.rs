@@ -195,6 +195,9 @@ impl Generation {
 
     /// Waits until questions are answered from it, and it holds `position`.
     pub(crate) async fn wait_for(&self, position: Position) -> Result<Position, QueryError> {
+        if self.feed.progress().failure.is_some_and(|failure| failure.is_of_what_is_stored()) {
+            self.seen(false);
+        }
         let mut served = self.served.subscribe();
         let decided = |served: &Served| !matches!(served, Served::NotYet(_) | Served::Unseen);
         let served = *served.wait_for(decided).await.map_err(|_closed| QueryError::Ended)?;

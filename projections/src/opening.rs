@@ -12,6 +12,7 @@ use crate::database::{Checkpoint, Writer, checkpoint, open_reader};
 use crate::error::{FeedError, ProjectionError, QueryError, is_damage};
 use crate::feed::{Feed, LogWitness, Progress};
 use crate::generation::{self, Generation, Served};
+use crate::pages::Pages;
 use crate::projections::Shared;
 use crate::schema::FOLD_VERSION;
 
@@ -119,8 +120,15 @@ fn find(
     if !path.exists() {
         return Err(ProjectionError::Missing(path));
     }
-    let checkpoint = checkpoint(&open_reader(&path)?)?;
-    check(&checkpoint, head, witness)?;
+    let reader = open_reader(&path)?;
+    let checkpoint = checkpoint(&reader)?;
+    if let Err(refused) = check(&checkpoint, head, witness) {
+        // A page that is not as it was written says nothing of the log.
+        let looked = Pages::open(&path, &reader).and_then(|mut pages| pages.look_at_all());
+        let damage = looked.err().filter(is_damage);
+        return Err(damage.map_or(refused, ProjectionError::from));
+    }
+    drop(reader);
     if checkpoint.fold_version != i64::from(FOLD_VERSION) {
         return Ok(Found::OtherFold(checkpoint.fold_version));
     }

@@ -2,8 +2,9 @@
 //! is answered from a page that is not as the fold has written it.
 //!
 //! A page in the file is changed only when the write-ahead log is copied into it, and its new sum
-//! is stored before. So wherever the writer is killed, each page that the log does not hold is as
-//! its sum says.
+//! is stored before, if the page was until then as the old one says: what the fold made of another
+//! one must not become right by that. So wherever the writer is killed, each page is as its sum
+//! says, but for those that the log holds if it was killed while it copied.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -19,13 +20,15 @@ use crate::database::checkpoint;
 use crate::error::{damaged, out_of_reach};
 use crate::wal::{self, Copied};
 
-/// What the file begins with: `plpages1`, and then the position up to which events were folded when
-/// the write-ahead log was copied last, of 8 bytes. What follows are the sums, of 4 bytes each; the
-/// least significant byte is first.
+/// What the file begins with: `plpages1`; the position up to which events were folded when the
+/// write-ahead log was copied last, of 8 bytes; and 1, of 4 bytes, while it may not be copied whole.
+/// What follows are the sums, of 4 bytes each; the least significant byte is first.
 const MAGIC: [u8; 8] = *b"plpages1";
+const COPYING_AT: u64 = 16;
 
 /// How long the write-ahead log becomes before it is copied: pages that are written often go into
-/// the file once. Longer by as much while readers keep it from being copied to its end.
+/// the file once. While readers keep it from starting over it becomes twice as long each time, since
+/// all of it is read to be copied.
 const FRAMES_KEPT: u32 = 16_000;
 
 /// How many pages are looked at under one lock, and how many bytes that is with the pages that
@@ -82,7 +85,7 @@ fn place(page: u32) -> usize {
 }
 
 /// CRC-32, and never 0.
-fn sum(page: &[u8]) -> u32 {
+pub(crate) fn sum(page: &[u8]) -> u32 {
     crc32fast::hash(page).max(1)
 }
 
@@ -113,28 +116,35 @@ impl Pages {
             stored: true,
             copied_at: 0,
         };
-        pages.take(&stored);
+        let was_copying = pages.take(&stored).unwrap_or_else(|| {
+            let path = path.display();
+            tracing::warn!(%path, "there are no sums of the read models' pages: they are taken now");
+            false
+        });
         let (found, copied) = (checkpoint(database)?.position, pages.position);
         if found < copied {
             return Err(damaged(format!("it is at {found}, and has been at {copied}")));
         }
-        let log = wal::committed(&beside(path, "-wal")).map_err(io)?;
-        pages.uncopied =
-            log.map(|log| log.sums.into_keys().map(place).collect()).unwrap_or_default();
+        if was_copying && let Some(log) = wal::committed(&beside(path, "-wal")).map_err(io)? {
+            pages.uncopied = log.sums.into_keys().map(place).collect();
+        }
         Ok(pages)
     }
 
-    /// Takes in what is stored, as far as it can be read: of what is missing nothing is known.
-    fn take(&mut self, stored: &[u8]) {
-        let Some(rest) = stored.strip_prefix(&MAGIC) else { return };
-        let Some((position, sums)) = rest.split_first_chunk() else { return };
+    /// Takes in what is stored. Gives whether the write-ahead log may have been copied in part.
+    fn take(&mut self, stored: &[u8]) -> Option<bool> {
+        let rest = stored.strip_prefix(&MAGIC)?;
+        let (position, rest) = rest.split_first_chunk()?;
+        let (copying, sums) = rest.split_first_chunk()?;
         self.position = Position(u64::from_le_bytes(*position));
         self.sums = sums.as_chunks().0.iter().copied().map(u32::from_le_bytes).collect();
+        Some(u32::from_le_bytes(*copying) != 0)
     }
 
     fn store(&mut self) -> Result<(), rusqlite::Error> {
         let mut stored = MAGIC.to_vec();
         stored.extend(self.position.0.to_le_bytes());
+        stored.extend(u32::from(!self.uncopied.is_empty()).to_le_bytes());
         for sum in &self.sums {
             stored.extend(sum.to_le_bytes());
         }
@@ -156,7 +166,7 @@ impl Pages {
             // It began again, since it was copied and nobody read it.
             self.copied_at = 0;
         }
-        if !all && frames.saturating_sub(self.copied_at) >= FRAMES_KEPT {
+        if !all && frames.saturating_sub(self.copied_at) >= FRAMES_KEPT.max(self.copied_at) {
             self.copied_at = frames;
             self.copy(database)?;
         }
@@ -175,13 +185,16 @@ impl Pages {
         let Some(log) = log.filter(|log| log.frames >= frames) else {
             return Err(damaged("its write-ahead log is not as it was written".to_owned()));
         };
+        for place in log.sums.keys().copied().map(place) {
+            self.look_before_it_changes(place)?;
+        }
         for (page, sum) in log.sums {
             let place = place(page);
             if self.sums.len() <= place {
                 self.sums.resize(place.saturating_add(1), 0);
             }
             if let Some(known) = self.sums.get_mut(place) {
-                *known = sum.max(1);
+                *known = sum;
             }
             self.uncopied.insert(place);
         }
@@ -190,8 +203,24 @@ impl Pages {
         let all = wal::copy(database)?.all;
         if all {
             self.uncopied.clear();
+            let path = beside(&self.path, "-sums");
+            let file = File::options().write(true).open(&path);
+            let written = file.and_then(|file| file.write_all_at(&[0; 4], COPYING_AT));
+            written.map_err(|error| out_of_reach(&path, &error))?;
         }
         Ok(all)
+    }
+
+    fn look_before_it_changes(&self, place: usize) -> Result<(), rusqlite::Error> {
+        let known = self.sums.get(place).copied().unwrap_or_default();
+        if known == 0 || self.uncopied.contains(&place) {
+            return Ok(());
+        }
+        let mut page = vec![0; usize::try_from(self.page_size).unwrap_or(usize::MAX)];
+        let at = u64::try_from(place).unwrap_or(u64::MAX).saturating_mul(self.page_size);
+        let read = self.database.read_exact_at(&mut page, at);
+        let is_as_written = read.is_ok() && sum(&page) == known;
+        if is_as_written { Ok(()) } else { Err(changed(place.saturating_add(1))) }
     }
 
     /// Looks at a file that was just filled.
@@ -217,7 +246,11 @@ impl Pages {
         let until = from.saturating_add(PAGES_A_STEP).min(known);
         let mut bytes = vec![0; until.min(there).saturating_sub(from).saturating_mul(page_size)];
         let at = u64::try_from(from).unwrap_or(u64::MAX).saturating_mul(self.page_size);
-        self.database.read_exact_at(&mut bytes, at).map_err(io)?;
+        if let Err(error) = self.database.read_exact_at(&mut bytes, at) {
+            // What the disk does not give back is not as it was written either.
+            tracing::error!(%error, page = from, "pages of the read models cannot be read");
+            return Ok(Look::Damaged(from.saturating_add(1)));
+        }
         let mut found = bytes.chunks_exact(page_size).map(sum);
         self.sums.resize(known, 0);
         let looked_at = self.sums.iter_mut().enumerate().take(until).skip(from);

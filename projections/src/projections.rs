@@ -227,7 +227,8 @@ impl Projections {
     pub(crate) fn replace_damaged(&self, damaged: &Arc<Generation>, cause: &str) {
         let mut replaced = self.shared.replaced.lock().unwrap_or_else(PoisonError::into_inner);
         let lately = replaced.is_some_and(|at| at.elapsed() < REPLACED_EVERY);
-        if lately || !Arc::ptr_eq(damaged, &self.shared.live()) {
+        let is_shut_down = self.shared.permits.is_closed();
+        if lately || is_shut_down || !Arc::ptr_eq(damaged, &self.shared.live()) {
             return;
         }
         // One may be under way already.

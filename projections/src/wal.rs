@@ -10,6 +10,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use crate::pages::sum;
+
 /// The first four bytes; in a log whose own sums are over big-endian words the last bit is set.
 const MAGIC: u32 = 0x377f_0682;
 
@@ -24,7 +26,7 @@ const READ_BYTES: usize = 1 << 20;
 pub(crate) struct Committed {
     /// How many frames there are up to the last commit.
     pub(crate) frames: u32,
-    /// The CRC-32 of the newest version of each page, by the page's number.
+    /// The sum of the newest version of each page, by the page's number.
     pub(crate) sums: BTreeMap<u32, u32>,
 }
 
@@ -49,7 +51,7 @@ pub(crate) fn committed(path: &Path) -> std::io::Result<Option<Committed>> {
             break;
         }
         frames = frames.saturating_add(1);
-        uncommitted.push((word(&header), crc32fast::hash(&page)));
+        uncommitted.push((word(&header), sum(&page)));
         // The size of the database after a commit; 0 before.
         if word(&header[4..]) != 0 {
             committed.sums.extend(uncommitted.drain(..));

@@ -29,7 +29,7 @@ type Spoil = fn(&Path, &Path);
 
 #[tokio::test]
 async fn a_read_model_that_cannot_be_read_is_built_anew_before_it_serves() {
-    let cases: [(&str, Spoil); 9] = [
+    let cases: [(&str, Spoil); 10] = [
         ("header", |_, file| overwrite(file, 0..100)),
         ("schema", |_, file| overwrite(file, 100..4000)),
         ("text", |_, file| std::fs::write(file, "x".repeat(9000)).unwrap()),
@@ -37,6 +37,7 @@ async fn a_read_model_that_cannot_be_read_is_built_anew_before_it_serves() {
         ("gone", |_, file| std::fs::remove_file(file).unwrap()),
         ("no row", |_, file| statement(file, "DELETE FROM progress")),
         ("no table", |_, file| statement(file, "DROP VIEW checkpoint; DROP TABLE progress")),
+        ("ahead", |_, file| statement(file, "UPDATE progress SET position = position + 1000")),
         ("pointer", |folder, _| std::fs::write(folder.join("CURRENT"), "gen-one.db").unwrap()),
         ("bytes", |folder, _| std::fs::write(folder.join("CURRENT"), [0xff, 0x00]).unwrap()),
     ];

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::kit::{Bank, Dice};
 use super::open::opened;
 use crate::database::Writer;
+use crate::error::is_damage;
 use crate::generation;
 use crate::pages::{Look, Pages, lock};
 use crate::wal::{self, committed};
@@ -105,7 +106,7 @@ async fn sums_that_are_lost_are_taken_anew_and_wrong_ones_have_the_file_built_an
     let (_, sums) = files(&folder);
     let known = fs::read(&sums).unwrap();
     let cut = known.len() / 2;
-    for left in [None, Some(0), Some(7), Some(15), Some(cut)] {
+    for left in [None, Some(0), Some(7), Some(15), Some(19), Some(cut)] {
         match left {
             None => fs::remove_file(&sums).unwrap(),
             Some(left) => fs::write(&sums, &known[..left]).unwrap(),
@@ -113,7 +114,7 @@ async fn sums_that_are_lost_are_taken_anew_and_wrong_ones_have_the_file_built_an
         let projections = opened(&bank, &folder).await;
         assert_eq!(projections.status().await.unwrap().generation, 1, "{left:?}");
         projections.shutdown().await.unwrap();
-        assert_eq!(fs::read(&sums).unwrap()[16..], known[16..], "{left:?}");
+        assert_eq!(fs::read(&sums).unwrap()[20..], known[20..], "{left:?}");
     }
     let mut changed = known;
     *changed.last_mut().unwrap() ^= 1;
@@ -211,21 +212,27 @@ fn wherever_a_copy_is_cut_off_the_pages_fit_and_a_log_that_is_shorter_does_not()
     let half = before.len() / 2;
     let halfway: Vec<u8> = after[..half].iter().chain(&before[half..]).copied().collect();
     let (short, none) = (log[..log.len() / 2].to_vec(), Vec::new());
+    // The same in the midst of it.
+    let mut copying = known.clone();
+    copying[16] = 1;
     // The file, the sums and the log; and whether they are opened, and fit.
     let cases = [
         ([&before, &known_before, &log], Some(true)),
-        ([&before, &known, &log], Some(true)),
-        ([&halfway, &known, &log], Some(true)),
+        ([&before, &copying, &log], Some(true)),
+        ([&halfway, &copying, &log], Some(true)),
+        ([&after, &copying, &log], Some(true)),
         ([&after, &known, &log], Some(true)),
         ([&after, &known, &none], Some(true)),
+        ([&after, &known, &next], Some(true)),
+        ([&before, &known_before, &none], Some(true)),
         ([&before, &known_before, &short], Some(true)),
-        ([&before, &known, &short], None),
+        ([&before, &copying, &short], None),
+        ([&after, &copying, &short], None),
         ([&after, &known, &short], None),
         ([&before, &known, &none], None),
-        ([&after, &known, &next], Some(true)),
+        ([&halfway, &copying, &none], None),
+        ([&before, &known, &log], Some(false)),
         ([&before, &known, &next], Some(false)),
-        ([&before, &known_before, &none], Some(true)),
-        ([&halfway, &known, &none], None),
     ];
     for (number, ([file, sum, log], fits)) in cases.into_iter().enumerate() {
         let folder = tempfile::tempdir().unwrap();
@@ -240,4 +247,30 @@ fn wherever_a_copy_is_cut_off_the_pages_fit_and_a_log_that_is_shorter_does_not()
             assert_eq!(look == Look::Whole, fits.unwrap(), "{number}: {look:?}");
         }
     }
+}
+
+#[test]
+fn what_was_made_of_a_page_that_changed_does_not_become_right_by_a_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    let writer = filled(&path, 40);
+    let copy = |writer: &Writer| lock(writer.pages().unwrap()).copy(writer.database());
+    assert!(copy(&writer).unwrap());
+    // A byte that nobody uses, of a page that every event changes.
+    let database = writer.database();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'progress'";
+    let page: u32 = database.query_row(sql, [], |row| row.get(0)).unwrap();
+    let page = usize::try_from(page).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[page.saturating_mul(PAGE).saturating_sub(PAGE / 2)] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    add(&writer, 1);
+    for _ in 0..2 {
+        let error = copy(&writer).unwrap_err();
+        assert!(is_damage(&error), "{error}");
+    }
+    drop(writer);
+    let writer = Writer::open(&path).unwrap();
+    assert_eq!(look_at_all(&mut lock(writer.pages().unwrap())), Look::Damaged(page));
+    assert!(is_damage(&copy(&writer).unwrap_err()));
 }
