@@ -33,9 +33,9 @@ pub(crate) async fn pass(
             }
         }
         Err(error) => {
-            // What cannot be read is not answered from either.
+            // The look was whole: what cannot be read counts as damaged. Its sums are not stored.
             let error = with_causes(&error);
-            tracing::warn!(error, "the pages of the read models could not be looked at");
+            tracing::warn!(error, "the look at the pages of the read models did not end in order");
             generation.seen(true);
         }
     }
