@@ -167,8 +167,9 @@ impl Pages {
             self.copied_at = 0;
         }
         if !all && frames.saturating_sub(self.copied_at) >= FRAMES_KEPT.max(self.copied_at) {
-            self.copied_at = frames;
+            // One that fails is tried again with the next batch.
             self.copy(database)?;
+            self.copied_at = frames;
         }
         Ok(())
     }
