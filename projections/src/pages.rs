@@ -21,14 +21,14 @@ use crate::error::{damaged, out_of_reach};
 use crate::wal::{self, Copied};
 
 /// What the file begins with: `plpages1`; the position up to which events were folded when the
-/// write-ahead log was copied last, of 8 bytes; and 1, of 4 bytes, while it may not be copied whole.
-/// What follows are the sums, of 4 bytes each; the least significant byte is first.
+/// write-ahead log was copied last, of 8 bytes; and 1, of 4 bytes, while it may not be copied
+/// whole. What follows are the sums, of 4 bytes each; the least significant byte is first.
 const MAGIC: [u8; 8] = *b"plpages1";
 const COPYING_AT: u64 = 16;
 
 /// How long the write-ahead log becomes before it is copied: pages that are written often go into
-/// the file once. While readers keep it from starting over it becomes twice as long each time, since
-/// all of it is read to be copied.
+/// the file once. While readers keep it from starting over it becomes twice as long each time,
+/// since all of it is read to be copied.
 const FRAMES_KEPT: u32 = 16_000;
 
 /// How many pages are looked at under one lock, and how many bytes that is with the pages that
@@ -118,7 +118,7 @@ impl Pages {
         };
         let was_copying = pages.take(&stored).unwrap_or_else(|| {
             let path = path.display();
-            tracing::warn!(%path, "there are no sums of the read models' pages: they are taken now");
+            tracing::warn!(%path, "the read models' pages have no sums yet: they are taken now");
             false
         });
         let (found, copied) = (checkpoint(database)?.position, pages.position);
