@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ledger::envelope::Position;
+use ledger::store::embedded::beside;
 use tokio::sync::watch;
 
 use crate::error::{ProjectionError, QueryError, damaged};
 use crate::feed::Feed;
-use crate::pages::{Look, Pages, beside, lock};
+use crate::pages::{Look, Pages, lock};
 use crate::readers::Readers;
 
 const POINTER: &str = "CURRENT";

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ledger::envelope::Position;
+use ledger::store::embedded::beside;
 use rusqlite::Connection;
 
 use crate::database::checkpoint;
@@ -70,13 +71,6 @@ pub(crate) struct Pages {
 /// What is known of the pages, for one who looks or copies.
 pub(crate) fn lock(pages: &Mutex<Pages>) -> MutexGuard<'_, Pages> {
     pages.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The file with `suffix` after its name, as SQLite names what belongs to it.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// The place of a page's sum.

@@ -103,10 +103,11 @@ impl Projections {
             permits: Arc::new(Semaphore::new(READERS_MAX)),
         });
         let (weak, opened) = (Arc::downgrade(&shared), Arc::downgrade(&live));
-        match live.waits_for() {
-            Some(head) => tokio::spawn(opening::finish_first(weak, opened, head)),
-            None => tokio::spawn(scrub::pass(weak, opened, None)),
-        };
+        if let Some(head) = live.waits_for() {
+            tokio::spawn(opening::finish_first(weak, opened, head));
+        } else if !live.answers() {
+            tokio::spawn(scrub::pass(weak, opened, None));
+        }
         Ok(Self { shared })
     }
 

@@ -41,7 +41,7 @@ pub use backup::{BackupError, BackupProgress};
 pub use block::BLOCK_EVENTS_MAX;
 pub use chain::{ChainHash, ChainHashError};
 pub use fault::OpenError;
-pub use file::{FORMAT, LOG_FILE, immutable_uri, no_wal};
+pub use file::{FORMAT, LOG_FILE, beside, immutable_uri, no_wal};
 pub use head_file::read as remembered_head;
 pub use lock::{StandStill, refuse_in_use, stand_still};
 pub use notes::{

@@ -48,7 +48,7 @@ const SCHEMA: &str = "
 ";
 
 /// The file with `suffix` after its name, as SQLite names what belongs to it.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
