@@ -11,7 +11,8 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use ledger::envelope::Position;
 use ledger::store::embedded::beside;
@@ -19,7 +20,7 @@ use rusqlite::Connection;
 
 use crate::database::checkpoint;
 use crate::error::{damaged, out_of_reach};
-use crate::wal::{self, Copied};
+use crate::wal::{self, Copied, Log};
 
 /// What the file begins with: `plpages1`; the position up to which events were folded when the
 /// write-ahead log was copied last, of 8 bytes; and 1, of 4 bytes, while it may not be copied
@@ -28,9 +29,12 @@ const MAGIC: [u8; 8] = *b"plpages1";
 const COPYING_AT: u64 = 16;
 
 /// How long the write-ahead log becomes before it is copied: pages that are written often go into
-/// the file once. While readers keep it from starting over it becomes twice as long each time,
-/// since all of it is read to be copied.
-const FRAMES_KEPT: u32 = 16_000;
+/// the file once. In bytes that is just less than what is kept of it, `database::LIVE`.
+const FRAMES_KEPT: u32 = 32_000;
+
+/// After how many frames those that are new are read and synced beside the writer, so that little
+/// is left to do when the log is copied.
+const FRAMES_AHEAD: u32 = 2_000;
 
 /// How many pages are looked at under one lock, and how many bytes that is with the pages that
 /// SQLite makes.
@@ -64,13 +68,15 @@ pub(crate) struct Pages {
     position: Position,
     /// Whether what is known is in the file of sums.
     stored: bool,
-    /// How long the write-ahead log was when it was copied last, in frames.
+    /// The write-ahead log, which a thread of its own may be reading.
+    log: Arc<Mutex<Log>>,
+    /// How long the log was when it was copied last, in frames.
     copied_at: u32,
 }
 
-/// What is known of the pages, for one who looks or copies.
-pub(crate) fn lock(pages: &Mutex<Pages>) -> MutexGuard<'_, Pages> {
-    pages.lock().unwrap_or_else(PoisonError::into_inner)
+/// What is known of the pages or of the log, for one who looks or copies.
+pub(crate) fn lock<T>(known: &Mutex<T>) -> MutexGuard<'_, T> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The place of a page's sum.
@@ -108,6 +114,7 @@ impl Pages {
             uncopied: BTreeSet::new(),
             position: Position::START,
             stored: true,
+            log: Arc::new(Mutex::new(Log::of(path))),
             copied_at: 0,
         };
         let was_copying = pages.take(&stored).unwrap_or_else(|| {
@@ -119,8 +126,10 @@ impl Pages {
         if found < copied {
             return Err(damaged(format!("it is at {found}, and has been at {copied}")));
         }
-        if was_copying && let Some(log) = wal::committed(&beside(path, "-wal")).map_err(io)? {
-            pages.uncopied = log.sums.into_keys().map(place).collect();
+        if was_copying {
+            let mut log = lock(&pages.log);
+            log.read_on().map_err(io)?;
+            pages.uncopied = log.sums().keys().copied().map(place).collect();
         }
         Ok(pages)
     }
@@ -154,16 +163,26 @@ impl Pages {
     }
 
     /// Copies the write-ahead log into the file, if it has become long since that was done last.
+    /// Until then it is read now and then on a thread of its own.
     pub(crate) fn copy_if_long(&mut self, database: &Connection) -> Result<(), rusqlite::Error> {
         let Copied { frames, all } = wal::copied(database)?;
         if frames < self.copied_at {
             // It began again, since it was copied and nobody read it.
             self.copied_at = 0;
         }
-        if !all && frames.saturating_sub(self.copied_at) >= FRAMES_KEPT.max(self.copied_at) {
+        if all {
+            return Ok(());
+        }
+        if frames.saturating_sub(self.copied_at) >= FRAMES_KEPT {
             // One that fails is tried again with the next batch.
             self.copy(database)?;
             self.copied_at = frames;
+        } else if let Ok(log) = self.log.try_lock()
+            && frames.abs_diff(log.frames()) >= FRAMES_AHEAD
+        {
+            let log = Arc::clone(&self.log);
+            // What it fails to read, whoever copies reads again.
+            let _ = thread::Builder::new().spawn(move || lock(&log).read_on());
         }
         Ok(())
     }
@@ -175,15 +194,16 @@ impl Pages {
         if frames == 0 {
             return Ok(all);
         }
-        let path = beside(&self.path, "-wal");
-        let log = wal::committed(&path).map_err(|error| out_of_reach(&path, &error))?;
-        let Some(log) = log.filter(|log| log.frames >= frames) else {
+        let log = Arc::clone(&self.log);
+        let mut log = lock(&log);
+        log.read_on().map_err(|error| out_of_reach(&self.path, &error))?;
+        if log.frames() < frames {
             return Err(damaged("its write-ahead log is not as it was written".to_owned()));
-        };
-        for place in log.sums.keys().copied().map(place) {
+        }
+        for place in log.sums().keys().copied().map(place) {
             self.look_before_it_changes(place)?;
         }
-        for (page, sum) in log.sums {
+        for (page, sum) in log.take_sums() {
             let place = place(page);
             if self.sums.len() <= place {
                 self.sums.resize(place.saturating_add(1), 0);

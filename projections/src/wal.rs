@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read};
-use std::path::Path;
+use std::io::{BufReader, ErrorKind, Read, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 
+use ledger::store::embedded::beside;
 use rusqlite::Connection;
 
 use crate::pages::sum;
@@ -18,64 +19,99 @@ const MAGIC: u32 = 0x377f_0682;
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
 
-/// How much is read at once.
-const READ_BYTES: usize = 1 << 20;
+/// How much is read at once: what the processor's caches hold.
+const READ_BYTES: usize = 1 << 17;
 
-/// The pages that a write-ahead log has committed.
+/// A read database's write-ahead log, as far as it was read.
 #[derive(Debug)]
-pub(crate) struct Committed {
-    /// How many frames there are up to the last commit.
-    pub(crate) frames: u32,
-    /// The sum of the newest version of each page, by the page's number.
-    pub(crate) sums: BTreeMap<u32, u32>,
+pub(crate) struct Log {
+    path: PathBuf,
+    /// What it began with: it begins again with other bytes, over what it held.
+    header: [u8; HEADER],
+    /// The log's own sums up to the last commit.
+    chain: Chain,
+    frames: u32,
+    sums: BTreeMap<u32, u32>,
 }
 
-/// Reads the log at `path` as far as it is whole, and syncs it, so that what is noted of it is not
-/// lost. None if it is not there, or its beginning is not.
-pub(crate) fn committed(path: &Path) -> std::io::Result<Option<Committed>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    file.sync_data()?;
-    let mut file = BufReader::with_capacity(READ_BYTES, file);
-    let Some((mut chain, salts, page_size)) = beginning(&mut file)? else { return Ok(None) };
-    let mut committed = Committed { frames: 0, sums: BTreeMap::new() };
-    let (mut header, mut page) = ([0; FRAME_HEADER], vec![0; page_size]);
-    let (mut uncommitted, mut frames) = (Vec::new(), 0_u32);
-    while fills(&mut file, &mut header)? && fills(&mut file, &mut page)? {
-        chain.follow(&header[..8]);
-        chain.follow(&page);
-        if header[8..16] != salts || !chain.ends_as(&header[16..]) {
-            break;
-        }
-        frames = frames.saturating_add(1);
-        uncommitted.push((word(&header), sum(&page)));
-        // The size of the database after a commit; 0 before.
-        if word(&header[4..]) != 0 {
-            committed.sums.extend(uncommitted.drain(..));
-            committed.frames = frames;
-        }
+impl Log {
+    /// Of the database at `database`; nothing is read yet.
+    pub(crate) fn of(database: &Path) -> Self {
+        let path = beside(database, "-wal");
+        let (header, chain) = ([0; HEADER], Chain::default());
+        Self { path, header, chain, frames: 0, sums: BTreeMap::new() }
     }
-    Ok(Some(committed))
-}
 
-/// The sums so far, what tells one filling of the log from the next, and the size of a page, if
-/// the log's beginning is whole.
-fn beginning(file: &mut impl Read) -> std::io::Result<Option<(Chain, [u8; 8], usize)>> {
-    let mut header = [0; HEADER];
-    if !fills(file, &mut header)? {
-        return Ok(None);
+    /// How many frames were read: up to the last commit.
+    pub(crate) const fn frames(&self) -> u32 {
+        self.frames
     }
-    let magic = word(&header);
-    let mut chain = Chain { big_endian: magic & 1 == 1, sums: [0; 2] };
-    chain.follow(&header[..24]);
-    let is_whole = magic & !1 == MAGIC && chain.ends_as(&header[24..]);
-    let mut salts = [0; 8];
-    salts.copy_from_slice(&header[16..24]);
-    let page_size = usize::try_from(word(&header[8..])).unwrap_or_default();
-    Ok(is_whole.then_some((chain, salts, page_size)))
+
+    /// The sum of the newest version of each page that was read and not taken, by its number.
+    pub(crate) const fn sums(&self) -> &BTreeMap<u32, u32> {
+        &self.sums
+    }
+
+    /// The same, which is then of the pages that are read from now on.
+    pub(crate) fn take_sums(&mut self) -> BTreeMap<u32, u32> {
+        std::mem::take(&mut self.sums)
+    }
+
+    /// Reads what was committed since, as far as it is whole, and syncs it, so that what is noted
+    /// of it is not lost.
+    pub(crate) fn read_on(&mut self) -> std::io::Result<()> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.begin([0; HEADER]);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let mut header = [0; HEADER];
+        if !fills(&mut file, &mut header)? || header != self.header {
+            self.begin(header);
+        }
+        let was_read = self.frames;
+        if Chain::of_header(&header).is_some() {
+            self.read_frames(&file)?;
+        }
+        if self.frames > was_read { file.sync_data() } else { Ok(()) }
+    }
+
+    fn begin(&mut self, header: [u8; HEADER]) {
+        self.header = header;
+        self.chain = Chain::of_header(&header).unwrap_or_default();
+        self.frames = 0;
+        self.sums.clear();
+    }
+
+    fn read_frames(&mut self, mut file: &File) -> std::io::Result<()> {
+        let page_size = word(&self.header[8..]);
+        let frame_size = u64::from(page_size).saturating_add(FRAME_HEADER as u64);
+        let read = u64::from(self.frames).saturating_mul(frame_size);
+        file.seek(SeekFrom::Start(read.saturating_add(HEADER as u64)))?;
+        let mut file = BufReader::with_capacity(READ_BYTES, file);
+        let mut page = vec![0; usize::try_from(page_size).unwrap_or_default()];
+        let mut header = [0; FRAME_HEADER];
+        let (mut chain, mut frames) = (self.chain, self.frames);
+        let mut uncommitted = Vec::new();
+        while fills(&mut file, &mut header)? && fills(&mut file, &mut page)? {
+            chain.follow(&header[..8]);
+            chain.follow(&page);
+            if header[8..16] != self.header[16..24] || !chain.ends_as(&header[16..]) {
+                break;
+            }
+            frames = frames.saturating_add(1);
+            uncommitted.push((word(&header), sum(&page)));
+            // The size of the database after a commit; 0 before.
+            if word(&header[4..]) != 0 {
+                self.sums.extend(uncommitted.drain(..));
+                (self.chain, self.frames) = (chain, frames);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Reads so many bytes; false if there are not.
@@ -93,12 +129,21 @@ fn word(bytes: &[u8]) -> u32 {
 }
 
 /// The log's own sums, each of which is over all that comes before it.
+#[derive(Debug, Clone, Copy, Default)]
 struct Chain {
     big_endian: bool,
     sums: [u32; 2],
 }
 
 impl Chain {
+    /// The sums of what the log begins with, if it is whole.
+    fn of_header(header: &[u8; HEADER]) -> Option<Self> {
+        let magic = word(header);
+        let mut chain = Self { big_endian: magic & 1 == 1, sums: [0; 2] };
+        chain.follow(&header[..24]);
+        (magic & !1 == MAGIC && chain.ends_as(&header[24..])).then_some(chain)
+    }
+
     fn follow(&mut self, bytes: &[u8]) {
         let words = if self.big_endian { u32::from_be_bytes } else { u32::from_le_bytes };
         let [mut one, mut other] = self.sums;

@@ -12,7 +12,7 @@ use crate::database::Writer;
 use crate::error::is_damage;
 use crate::generation;
 use crate::pages::{Look, Pages, lock};
-use crate::wal::{self, committed};
+use crate::wal::{self, Log};
 use crate::{Options, Projections};
 
 const PAGE: usize = 4096;
@@ -150,46 +150,66 @@ fn look_at_all(pages: &mut Pages) -> Look {
     look
 }
 
+/// All that the write-ahead log of the database at `path` has committed.
+fn committed(path: &Path) -> Log {
+    let mut log = Log::of(path);
+    log.read_on().unwrap();
+    log
+}
+
 #[test]
 fn what_a_write_ahead_log_has_committed_is_what_sqlite_says() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");
     let wal = path.with_extension("db-wal");
-    assert!(committed(&wal).unwrap().is_none());
+    let mut log = committed(&path);
+    assert_eq!(log.frames(), 0);
     let writer = filled(&path, 5);
+    let frames = || wal::copied(writer.database()).unwrap().frames;
     for rows in [1, 30, 7] {
         add(&writer, rows);
-        let frames = wal::copied(writer.database()).unwrap().frames;
-        assert_eq!(committed(&wal).unwrap().unwrap().frames, frames);
+        log.read_on().unwrap();
+        assert_eq!(log.frames(), frames());
+        // Read by and by, or at once.
+        assert_eq!(log.sums(), committed(&path).sums());
     }
+    let taken = log.take_sums();
+    add(&writer, 1);
+    log.read_on().unwrap();
+    assert!((1..taken.len()).contains(&log.sums().len()), "{:?}", log.sums());
     // It begins again, over what was there.
     assert!(wal::copy(writer.database()).unwrap().all);
     add(&writer, 2);
-    let found = committed(&wal).unwrap().unwrap();
-    assert_eq!(found.frames, wal::copied(writer.database()).unwrap().frames);
-    assert!(fs::metadata(&wal).unwrap().len() > u64::from(found.frames).saturating_mul(5000));
+    log.read_on().unwrap();
+    let begun = log.frames();
+    assert_eq!(begun, frames());
+    assert_eq!(log.sums(), committed(&path).sums());
+    assert!(fs::metadata(&wal).unwrap().len() > u64::from(begun).saturating_mul(5000));
     // What is not committed is in the log once there is too much of it.
     let spill = "PRAGMA cache_size = 5; PRAGMA cache_spill = 1; BEGIN";
     writer.database().execute_batch(spill).unwrap();
     add(&writer, 60);
-    let with_uncommitted = committed(&wal).unwrap().unwrap();
-    assert_eq!(with_uncommitted.frames, found.frames);
-    assert_eq!(with_uncommitted.sums, found.sums);
+    let sums = log.sums().clone();
+    log.read_on().unwrap();
+    assert_eq!((log.frames(), log.sums()), (begun, &sums));
     writer.database().execute_batch("COMMIT").unwrap();
-    let frames = wal::copied(writer.database()).unwrap().frames;
-    assert!(frames > found.frames);
-    let bytes = fs::read(&wal).unwrap();
-    let all = committed(&wal).unwrap().unwrap();
-    assert_eq!(all.frames, frames);
+    assert!(frames() > begun);
+    log.read_on().unwrap();
+    assert_eq!(log.frames(), frames());
+    assert_eq!(log.sums(), committed(&path).sums());
     // The log is taken up to the last commit before what does not fit.
-    for (page, at) in [(0, 3), (1, 40), (found.frames, 40), (found.frames, 2000)] {
+    let bytes = fs::read(&wal).unwrap();
+    for (page, at) in [(0, 3), (1, 40), (begun, 40), (begun, 2000)] {
         let frame = usize::try_from(page).unwrap().saturating_mul(PAGE.saturating_add(24));
         let mut changed = bytes.clone();
         changed[frame.saturating_add(at)] ^= 1;
-        fs::write(folder.path().join("changed"), changed).unwrap();
-        let left = committed(&folder.path().join("changed")).unwrap();
-        assert_eq!(left.map(|log| log.frames <= page), (at != 3).then_some(true), "{page} {at}");
+        fs::write(folder.path().join("changed-wal"), changed).unwrap();
+        let left = committed(&folder.path().join("changed")).frames();
+        assert!(left <= page && (left > 0) == (page > 1), "{page} {at}: {left}");
     }
+    drop(writer);
+    log.read_on().unwrap();
+    assert_eq!((log.frames(), log.sums().len()), (0, 0));
 }
 
 #[test]
