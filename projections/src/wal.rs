@@ -87,12 +87,13 @@ impl Log {
     }
 
     fn read_frames(&mut self, mut file: &File) -> std::io::Result<()> {
-        let page_size = word(&self.header[8..]);
-        let frame_size = u64::from(page_size).saturating_add(FRAME_HEADER as u64);
-        let read = u64::from(self.frames).saturating_mul(frame_size);
-        file.seek(SeekFrom::Start(read.saturating_add(HEADER as u64)))?;
+        let size = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let page_size = size(word(&self.header[8..]));
+        let frame_size = page_size.saturating_add(FRAME_HEADER);
+        let read = size(self.frames).saturating_mul(frame_size).saturating_add(HEADER);
+        file.seek(SeekFrom::Start(u64::try_from(read).unwrap_or(u64::MAX)))?;
         let mut file = BufReader::with_capacity(READ_BYTES, file);
-        let mut page = vec![0; usize::try_from(page_size).unwrap_or_default()];
+        let mut page = vec![0; page_size];
         let mut header = [0; FRAME_HEADER];
         let (mut chain, mut frames) = (self.chain, self.frames);
         let mut uncommitted = Vec::new();

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Days, NaiveDate};
 
 use super::Context;
-use super::book::Book;
+use super::book::{Book, Standing};
 use super::draft::Draft;
 use super::events::{Event, FeeKind, NonAccrualStarted, Reopened};
 use super::fees::{self, Charge};
 use super::instalments::Instalments;
 use super::state::OpenAccount;
-use super::terms::{InstalmentPlan, LateFee};
+use super::terms::LateFee;
 use crate::domain::money::{Amount, Money};
 use crate::ids::FeeId;
 
@@ -88,7 +88,6 @@ fn last_grace_day(
 fn late_fee(open: &OpenAccount, today: NaiveDate) -> Option<(u32, Late)> {
     let rule = open.terms().late_fee?;
     let instalments = open.book.instalments();
-    let plan = instalments.plan();
     let mut due = (0..instalments.due_count(today)).filter(|index| !was_charged(open, *index));
     due.find_map(|index| {
         let last = last_grace_day(open, instalments, index, rule.grace_days)?;
@@ -96,12 +95,7 @@ fn late_fee(open: &OpenAccount, today: NaiveDate) -> Option<(u32, Late)> {
         if !in_reach {
             return None;
         }
-        let billed = open.book.billed_by(last);
-        let nothing_late = open.standing(last).oldest_unpaid_due_date.is_none();
-        if instalments.covered_count(billed) > index || nothing_late {
-            return None;
-        }
-        let amount = rule.of(unpaid_of(plan, index, billed))?;
+        let amount = rule.of(missing(&open.standing(last), instalments, index)?)?;
         Some((index, Late { on: last.succ_opt()?, amount }))
     })
 }
@@ -135,18 +129,19 @@ fn right_late_fee(open: &OpenAccount, rule: LateFee, on: NaiveDate, number: u32)
     let not_yet = instalments.due_date(index).checked_add_days(grace).is_none_or(|last| last >= on);
     // The leased vehicle had come back before it fell due.
     let never_due = index >= instalments.count();
-    let billed = open.book.billed_by(eve);
-    let in_time = not_yet
-        || never_due
-        || instalments.covered_count(billed) > index
-        || open.standing(eve).oldest_unpaid_due_date.is_none();
-    if in_time { None } else { rule.of(unpaid_of(instalments.plan(), index, billed)) }
+    if not_yet || never_due {
+        return None;
+    }
+    rule.of(missing(&open.standing(eve), &instalments, index)?)
 }
 
-/// What is unpaid of an instalment, from 0, once `billed` is paid.
-fn unpaid_of(plan: &InstalmentPlan, index: u32, billed: Money) -> Money {
-    let (start, end) = (plan.total_of(index), plan.total_of(index.saturating_add(1)));
-    end - billed.max(start)
+/// What makes an instalment that has fallen due, from 0, late at the close of a day: what is unpaid
+/// of it, and owed. None if that is within the contract's tolerance.
+fn missing(standing: &Standing, instalments: &Instalments, index: u32) -> Option<Money> {
+    let met = standing.oldest_unpaid_due_date.is_none()
+        || instalments.covered_count(standing.billed) > index;
+    let unpaid = standing.unpaid_of(instalments.plan(), index);
+    (!met && unpaid > instalments.tolerance()).then_some(unpaid)
 }
 
 /// The instalments that a payment's return on `today` opens again, or leaves met by later money

@@ -1,5 +1,6 @@
 //! The account's money while the timeline is walked.
 
+mod expected;
 mod lease;
 
 use chrono::{Datelike as _, NaiveDate};

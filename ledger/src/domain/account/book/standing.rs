@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use super::running::Running;
 use super::{Book, Standing};
+use crate::domain::account::terms::InstalmentPlan;
 use crate::domain::money::Money;
 
 /// Where one instalment stands at the close of a day.
@@ -19,10 +20,11 @@ pub struct InstalmentStanding {
     pub amount: Money,
     /// What payments have satisfied of it.
     pub paid: Money,
-    /// What is unpaid of it; of the last one all that is owed but fees, once the instalments are
-    /// met and something is owed still. None once nothing is owed.
+    /// What is unpaid of it: no more than is owed but fees beside those before it. Of one that is
+    /// not due yet, what there will be if what is due is paid today and each other on its day; of
+    /// the last one all that is owed then. None once nothing is owed.
     pub open: Money,
-    /// Is it met, within the contract's tolerance, or is nothing owed any more?
+    /// Is it met, within the contract's tolerance, or is nothing of it owed?
     pub met: bool,
     /// Days from its due date, if it is not met; 0 on the due date and before.
     pub days_past_due: i64,
@@ -45,6 +47,15 @@ impl Standing {
     /// What is owed beside fees.
     fn owed(&self) -> Money {
         self.principal + self.interest_due + self.rentals_remaining + self.charged_off
+    }
+
+    /// What is unpaid of an instalment that has fallen due, from 0: no more than is owed beside
+    /// those before it.
+    pub(in crate::domain::account) fn unpaid_of(&self, plan: &InstalmentPlan, index: u32) -> Money {
+        let (start, end) = (plan.total_of(index), plan.total_of(index.saturating_add(1)));
+        let before = (start - self.billed).at_least_zero();
+        let unpaid = end - self.billed.max(start);
+        unpaid.min(self.owed() - before).at_least_zero()
     }
 
     /// Days past due: since the due date of the oldest unpaid instalment, 0 on the due date and
@@ -106,23 +117,25 @@ impl Book {
         let last = count.saturating_sub(1);
         let covered = instalments.covered_count(standing.billed);
         let nothing_due = standing.oldest_unpaid_due_date.is_none();
+        let mut expected = self.running(as_of);
         let of = |index: u32| {
             let number = index.saturating_add(1);
             let (start, end) = (plan.total_of(index), plan.total_of(number));
             let amount = end - start;
             let paid = (standing.billed - start).at_least_zero().min(amount);
-            // What is still owed after the last instalment has been due since then. Those that do
-            // not fall due any more are open to nobody.
-            let all_met = covered >= count;
-            let met = nothing_due || index < covered.min(last) || index >= count;
+            let due_date = instalments.due_date(index);
+            // Those that do not fall due any more are open to nobody.
             let open = if nothing_due || index >= count {
                 Money::ZERO
-            } else if all_met && index == last {
-                standing.owed()
             } else {
-                amount - paid
+                let most = (index != last).then_some(amount - paid);
+                expected.expect(due_date.max(as_of), most)
             };
-            let due_date = instalments.due_date(index);
+            let is_due = due_date <= as_of;
+            let met = nothing_due
+                || index < covered.min(last)
+                || index >= count
+                || (is_due && open.is_zero());
             let days_past_due = if met { 0 } else { days_since(due_date, as_of) };
             InstalmentStanding { number, due_date, amount, paid, open, met, days_past_due }
         };
@@ -174,8 +187,8 @@ mod tests {
     #[test]
     fn a_part_is_paid_and_the_rest_is_past_due_from_the_next_day_on() {
         let book = short_loan("600.00", "400.00");
-        assert_eq!(texts(&book, "2026-05-01"), ["1 310.00 0.00 true 0", "2 90.00 220.00 false 0"]);
-        assert_eq!(texts(&book, "2026-05-02")[1], "2 90.00 220.00 false 1");
+        assert_eq!(texts(&book, "2026-05-01"), ["1 310.00 0.00 true 0", "2 90.00 204.94 false 0"]);
+        assert_eq!(texts(&book, "2026-05-02")[1], "2 90.00 204.98 false 1");
         assert_eq!(book.standing(day("2026-05-02")).past_due.to_string(), "204.98");
     }
 
@@ -189,6 +202,10 @@ mod tests {
             ["1 310.00 0.00 true 0", "2 310.00 389.29 false 10"]
         );
         assert_eq!(standing.days_past_due(), 10);
+        // So is what the last one itself leaves.
+        let book = short_loan("1000.00", "310.00");
+        assert_eq!(texts(&book, "2026-05-01")[1], "2 0.00 700.38 false 0");
+        assert_eq!(texts(&book, "2026-03-31"), ["1 0.00 310.00 false 0", "2 0.00 700.38 false 0"]);
     }
 
     #[test]

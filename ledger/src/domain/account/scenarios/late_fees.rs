@@ -179,7 +179,7 @@ fn an_account_that_is_paid_off_or_charged_off_is_never_late() {
 
 #[test]
 fn after_a_payoff_that_comes_back_no_late_fee_is_of_before_the_return() {
-    // Three instalments, and a loan so small that a payoff meets what two of them come to.
+    // Three instalments, and a loan so small that two of them pay it off, but for 1.80.
     let plan = InstalmentPlan { count: 3, ..loan().instalments };
     let terms = Terms { principal: money("600.00"), instalments: plan, ..loan_with_late_fee() };
     let wire = receive(Channel::Wire, "603.72", "2026-04-01");
@@ -193,7 +193,7 @@ fn after_a_payoff_that_comes_back_no_late_fee_is_of_before_the_return() {
     assert_eq!(charged(&aged(&after, "2026-07-30 23:00")), [""; 0]);
     assert_eq!(
         charged(&aged(&after, "2026-07-31 00:01")),
-        ["2026-07-31 15.50 for 1", "2026-07-31 15.50 for 2", "2026-07-31 15.50 for 3"]
+        ["2026-07-31 15.50 for 1", "2026-07-31 15.41 for 2"]
     );
     let blameless = back.at("2026-07-20 09:00").when(take_back(paid.payment(), "R10")).done();
     assert_eq!(charged(&aged(&blameless, "2026-12-31 09:00")), [""; 0]);
@@ -305,4 +305,57 @@ fn what_a_later_return_opens_is_what_its_payment_met_and_not_what_went_to_fees()
     let good = neither.at("2026-06-08 09:00").when(reinstate(first)).done();
     let named = good.open().reopened.iter().map(|(payment, it)| (*payment, it.instalment));
     assert_eq!(named.collect::<Vec<_>>(), [(second, 2)]);
+}
+
+/// What is open of each instalment at the close of a day, up to the last that something is of.
+fn listed(history: &History, as_of: &str) -> Vec<String> {
+    let all = history.open().book.instalment_standings(date(as_of));
+    let last = all.iter().rposition(|it| !it.open.is_zero()).map_or(0, |last| last + 1);
+    all.iter().take(last).map(|it| format!("{} {}", it.open, it.days_past_due)).collect()
+}
+
+#[test]
+fn what_is_not_owed_costs_no_late_fee() {
+    let plan = InstalmentPlan { count: 4, ..loan().instalments };
+    let (principal, annual_rate) = (money("1000.00"), "0".parse().unwrap());
+    let terms = Terms { principal, annual_rate, instalments: plan, ..loan_with_late_fee() };
+    let history = opened(terms);
+    assert_eq!(listed(&history, "2026-04-01"), ["310.00 0", "310.00 0", "310.00 0", "70.00 0"]);
+    // The last instalment is what is left, and so is the fee.
+    let paid = history.at("2026-04-01 09:00");
+    let paid = paid.when(receive(Channel::Wire, "930.00", "2026-04-01")).done();
+    let late = aged(&paid, "2026-07-12 00:01");
+    assert_eq!(charged(&late), ["2026-07-12 3.50 for 4"]);
+    assert_eq!(listed(&late.done(), "2026-07-12")[3], "70.00 11");
+    // Once the principal is corrected, half of the first instalment is all that is owed.
+    let by = Command::AdjustPrincipal {
+        change: money("-845.00"),
+        effective_date: date("2026-04-01"),
+        reason: "keyed wrongly".to_owned(),
+        preview: None,
+    };
+    let corrected = history.at("2026-04-01 09:00").when(by).done();
+    let late = aged(&corrected, "2026-08-12 09:00");
+    assert_eq!(charged(&late), ["2026-04-12 7.75 for 1"]);
+    assert_eq!(listed(&late.done(), "2026-08-12"), ["155.00 133"]);
+    let standing = late.done().open().standing(date("2026-08-12"));
+    assert_eq!(standing.past_due, money("155.00"));
+}
+
+#[test]
+fn a_fee_of_more_than_was_owed_is_corrected_once_that_is_known() {
+    let history = opened(loan_with_late_fee());
+    let late = aged(&history, "2026-05-12 00:01").done();
+    assert_eq!(late.open().standing(date("2026-05-12")).fees_due, money("31.00"));
+    let by = Command::AdjustPrincipal {
+        change: money("-9900.00"),
+        effective_date: date("2026-03-02"),
+        reason: "keyed wrongly".to_owned(),
+        preview: None,
+    };
+    let corrected = late.at("2026-05-20 09:00").when(by).done();
+    // 5 % of 102.80: 100.00, and interest of which a day was on 10,000.00. The second instalment
+    // was never owed.
+    let fees_due = corrected.open().standing(date("2026-05-20")).fees_due;
+    assert_eq!(fees_due, money("5.14"));
 }

@@ -9,6 +9,7 @@ use proptest::sample::Index;
 use super::super::buyout::PurchaseOption;
 use super::super::commands::LeaseCharge;
 use super::super::state::Progress;
+use super::super::terms::{LateCharge, LateFee};
 use super::settlement::{refund_back, settle_less, settle_refund};
 use super::*;
 use audit::{CLEARING, audit};
@@ -124,7 +125,9 @@ fn accounts() -> impl Strategy<Value = Terms> {
     let first_due_date = loan().instalments.first_due_date;
     let instalments = InstalmentPlan { count: 24, first_due_date, ..lease().instalments };
     let lease = Terms { instalments, ..lease() };
-    let small = Terms { principal: money("500.00"), ..loan() };
+    let charge = LateCharge::Rate("0.05".parse().unwrap());
+    let late_fee = Some(LateFee { grace_days: 5, charge, maximum: None });
+    let small = Terms { principal: money("500.00"), late_fee, ..loan() };
     let option = |residual, rate: &str| {
         let sales_tax_rate = rate.parse().unwrap();
         Some(PurchaseOption { residual: amount(residual), sales_tax_rate })

@@ -58,6 +58,23 @@ pub(super) fn audit(open: &OpenAccount) {
     audit_ledger(open, &standing);
     audit_bank(open);
     audit_splits(open, &standing);
+    for days in [0, 1, 45, 400] {
+        audit_instalments(open, standing.as_of + chrono::Days::new(days));
+    }
+}
+
+/// The instalments that are past due are open with what is past due, and nothing is open once
+/// nothing is owed.
+fn audit_instalments(open: &OpenAccount, as_of: NaiveDate) {
+    let (standing, listed) = (open.book.standing(as_of), open.book.instalment_standings(as_of));
+    assert!(listed.iter().all(|it| !it.open.is_negative()), "{listed:?}");
+    let past = listed.iter().filter(|it| it.due_date < as_of);
+    let tolerated = standing.past_due.is_zero() && past.clone().all(|it| it.met);
+    let past_due = total(past.map(|it| it.open));
+    assert!(tolerated || past_due == standing.past_due, "{as_of} {standing:?} {listed:?}");
+    if standing.oldest_unpaid_due_date.is_none() {
+        assert!(listed.iter().all(|it| it.met && it.open.is_zero()), "{as_of} {listed:?}");
+    }
 }
 
 /// The general ledger says what the timeline says.
