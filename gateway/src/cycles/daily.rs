@@ -200,7 +200,7 @@ impl Cycles {
     async fn is_due(&self, step: Step, account: &AccountId) -> Result<bool, EngineError> {
         let at = self.engine.clock().now();
         match self.engine.preview(account, &step.command(), at).await {
-            Ok(events) => {
+            Ok((events, _)) => {
                 let least = self.engine.rules().payoff(eastern_date(at)).refund_min;
                 Ok(step.is_worth(&events, least))
             }

@@ -3,8 +3,9 @@
 use ledger::cycles::cutoff::WindowKey;
 use ledger::domain::account::commands::{Command, SchedulePayment};
 use ledger::domain::account::events::Event;
-use ledger::domain::cutoff::{Window, place};
-use ledger::domain::money::Amount;
+use ledger::domain::cutoff::{Window, eastern_date, place};
+use ledger::domain::money::{Amount, Money};
+use ledger::domain::rulebook::Limits;
 use ledger::engine::EngineError;
 use projections::queries::payments::{PaymentFilter, PaymentRow, PaymentState, PendingFilter};
 use proto::payledger::v1 as wire;
@@ -179,12 +180,13 @@ impl Gateway {
         let amount = money::amount_if_set("amount", request.amount.as_ref())?;
         let at = time::instant_if_set("at_time", request.at_time.as_ref())?;
         let at = at.unwrap_or_else(|| self.engine.clock().now());
+        let limits = self.engine.rules().limits(eastern_date(at));
         match &request.subject {
             None => Err(FieldError::new("account_id", "or product is required").into()),
             Some(Subject::Product(product)) => {
                 let product = enums::product("product", *product)?;
                 let rules = self.engine.rules();
-                let policy = rules.cutoff_policy(product, ledger::domain::cutoff::eastern_date(at));
+                let policy = rules.cutoff_policy(product, eastern_date(at));
                 let slot = place(policy, rules.calendar(), at, payment_date);
                 Ok(match slot {
                     Ok(slot) => Outcome::Accepted(wire::PreviewAccepted {
@@ -192,6 +194,7 @@ impl Gateway {
                         cancel_before_time: Some(instant_to_wire(slot.cutoff_at)),
                         effective_date: Some(date_to_wire(slot.effective_date)),
                         origination_date: Some(date_to_wire(slot.origination_date)),
+                        warnings: warnings(amount, None, &limits),
                     }),
                     Err(refusal) => Outcome::Refused(refused(&refusal.into())),
                 })
@@ -200,16 +203,18 @@ impl Gateway {
                 let account = ids::account_id("account_id", id)?;
                 // Without an amount, only the date is asked about.
                 let allow_duplicate = amount.is_none();
-                let amount = amount.map_or_else(a_cent, Ok)?;
                 let command = Command::SchedulePayment(SchedulePayment {
-                    amount,
+                    amount: amount.map_or_else(a_cent, Ok)?,
                     payment_date,
                     funding: None,
                     allow_duplicate,
                     payoff_quote: None,
                 });
                 match self.engine.preview(&account, &command, at).await {
-                    Ok(events) => accepted(&events),
+                    Ok((events, account)) => {
+                        let payoff = account.open().map(|open| open.payoff(payment_date));
+                        accepted(&events, warnings(amount, payoff, &limits))
+                    }
                     Err(EngineError::Refused { refusal, .. }) => {
                         Ok(Outcome::Refused(refused(&refusal)))
                     }
@@ -224,7 +229,20 @@ fn a_cent() -> Result<Amount, Status> {
     "0.01".parse().map_err(|_| Failure::internal_fault().into())
 }
 
-fn accepted(events: &[Event]) -> Result<Outcome, Status> {
+/// What a customer should be told of a payment of so much, if so much was asked about. Domain rules
+/// 1.4, A21.
+fn warnings(amount: Option<Amount>, payoff: Option<Money>, limits: &Limits) -> Vec<i32> {
+    let Some(amount) = amount else { return Vec::new() };
+    let above_payoff = payoff.is_some_and(|payoff| amount.money() > payoff);
+    let above_soft_max = amount > limits.payment_soft_max;
+    let all = [
+        above_payoff.then_some(wire::PaymentWarning::AbovePayoff),
+        above_soft_max.then_some(wire::PaymentWarning::AboveSoftMax),
+    ];
+    all.into_iter().flatten().map(i32::from).collect()
+}
+
+fn accepted(events: &[Event], warnings: Vec<i32>) -> Result<Outcome, Status> {
     let [Event::PaymentScheduled(scheduled)] = events else {
         return Err(Failure::internal_fault().into());
     };
@@ -233,6 +251,7 @@ fn accepted(events: &[Event]) -> Result<Outcome, Status> {
         cancel_before_time: Some(instant_to_wire(scheduled.cutoff_at)),
         effective_date: Some(date_to_wire(scheduled.payment_date)),
         origination_date: Some(date_to_wire(scheduled.origination_date)),
+        warnings,
     }))
 }
 

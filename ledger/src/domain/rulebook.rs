@@ -68,7 +68,7 @@ pub struct Limits {
     pub ach_entry_max: Amount,
     /// The most that one entry may carry to settle the same day.
     pub same_day_entry_max: Amount,
-    /// Above this a payment is accepted with a warning.
+    /// Above this a preview warns of the payment, which is accepted all the same.
     pub payment_soft_max: Amount,
     /// How much an instalment may fall short and still count as satisfied.
     pub shortfall_tolerance: Money,

@@ -48,15 +48,17 @@ impl Preview {
 }
 
 impl Engine {
-    /// The events that `command` would cause if it were received at `at`. Nothing is written.
+    /// The events that `command` would cause if it were received at `at`, and the account as it is.
+    /// Nothing is written.
     pub async fn preview(
         &self,
         account: &AccountId,
         command: &Command,
         at: DateTime<Utc>,
-    ) -> Result<Vec<Event>, EngineError> {
+    ) -> Result<(Vec<Event>, Arc<Folded>), EngineError> {
         let folded = self.0.current(account).await?;
-        self.0.foresee(&folded, account, command, at).await
+        let events = self.0.foresee(&folded, account, command, at).await?;
+        Ok((events, folded))
     }
 
     /// What `command` would cause if it were received now. Nothing is written. Fails as the command

@@ -3,10 +3,11 @@
 use chrono::{DateTime, Duration, Utc};
 use proto::payledger::v1::preview_payment_request::Subject;
 use proto::payledger::v1::preview_payment_response::Outcome;
-use proto::payledger::v1::{PaymentState, PreviewPaymentRequest, Product};
+use proto::payledger::v1::{PaymentState, PaymentWarning, PreviewPaymentRequest, Product};
 use tests::refusals::refused;
 use tests::requests::{
-    auto_loan, date, date_text, from_timestamp, instant, lease, money, personal_loan, timestamp,
+    auto_loan, date, date_text, from_timestamp, instant, lease, money, personal_loan, text,
+    timestamp,
 };
 use tests::server::Town;
 
@@ -209,9 +210,19 @@ async fn schedule_both(town: &Town, index: usize) -> (String, String) {
 }
 
 async fn preview(town: &Town, subject: Subject, at: &str, day: &str) -> Outcome {
+    preview_of(town, subject, Some("310.00"), at, day).await
+}
+
+async fn preview_of(
+    town: &Town,
+    subject: Subject,
+    amount: Option<&str>,
+    at: &str,
+    day: &str,
+) -> Outcome {
     let request = PreviewPaymentRequest {
         subject: Some(subject),
-        amount: Some(money("310.00")),
+        amount: amount.map(money),
         payment_date: Some(date(day)),
         at_time: Some(timestamp(instant(at))),
         min_position: 0,
@@ -275,4 +286,30 @@ async fn a_card_is_credited_on_its_day_until_midnight() {
             Outcome::Refused(said) => unreachable!("{at} {day}: {said:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_preview_warns_of_more_than_is_owed_and_of_what_may_be_mistyped() {
+    let (now, day) = ("2026-04-01T09:00:00-04:00", "2026-04-01");
+    let town = Town::at(now).await;
+    town.open(auto_loan("a-1")).await.unwrap();
+    let payoff = town.balance("a-1", day).await.unwrap().payoff_amount;
+    assert_eq!(text(payoff.as_ref()), "10062.00");
+    let warnings = async |subject: Subject, amount: Option<&str>| {
+        let outcome = preview_of(&town, subject, amount, now, day).await;
+        let Outcome::Accepted(said) = outcome else { panic!("{outcome:?}") };
+        said.warnings().collect::<Vec<_>>()
+    };
+    let account = || Subject::AccountId("a-1".to_owned());
+    let product = || Subject::Product(Product::AutoLoan.into());
+    let (above_payoff, above_soft_max) =
+        (PaymentWarning::AbovePayoff, PaymentWarning::AboveSoftMax);
+    assert_eq!(warnings(account(), None).await, []);
+    assert_eq!(warnings(account(), Some("10062.00")).await, []);
+    assert_eq!(warnings(account(), Some("10062.01")).await, [above_payoff]);
+    assert_eq!(warnings(account(), Some("100000.01")).await, [above_payoff, above_soft_max]);
+    assert_eq!(warnings(product(), Some("100000.00")).await, []);
+    assert_eq!(warnings(product(), Some("100000.01")).await, [above_soft_max]);
+    // It is taken all the same.
+    town.schedule("much", "a-1", "100000.01", day).await.unwrap();
 }
