@@ -117,12 +117,16 @@ impl Pages {
             log: Arc::new(Mutex::new(Log::of(path))),
             copied_at: 0,
         };
+        let found = checkpoint(database)?.position;
         let was_copying = pages.take(&stored).unwrap_or_else(|| {
-            let path = path.display();
-            tracing::warn!(%path, "the read models' pages have no sums yet: they are taken now");
+            // What is new, and holds nothing, cannot have any.
+            if found > Position::START {
+                let path = path.display();
+                tracing::warn!(%path, "the read models' pages have no sums: they are taken now");
+            }
             false
         });
-        let (found, copied) = (checkpoint(database)?.position, pages.position);
+        let copied = pages.position;
         if found < copied {
             return Err(damaged(format!("it is at {found}, and has been at {copied}")));
         }

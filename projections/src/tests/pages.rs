@@ -3,12 +3,13 @@
 use std::fs;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
 use super::kit::{Bank, Dice};
-use super::open::opened;
-use crate::database::Writer;
+use super::open::{opened, without_sums};
+use crate::database::{Writer, open_reader};
 use crate::error::is_damage;
 use crate::generation;
 use crate::pages::{Look, Pages, lock};
@@ -33,6 +34,23 @@ fn flip(bytes: &mut [u8], start: usize, dice: &mut Dice) {
 async fn rebuilt(projections: &Projections) {
     let rebuild = projections.shared.rebuild.lock().unwrap().clone().unwrap();
     rebuild.finished().await.unwrap();
+}
+
+#[tokio::test]
+async fn sums_are_missed_of_read_models_that_hold_events_and_of_no_others() {
+    for (bank, warns) in [(Bank::new(), false), (Bank::lives(60, 3, 10).await, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        opened(&bank, &folder).await.shutdown().await.unwrap();
+        let (file, _) = files(&folder);
+        without_sums(&file);
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let out = Arc::new(log.reopen().unwrap());
+        let lines = tracing_subscriber::fmt().with_writer(out).with_ansi(false).finish();
+        let database = open_reader(&file).unwrap();
+        tracing::subscriber::with_default(lines, || Pages::open(&file, &database)).unwrap();
+        let told = fs::read_to_string(log.path()).unwrap();
+        assert_eq!(told.contains("WARN"), warns, "{told}");
+    }
 }
 
 #[tokio::test]
