@@ -50,7 +50,8 @@ pub struct AccountRow {
     pub charged_off: Money,
     /// What was recovered of it.
     pub recovered: Money,
-    /// What payments have satisfied of the instalments.
+    /// What payments have paid of the contract, which satisfies the instalments, oldest first: it
+    /// can be more than they come to.
     pub instalments_paid: Money,
     /// What falls due each month.
     pub instalment: Amount,

@@ -152,7 +152,8 @@ pub struct Standing {
     pub rentals_due: Money,
     /// What it takes to buy the leased vehicle. None if there is none to be bought.
     pub buyout: Option<Buyout>,
-    /// What payments have satisfied of the instalments.
+    /// What payments have paid of the contract, which satisfies the instalments, oldest first: it
+    /// can be more than they come to, as after a payoff.
     pub billed: Money,
     /// What was charged off and not recovered: owed all the same.
     pub charged_off: Money,

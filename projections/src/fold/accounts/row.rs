@@ -28,7 +28,8 @@ pub(crate) struct AccountRow {
     /// In the order of the chart.
     pub(super) ledger: Vec<Money>,
     pub(super) accrued_through: NaiveDate,
-    /// What payments have satisfied of the instalments.
+    /// What payments have paid of the contract, which satisfies the instalments, oldest first: it
+    /// can be more than they come to.
     pub(super) billed: Money,
     pub(super) rate: Rate,
     /// The first day that earns at it.
