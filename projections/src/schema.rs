@@ -7,7 +7,7 @@ use ledger::domain::journal::LedgerAccount;
 pub(crate) use views::views;
 
 /// The version of the fold and its tables. A file of another version is built anew.
-pub(crate) const FOLD_VERSION: u32 = 12;
+pub(crate) const FOLD_VERSION: u32 = 13;
 
 /// A table of the fold, and the columns that make its order.
 #[derive(Debug, Clone, Copy)]

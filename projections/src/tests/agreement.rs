@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use ledger::domain::account::commands::{Command, GrantExtension};
+use ledger::domain::account::book::Entry;
+use ledger::domain::account::commands::{Command, GrantExtension, ReceivePayment};
 use ledger::domain::account::events::{ChargeOffReason, ExtensionKind};
 use ledger::domain::account::state::{Account, OpenAccount};
 use ledger::domain::cutoff::eastern_date;
 use ledger::domain::journal::LedgerAccount;
 use ledger::domain::money::total;
-use ledger::domain::product::Product;
+use ledger::domain::product::{Channel, Product};
 
 use super::kit::{Bank, Dice, day, id, money};
 use super::open::{followed, opened};
@@ -26,6 +27,14 @@ fn open_accounts(bank: &Bank) -> impl Iterator<Item = (&str, &OpenAccount)> {
     })
 }
 
+/// The account as if everything of it counted by `day`: rows know of nothing that is to come.
+fn known_on(open: &OpenAccount, day: NaiveDate) -> OpenAccount {
+    let by_then = |entry: &Entry| Entry { effective: entry.effective.min(day), ..entry.clone() };
+    let mut known = open.clone();
+    known.book = open.book.with_entries(open.book.entries().iter().map(by_then).collect());
+    known
+}
+
 /// The row that an account's own fold would have on `today`; what it knows nothing of is taken from
 /// `row`.
 fn expected(row: &AccountRow, open: &OpenAccount, today: NaiveDate) -> AccountRow {
@@ -36,11 +45,6 @@ fn expected(row: &AccountRow, open: &OpenAccount, today: NaiveDate) -> AccountRo
         (None, Some(_)) => AccountState::ChargedOff,
         (None, None) => AccountState::Open,
     };
-    let instalments = book.instalments();
-    let unmet = instalments.covered_count(standing.billed)..instalments.count();
-    let mut unmet = unmet.map(|index| instalments.due_date(index));
-    let owes_instalments = standing.oldest_unpaid_due_date.is_some();
-    let next_due = unmet.find(|due| *due >= book.accrued_through() && owes_instalments);
     let balance = |account| book.ledger_balance(account);
     let rentals = balance(LedgerAccount::RentalsReceivable);
     AccountRow {
@@ -63,8 +67,10 @@ fn expected(row: &AccountRow, open: &OpenAccount, today: NaiveDate) -> AccountRo
             .standing(today)
             .oldest_unpaid_due_date
             .filter(|_| paid_off_date.is_none()),
-        next_due_date: next_due.filter(|_| state == AccountState::Open),
-        maturity_date: instalments.maturity_date(),
+        next_due_date: known_on(open, book.accrued_through())
+            .next_due_date(book.accrued_through())
+            .filter(|_| paid_off_date.is_none()),
+        maturity_date: book.instalments().maturity_date(),
         non_accrual_since: row.non_accrual_since.filter(|_| book.is_non_accrual()),
         charged_off_date: open.charged_off,
         paid_off_date,
@@ -126,6 +132,39 @@ async fn a_lease_that_ends_before_its_first_rental_owes_none_of_them() {
     let folder = tempfile::tempdir().unwrap();
     let projections = followed(&bank, &folder).await;
     all_agree(&bank, &projections, "ended").await;
+}
+
+#[tokio::test]
+async fn what_the_instalments_leave_falls_due_with_the_last_one() {
+    let mut bank = Bank::new();
+    bank.open(&id("like-it"), Product::PersonalLoan, "1000.00").await;
+    let Account::Open(like_it) = &bank.accounts[&id("like-it")] else { panic!() };
+    let mut terms = like_it.terms().clone();
+    terms.annual_rate = "0".parse().unwrap();
+    (terms.unpaid_interest, terms.unpaid_fees) = (money("0.00"), money("0.00"));
+    terms.instalments.first_due_date = day("2026-04-01");
+    (terms.instalments.first_amount_due, terms.instalments.count) = (None, 3);
+    let loan = id("loan");
+    bank.command(&loan, Command::OpenAccount { terms, lien: None }).await;
+    let all_instalments = Command::ReceivePayment(ReceivePayment {
+        channel: Channel::Wire,
+        amount: "930.00".parse().unwrap(),
+        received_date: day("2026-03-02"),
+        reference: None,
+        third_party_fee: None,
+        allow_duplicate: false,
+        payoff_quote: None,
+        preview: None,
+    });
+    bank.command(&loan, all_instalments).await;
+    let folder = tempfile::tempdir().unwrap();
+    let projections = followed(&bank, &folder).await;
+    all_agree(&bank, &projections, "paid").await;
+    let row = projections.read(None, move |reader| reader.account(&loan)).await.unwrap();
+    let row = row.value.unwrap();
+    assert_eq!(row.principal, money("70.00"));
+    assert_eq!(row.oldest_unpaid_due_date, Some(day("2026-06-01")));
+    assert_eq!(row.next_due_date, Some(day("2026-06-01")));
 }
 
 #[tokio::test]

@@ -119,13 +119,13 @@ impl AccountRow {
         if self.paid_off.is_some() || !self.owes_instalments() || count == 0 {
             return (None, None);
         }
-        let covered = self.covered_count();
-        let oldest = self.instalments.due_date(covered.min(count.saturating_sub(1)));
+        // What is still owed after the last instalment has been due since then.
+        let oldest = self.covered_count().min(count.saturating_sub(1));
         let yesterday = self.accrued_through.pred_opt().unwrap_or(self.accrued_through);
-        let next = covered.max(self.instalments.due_count(yesterday));
+        let next = oldest.max(self.instalments.due_count(yesterday));
         let next =
             (next < count && self.charged_off.is_none()).then(|| self.instalments.due_date(next));
-        (Some(oldest), next)
+        (Some(self.instalments.due_date(oldest)), next)
     }
 
     /// Notes the day of recording if a fee may be due for an instalment that is met: it was met
