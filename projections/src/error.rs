@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ledger::codec::CodecError;
 use ledger::envelope::{Position, StreamName};
-use ledger::ids::{AccountId, ChargeOffId, FeeId, PaymentId, RefundId};
+use ledger::ids::{AccountId, AdjustmentId, ChargeOffId, FeeId, PaymentId, RefundId};
 use ledger::store::ReadError;
 use rusqlite::ErrorCode;
 
@@ -44,6 +44,9 @@ pub enum Poison {
     /// A charge-off takes something else that was never made.
     #[error("charge-off {0} was never made")]
     ChargeOffUnknown(ChargeOffId),
+    /// A correction of principal is credited otherwise that was never made.
+    #[error("adjustment {0} was never made")]
+    AdjustmentUnknown(AdjustmentId),
     /// A refund came back that was never sent.
     #[error("refund {0} was never sent")]
     RefundUnknown(RefundId),
@@ -84,6 +87,7 @@ impl Poison {
             | Self::PaymentUnknown(_)
             | Self::FeeUnknown(_)
             | Self::ChargeOffUnknown(_)
+            | Self::AdjustmentUnknown(_)
             | Self::RefundUnknown(_)
             | Self::DayUnknown(_)
             | Self::LienUnknown(_)

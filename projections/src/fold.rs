@@ -4,6 +4,7 @@
 //! once a transaction; postings are written as they come.
 
 mod accounts;
+mod adjustments;
 mod batch;
 mod books;
 mod charge_offs;
@@ -155,6 +156,7 @@ impl<'a> Fold<'a> {
         if let (Some(posting), Some(effective)) = (event.posting(), event.effective_date()) {
             self.rows.payments.reallocate(database, key, &posting.reallocated, at)?;
             charge_offs::restate(database, &posting.charge_offs, at)?;
+            adjustments::restate(database, &posting.adjustments, at)?;
             let of = (key, product, event.kind());
             self.ledger_days.post(database, of, posting, effective, at)?;
         }
@@ -183,6 +185,7 @@ impl<'a> Fold<'a> {
             Event::FeeAssessed(event) => fees::assessed(database, key, event, at),
             Event::FeeWaived(event) => fees::waived(database, event, at),
             Event::AccountChargedOff(event) => charge_offs::charged_off(database, key, event, at),
+            Event::PrincipalAdjusted(event) => adjustments::adjusted(database, key, event, at),
             Event::PayoffQuoted(event) => payoffs::quoted(database, key, event, at),
             Event::CreditRefunded(event) => payoffs::refunded(database, key, event, at),
             Event::RefundReturned(event) => payoffs::refund_returned(database, event, at),
@@ -193,7 +196,6 @@ impl<'a> Fold<'a> {
             | Event::AccountPaidOff(_)
             | Event::PayoffReversed(_)
             | Event::RateChanged(_)
-            | Event::PrincipalAdjusted(_)
             | Event::ExtensionGranted(_)
             | Event::DueDateChanged(_)
             | Event::VehicleReturned(_)

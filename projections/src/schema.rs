@@ -23,6 +23,7 @@ pub(crate) const TABLES: &[Table] = &[
     Table { name: "payment", order: &["payment_key"] },
     Table { name: "fee", order: &["fee_key"] },
     Table { name: "charge_off", order: &["charge_off_key"] },
+    Table { name: "adjustment", order: &["adjustment_key"] },
     Table { name: "payoff_quote", order: &["quote_key"] },
     Table { name: "refund", order: &["refund_key"] },
     Table { name: "title", order: &["account_key"] },

@@ -134,6 +134,18 @@ CREATE TABLE charge_off (
 -- The fold itself asks by it.
 CREATE INDEX charge_off_account ON charge_off (account_key);
 
+CREATE TABLE adjustment (
+    adjustment_key INTEGER PRIMARY KEY,
+    adjustment_id BLOB NOT NULL UNIQUE,
+    account_key INTEGER NOT NULL,
+    change_cents INTEGER NOT NULL,
+    credited_cents INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    effective_day INTEGER NOT NULL,
+    recorded_nanos INTEGER NOT NULL,
+    last_position INTEGER NOT NULL
+);
+
 CREATE TABLE payoff_quote (
     quote_key INTEGER PRIMARY KEY,
     quote_id BLOB NOT NULL UNIQUE,

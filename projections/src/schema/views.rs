@@ -77,6 +77,7 @@ pub(crate) fn views() -> String {
         unsettled_payments(),
         servicing::fees(),
         servicing::charge_offs(),
+        servicing::principal_adjustments(),
         servicing::payoff_quotes(),
         servicing::refunds(),
         servicing::delinquency(),

@@ -152,6 +152,38 @@ async fn charge_offs_take_what_the_accounts_timelines_say() {
 }
 
 #[tokio::test]
+async fn principal_adds_up_from_the_opening() {
+    let (mut adjusted, mut credited) = (0, 0);
+    for seed in 0..24 {
+        let (bank, database, _folder) = lived(seed).await;
+        let expected = sorted(open_accounts(&bank).flat_map(|(id, open)| {
+            open.book.entries().iter().filter_map(move |entry| {
+                let Movement::Principal { id: adjustment, change, credited } = entry.what else {
+                    return None;
+                };
+                let (principal, on) = (change + credited, entry.effective);
+                Some(format!("{adjustment} {id} {on} {change} {principal} {credited}"))
+            })
+        }));
+        let found = "SELECT adjustment_id, account_id, effective_date, change, principal, credited \
+                     FROM principal_adjustments WHERE reason = 'a correction'";
+        assert_eq!(rows(&database, found), expected, "{seed}");
+        adjusted += expected.len();
+        credited += expected.iter().filter(|row| !row.ends_with(" 0.00")).count();
+        let apart = "WITH moved AS (\
+             SELECT account_id, principal_cents AS cents FROM principal_adjustments UNION ALL \
+             SELECT account_id, -principal_cents FROM charge_offs UNION ALL \
+             SELECT account_id, -principal_cents - coalesce(written_off_principal_cents, 0) \
+             FROM payments WHERE state = 'applied') \
+             SELECT account_id FROM accounts JOIN balances USING (account_id) \
+             WHERE opening_principal_cents + coalesce((SELECT sum(cents) FROM moved \
+             WHERE moved.account_id = accounts.account_id), 0) <> principal_cents";
+        assert_eq!(rows(&database, apart), Vec::<String>::new(), "{seed}");
+    }
+    assert!(adjusted > 20 && credited > 0, "{adjusted} {credited}");
+}
+
+#[tokio::test]
 async fn delinquency_is_by_days_past_due_on_the_last_accounting_day() {
     let mut buckets_seen = std::collections::BTreeSet::new();
     for seed in 0..12 {

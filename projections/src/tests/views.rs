@@ -45,6 +45,7 @@ const VIEWS: &[&str] = &[
     "unsettled_payments",
     "fees",
     "charge_offs",
+    "principal_adjustments",
     "payoff_quotes",
     "refunds",
     "delinquency",

@@ -49,6 +49,23 @@ pub(super) fn charge_offs() -> String {
     view("charge_offs", &columns, "charge_off JOIN account USING (account_key)")
 }
 
+pub(super) fn principal_adjustments() -> String {
+    let columns = [
+        uuid("adjustment_id", "adjustment_id"),
+        plain("account_id"),
+        plain("product"),
+        date("effective_day", "effective_date"),
+        money("change_cents", "change"),
+        money("(change_cents + credited_cents)", "principal"),
+        money("credited_cents", "credited"),
+        plain("reason"),
+        instant("recorded_nanos", "recorded_at"),
+        plain("adjustment_key AS first_position"),
+        plain("adjustment.last_position AS last_position"),
+    ];
+    view("principal_adjustments", &columns, "adjustment JOIN account USING (account_key)")
+}
+
 pub(super) fn payoff_quotes() -> String {
     let columns = [
         uuid("quote_id", "quote_id"),
