@@ -6,6 +6,7 @@ mod books;
 mod daily;
 mod damage;
 mod doubted;
+mod due;
 mod failures;
 mod first;
 mod guarded;

@@ -42,7 +42,7 @@ pub struct AccountRow {
     pub interest_receivable: Money,
     /// Fees unpaid.
     pub fees_due: Money,
-    /// Rentals billed and unpaid, with tax.
+    /// Rentals in the general ledger and unpaid, with tax, through `accrued_through_date`.
     pub rentals_receivable: Money,
     /// Money above everything that was owed.
     pub credit_balance: Money,

@@ -7,5 +7,6 @@ CREATE INDEX payment_effective ON payment (effective_day);
 CREATE INDEX payment_pending ON payment (product, effective_day, window_minutes)
     WHERE state = 'scheduled';
 CREATE INDEX fee_account ON fee (account_key);
+CREATE INDEX ledger_day_last ON ledger_day (gl_day);
 CREATE INDEX title_lien ON title (lien_position);
 CREATE INDEX refusal_account ON refusal (account_id);

@@ -34,6 +34,7 @@ CREATE TABLE account (
     annual_rate TEXT NOT NULL,
     rate_day INTEGER NOT NULL,
     shifts TEXT,
+    due_segments TEXT,
     oldest_unpaid_due_day INTEGER,
     next_due_day INTEGER,
     maturity_day INTEGER NOT NULL,

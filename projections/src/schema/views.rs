@@ -1,6 +1,7 @@
 //! The views: names, units and meanings are the contract with reporting jobs, and are for ever.
 
 mod books;
+mod due;
 mod servicing;
 
 use ledger::domain::journal::LedgerAccount;
@@ -14,6 +15,12 @@ fn money(cents: &str, name: &str) -> String {
         "CASE WHEN {cents} IS NULL THEN NULL ELSE printf('%s%d.%02d', \
          CASE WHEN {cents} < 0 THEN '-' ELSE '' END, abs({cents}) / 100, abs({cents}) % 100) END"
     );
+    format!("{text} AS {name}, {cents} AS {name}_cents")
+}
+
+/// The same of cents that are there and not below zero, and take long to work out.
+fn never_negative(cents: &str, name: &str) -> String {
+    let text = format!("printf('%d.%02d', ({cents}) / 100, ({cents}) % 100)");
     format!("{text} AS {name}, {cents} AS {name}_cents")
 }
 
@@ -169,6 +176,9 @@ fn balances() -> String {
         money("instalment_cents", "instalment"),
         date("oldest_unpaid_due_day", "oldest_unpaid_due_date"),
         date("next_due_day", "next_due_date"),
+        date(AS_OF_DAY, "as_of_date"),
+        never_negative(&due::rentals(), "rentals_due"),
+        never_negative(&due::past_due(), "past_due"),
         date("maturity_day", "maturity_date"),
         date("non_accrual_day", "non_accrual_since"),
         date("paid_off_day", "paid_off_date"),

@@ -213,10 +213,15 @@ async fn delinquency_is_by_days_past_due_on_the_last_accounting_day() {
             let principal: Money = total(standings().map(|standing| standing.principal));
             let fees: Money = total(standings().map(|standing| standing.fees_due));
             let stopped = accounts.iter().filter(|open| open.book.is_non_accrual()).count();
+            let on = day(&as_of);
+            let due = total(accounts.iter().map(|open| open.standing(on).rentals_due));
+            let late = total(accounts.iter().map(|open| open.standing(on).past_due));
+            let late = or_none((product == "lease").then_some(late));
             let count = accounts.len();
-            format!("{as_of} {product} {bucket} {count} {principal} {fees} {stopped}")
+            format!("{as_of} {product} {bucket} {count} {principal} {fees} {due} {late} {stopped}")
         }));
         let found = "SELECT as_of_date, product, bucket, accounts, principal, fees_due, \
+                     rentals_receivable, CASE product WHEN 'lease' THEN past_due END, \
                      non_accrual_accounts FROM delinquency";
         assert_eq!(rows(&database, found), expected, "{seed}");
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use chrono::NaiveDate;
+use chrono::{Datelike as _, NaiveDate};
 use ledger::domain::account::events::AccountPaidOff;
 use ledger::domain::account::instalments::{Instalments, Shift};
 use ledger::domain::account::terms::{InstalmentPlan, LateCharge};
@@ -35,7 +35,8 @@ const CHANGING: [&str; 14] = [
 ];
 
 /// What follows from other columns, behind [`CHANGING`]: nothing is loaded from it.
-const DERIVED: [&str; 3] = ["oldest_unpaid_due_day", "next_due_day", "maturity_day"];
+const DERIVED: [&str; 4] =
+    ["oldest_unpaid_due_day", "next_due_day", "maturity_day", "due_segments"];
 
 /// The columns that are written once.
 const FIXED: [&str; 25] = [
@@ -149,7 +150,8 @@ pub(super) fn bind_changing(
     to.maybe(released.map(|paid_off| day(paid_off.statutory_date)))?;
     to.maybe(oldest.map(day))?;
     to.maybe(next.map(day))?;
-    to.next(day(row.instalments.maturity_date()))
+    to.next(day(row.instalments.maturity_date()))?;
+    to.maybe(segments_text(&row.instalments))
 }
 
 /// Binds what is written once, in the order of [`FIXED`].
@@ -198,6 +200,30 @@ fn shifts_text(shifts: impl Iterator<Item = Shift>) -> Option<String> {
     let stored: Vec<_> =
         shifts.map(|shift| (shift.from, shift.months, shift.day_of_month)).collect();
     (!stored.is_empty()).then(|| serde_json::json!(stored).to_string())
+}
+
+/// When instalments fall due that do not follow the contract any more, as JSON: of each stretch
+/// without a shift in it the first instalment from 0, the one after the last, the month in which
+/// the account's first would have been due, counted from the year 0, and the anchor day.
+fn segments_text(instalments: &Instalments) -> Option<String> {
+    let count = instalments.count();
+    let mut starts: Vec<u32> = instalments.shifts().map(|shift| shift.from).collect();
+    if starts.is_empty() && count == instalments.plan().count {
+        return None;
+    }
+    starts.push(0);
+    starts.retain(|start| *start < count);
+    starts.sort_unstable();
+    starts.dedup();
+    let ends = starts.iter().skip(1).copied().chain([count]);
+    let segment = |(start, end): (&u32, u32)| {
+        let due = instalments.due_date(*start);
+        let months = i64::from(due.year()).saturating_mul(12).saturating_add(due.month().into());
+        let month = months.saturating_sub(i64::from(*start));
+        (*start, end, month, instalments.day_of_month(*start))
+    };
+    let segments: Vec<_> = starts.iter().zip(ends).map(segment).collect();
+    Some(serde_json::json!(segments).to_string())
 }
 
 fn shifts_from(text: Option<String>) -> Result<Vec<Shift>, rusqlite::Error> {

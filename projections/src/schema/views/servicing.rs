@@ -1,6 +1,6 @@
 //! The views of what a servicer does beside payments, and of who is past due.
 
-use super::{AS_OF_DAY, date, instant, maybe_uuid, money, plain, uuid, view};
+use super::{AS_OF_DAY, date, due, instant, maybe_uuid, money, plain, uuid, view};
 
 pub(super) fn fees() -> String {
     let state = "CASE WHEN waived_nanos IS NULL THEN 'assessed' ELSE 'waived' END AS state";
@@ -122,13 +122,18 @@ pub(super) fn delinquency() -> String {
         money("sum(gl_1100_cents)", "principal"),
         money("sum(gl_1110_cents)", "interest_receivable"),
         money("sum(gl_1120_cents)", "fees_due"),
-        money("sum(gl_1130_cents + gl_1135_cents)", "rentals_receivable"),
+        money("sum(rentals_due_cents)", "rentals_receivable"),
+        money("sum(past_due_cents)", "past_due"),
         plain("sum(non_accrual_day IS NOT NULL) AS non_accrual_accounts"),
     ];
+    let (rentals, past_due) = (due::rentals(), due::past_due());
+    // With the limit, which is none, SQLite works them out once for each account, and not wherever
+    // their sums are named.
     let from = format!(
         "(SELECT *, max(as_of_day - coalesce(oldest_unpaid_due_day, as_of_day), 0) \
-         AS days_past_due FROM (SELECT *, {AS_OF_DAY} AS as_of_day FROM account \
-         WHERE paid_off_day IS NULL AND charged_off_day IS NULL)) GROUP BY product, bucket"
+         AS days_past_due, {rentals} AS rentals_due_cents, {past_due} AS past_due_cents \
+         FROM (SELECT *, {AS_OF_DAY} AS as_of_day FROM account \
+         WHERE paid_off_day IS NULL AND charged_off_day IS NULL) LIMIT -1) GROUP BY product, bucket"
     );
     view("delinquency", &columns, &from)
 }
