@@ -181,12 +181,16 @@ impl Cycles {
 
     async fn carry_out(&self, key: WindowKey) -> Result<WindowRun, Failure> {
         let _turn = self.turn.lock().await;
-        key.check_closed(self.engine.clock().now())?;
+        let now = self.engine.clock().now();
+        key.check_closed(now)?;
         if let Some(loss) = self.engine.origination_on_hold().await? {
             return Err(Failure::origination_on_hold(loss));
         }
+        // What it had may be in the log only, as after a start.
+        self.catch_up().await?;
         if !self.ask(move |reader| reader.has_window(&key)).await? {
-            key.check_known(self.engine.rules())?;
+            let begun = self.engine.books().await?.books.days().keys().next().copied();
+            key.check_known(self.engine.rules(), begun.unwrap_or_else(|| eastern_date(now)))?;
         }
         // A cancel received before the cut-off wins however late it commits.
         self.engine.concluded_before(key.cutoff_at()).await;

@@ -152,7 +152,7 @@ impl Gateway {
         known_at: Option<KnownAt>,
     ) -> Result<Arc<engine::Folded>, Status> {
         let folded = self.engine.account(id, known_at).await.map_err(Failure::from)?;
-        folded.ok_or_else(|| Failure::from(engine::EngineError::AccountNotFound(id.clone())).into())
+        folded.ok_or_else(|| Failure::account_not_found(id, known_at).into())
     }
 
     /// Today in Eastern time.

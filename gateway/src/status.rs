@@ -52,6 +52,7 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::RefundAlreadyReturned
         | ErrorReason::EffectiveInFuture
         | ErrorReason::ExtensionLimit
+        | ErrorReason::LastDueDateTooFar
         | ErrorReason::DueDateTooFar
         | ErrorReason::DueDayChangedLater
         | ErrorReason::NoInstalmentLeft

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
+use ledger::domain::cutoff::RECEIPT_YEARS;
 use ledger::engine::Settings;
 use ledger::store::eventstore::Cluster;
 
@@ -137,7 +138,11 @@ fn calls(text: &str) -> Result<usize, &'static str> {
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {
-    DateTime::parse_from_rfc3339(text)
+    let instant = DateTime::parse_from_rfc3339(text)
         .map(|instant| instant.with_timezone(&Utc))
-        .map_err(|_| "not RFC 3339 with an offset, such as 2026-03-03T14:59:00-05:00")
+        .map_err(|_| "not RFC 3339 with an offset, such as 2026-03-03T14:59:00-05:00")?;
+    if !RECEIPT_YEARS.contains(&instant.year()) {
+        return Err("not of a year from 2 to 9997");
+    }
+    Ok(instant)
 }

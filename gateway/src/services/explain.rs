@@ -1,7 +1,6 @@
 //! What makes a figure.
 
 use ledger::domain::account::book::explain::Figure;
-use ledger::engine::EngineError;
 use proto::payledger::v1 as wire;
 use tonic::Status;
 
@@ -31,7 +30,7 @@ impl Gateway {
         let head = self.log_position(request.min_position).await?;
         let known_at = known.within(head)?;
         let history = self.engine.history(&account, known_at).await.map_err(Failure::from)?;
-        let missing = || Failure::from(EngineError::AccountNotFound(account.clone()));
+        let missing = || Failure::account_not_found(&account, known_at);
         let history = history.ok_or_else(missing)?;
         since_opening(open(&account, &history.account)?, as_of)?;
         let explained = history.explain(figure, as_of).ok_or_else(missing)?;

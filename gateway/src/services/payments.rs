@@ -3,6 +3,7 @@
 use ledger::cycles::cutoff::WindowKey;
 use ledger::domain::account::commands::{Command, SchedulePayment};
 use ledger::domain::account::events::Event;
+use ledger::domain::calendar::LAST_DATE;
 use ledger::domain::cutoff::{Window, eastern_date, place};
 use ledger::domain::money::{Amount, Money};
 use ledger::domain::rulebook::Limits;
@@ -178,7 +179,7 @@ impl Gateway {
     async fn preview(&self, request: &wire::PreviewPaymentRequest) -> Result<Outcome, Status> {
         let payment_date = time::date("payment_date", request.payment_date.as_ref())?;
         let amount = money::amount_if_set("amount", request.amount.as_ref())?;
-        let at = time::instant_if_set("at_time", request.at_time.as_ref())?;
+        let at = time::receipt_if_set("at_time", request.at_time.as_ref())?;
         let at = at.unwrap_or_else(|| self.engine.clock().now());
         let limits = self.engine.rules().limits(eastern_date(at));
         match &request.subject {
@@ -296,11 +297,15 @@ fn window(field: &str, text: &str) -> Field<Window> {
     text.parse().map_err(|_| FieldError::new(field, "must be a time of day such as \"15:00\""))
 }
 
-/// Reads the window of a run.
+/// Reads the window of a run, whose cut-off can be told.
 pub(super) fn window_key(request: &wire::RunCutoffRequest) -> Field<WindowKey> {
+    let date = time::date("date", request.date.as_ref())?;
+    if date >= LAST_DATE {
+        return Err(FieldError::new("date", format!("must be before {LAST_DATE}")));
+    }
     Ok(WindowKey {
         product: enums::product("product", request.product)?,
-        date: time::date("date", request.date.as_ref())?,
+        date,
         window: window("window", &request.window)?,
     })
 }

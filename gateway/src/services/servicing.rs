@@ -63,8 +63,7 @@ struct Cut<T> {
 
 /// The account, which must be on the books.
 pub(super) fn open<'a>(id: &AccountId, folded: &'a Folded) -> Result<&'a OpenAccount, Status> {
-    let missing = || Failure::from(EngineError::AccountNotFound(id.clone())).into();
-    folded.open().ok_or_else(missing)
+    folded.open().ok_or_else(|| Failure::account_not_found(id, None).into())
 }
 
 /// Refuses a value date before the opening.

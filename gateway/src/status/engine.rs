@@ -9,8 +9,9 @@ use ledger::domain::account::refusal::Refusal;
 use ledger::domain::account::terms::TermsError;
 use ledger::domain::books::refusal::BooksRefusal;
 use ledger::domain::recovery::refusal::RecoveryRefusal;
-use ledger::engine::EngineError;
+use ledger::engine::{EngineError, KnownAt};
 use ledger::envelope::Position;
+use ledger::ids::AccountId;
 use ledger::store::ReadError;
 use projections::error::QueryError;
 use proto::payledger::v1::ErrorReason;
@@ -24,6 +25,23 @@ impl Failure {
     pub fn log_behind(head: Position, wanted: Position) -> Self {
         let message = format!("the log ends at position {head}, before {wanted}");
         Self { message, ..Self::projection_behind(head, wanted) }
+    }
+
+    /// The account is not on the books; or was not yet, as far as the log was to be counted.
+    pub fn account_not_found(id: &AccountId, known_at: Option<KnownAt>) -> Self {
+        let missing = Self::from(&EngineError::AccountNotFound(id.clone()));
+        let (known, (fact, value)) = match known_at {
+            None => return missing,
+            Some(KnownAt::Position(position)) => {
+                (format!("at position {position}"), ("known_position", position.to_string()))
+            }
+            Some(KnownAt::Time(time)) => {
+                let time = rfc3339(time);
+                (format!("by what was received until {time}"), ("known_time", time))
+            }
+        };
+        let message = format!("account {id} is not on the books {known}");
+        Self { message, ..missing }.fact(fact, value)
     }
 }
 
@@ -115,6 +133,13 @@ impl From<RunRefusal> for Failure {
                     .fact("window", window)
                     .fact("windows", windows)
             }
+            RunRefusal::BeforeFirstDay { product, date, window, first_day } => {
+                Self::new(ErrorReason::NoSuchWindow, message)
+                    .fact("product", product)
+                    .fact("date", date)
+                    .fact("window", window)
+                    .fact("first_gl_date", first_day)
+            }
             RunRefusal::WindowNotClosed { cutoff_at, starts_at } => {
                 Self::new(ErrorReason::WindowNotClosed, message)
                     .fact("cutoff_at", rfc3339(cutoff_at))
@@ -150,6 +175,7 @@ fn path_of(field: &'static str) -> &'static str {
         "instalments.tax" => "lease.tax",
         "instalments.amount" => "instalment_plan.amount",
         "instalments.count" => "instalment_plan.instalment_count",
+        "instalments.first_due_date" => "instalment_plan.first_due_date",
         "instalments.day_of_month" => "instalment_plan.day_of_month",
         "instalments.first_amount_due" => "instalment_plan.first_amount_due",
         other => other,
@@ -184,6 +210,7 @@ impl From<ClockError> for Failure {
     fn from(error: ClockError) -> Self {
         let message = error.to_string();
         let failure = match error {
+            ClockError::OutsideCalendar => return FieldError::new("now_time", message).into(),
             ClockError::NotSettable => Self::new(ErrorReason::ClockNotSettable, message),
             ClockError::MovesForwardOnly { now } => {
                 Self::new(ErrorReason::ClockMovesForwardOnly, message).fact("now", rfc3339(now))
@@ -318,7 +345,7 @@ mod tests {
 
     #[test]
     fn impossible_terms_are_told_by_the_path_in_the_request() {
-        let cases: [(&str, Change); 11] = [
+        let cases: [(&str, Change); 12] = [
             ("loan.principal", |terms| terms.principal = Money::ZERO),
             ("loan.unpaid_interest", |terms| terms.unpaid_interest = dollars(TOO_MUCH)),
             ("fees_due", |terms| terms.unpaid_fees = dollars(TOO_MUCH)),
@@ -336,6 +363,9 @@ mod tests {
             }),
             ("lease.tax", |terms| terms.instalments.tax = dollars("27.00")),
             ("instalment_plan.instalment_count", |terms| terms.instalments.count = 0),
+            ("instalment_plan.first_due_date", |terms| {
+                terms.instalments.first_due_date = day("9999-02-01");
+            }),
             ("instalment_plan.day_of_month", |terms| terms.instalments.day_of_month = 2),
             ("instalment_plan.first_amount_due", |terms| {
                 terms.instalments.first_amount_due = Some("310.01".parse().unwrap());

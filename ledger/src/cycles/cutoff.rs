@@ -45,6 +45,18 @@ pub enum RunRefusal {
         /// The windows it has.
         windows: String,
     },
+    /// No payment can belong to a window from before the books were begun.
+    #[error("product {product} has no window {window} on {date}: the books begin on {first_day}")]
+    BeforeFirstDay {
+        /// The product.
+        product: Product,
+        /// The date.
+        date: NaiveDate,
+        /// The window asked for.
+        window: Window,
+        /// The first accounting day.
+        first_day: NaiveDate,
+    },
     /// The run starts once every command received before the cut-off is concluded.
     #[error("the window can be run from {starts_at}; its cut-off is {cutoff_at}")]
     WindowNotClosed {
@@ -73,16 +85,21 @@ impl WindowKey {
         self.cutoff_at().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// Has the product such a window on that date, by the rules in force? A window that has
-    /// payments is run whatever the rules say now.
-    pub fn check_known(&self, rules: &Rulebook) -> Result<(), RunRefusal> {
+    /// Has the product such a window on that date, by the rules in force, in books that were begun
+    /// on `first_day`? A seal is for ever, so that a mistyped year must not get one. A window that
+    /// has payments, or a seal of old, is run whatever is said now.
+    pub fn check_known(&self, rules: &Rulebook, first_day: NaiveDate) -> Result<(), RunRefusal> {
         let (product, date, window) = (self.product, self.date, self.window);
         let windows = windows_of(rules.cutoff_policy(product, date), rules.calendar(), date);
-        if windows.contains(&window) {
-            return Ok(());
+        if !windows.contains(&window) {
+            let names: Vec<_> = windows.iter().map(ToString::to_string).collect();
+            let windows = names.join(", ");
+            return Err(RunRefusal::NoSuchWindow { product, date, window, windows });
         }
-        let names: Vec<_> = windows.iter().map(ToString::to_string).collect();
-        Err(RunRefusal::NoSuchWindow { product, date, window, windows: names.join(", ") })
+        if date < first_day {
+            return Err(RunRefusal::BeforeFirstDay { product, date, window, first_day });
+        }
+        Ok(())
     }
 
     /// Is the window closed at `now`, and with it the time for commands received before?

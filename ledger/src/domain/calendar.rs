@@ -9,6 +9,13 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
 
+/// The last date that can be told: dates of the contract (`google.type.Date`) and of stored JSON
+/// (`format: date`, RFC 3339) have years of four digits.
+pub const LAST_DATE: NaiveDate = match NaiveDate::from_ymd_opt(9999, 12, 31) {
+    Some(date) => date,
+    None => NaiveDate::MAX,
+};
+
 /// When, within a year, a holiday falls.
 #[derive(Debug, Clone, Copy)]
 enum When {

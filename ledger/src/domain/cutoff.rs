@@ -4,6 +4,8 @@
 //! that very instant belongs to the next (half-open intervals, domain rule 1.2). All cut-offs are
 //! local times in New York, turned into instants one by one, never by adding hours.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,10 @@ mod window;
 
 pub use eastern::{eastern_date, instant_of, tz_database_version};
 pub use window::{Window, WindowError};
+
+/// The years in which something can be received: every date that follows from it, such as that of a
+/// payment a year ahead and the banking day after, can be told, since it has a year of 1 to 9999.
+pub const RECEIPT_YEARS: RangeInclusive<i32> = 2..=9997;
 
 /// What becomes of a same-day instruction after the last cut-off of a banking day (domain rule
 /// 1.4, A2).

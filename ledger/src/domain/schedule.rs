@@ -16,16 +16,13 @@
 //! Interest is never compounded: what a payment does not cover waits, bears nothing, and comes
 //! first in the next one.
 
-use chrono::{Datelike, Months, NaiveDate};
+use chrono::{Months, NaiveDate};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::account::terms::{INSTALMENTS_MAX, InstalmentPlan};
+use super::account::terms::{ENDS_TOO_LATE, INSTALMENTS_MAX, InstalmentPlan};
 use super::interest::{Accrual, DayCount};
 use super::money::{AMOUNT_MAX, Amount, Money, Rate, total};
-
-/// The last year of a date that the contract can carry.
-const YEAR_MAX: i32 = 9999;
 
 /// When instalments fall due: one a month on an anchor day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,8 +166,8 @@ impl DueDates {
                 "must be the day of first_due_date, or a later day that its month does not have",
             ));
         }
-        if plan.maturity_date().year() > YEAR_MAX {
-            return Err(invalid("first_due_date", "must leave the last instalment before 10000"));
+        if !plan.ends_in_time() {
+            return Err(invalid("first_due_date", ENDS_TOO_LATE));
         }
         Ok((0..self.count).map(|index| plan.due_date(index)).collect())
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use proto::payledger::v1::preview_payment_request::Subject;
 use proto::payledger::v1::preview_payment_response::Outcome;
 use proto::payledger::v1::{PaymentState, PaymentWarning, PreviewPaymentRequest, Product};
-use tests::refusals::refused;
+use tests::refusals::{field, refused};
 use tests::requests::{
     auto_loan, date, date_text, from_timestamp, instant, lease, money, personal_loan, text,
     timestamp,
@@ -209,25 +209,41 @@ async fn schedule_both(town: &Town, index: usize) -> (String, String) {
     (ids.pop().unwrap(), late)
 }
 
-async fn preview(town: &Town, subject: Subject, at: &str, day: &str) -> Outcome {
-    preview_of(town, subject, Some("310.00"), at, day).await
-}
-
-async fn preview_of(
-    town: &Town,
-    subject: Subject,
-    amount: Option<&str>,
-    at: &str,
-    day: &str,
-) -> Outcome {
-    let request = PreviewPaymentRequest {
+fn about(subject: Subject, at: &str, day: &str) -> PreviewPaymentRequest {
+    PreviewPaymentRequest {
         subject: Some(subject),
-        amount: amount.map(money),
+        amount: Some(money("310.00")),
         payment_date: Some(date(day)),
         at_time: Some(timestamp(instant(at))),
         min_position: 0,
-    };
+    }
+}
+
+async fn preview(town: &Town, subject: Subject, at: &str, day: &str) -> Outcome {
+    let request = about(subject, at, day);
     town.payments().preview_payment(request).await.unwrap().into_inner().outcome.unwrap()
+}
+
+#[tokio::test]
+async fn a_preview_is_of_an_instant_from_which_dates_can_be_told() {
+    let town = Town::at("2026-03-01T09:00:00-05:00").await;
+    let auto = || Subject::Product(Product::AutoLoan.into());
+    for at in ["0001-01-01T00:00:00Z", "0001-12-31T23:59:59Z", "9998-01-01T00:00:00Z"] {
+        let told = town.payments().preview_payment(about(auto(), at, "2026-03-02")).await;
+        assert_eq!(field(told), ("INVALID_FIELD".to_owned(), "at_time".to_owned()), "{at}");
+    }
+    for (at, earliest) in
+        [("0002-01-01T12:00:00Z", "0002-01-01"), ("9997-12-31T23:59:59Z", "9998-01-01")]
+    {
+        match preview(&town, auto(), at, "9999-12-31").await {
+            Outcome::Refused(said) => {
+                let told = (said.reason.as_str(), said.metadata["earliest_date"].as_str());
+                assert_eq!(told, ("DATE_TOO_FAR", earliest));
+                assert_eq!(date_text(said.earliest_date.as_ref()), earliest);
+            }
+            Outcome::Accepted(said) => unreachable!("{at}: {said:?}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -296,7 +312,10 @@ async fn a_preview_warns_of_more_than_is_owed_and_of_what_may_be_mistyped() {
     let payoff = town.balance("a-1", day).await.unwrap().payoff_amount;
     assert_eq!(text(payoff.as_ref()), "10062.00");
     let warnings = async |subject: Subject, amount: Option<&str>| {
-        let outcome = preview_of(&town, subject, amount, now, day).await;
+        let request =
+            PreviewPaymentRequest { amount: amount.map(money), ..about(subject, now, day) };
+        let answer = town.payments().preview_payment(request).await.unwrap().into_inner();
+        let outcome = answer.outcome.unwrap();
         let Outcome::Accepted(said) = outcome else { panic!("{outcome:?}") };
         said.warnings().collect::<Vec<_>>()
     };

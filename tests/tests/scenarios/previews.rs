@@ -95,6 +95,11 @@ async fn a_commit_on_an_outdated_preview_is_refused_and_says_what_is_current() {
     let refusal = refused(town.payments().return_payment(commit.clone()).await);
     let told = (refusal.reason.as_str(), refusal.code);
     assert_eq!(told, ("PREVIEW_OUTDATED", tonic::Code::FailedPrecondition));
+    // Why it is another is not known, and not said.
+    let current = of_return(&town, &first, "R01").await.hash;
+    assert_eq!(refusal.fact("current"), current);
+    let said = format!("the hash is not that of a preview made now, which is {current}");
+    assert_eq!(refusal.message, said);
     let again = refused(town.payments().return_payment(commit).await);
     assert_eq!(again.fact("current"), refusal.fact("current"));
     let anew = of_return(&town, &first, "R01").await;

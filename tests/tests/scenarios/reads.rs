@@ -1,11 +1,12 @@
 //! Reads: as of a value date, as known at a position, and never older than asked for.
 
 use proto::payledger::v1::{
-    Channel, GetAccountRequest, GetBalanceRequest, GetPaymentRequest, GetProjectionStatusRequest,
-    GetTitleRequest, ListPaymentsRequest, ProjectionState, RebuildProjectionRequest, RebuildState,
+    Channel, ExplainAmountRequest, Figure, GetAccountRequest, GetBalanceRequest, GetPaymentRequest,
+    GetProjectionStatusRequest, GetTitleRequest, ListPaymentsRequest, ProjectionState,
+    RebuildProjectionRequest, RebuildState,
 };
 use tests::refusals::{field, reason, refused};
-use tests::requests::{auto_loan, money, request_id, text};
+use tests::requests::{auto_loan, instant, money, request_id, text, timestamp};
 use tests::server::Town;
 use tests::views::{agree, standing};
 
@@ -36,10 +37,21 @@ async fn a_balance_is_told_as_of_a_day_and_as_it_was_known() {
     assert_eq!(known("2026-04-03", opened).await, ("10000.00".to_owned(), "66.00".to_owned()));
     assert_eq!(known("2026-04-03", paid).await, ("9752.00".to_owned(), "3.90".to_owned()));
     assert_eq!(known("2026-04-03", returned).await, ("10000.00".to_owned(), "66.00".to_owned()));
-    assert_eq!(
-        reason(town.balance_known("a-1", "2026-04-03", opened - 1).await),
-        "ACCOUNT_NOT_FOUND"
-    );
+    let before = opened - 1;
+    let told = refused(town.balance_known("a-1", "2026-04-03", before).await);
+    assert_eq!((told.reason.as_str(), told.fact("account_id")), ("ACCOUNT_NOT_FOUND", "a-1"));
+    assert_eq!(told.message, format!("account a-1 is not on the books at position {before}"));
+    assert_eq!(told.fact("known_position"), before.to_string());
+    let request = ExplainAmountRequest {
+        account_id: "a-1".to_owned(),
+        figure: Figure::Payoff.into(),
+        known_time: Some(timestamp(instant("2026-04-01T08:59:59-04:00"))),
+        ..ExplainAmountRequest::default()
+    };
+    let told = refused(town.audit().explain_amount(request).await);
+    let (time, at) = ("2026-04-01T12:59:59Z", "by what was received until");
+    assert_eq!(told.message, format!("account a-1 is not on the books {at} {time}"));
+    assert_eq!((told.reason.as_str(), told.fact("known_time")), ("ACCOUNT_NOT_FOUND", time));
     let above = field(town.balance_known("a-1", "2026-04-03", returned + 1).await);
     assert_eq!(above.1, "known_position");
     let before = field(town.balance("a-1", "2026-02-28").await);

@@ -175,6 +175,33 @@ async fn an_account_with_terms_that_cannot_be_is_refused_by_the_path_of_the_fiel
 }
 
 #[tokio::test]
+async fn an_account_with_dates_of_no_contract_is_refused_and_one_of_fifty_years_is_not() {
+    let town = Town::at("2026-03-03T09:00:00-05:00").await;
+    let opened = |on: &str| {
+        let mut request = plan(|plan| plan.first_due_date = Some(day(2026, 3, 1)));
+        request.opened_date = Some(date(on));
+        request
+    };
+    let paid_through = |on: &str| {
+        with_loan(auto_loan("a-1"), |loan| loan.interest_paid_through_date = Some(date(on)))
+    };
+    for (path, request) in [
+        ("opened_date", opened("1976-03-02")),
+        ("opened_date", opened("0001-01-01")),
+        ("loan.interest_paid_through_date", paid_through("1976-03-02")),
+    ] {
+        assert_eq!(field(town.open(request).await).1, path);
+    }
+    for (year, month, on) in [(9999, 1, 31), (2076, 3, 2), (1976, 3, 2), (1, 1, 1)] {
+        let mut request = auto_loan("a-1");
+        let plan = request.instalment_plan.as_mut().unwrap();
+        plan.first_due_date = Some(day(year, month, on));
+        assert_eq!(field(town.open(request).await).1, "instalment_plan.first_due_date", "{year}");
+    }
+    town.open(opened("1976-03-03")).await.unwrap();
+}
+
+#[tokio::test]
 async fn the_other_requests_are_as_strict() {
     let town = Town::at("2026-03-03T09:00:00-05:00").await;
     town.open(auto_loan("a-1")).await.unwrap();
@@ -269,7 +296,7 @@ async fn a_batch_holds_a_bounded_number_of_commands_and_at_least_one() {
 }
 
 #[tokio::test]
-async fn a_clock_moves_forwards_only_and_as_far_as_it_likes() {
+async fn a_clock_moves_forwards_only_and_as_far_as_dates_can_be_told() {
     let town = Town::at("2026-03-03T09:00:00-05:00").await;
     let back =
         refused(town.set_clock(tests::requests::instant("2026-03-03T08:59:59.999-05:00")).await);
@@ -278,9 +305,12 @@ async fn a_clock_moves_forwards_only_and_as_far_as_it_likes() {
         ("CLOCK_MOVES_FORWARD_ONLY", "2026-03-03T14:00:00Z")
     );
     town.open(auto_loan("a-1")).await.unwrap();
-    town.clock("9999-12-31T09:00:00-05:00").await;
-    let told = town.schedule("far", "a-1", "1.00", "9999-12-31").await;
-    assert!(told.is_ok(), "{told:?}");
+    let beyond = town.set_clock(tests::requests::instant("9998-01-01T00:00:00Z")).await;
+    assert_eq!(field(beyond), ("INVALID_FIELD".to_owned(), "now_time".to_owned()));
+    town.clock("9997-12-31T09:00:00-05:00").await;
+    let told = town.schedule("far", "a-1", "1.00", "9998-12-31").await.unwrap();
+    let origination = told.payment.unwrap().origination_date;
+    assert_eq!(origination, Some(date("9999-01-04")));
     town.balance("a-1", "9999-12-31").await.unwrap();
     town.account("a-1").await.unwrap();
 }

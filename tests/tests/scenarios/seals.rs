@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::process::{answered, offline};
 use tests::requests::{auto_loan, instant, interest_free, lease};
-use tests::server::Town;
+use tests::server::{Town, settings};
 
 /// Opens accounts and schedules payments on them, most for the afternoon of the day.
 async fn schedule_all(town: &Town) {
@@ -133,6 +133,21 @@ async fn what_runs_have_sealed_is_what_the_log_gives() {
     run_in_two_parts(data_dir.path()).await;
     let report = verified(data_dir.path());
     assert_eq!((&report["seals_checked"], &report["violations"]), (&json!(5), &json!(0)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seal_of_old_from_before_the_books_were_begun_stays_as_it_is() {
+    let data_dir = windows_run().await;
+    let engine = engine_on(data_dir.path(), "2026-03-04T09:00:00-05:00").await;
+    let key = WindowKey { date: "1926-03-05".parse().unwrap(), ..next_day() };
+    let (_, position) = engine.seal_window(key, 0, Vec::new()).await.unwrap();
+    drop(engine);
+    let report = verified(data_dir.path());
+    assert_eq!((&report["seals_checked"], &report["violations"]), (&json!(4), &json!(0)));
+    let settings = settings(data_dir.path(), instant("2026-03-04T09:00:00-05:00"));
+    let town = Town::with(data_dir, settings).await;
+    let run = town.run("1926-03-05", "15:00").await.unwrap();
+    assert_eq!((run.position, run.replayed), (position.0, true));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,7 @@
 //! Runs of cut-off windows: when they may start, what they seal, and what a second run does.
 
 use proto::payledger::v1::{Channel, PaymentState, Product, RunCutoffResponse};
-use tests::refusals::{reason, refused};
+use tests::refusals::{field, reason, refused};
 use tests::requests::{auto_loan, from_timestamp, instant, lease, personal_loan, text};
 use tests::server::Town;
 use tests::views::agree;
@@ -46,6 +46,30 @@ async fn a_window_that_the_date_does_not_have_is_refused_with_those_it_has() {
     for rubbish in ["", "25:00", "3 pm", "15:00:00", "\u{661}5:00"] {
         assert_eq!(reason(town.run("2026-03-03", rubbish).await), "INVALID_FIELD", "{rubbish}");
     }
+}
+
+#[tokio::test]
+async fn a_window_from_before_the_books_were_begun_is_none() {
+    let town = Town::at("2026-03-03T09:00:00-05:00").await;
+    town.open(auto_loan("a-1")).await.unwrap();
+    town.clock("2026-03-04T09:00:00-05:00").await;
+    let head = town.head().await.unwrap();
+    for (product, day, window) in [
+        (Product::AutoLoan, "2026-03-02", "18:00"),
+        (Product::AutoLoan, "1926-03-05", "15:00"),
+        (Product::Lease, "0001-01-01", "15:00"),
+        (Product::CreditCard, "1926-03-06", "24:00"),
+    ] {
+        let refused = refused(town.run_of(product, day, window).await);
+        let told = (refused.reason.as_str(), refused.fact("first_gl_date"));
+        assert_eq!(told, ("NO_SUCH_WINDOW", "2026-03-03"), "{day}");
+    }
+    let told = field(town.run_of(Product::CreditCard, "9999-12-31", "24:00").await);
+    assert_eq!(told, ("INVALID_FIELD".to_owned(), "date".to_owned()));
+    assert_eq!(town.head().await.unwrap(), head);
+    // One without payments since then is sealed as such.
+    town.run("2026-03-03", "18:00").await.unwrap();
+    assert_eq!(town.head().await.unwrap(), head + 1);
 }
 
 #[tokio::test]

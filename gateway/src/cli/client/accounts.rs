@@ -73,7 +73,8 @@ pub struct Open {
     /// The kind of the account.
     #[arg(long, value_parser = words::product())]
     pub product: String,
-    /// The date of the booking, or as of which it is boarded: YYYY-MM-DD, not after today.
+    /// The date of the booking, or as of which it is boarded: YYYY-MM-DD, not after today, and not
+    /// before the last 600 months.
     #[arg(long, value_name = "DATE")]
     pub opened_date: String,
     /// The terms of a loan.

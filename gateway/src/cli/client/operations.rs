@@ -50,7 +50,7 @@ pub struct RunCutoff {
     /// Whose window to run.
     #[arg(long, value_parser = words::product())]
     pub product: String,
-    /// The date of the window, YYYY-MM-DD, Eastern time.
+    /// The date of the window, YYYY-MM-DD, Eastern time: the first accounting day or a later one.
     #[arg(long)]
     pub date: String,
     /// The window, by its cut-off in Eastern time: 15:00.

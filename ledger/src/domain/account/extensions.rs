@@ -12,6 +12,7 @@ use super::refusal::Refusal;
 use super::state::OpenAccount;
 use super::terms::due_date_in;
 use super::{Context, Decision, check_effective};
+use crate::domain::calendar::LAST_DATE;
 
 /// Moves due dates by whole months from the first instalment on that is not met. Interest runs on,
 /// and pending payments stay.
@@ -30,7 +31,7 @@ pub(super) fn extend(
     let from = open.book.first_open(effective_date).ok_or(Refusal::NoInstalmentLeft)?;
     let by = i32::try_from(months).unwrap_or(i32::MAX);
     let shift = Shift { from, months: by, day_of_month: None };
-    let (posting, next_due_date, maturity_date) = moved(open, shift, effective_date, context);
+    let (posting, next_due_date, maturity_date) = moved(open, shift, effective_date, context)?;
     let mut draft = Draft::new(open, context);
     draft.push(Event::ExtensionGranted(ExtensionGranted {
         kind,
@@ -115,7 +116,7 @@ pub(super) fn change_due_date(
         return Err(Refusal::DueDateTooFar { day_of_month, next_due_date: due, limit }.into());
     };
     let shift = Shift { from, months, day_of_month: Some(day_of_month) };
-    let (posting, next_due_date, maturity_date) = moved(open, shift, effective_date, context);
+    let (posting, next_due_date, maturity_date) = moved(open, shift, effective_date, context)?;
     let mut draft = Draft::new(open, context);
     draft.push(Event::DueDateChanged(DueDateChanged {
         day_of_month,
@@ -137,16 +138,21 @@ fn due_day_changed(open: &OpenAccount) -> Option<NaiveDate> {
     })
 }
 
-/// What moving due dates writes, the first new due date, and the last.
+/// What moving due dates writes, the first new due date, and the last, which must be a date that
+/// can be told.
 fn moved(
     open: &OpenAccount,
     shift: Shift,
     effective_date: NaiveDate,
     context: &Context<'_>,
-) -> (Posting, NaiveDate, NaiveDate) {
+) -> Result<(Posting, NaiveDate, NaiveDate), Refusal> {
     let entry = open.next_entry(effective_date, Movement::Shift(shift));
     let change = Change::with(&open.book, Subject::DueDates, entry, context.gl_date());
     let restated = restate(&open.book, change, context);
     let instalments = restated.after.instalments();
-    (restated.posting, instalments.due_date(shift.from), instalments.maturity_date())
+    let maturity_date = instalments.maturity_date();
+    if maturity_date > LAST_DATE {
+        return Err(Refusal::LastDueDateTooFar { latest_date: LAST_DATE });
+    }
+    Ok((restated.posting, instalments.due_date(shift.from), maturity_date))
 }

@@ -10,22 +10,24 @@ use crate::domain::money::Money;
 use crate::domain::product::Product;
 use crate::domain::rulebook::StateCode;
 
-/// The account takes over what is owed on its opening date: principal, interest accrued to that
-/// date, unpaid fees; for a lease the rentals due and unpaid, and the vehicle at its residual value
-/// where that is known. All of it against cash, whether the loan was made or bought.
+/// Opens an account, if its terms are those of a contract.
 pub(super) fn open(terms: &Terms, lien: Option<&Lien>, context: &Context<'_>) -> Decision {
     terms.check()?;
-    let mut terms = terms.clone();
-    let usual = context.rules.limits(terms.opened_date).shortfall_tolerance;
-    terms.shortfall_tolerance.get_or_insert(Tolerance::Amount(usual));
-    if terms.opened_date > context.today() {
-        let problem = format!("must not be after today, {}", context.today());
-        return Err(TermsError::invalid("opened_date", problem).into());
-    }
+    terms.check_dates(context.today())?;
     if lien.is_some() && !terms.has_title() {
         let problem = format!("accounts of product {} have no title", terms.product);
         return Err(TermsError::invalid("lien", problem).into());
     }
+    take_over(terms, lien, context)
+}
+
+/// The account takes over what is owed on its opening date: principal, interest accrued to that
+/// date, unpaid fees; for a lease the rentals due and unpaid, and the vehicle at its residual value
+/// where that is known. All of it against cash, whether the loan was made or bought.
+pub(super) fn take_over(terms: &Terms, lien: Option<&Lien>, context: &Context<'_>) -> Decision {
+    let mut terms = terms.clone();
+    let usual = context.rules.limits(terms.opened_date).shortfall_tolerance;
+    terms.shortfall_tolerance.get_or_insert(Tolerance::Amount(usual));
     let on = terms.opened_date;
     let book = Book::new(terms.clone());
     let standing = book.standing(on);

@@ -184,6 +184,12 @@ pub enum Refusal {
         /// By how many days it may be moved.
         limit: u16,
     },
+    /// The last instalment would fall due on a date that cannot be told.
+    #[error("the last instalment would fall due after {latest_date}")]
+    LastDueDateTooFar {
+        /// The last date that can be told.
+        latest_date: NaiveDate,
+    },
     /// No instalment is left whose due date could be moved.
     #[error("no instalment is left to move")]
     NoInstalmentLeft,
@@ -205,8 +211,9 @@ pub enum Refusal {
         /// The refund.
         refund: RefundId,
     },
-    /// What was previewed is not what would happen now.
-    #[error("the account has changed since the preview: it would be {current} now")]
+    /// What was previewed is not what would happen now: the account has changed since, or the
+    /// accounting day, or it was another change. Which of them is not known.
+    #[error("the hash is not that of a preview made now, which is {current}")]
     PreviewOutdated {
         /// The hash of a preview made now.
         current: String,
@@ -361,6 +368,7 @@ impl Refusal {
             Self::ExtensionLimit { .. } => "EXTENSION_LIMIT",
             Self::DueDayChangedLater { .. } => "DUE_DAY_CHANGED_LATER",
             Self::DueDateTooFar { .. } => "DUE_DATE_TOO_FAR",
+            Self::LastDueDateTooFar { .. } => "LAST_DUE_DATE_TOO_FAR",
             Self::NoInstalmentLeft => "NO_INSTALMENT_LEFT",
             Self::ResidualUnknown => "RESIDUAL_UNKNOWN",
             Self::NoCreditBalance { .. } => "NO_CREDIT_BALANCE",

@@ -268,6 +268,13 @@ fn opened_with(terms: Terms, lien: Option<Lien>) -> History {
 }
 
 impl History {
+    /// One more event, recorded for a request that was received at `at`.
+    fn follow(&mut self, event: &Event, at: DateTime<Utc>) {
+        check(event);
+        self.account = evolve(std::mem::take(&mut self.account), event, at);
+        self.recorded.push((at, event.clone()));
+    }
+
     fn at(&self, local: &str) -> Moment {
         self.at_instant(eastern(local))
     }
@@ -324,9 +331,7 @@ impl Moment {
         let mut after = self.history.clone();
         after.requests += 1;
         for event in decision.iter().flatten() {
-            check(event);
-            after.account = evolve(after.account, event, self.at);
-            after.recorded.push((self.at, event.clone()));
+            after.follow(event, self.at);
         }
         Outcome { decision, request, after }
     }

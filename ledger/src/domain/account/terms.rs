@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::buyout::PurchaseOption;
 use super::events::is_default;
+use crate::domain::calendar::LAST_DATE;
 use crate::domain::interest::DayCount;
 use crate::domain::money::{Amount, Carry, Currency, Money, Rate};
 use crate::domain::product::Product;
 use crate::domain::rulebook::StateCode;
+pub(in crate::domain) use check::ENDS_TOO_LATE;
 pub use check::INSTALMENTS_MAX;
 pub(super) use check::{NO_STATE, check_all};
 
@@ -195,6 +197,12 @@ impl InstalmentPlan {
     /// The due date of the last instalment.
     pub fn maturity_date(&self) -> NaiveDate {
         self.due_date(self.count.saturating_sub(1))
+    }
+
+    /// Does the last instalment fall due on a date that can be told? Every plan of an account that
+    /// is opened now does; older logs may hold one that does not.
+    pub fn ends_in_time(&self) -> bool {
+        self.maturity_date() <= LAST_DATE
     }
 
     /// How many instalments fall due on or before `date`.

@@ -1,6 +1,6 @@
 //! The worked schedules, and what holds for every one.
 
-use chrono::Days;
+use chrono::{Datelike, Days};
 use proptest::prelude::*;
 
 use super::*;

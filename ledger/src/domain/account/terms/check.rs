@@ -1,5 +1,6 @@
 //! What the types cannot say of a contract.
 
+use chrono::{Months, NaiveDate};
 use rust_decimal::Decimal;
 
 use super::{InstalmentPlan, LateCharge, LateFee, Terms, TermsError, Tolerance};
@@ -13,6 +14,9 @@ pub const INSTALMENTS_MAX: u32 = 600;
 
 /// The longest grace period before a late fee, in days.
 const GRACE_DAYS_MAX: u16 = 60;
+
+/// What is wrong with a first due date that the last one would follow beyond the calendar.
+pub(in crate::domain) const ENDS_TOO_LATE: &str = "must leave the last instalment before 10000";
 
 /// What is wrong with interest or tax that a product has none of, or too little or too much of.
 const UNPAID_INTEREST: &str = "must not be negative, and none for a lease";
@@ -69,6 +73,40 @@ impl Terms {
         let is_state = self.governing_state.is_none_or(StateCode::is_known);
         check_all(&[(is_state, "governing_state", NO_STATE)])?;
         self.instalments.check()
+    }
+
+    /// Checks what today says of dates: an account is opened by today, and the contract may go back
+    /// as many months as a plan may have, and begin as many after the opening. A year that is
+    /// mistyped would accrue interest, and be past due, for centuries.
+    pub(in crate::domain::account) fn check_dates(
+        &self,
+        today: NaiveDate,
+    ) -> Result<(), TermsError> {
+        let (opened, first_due) = (self.opened_date, self.instalments.first_due_date);
+        if opened > today {
+            let problem = format!("must not be after today, {today}");
+            return Err(TermsError::invalid("opened_date", problem));
+        }
+        let most = Months::new(INSTALMENTS_MAX);
+        let earliest = today.checked_sub_months(most).unwrap_or(NaiveDate::MIN);
+        for (field, date) in [
+            ("opened_date", opened),
+            ("interest_paid_through_date", self.interest_paid_through),
+            ("instalments.first_due_date", first_due),
+        ] {
+            if date < earliest {
+                let problem =
+                    format!("must not be before {earliest}, {INSTALMENTS_MAX} months before today");
+                return Err(TermsError::invalid(field, problem));
+            }
+        }
+        let latest = opened.checked_add_months(most).unwrap_or(NaiveDate::MAX);
+        if first_due > latest {
+            let problem =
+                format!("must not be after {latest}, {INSTALMENTS_MAX} months after opened_date");
+            return Err(TermsError::invalid("instalments.first_due_date", problem));
+        }
+        Ok(())
     }
 
     fn check_loan(&self) -> Result<(), TermsError> {
@@ -131,6 +169,7 @@ impl InstalmentPlan {
                 "must be the day of first_due_date, or a later day that its month does not have",
             ),
             (is_rest, "instalments.first_amount_due", "at most the amount"),
+            (self.ends_in_time(), "instalments.first_due_date", ENDS_TOO_LATE),
         ])
     }
 }
