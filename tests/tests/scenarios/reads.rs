@@ -1,5 +1,7 @@
 //! Reads: as of a value date, as known at a position, and never older than asked for.
 
+use std::time::Duration;
+
 use proto::payledger::v1::{
     Channel, ExplainAmountRequest, Figure, GetAccountRequest, GetBalanceRequest, GetPaymentRequest,
     GetProjectionStatusRequest, GetTitleRequest, ListPaymentsRequest, ProjectionState,
@@ -9,6 +11,7 @@ use tests::refusals::{field, reason, refused};
 use tests::requests::{auto_loan, instant, money, request_id, text, timestamp};
 use tests::server::Town;
 use tests::views::{agree, standing};
+use tokio::time::Instant;
 
 use crate::days::paid_by_ach;
 
@@ -93,8 +96,11 @@ async fn a_read_that_would_be_older_than_asked_for_says_so() {
     let list = ListPaymentsRequest { min_position: head + 1, ..ListPaymentsRequest::default() };
     let status = GetProjectionStatusRequest { min_position: u64::MAX };
     let (mut payments, mut operations) = (town.payments(), town.operations());
+    let asked = Instant::now();
     let (list, status) =
         tokio::join!(payments.list_payments(list), operations.get_projection_status(status));
+    // What the log does not hold is not waited for.
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
     for refusal in [refused(list), refused(status)] {
         assert_eq!(refusal.reason, "PROJECTION_BEHIND");
         let end = format!("the log ends at position {head}, before");
