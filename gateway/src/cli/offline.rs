@@ -16,7 +16,7 @@ use std::path::Path;
 
 use ledger::causes::with_causes;
 use ledger::codec::{self, Fact};
-use ledger::envelope::{Metadata, RecordedEvent};
+use ledger::envelope::{Metadata, Position, RecordedEvent};
 use ledger::ids::AccountId;
 use ledger::store::embedded::{self, Report};
 use ledger::streams;
@@ -72,6 +72,15 @@ fn event_document(event: &RecordedEvent) -> Document {
 /// Does the event belong to `account`? To any, if none is named.
 fn is_of(event: &RecordedEvent, account: Option<&AccountId>) -> bool {
     account.is_none_or(|account| event.stream == streams::of_account(account))
+}
+
+/// Refuses a position that the log, which ends at `head`, does not reach: it is another log than is
+/// asked about, or has lost its end.
+fn reached(flag: &str, position: u64, head: Position) -> Result<(), CliError> {
+    if position > head.0 {
+        return Err(CliError::Usage(format!("{flag} is above the head of the log, {head}")));
+    }
+    Ok(())
 }
 
 /// What a log that was found whole holds.

@@ -77,7 +77,7 @@ impl AuditService for Gateway {
 impl Gateway {
     /// A reading of the log, unless too many are under way. A reader that knows a later position
     /// than the log's last has read another log, or one that has lost its end: what comes next
-    /// would not be what it misses.
+    /// would not be what it misses, and what is there would not be all up to where it asks.
     async fn reading(
         &self,
         wanted: Wanted,
@@ -85,8 +85,10 @@ impl Gateway {
         until: Option<Position>,
     ) -> Result<(Reading, ReceiverStream<Result<Message, Status>>), Failure> {
         let head = self.engine.store().head().await?;
-        if from > head {
-            return Err(above_head("from_position", from, head).into());
+        for (field, position) in [("from_position", Some(from)), ("to_position", until)] {
+            if let Some(position) = position.filter(|position| *position > head) {
+                return Err(above_head(field, position, head).into());
+            }
         }
         let place = Arc::clone(&self.readings).try_acquire_owned();
         let place = place.map_err(|_full| Failure::overloaded())?;

@@ -131,13 +131,17 @@ async fn a_range_is_read_and_a_reader_that_was_cut_off_goes_on_from_its_checkpoi
         (3, 0, (4..=head).collect()),
         (head, 0, vec![]),
         (5, 5, vec![]),
-        (0, head + 9, (1..=head).collect()),
+        (0, head, (1..=head).collect()),
     ] {
         let request = ReplayEventsRequest { from_position: from, to_position: to, filter: None };
         assert_eq!(positions(&town.replay_of(request).await.unwrap()), expected, "{from} {to}");
     }
     let backwards = ReplayEventsRequest { from_position: 5, to_position: 3, filter: None };
     let told = field(town.audit().replay_events(backwards).await);
+    assert_eq!(told, ("INVALID_FIELD".to_owned(), "to_position".to_owned()));
+    // It would not be all up to there.
+    let beyond = ReplayEventsRequest { to_position: head + 1, ..ReplayEventsRequest::default() };
+    let told = field(town.audit().replay_events(beyond).await);
     assert_eq!(told, ("INVALID_FIELD".to_owned(), "to_position".to_owned()));
     // A checkpoint is where to go on, whatever the filter left out.
     let filter = Some(of_account("a-1"));

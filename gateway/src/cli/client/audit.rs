@@ -69,7 +69,7 @@ pub struct ReplayEvents {
     /// beginning of the log.
     #[arg(long, value_name = "POSITION")]
     pub from_position: Option<u64>,
-    /// The last position to read. Default: the head of the log now.
+    /// The last position to read, at most the head of the log. Default: the head now.
     #[arg(long, value_name = "POSITION")]
     pub to_position: Option<u64>,
     /// Which events.

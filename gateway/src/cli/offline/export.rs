@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use ledger::ids::AccountId;
 
-use super::{each_event, event_document, is_of};
+use super::{each_event, event_document, is_of, reached};
 use crate::cli::CliError;
 use crate::cli::args::DataDir;
 use crate::cli::output::{Output, write_json_line};
@@ -38,11 +38,11 @@ pub struct EventsArgs {
     /// The form of the export.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// The first position to write. Inclusive, unlike `audit replay-events --from-position`.
-    /// Default: the first of the log.
+    /// The first position to write, at most the one after the log's last. Inclusive, unlike `audit
+    /// replay-events --from-position`. Default: the first of the log.
     #[arg(long, value_name = "POSITION", default_value_t = 1, hide_default_value = true)]
     pub from: u64,
-    /// The last position to write. Default: the last of the log.
+    /// The last position to write, which the log must reach. Default: the last of the log.
     #[arg(long, value_name = "POSITION")]
     pub to: Option<u64>,
     /// Only events of this account.
@@ -97,7 +97,7 @@ fn write_events(args: &EventsArgs, name: &str, out: &mut impl Write) -> Result<(
     let mut out = BufWriter::new(out);
     let last = args.to.unwrap_or(u64::MAX);
     let mut is_known = false;
-    each_event(&args.data.path, |event| {
+    let report = each_event(&args.data.path, |event| {
         if !is_of(event, args.account.as_ref()) {
             return Ok(());
         }
@@ -108,6 +108,9 @@ fn write_events(args: &EventsArgs, name: &str, out: &mut impl Write) -> Result<(
         write_json_line(&mut out, &event_document(event)).map_err(CliError::io(name))
     })?;
     out.flush().map_err(CliError::io(name))?;
+    let head = report.head.position;
+    reached("--from", args.from.saturating_sub(1), head)?;
+    reached("--to", args.to.unwrap_or_default(), head)?;
     match &args.account {
         Some(account) if !is_known => {
             Err(CliError::NotFound(format!("the log holds no events of account {account}")))

@@ -16,7 +16,7 @@ use ledger::envelope::{Metadata, Position};
 use ledger::ids::AccountId;
 use ledger::streams::Stream;
 
-use super::{decoded, each_event, is_of};
+use super::{decoded, each_event, is_of, reached};
 use crate::cli::CliError;
 use crate::cli::args::DataDir;
 use crate::cli::output::Output;
@@ -58,7 +58,8 @@ pub struct ReplayArgs {
     /// Only this account, with its payments and title. Default: the balances of all accounts.
     #[arg(long, value_name = "ID")]
     pub account: Option<AccountId>,
-    /// Counts only events up to this position, or received up to this instant. Default: all.
+    /// Counts only events up to this position, which the log must reach, or received up to this
+    /// instant. Default: all.
     #[arg(long, value_name = "POSITION|INSTANT", value_parser = known_at)]
     pub known_at: Option<KnownAt>,
     /// The value date, YYYY-MM-DD; of all accounts, those opened later are left out. Default: the
@@ -112,7 +113,7 @@ pub fn run(args: &ReplayArgs, form: Output, out: &mut impl Write) -> Result<(), 
 
 fn fold(args: &ReplayArgs) -> Result<Known, CliError> {
     let mut known = Known::default();
-    each_event(&args.data.path, |event| {
+    let report = each_event(&args.data.path, |event| {
         if matches!(args.known_at, Some(KnownAt::Position(last)) if event.position > last) {
             return Ok(());
         }
@@ -141,6 +142,9 @@ fn all(known: &Known, as_of: NaiveDate) -> Vec<(String, Document)> {
         .accounts
         .iter()
         .filter_map(|(id, account)| match account {
+    if let Some(KnownAt::Position(last)) = args.known_at {
+        reached("--known-at", last.0, report.head.position)?;
+    }
             Account::Open(open) => Some((id, open.as_ref())),
             Account::Absent => None,
         })
