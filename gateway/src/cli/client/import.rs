@@ -59,6 +59,15 @@ pub struct AbsEe {
     pub as_of: Option<NaiveDate>,
 }
 
+/// A control total.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+struct Control<T> {
+    /// As the files have it.
+    in_files: T,
+    /// As the books have it now.
+    on_books: T,
+}
+
 /// What came of it.
 #[derive(Debug, Default, Serialize)]
 struct Totals {
@@ -67,10 +76,10 @@ struct Totals {
     /// Loans without a month that they could be boarded as of.
     not_boardable: usize,
     /// Accounts to board, and on the books now.
-    accounts: [u64; 2],
+    accounts: Control<u64>,
     /// Principal reported for them, and on the books at their boarding.
-    principal: [Money; 2],
-    /// Are both pairs the same?
+    principal: Control<Money>,
+    /// Are both the same in the files and on the books?
     agree: bool,
     /// Commands that were carried out now.
     carried_out: u64,
@@ -95,8 +104,11 @@ pub fn run(service: &Service<Verb>, form: Output, out: &mut impl Write) -> Resul
     let mut totals = Totals {
         loans: loans.len(),
         not_boardable: loans.len().saturating_sub(imported.len()),
-        accounts: [accounts, 0],
-        principal: [total(imported.iter().map(|loan| loan.principal)), Money::ZERO],
+        accounts: Control { in_files: accounts, on_books: 0 },
+        principal: Control {
+            in_files: total(imported.iter().map(|loan| loan.principal)),
+            on_books: Money::ZERO,
+        },
         months_left_out: imported
             .iter()
             .fold(0_usize, |sum, loan| sum.saturating_add(loan.left_out)),
@@ -110,8 +122,7 @@ pub fn run(service: &Service<Verb>, form: Output, out: &mut impl Write) -> Resul
         sending.send(&mut client, &imported).await?;
         Ok::<_, CliError>(sending.failure)
     })?;
-    let ([listed, opened], [old, new]) = (totals.accounts, totals.principal);
-    totals.agree = listed == opened && old == new;
+    totals.agree = totals.accounts.agrees() && totals.principal.agrees();
     write(out, &totals, form).map_err(CliError::output())?;
     if !totals.agree {
         let message = "the control totals of what was boarded differ from those of the files";
@@ -132,7 +143,7 @@ fn write(out: &mut impl Write, totals: &Totals, form: Output) -> std::io::Result
         Output::Table | Output::Csv => {
             let fields = serde_json::to_value(totals).unwrap_or_default();
             let fields = fields.as_object().into_iter().flatten();
-            let rows = fields.map(|(name, value)| [name.clone(), cell(value)]);
+            let rows = fields.flat_map(|(name, value)| cells(name, value));
             match form {
                 Output::Csv => write_csv(out, &["field", "value"], rows.map(Vec::from)),
                 Output::Table | Output::Json | Output::Jsonl => {
@@ -143,11 +154,17 @@ fn write(out: &mut impl Write, totals: &Totals, form: Output) -> std::io::Result
     }
 }
 
-fn cell(value: &Json) -> String {
+/// The rows of a value: its own, or one for each of its members under its path.
+fn cells(name: &str, value: &Json) -> Vec<[String; 2]> {
     match value {
-        Json::String(text) => text.clone(),
-        Json::Array(pair) => pair.iter().map(cell).collect::<Vec<_>>().join(" = "),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => value.to_string(),
+        Json::Object(members) => members
+            .iter()
+            .flat_map(|(member, value)| cells(&format!("{name}.{member}"), value))
+            .collect(),
+        Json::String(text) => vec![[name.to_owned(), text.clone()]],
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) => {
+            vec![[name.to_owned(), value.to_string()]]
+        }
     }
 }
 
@@ -242,12 +259,18 @@ impl Sending<'_> {
     }
 }
 
+impl<T: PartialEq> Control<T> {
+    fn agrees(&self) -> bool {
+        self.in_files == self.on_books
+    }
+}
+
 impl Totals {
     fn board(&mut self, found: Option<Money>) {
-        let ([_, accounts], [_, principal]) = (&mut self.accounts, &mut self.principal);
         if let Some(boarded) = found {
+            let accounts = &mut self.accounts.on_books;
             *accounts = accounts.saturating_add(1);
-            *principal += boarded;
+            self.principal.on_books += boarded;
         }
     }
 }

@@ -314,37 +314,34 @@ const fn known_by(known_by: KnownBy) -> &'static str {
     }
 }
 
-/// What is lost, as restore and promotion tell it.
+/// What nothing tells of a loss.
+const UNKNOWN: &str = "unknown";
+
+/// What is lost, as restore and promotion tell it. Every loss has the same fields; what nothing
+/// tells is null.
 pub(super) fn loss_field(lost: Option<&Lost>) -> (String, Document) {
     let Some(Lost { record: lost, bytes }) = lost else {
-        return Document::field("lost", "nothing: the lost log is whole and ends here");
+        let nothing = Document::Null("nothing: the lost log is whole and ends here");
+        return ("lost".to_owned(), nothing);
     };
-    let mut fields = vec![Document::field("from_position", lost.position.next().0)];
-    if lost.known_position > lost.position {
-        fields.push(Document::field("to_position", lost.known_position.0));
-        let events = lost.known_position.0.saturating_sub(lost.position.0);
-        fields.push(Document::field("events", events));
-        fields.push(match bytes {
-            Some(bytes) => Document::field("bytes", *bytes),
-            None => Document::field("bytes", "unknown"),
-        });
-        fields.push(Document::field("known_by", known_by(lost.known_by)));
-    } else {
-        let unknown = "unknown: nothing tells whether there was more";
-        fields.push(Document::field("to_position", unknown));
-    }
-    match &lost.affected {
-        None => fields.push(Document::field("payments", "unknown")),
-        Some(affected) => {
-            fields.push(Document::field("looked_at_through", affected.through_position.0));
-            fields.push(Document::field("payments", affected.payments_count));
-            fields.push(Document::field("refunds", affected.refunds_count));
-            fields.push(match affected.lien_releases_count {
-                Some(count) => Document::field("lien_releases", count),
-                None => Document::field("lien_releases", "unknown"),
-            });
-        }
-    }
-    fields.push(Document::field("origination", "on hold until it is approved"));
+    let (kept, known) = (lost.position.0, lost.known_position.0);
+    let events = known.checked_sub(kept).filter(|events| *events > 0);
+    let affected = lost.affected.as_ref();
+    let is_known = events.is_some();
+    let number = |name, number| Document::number_if_known(name, number, UNKNOWN);
+    let why_not = "unknown: nothing tells whether there was more";
+    let by = if is_known { known_by(lost.known_by).into() } else { Document::Null("nothing") };
+    let fields = vec![
+        Document::field("from_position", lost.position.next().0),
+        Document::number_if_known("to_position", is_known.then_some(known), why_not),
+        number("events", events),
+        number("bytes", bytes.filter(|_| is_known)),
+        ("known_by".to_owned(), by),
+        number("looked_at_through", affected.map(|affected| affected.through_position.0)),
+        number("payments", affected.map(|affected| affected.payments_count)),
+        number("refunds", affected.map(|affected| affected.refunds_count)),
+        number("lien_releases", affected.and_then(|affected| affected.lien_releases_count)),
+        Document::field("origination", "on hold until it is approved"),
+    ];
     ("lost".to_owned(), Document::Object(fields))
 }

@@ -7,13 +7,14 @@ use std::io::Write;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use ledger::codec::Fact;
+use ledger::domain::account::events::{Event, PaymentReceived, PaymentScheduled};
 use ledger::domain::account::evolve;
 use ledger::domain::account::state::{Account, OpenAccount};
 use ledger::domain::cutoff::eastern_date;
 use ledger::domain::money::Money;
 use ledger::engine::KnownAt;
 use ledger::envelope::{Metadata, Position};
-use ledger::ids::AccountId;
+use ledger::ids::{AccountId, PaymentId};
 use ledger::streams::Stream;
 
 use super::{decoded, each_event, is_of, reached};
@@ -75,6 +76,8 @@ pub struct ReplayArgs {
 #[derive(Debug, Default)]
 struct Known {
     accounts: BTreeMap<AccountId, Account>,
+    /// In the order in which they were recorded, which their ids do not tell.
+    payments: Vec<PaymentId>,
     position: u64,
     last_receipt: Option<DateTime<Utc>>,
 }
@@ -106,7 +109,7 @@ pub fn run(args: &ReplayArgs, form: Output, out: &mut impl Write) -> Result<(), 
         let message = format!("--as-of {as_of} is before the opening, {opened_date}");
         return Err(CliError::Usage(message));
     }
-    fields.extend(state::whole(account, open, as_of));
+    fields.extend(state::whole(account, open, &known.payments, as_of));
     let view = View::Object;
     view::write(out, &Document::Object(fields), view, form).map_err(CliError::output())
 }
@@ -129,10 +132,18 @@ fn fold(args: &ReplayArgs) -> Result<Known, CliError> {
         }
         if let (Fact::Account(change), Stream::Account(id)) = (&fact, Stream::of(&event.stream)) {
             let account = known.accounts.entry(id).or_default();
+            if let Event::PaymentScheduled(PaymentScheduled { payment, .. })
+            | Event::PaymentReceived(PaymentReceived { payment, .. }) = change
+            {
+                known.payments.push(*payment);
+            }
             *account = evolve(std::mem::take(account), change, at);
         }
         Ok(())
     })?;
+    if let Some(KnownAt::Position(last)) = args.known_at {
+        reached("--known-at", last.0, report.head.position)?;
+    }
     Ok(known)
 }
 
@@ -142,9 +153,6 @@ fn all(known: &Known, as_of: NaiveDate) -> Vec<(String, Document)> {
         .accounts
         .iter()
         .filter_map(|(id, account)| match account {
-    if let Some(KnownAt::Position(last)) = args.known_at {
-        reached("--known-at", last.0, report.head.position)?;
-    }
             Account::Open(open) => Some((id, open.as_ref())),
             Account::Absent => None,
         })

@@ -49,21 +49,22 @@ fn receive(amount: &str) -> Order {
 fn ledger() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(write(directory.path()));
-    directory
-}
-
-async fn write(directory: &Path) {
-    let instant = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
-    let clock = Arc::new(Clock::set_to(instant("2026-03-02T15:00:00Z")));
-    let store = Arc::new(Embedded::open(directory, Options::default()).unwrap());
-    let rules = Rulebook::built_in();
-    let engine = Engine::start(store, Arc::clone(&clock), rules).await.unwrap();
     let orders = [
         ("2026-03-02T15:00:00Z", "a-1", Order::OpenAccount { terms: terms(), lien: None }),
         ("2026-03-02T15:00:01Z", "a-2", Order::OpenAccount { terms: terms(), lien: None }),
         ("2026-03-03T15:00:00Z", "a-1", receive("310.00")),
     ];
+    runtime.block_on(write(directory.path(), orders));
+    directory
+}
+
+/// Carries out commands, each at its instant on its account.
+async fn write<'a>(directory: &Path, orders: impl IntoIterator<Item = (&'a str, &'a str, Order)>) {
+    let instant = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+    let clock = Arc::new(Clock::set_to(instant("2026-03-02T15:00:00Z")));
+    let store = Arc::new(Embedded::open(directory, Options::default()).unwrap());
+    let rules = Rulebook::built_in();
+    let engine = Engine::start(store, Arc::clone(&clock), rules).await.unwrap();
     for (at, account, command) in orders {
         clock.set(instant(at)).unwrap();
         let request = Request {
@@ -208,6 +209,25 @@ fn a_replay_knows_what_was_known_then() {
         assert_eq!(then["account"]["balance"]["principal"], "25000.00", "{known_at}");
         assert_eq!(then["account"]["balance"]["accrued_interest"], "3.94", "{known_at}");
     }
+    let beyond = told(directory.path(), &["replay", "--known-at", "7"]).1.unwrap_err();
+    assert_eq!(beyond.exit_code(), 2);
+    assert_eq!(beyond.to_string(), "--known-at is above the head of the log, 6");
+}
+
+#[test]
+fn a_replay_lists_payments_in_the_order_in_which_they_were_recorded() {
+    let directory = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let amounts = ["310.00", "1.00", "2.00", "3.00", "4.00", "5.00", "6.00"];
+    let times: Vec<_> = (0..=amounts.len()).map(|n| format!("2026-03-03T15:00:0{n}Z")).collect();
+    let opening = Order::OpenAccount { terms: terms(), lien: None };
+    let orders = std::iter::once(opening).chain(amounts.map(receive));
+    let orders = times.iter().zip(orders).map(|(at, order)| (at.as_str(), "a-1", order));
+    runtime.block_on(write(directory.path(), orders));
+    let replayed = json(directory.path(), &["replay", "--account", "a-1"]);
+    let payments = replayed["payments"].as_array().unwrap();
+    let told: Vec<_> = payments.iter().map(|payment| payment["amount"].as_str().unwrap()).collect();
+    assert_eq!(told, amounts);
 }
 
 #[test]
@@ -279,6 +299,9 @@ fn an_export_has_the_recorded_bytes() {
     for (flags, exit_code) in [
         (&["--account", "nope"][..], 4),
         (&["--from", "6", "--to", "5"], 2),
+        // It would not be all up to there: this log is another, or has lost its end.
+        (&["--to", "7"], 2),
+        (&["--from", "8"], 2),
         (&["--output", "csv"], 2),
     ] {
         let words = [&["export", "events"], flags].concat();
@@ -292,6 +315,9 @@ fn an_export_makes_a_whole_file_or_none() {
     let directory = ledger();
     let target = directory.path().join("events.jsonl");
     let words = ["export", "events", "--out", target.to_str().unwrap()];
+    let beyond = told(directory.path(), &[&words[..], &["--to", "7"]].concat()).1.unwrap_err();
+    assert_eq!(beyond.to_string(), "--to is above the head of the log, 6");
+    assert!(!target.exists());
     told(directory.path(), &words).1.unwrap();
     assert_eq!(fs::read_to_string(&target).unwrap().lines().count(), 6);
     assert_eq!(told(directory.path(), &words).1.unwrap_err().exit_code(), 5);

@@ -13,6 +13,8 @@ pub enum Document {
     Number(i128),
     /// Yes or no.
     Bool(bool),
+    /// No value: null in JSON, so that a field has one type. A table says why there is none.
+    Null(&'static str),
     /// A JSON document that was recorded, byte for byte.
     Recorded(Box<RawValue>),
     /// Values in order.
@@ -27,6 +29,15 @@ impl Document {
         (name.to_owned(), value.into())
     }
 
+    /// A named number, or why it is not known.
+    pub fn number_if_known(
+        name: &str,
+        number: Option<u64>,
+        why_not: &'static str,
+    ) -> (String, Self) {
+        (name.to_owned(), number.map_or(Self::Null(why_not), Self::from))
+    }
+
     /// A value in its written form.
     pub fn text(value: impl std::fmt::Display) -> Self {
         Self::Text(value.to_string())
@@ -38,9 +49,12 @@ impl Document {
             Self::Object(fields) => {
                 fields.iter().find(|(field, _)| field == name).map(|(_, value)| value)
             }
-            Self::Text(_) | Self::Number(_) | Self::Bool(_) | Self::Recorded(_) | Self::List(_) => {
-                None
-            }
+            Self::Text(_)
+            | Self::Number(_)
+            | Self::Bool(_)
+            | Self::Null(_)
+            | Self::Recorded(_)
+            | Self::List(_) => None,
         })
     }
 
@@ -50,6 +64,7 @@ impl Document {
             Self::Text(text) => text.clone(),
             Self::Number(number) => number.to_string(),
             Self::Bool(value) => value.to_string(),
+            Self::Null(why) => (*why).to_owned(),
             Self::Recorded(json) => json.get().to_owned(),
             // Of values alone, so that writing cannot fail.
             Self::List(_) | Self::Object(_) => serde_json::to_string(self).unwrap_or_default(),
@@ -77,7 +92,7 @@ impl Document {
                     item.collect(format!("{path}[{index}]"), leaves);
                 }
             }
-            Self::Text(_) | Self::Number(_) | Self::Bool(_) | Self::Recorded(_) => {
+            Self::Text(_) | Self::Number(_) | Self::Bool(_) | Self::Null(_) | Self::Recorded(_) => {
                 leaves.push((path, self.cell()));
             }
         }
@@ -126,6 +141,7 @@ impl Serialize for Document {
             Self::Text(text) => serializer.serialize_str(text),
             Self::Number(number) => serializer.serialize_i128(*number),
             Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Null(_) => serializer.serialize_unit(),
             Self::Recorded(json) => json.serialize(serializer),
             Self::List(items) => {
                 let mut list = serializer.serialize_seq(Some(items.len()))?;
@@ -150,6 +166,7 @@ mod tests {
         Document::Object(vec![
             Document::field("z", "first"),
             Document::field("a", 7_u64),
+            Document::number_if_known("n", None, "not known"),
             ("list".to_owned(), vec![Document::from(true), Document::from("x")].into()),
             ("data".to_owned(), Document::Recorded(recorded)),
         ])
@@ -158,7 +175,8 @@ mod tests {
     #[test]
     fn fields_keep_their_order_and_recorded_bytes_stay_as_they_are() {
         let json = serde_json::to_string(&sample()).unwrap();
-        let expected = r#"{"z":"first","a":7,"list":[true,"x"],"data":{"z": 1,"a":"1.50"}}"#;
+        let expected =
+            r#"{"z":"first","a":7,"n":null,"list":[true,"x"],"data":{"z": 1,"a":"1.50"}}"#;
         assert_eq!(json, expected);
     }
 
@@ -167,7 +185,8 @@ mod tests {
         let outer = Document::Object(vec![("inner".to_owned(), sample())]);
         let leaves = outer.leaves();
         assert_eq!(leaves[0], ("inner.z".to_owned(), "first".to_owned()));
-        assert_eq!(leaves[3], ("inner.list[1]".to_owned(), "x".to_owned()));
+        assert_eq!(leaves[2], ("inner.n".to_owned(), "not known".to_owned()));
+        assert_eq!(leaves[4], ("inner.list[1]".to_owned(), "x".to_owned()));
         assert_eq!(outer.at("inner.a").unwrap().cell(), "7");
         assert!(outer.at("inner.b").is_none());
     }

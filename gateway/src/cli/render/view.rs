@@ -75,6 +75,7 @@ pub fn items_of<'a>(answer: &'a Document, items: &str) -> &'a [Document] {
             Document::Text(_)
             | Document::Number(_)
             | Document::Bool(_)
+            | Document::Null(_)
             | Document::Recorded(_)
             | Document::Object(_),
         )
@@ -106,6 +107,7 @@ fn object_rows(answer: &Document) -> Vec<[String; 2]> {
         Document::Text(_)
         | Document::Number(_)
         | Document::Bool(_)
+        | Document::Null(_)
         | Document::Recorded(_)
         | Document::List(_) => String::new(),
     };

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use ledger::domain::account::state::OpenAccount;
-use ledger::ids::AccountId;
+use ledger::ids::{AccountId, PaymentId};
 
 use crate::cli::render::document::Document;
 use crate::cli::render::message::document_of;
@@ -13,15 +13,17 @@ pub(super) fn brief(id: &AccountId, account: &OpenAccount, as_of: NaiveDate) -> 
     document_of("Account", &answers::account(id, account, as_of))
 }
 
-/// An account, its balances in the general ledger, its title and its payments.
+/// An account, its balances in the general ledger, its title and its payments, in the order in
+/// which those were `recorded`.
 pub(super) fn whole(
     id: &AccountId,
     account: &OpenAccount,
+    recorded: &[PaymentId],
     as_of: NaiveDate,
 ) -> Vec<(String, Document)> {
     let ledger = account.book.ledger().iter();
     let ledger = ledger.map(|(name, balance)| Document::field(name.as_str(), balance.to_string()));
-    let payments = account.payments.values();
+    let payments = recorded.iter().filter_map(|payment| account.payments.get(payment));
     let payments =
         payments.map(|payment| document_of("Payment", &answers::payment(id, account, payment)));
     let mut fields = vec![("account".to_owned(), brief(id, account, as_of))];
