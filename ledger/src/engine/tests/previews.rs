@@ -65,8 +65,8 @@ async fn a_preview_lists_what_a_return_means_and_writes_nothing() {
     );
     let opened: Vec<_> =
         all.instalments.iter().map(|it| (it.after.number, it.before.met, it.after.met)).collect();
-    // The second payment had paid 150.00 of the second one.
-    assert_eq!(opened, [(1, true, false), (2, false, false)]);
+    // The second payment had paid 150.00 of the second one; more will be left of the last.
+    assert_eq!(opened, [(1, true, false), (2, false, false), (36, false, false)]);
     let fees: Vec<_> = all.fees.iter().map(|it| (it.after.kind, it.after.amount)).collect();
     assert_eq!(fees, [(FeeKind::ReturnedItem, "25.00".parse().unwrap())]);
     assert_eq!(all.before.standing.days_past_due(), 0);
