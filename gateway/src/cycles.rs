@@ -7,6 +7,7 @@
 mod books;
 mod daily;
 pub mod lease;
+mod rehearsal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,40 @@ pub struct Cycles {
     /// When the read models were compared with the log last.
     compared: Arc<Mutex<Option<Instant>>>,
     lease: Option<Lease>,
+    /// How far the accounts have been looked at. Held for as long as what is due is done.
+    daily: Arc<Mutex<Daily>>,
+    /// Held while a clock that is set by hand is on its way.
+    moving: Arc<Mutex<()>>,
+    by_hand: bool,
+}
+
+/// What became of all that was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runs {
+    /// It is done.
+    Done,
+    /// Origination is on hold after a loss: windows, releases and the daily pass wait.
+    OnHold,
+    /// It is left to the gateway that holds the lease.
+    Elsewhere,
+    /// It is left to requests: the service does nothing by itself.
+    ByHand,
+}
+
+/// What a look at what is due came to.
+#[derive(Debug)]
+struct Look {
+    runs: Runs,
+    /// Was something left for the next look, which may follow at once?
+    more: bool,
+    /// The first failure that stopped nothing else; it has been logged.
+    failed: Option<Failure>,
+}
+
+impl Look {
+    const fn came_to(runs: Runs) -> Self {
+        Self { runs, more: false, failed: None }
+    }
 }
 
 /// A window after its run.
@@ -69,9 +104,24 @@ pub struct WindowRun {
 impl Cycles {
     /// A runner over an engine and its read models.
     pub fn new(engine: Engine, reads: Projections) -> Self {
-        let (turn, compared) = (Arc::default(), Arc::default());
-        let (woken, books_woken) = (Arc::default(), Arc::default());
-        Self { engine, reads, turn, woken, books_woken, compared, lease: None }
+        Self {
+            engine,
+            reads,
+            turn: Arc::default(),
+            woken: Arc::default(),
+            books_woken: Arc::default(),
+            compared: Arc::default(),
+            lease: None,
+            daily: Arc::default(),
+            moving: Arc::default(),
+            by_hand: false,
+        }
+    }
+
+    /// The same, and what is due is left to requests, whatever the clock says.
+    #[must_use]
+    pub fn by_hand(self) -> Self {
+        Self { by_hand: true, ..self }
     }
 
     /// The same, and by itself it runs only while it holds the lease.
@@ -93,7 +143,7 @@ impl Cycles {
         Ok(turn.unwrap_or_else(|fault| Err(EngineError::Indeterminate(fault.into())))?)
     }
 
-    /// Makes the runner look now, since the clock was set.
+    /// Makes the runner look now, since something has changed that it waits for.
     pub fn wake(&self) {
         self.woken.notify_one();
         self.books_woken.notify_one();
@@ -114,10 +164,13 @@ impl Cycles {
     }
 
     async fn run_windows_always(&self) {
-        let mut daily = Daily::default();
         loop {
-            if let Err(failure) = self.run_due(&mut daily).await {
-                tracing::warn!(%failure, "a run did not come to its end and is tried again");
+            match self.run_due().await {
+                Ok(Look { more: true, .. }) => self.woken.notify_one(),
+                Ok(_) => {}
+                Err(failure) => {
+                    tracing::warn!(%failure, "a run did not come to its end and is tried again");
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -130,13 +183,14 @@ impl Cycles {
     /// hold is over, then looks at some of the accounts that the day may have changed. What fails
     /// is logged and tried again the next time, and stops nothing else. Does nothing while
     /// origination is on hold.
-    async fn run_due(&self, daily: &mut Daily) -> Result<(), Failure> {
+    async fn run_due(&self) -> Result<Look, Failure> {
+        let mut daily = self.daily.lock().await;
         if !self.has_turn().await? {
-            return Ok(());
+            return Ok(Look::came_to(Runs::Elsewhere));
         }
         if self.engine.origination_on_hold().await?.is_some() {
             // What accounts owe is not known either while windows wait.
-            return Ok(());
+            return Ok(Look::came_to(Runs::OnHold));
         }
         let now = self.engine.clock().now();
         let today = eastern_date(now);
@@ -147,7 +201,20 @@ impl Cycles {
         // A payment that was scheduled a moment ago may be the first of its window.
         self.catch_up().await?;
         let windows = self.ask(move |reader| reader.unsealed_windows(now)).await?;
-        for window in windows.iter().filter(|window| window.starts_at() <= now) {
+        let (starting, waiting): (Vec<_>, Vec<_>) =
+            windows.into_iter().partition(|window| window.starts_at() <= now);
+        let mut look = Look::came_to(Runs::Done);
+        self.run_windows(&starting, &mut look).await;
+        self.release_liens(&mut look).await?;
+        // What accounts owe is known once the payments of the day that is over are applied.
+        if waiting.is_empty() && self.look_at_accounts(&mut daily, today).await? {
+            look.more = true;
+        }
+        Ok(look)
+    }
+
+    async fn run_windows(&self, windows: &[WindowKey], look: &mut Look) {
+        for window in windows {
             let name = window.name();
             match self.run_window(*window).await {
                 Ok(run) => {
@@ -156,16 +223,10 @@ impl Cycles {
                 }
                 Err(failure) => {
                     tracing::error!(window = name, %failure, "a run did not come to its end");
+                    look.failed.get_or_insert(failure);
                 }
             }
         }
-        self.release_liens().await?;
-        // What accounts owe is known once the payments of the day that is over are applied.
-        let waits = windows.iter().any(|window| window.starts_at() > now);
-        if !waits && self.look_at_accounts(daily, today).await? {
-            self.woken.notify_one();
-        }
-        Ok(())
     }
 
     /// Runs one window: applies what is pending in it, and seals what no seal covers yet. Goes on
@@ -265,22 +326,31 @@ impl Cycles {
         applied
     }
 
-    async fn release_liens(&self) -> Result<(), Failure> {
+    async fn release_liens(&self, look: &mut Look) -> Result<(), Failure> {
         let _turn = self.turn.lock().await;
         self.catch_up().await?;
         let today = eastern_date(self.engine.clock().now());
         let due = self.ask(move |reader| reader.releasable_titles(today, RELEASES)).await?;
-        for releasable in due {
+        let mut released = false;
+        for releasable in &due {
             let account = &releasable.account;
             let request = self.release(account, releasable.last_position)?;
             match self.engine.execute(request).await {
-                Ok(_) => tracing::info!(%account, "the lien is released"),
+                Ok(_) => {
+                    released = true;
+                    tracing::info!(%account, "the lien is released");
+                }
                 Err(error) => {
-                    let error = with_causes(&error);
-                    tracing::warn!(%account, error, "the lien is not released");
+                    let told = with_causes(&error);
+                    tracing::warn!(%account, error = told, "the lien is not released");
+                    if !matches!(error, EngineError::Refused { .. }) {
+                        look.failed.get_or_insert_with(|| Failure::from(&error));
+                    }
                 }
             }
         }
+        // Those that are refused stay among the first.
+        look.more |= released && due.len() == RELEASES;
         Ok(())
     }
 

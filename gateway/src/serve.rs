@@ -169,6 +169,7 @@ impl Service {
         let shutdown = Shutdown::default();
         let lease = Lease::new(&engine, bound.address());
         let cycles = Cycles::new(engine.clone(), reads.clone()).with_lease(lease);
+        let cycles = if settings.runner { cycles } else { cycles.by_hand() };
         let watched = LogWatch::new(log.embedded(), Arc::clone(engine.clock()));
         let (watch, order) = (watched.clone(), shutdown.clone());
         let gateway = Gateway::new(engine.clone(), reads.clone(), cycles.clone(), watch, order);

@@ -126,7 +126,7 @@ pub const fn code(reason: ErrorReason) -> Code {
 pub struct Failure {
     code: Code,
     reason: ErrorReason,
-    message: String,
+    pub(crate) message: String,
     facts: BTreeMap<String, String>,
     fields: Vec<(String, String)>,
     subject: String,

@@ -18,8 +18,8 @@ use proto::payledger::v1::{
     OpenAccountResponse, Payment, Product, ReceivePaymentRequest, ReceivePaymentResponse,
     RecordedEvent, ReinstatePaymentRequest, ReinstatePaymentResponse, ReleaseLienRequest,
     ReleaseLienResponse, ReplayEventsRequest, ReturnPaymentRequest, ReturnPaymentResponse,
-    RunCutoffRequest, RunCutoffResponse, SchedulePaymentRequest, SchedulePaymentResponse,
-    SetClockRequest, Title, batch_command,
+    RunCutoffRequest, RunCutoffResponse, RunsState, SchedulePaymentRequest,
+    SchedulePaymentResponse, SetClockRequest, Title, batch_command,
 };
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
@@ -307,11 +307,10 @@ impl Client {
         self.set_clock(instant(at)).await.unwrap();
     }
 
-    /// Sets the service's clock.
-    pub async fn set_clock(&self, at: DateTime<Utc>) -> Answer<()> {
+    /// Sets the service's clock; tells what became of the runs that were due.
+    pub async fn set_clock(&self, at: DateTime<Utc>) -> Answer<RunsState> {
         let request = SetClockRequest { now_time: Some(timestamp(at)) };
-        self.operations().set_clock(request).await?;
-        Ok(())
+        Ok(self.operations().set_clock(request).await?.into_inner().runs())
     }
 }
 

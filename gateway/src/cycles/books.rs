@@ -7,7 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use ledger::causes::with_causes;
 use ledger::cycles::cutoff::WindowKey;
-use ledger::domain::books::{Books, Command, Context, decide};
+use ledger::domain::books::refusal::BooksRefusal;
+use ledger::domain::books::{Books, Command, Context, Decision, decide};
 use ledger::domain::cutoff::{Window, eastern_date};
 use ledger::engine::{AccountPages, BooksAnswer, BooksMode, BooksRequest};
 use ledger::envelope::{Position, Version};
@@ -64,7 +65,7 @@ impl Cycles {
     }
 
     /// Opens today, then closes day by day and month by month what can be closed.
-    async fn keep_books_due(&self) -> Result<(), Failure> {
+    pub(super) async fn keep_books_due(&self) -> Result<(), Failure> {
         // Asked whoever keeps the books: it renews the lease while a long run of a window cannot.
         if !self.has_turn().await? || self.engine.books_mode() == BooksMode::Manual {
             return Ok(());
@@ -75,13 +76,27 @@ impl Cycles {
             let now = self.engine.clock().now();
             let Some((command, step)) = due(&folded.books, folded.version) else { return Ok(()) };
             let unsealed = self.unsealed_ends(now).await?;
-            if !is_allowed(&folded.books, command, now, &unsealed) {
+            if would_come_of(&folded.books, command, now, &unsealed).is_err() {
                 return Ok(());
             }
             let request_id = RequestId::derived("books", &step);
             let answer = self.keep_books(request_id, Actor::runner(), command).await?;
             let position = answer.position.0;
             tracing::info!(step, position, "the books are closed");
+        }
+    }
+
+    /// When the day that is to be closed next can be, as far as it waits for nothing but time. None
+    /// if that is past.
+    pub(super) async fn closes_at(&self) -> Result<Option<DateTime<Utc>>, Failure> {
+        if self.engine.books_mode() == BooksMode::Manual {
+            return Ok(None);
+        }
+        let folded = self.engine.books().await?;
+        let Some((command, _)) = due(&folded.books, folded.version) else { return Ok(None) };
+        match would_come_of(&folded.books, command, self.engine.clock().now(), &[]) {
+            Err(BooksRefusal::DayNotSettled { closes_at, .. }) => Ok(Some(closes_at)),
+            Err(_) | Ok(_) => Ok(None),
         }
     }
 
@@ -157,9 +172,15 @@ fn due(books: &Books, version: Version) -> Option<(Command, String)> {
     Some((Command::CloseDay { gl_date }, format!("close-{gl_date}-{version}")))
 }
 
-/// Would the command be carried out now? One that would not is no request, and leaves no refusal.
-fn is_allowed(books: &Books, command: Command, now: DateTime<Utc>, ends: &[WindowKey]) -> bool {
+/// What would come of the command now. One that would be refused is no request, and leaves no
+/// refusal.
+fn would_come_of(
+    books: &Books,
+    command: Command,
+    now: DateTime<Utc>,
+    ends: &[WindowKey],
+) -> Result<Decision, BooksRefusal> {
     let unsealed: Vec<_> = ends.iter().map(|window| (window.date, window.name())).collect();
     let context = Context { received_at: now, today: eastern_date(now), unsealed: &unsealed };
-    decide(books, command, &context).is_ok()
+    decide(books, command, &context)
 }

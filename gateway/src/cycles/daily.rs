@@ -47,7 +47,8 @@ struct Pass {
     step: Step,
     /// The last account that was looked at.
     after: Position,
-    failed: bool,
+    /// The first failure, which stopped nothing else; it has been logged.
+    failed: Option<Failure>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +60,8 @@ enum Step {
 /// How far the work on a page came.
 enum Worked {
     Whole,
-    /// Something failed, and is tried again with the next pass.
-    InPart,
+    /// Something failed, this at first, and is tried again with the next pass.
+    InPart(Failure),
     /// The day is over.
     DayOver,
 }
@@ -75,23 +76,38 @@ impl Daily {
             let first = today.checked_sub_days(LOOK_BACK).unwrap_or(NaiveDate::MIN);
             let since = self.done.unwrap_or(first).min(today);
             let (step, after) = (Step::Age, Position::START);
-            self.pass = Some(Pass { day: today, since, step, after, failed: false });
+            self.pass = Some(Pass { day: today, since, step, after, failed: None });
         }
         self.pass.as_mut()
     }
 
-    fn end(&mut self) {
-        let Some(pass) = self.pass.take() else { return };
-        if pass.failed {
+    fn end(&mut self) -> Result<(), Failure> {
+        let Some(pass) = self.pass.take() else { return Ok(()) };
+        if let Some(failure) = pass.failed {
             self.not_before = Instant::now().checked_add(RETRY_AFTER);
-        } else {
-            (self.done, self.not_before) = (Some(pass.day), None);
+            return Err(failure);
+        }
+        (self.done, self.not_before) = (Some(pass.day), None);
+        Ok(())
+    }
+
+    /// Lets a pass begin at once, though the last one failed a moment ago.
+    pub(super) const fn try_again(&mut self) {
+        self.not_before = None;
+    }
+}
+
+impl Worked {
+    fn fail(&mut self, error: impl FnOnce() -> Failure) {
+        if matches!(self, Self::Whole) {
+            *self = Self::InPart(error());
         }
     }
 }
 
 impl Cycles {
     /// Looks at one page of accounts, all windows before `today` being run. Is anything left to do?
+    /// What failed on the way is told at the end of the pass.
     pub(super) async fn look_at_accounts(
         &self,
         daily: &mut Daily,
@@ -109,7 +125,9 @@ impl Cycles {
             .await?;
         match self.work_on(step, today, &page).await? {
             Worked::Whole => {}
-            Worked::InPart => pass.failed = true,
+            Worked::InPart(failure) => {
+                pass.failed.get_or_insert(failure);
+            }
             // The windows that ended with it have not been looked at.
             Worked::DayOver => return Ok(true),
         }
@@ -117,7 +135,7 @@ impl Cycles {
             (Some(end), _) => pass.after = end.opened_position,
             (None, Step::Age) => (pass.step, pass.after) = (Step::Refund, Position::START),
             (None, Step::Refund) => {
-                daily.end();
+                daily.end()?;
                 return Ok(false);
             }
         }
@@ -157,7 +175,7 @@ impl Cycles {
                         tracing::info!(%account, %error, step = step.name(), "not done any more");
                     }
                     Err(error) => {
-                        worked = Worked::InPart;
+                        worked.fail(|| Failure::from(&error));
                         let error = with_causes(&error);
                         tracing::warn!(%account, error, step = step.name(), "not done");
                     }
@@ -182,12 +200,12 @@ impl Cycles {
                     Ok((Ok(true), account)) => due.push(account),
                     Ok((Ok(false), _)) => {}
                     Ok((Err(error), account)) => {
-                        worked = Worked::InPart;
+                        worked.fail(|| Failure::from(&error));
                         let error = with_causes(&error);
                         tracing::warn!(%account, error, step = step.name(), "not looked at");
                     }
                     Err(fault) => {
-                        worked = Worked::InPart;
+                        worked.fail(Failure::internal_fault);
                         tracing::error!(%fault, step = step.name(), "a look ended by a fault");
                     }
                 }

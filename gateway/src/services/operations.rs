@@ -13,7 +13,7 @@ use super::payments::window_key;
 use crate::convert::money::to_wire;
 use crate::convert::time::{date_to_wire, instant, instant_to_wire};
 use crate::convert::{enums, required};
-use crate::cycles::WindowRun;
+use crate::cycles::{Runs, WindowRun};
 use crate::status::Failure;
 
 #[tonic::async_trait]
@@ -143,9 +143,21 @@ impl OperationsService for Gateway {
     ) -> Result<Response<wire::SetClockResponse>, Status> {
         let wanted = required("now_time", request.get_ref().now_time.as_ref())?;
         let wanted = instant("now_time", wanted)?;
-        let now = self.engine.clock().set(wanted).map_err(Failure::from)?;
-        self.cycles.wake();
-        Ok(Response::new(wire::SetClockResponse { now_time: Some(instant_to_wire(now)) }))
+        let moved = tokio::select! {
+            moved = self.cycles.move_clock(wanted) => moved,
+            () = self.shutdown.asked() => Err(Failure::shutting_down(None)),
+        };
+        let (now, runs) = moved?;
+        let runs = match runs {
+            Runs::Done => wire::RunsState::Done,
+            Runs::OnHold => wire::RunsState::OnHold,
+            Runs::Elsewhere => wire::RunsState::Elsewhere,
+            Runs::ByHand => wire::RunsState::ByHand,
+        };
+        Ok(Response::new(wire::SetClockResponse {
+            now_time: Some(instant_to_wire(now)),
+            runs: runs.into(),
+        }))
     }
 
     async fn get_recovery(

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use chrono::Duration;
 use gateway::cycles::Cycles;
 use gateway::scrub::LogWatch;
-use gateway::serve::ServiceSettings;
 use gateway::server::Shutdown;
 use gateway::services::Gateway;
 use ledger::clock::Clock;
@@ -19,7 +18,7 @@ use tests::client::Client;
 use tests::cluster::{Fault, Node};
 use tests::refusals::Refused;
 use tests::requests::{auto_loan, date, instant, money, request_id};
-use tests::server::{Town, settings};
+use tests::server::Town;
 use tonic::Request;
 use wire::batch_command::Command;
 use wire::batch_result::Outcome;
@@ -43,12 +42,22 @@ fn name(number: usize) -> String {
 
 /// From now on the gateway's clock goes on with every read of an account, and only so.
 async fn far_away(node: &Node, town: &Client) {
-    let mut reads = node.faults().hold_reads();
     let clock = Client::connect(town.address()).await;
+    // The test may set the clock meanwhile.
+    goes_on(node, move || {
+        let clock = clock.clone();
+        async move { drop(clock.set_clock(clock.now().await + READ).await) }
+    });
+}
+
+fn goes_on<F>(node: &Node, mut ticks: impl FnMut() -> F + Send + 'static)
+where
+    F: Future<Output = ()> + Send,
+{
+    let mut reads = node.faults().hold_reads();
     tokio::spawn(async move {
         while let Some(read) = reads.recv().await {
-            // The test may set the clock meanwhile.
-            let _set = clock.set_clock(clock.now().await + READ).await;
+            ticks().await;
             let _answered = read.send(());
         }
     });
@@ -155,18 +164,22 @@ async fn a_part_of_a_batch_that_is_not_received_hides_nothing_of_the_parts_befor
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_day_does_to_many_accounts_is_done_by_one_pass() {
     let node = Node::start().await;
-    let directory = Arc::new(tempfile::tempdir().unwrap());
-    let settings = ServiceSettings {
-        store: Some(node.connection()),
-        runner: true,
-        // A close of the books would read the accounts, too.
-        engine: Settings { books: BooksMode::Manual, ..Settings::default() },
-        ..settings(directory.path(), instant(MORNING))
-    };
-    let town = Town::with(directory, settings).await;
+    let town = Town::on_cluster(&node.connection(), MORNING).await;
     carried_out(&town, opened()).await;
-    far_away(&node, &town).await;
-    town.clock("2026-06-15T09:00:00-04:00").await;
+
+    let store = store_on(&node).await;
+    let events: Arc<dyn EventStore> = store.cluster.clone();
+    let clock = Arc::new(Clock::set_to(instant("2026-06-15T09:00:00-04:00")));
+    // A close of the books would read the accounts, too.
+    let settings = Settings { books: BooksMode::Manual, ..Settings::default() };
+    let rules = Rulebook::built_in();
+    let engine = Engine::start_with(events.clone(), clock.clone(), rules, settings).await.unwrap();
+    let options = projections::Options::default();
+    let reads = Projections::open(store.directory.path(), events, options).await.unwrap();
+    goes_on(&node, move || {
+        clock.set(clock.now() + READ).unwrap();
+        std::future::ready(())
+    });
     let charged = async |town: &Client| {
         let events = town.replay().await.unwrap();
         let fees = events.iter().filter(|event| event.r#type == "FeeAssessed");
@@ -176,9 +189,13 @@ async fn what_a_day_does_to_many_accounts_is_done_by_one_pass() {
     // nothing would do that again.
     let first = format!("account-{}", name(0));
     let before = node.reads_of(&first).await;
+    let shutdown = Shutdown::default();
+    let running = tokio::spawn(Cycles::new(engine, reads).run_until(shutdown.clone()));
     town.until(async |town| {
         charged(town).await == ACCOUNTS || node.reads_of(&first).await >= before + 8
     })
     .await;
     assert_eq!(charged(&town).await, ACCOUNTS);
+    shutdown.ask();
+    running.await.unwrap();
 }

@@ -14,6 +14,7 @@ use ledger::envelope::Position;
 use ledger::store::memory::Memory;
 use ledger::store::{EventStore, Note, Notes as _};
 use projections::{Options, Projections};
+use proto::payledger::v1::RunsState;
 use tests::cluster::{Fault, Node};
 use tests::process::offline_finds_nothing_wrong;
 use tests::requests::{auto_loan, instant};
@@ -224,14 +225,16 @@ async fn a_runner_without_the_lease_does_nothing_though_a_window_is_due_by_its_c
     let other = Town::on_cluster_with_runner(&node.connection(), before_the_cutoff).await;
     // The lease of the first one has not ended by the other's clock, which alone says that the
     // window is due.
-    other.clock("2026-03-03T15:00:06-05:00").await;
+    let runs = other.set_clock(instant("2026-03-03T15:00:06-05:00")).await.unwrap();
+    assert_eq!(runs, RunsState::Elsewhere);
     let looks = node.reads_of(LEASE).await + LOOKS;
     other.until(async |it| sealed(it).await || node.reads_of(LEASE).await >= looks).await;
     let acted = other.replay().await.unwrap();
     let acted: Vec<_> = acted.iter().filter(|event| event.r#type == "PaymentApplied").collect();
     assert!(acted.is_empty(), "it has no lease: {acted:?}");
-    one.clock("2026-03-03T15:00:06-05:00").await;
-    one.until(async |one| sealed(one).await).await;
+    let runs = one.set_clock(instant("2026-03-03T15:00:06-05:00")).await.unwrap();
+    assert_eq!(runs, RunsState::Done);
+    assert!(sealed(&one).await);
     for gateway in [&one, &other] {
         agree(gateway).await;
     }

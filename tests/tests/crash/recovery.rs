@@ -4,13 +4,13 @@ use std::path::Path;
 
 use proto::payledger::v1::{
     ApproveOriginationRequest, ApproveOriginationResponse, Channel, GetRecoveryRequest,
-    GetRecoveryResponse, LossCause, LossKnownBy, PaymentState, TitleState,
+    GetRecoveryResponse, LossCause, LossKnownBy, PaymentState, RunsState, TitleState,
 };
 use serde_json::Value;
 use tests::client::Client;
 use tests::process::{Process, answered, failed, offline_finds_nothing_wrong};
 use tests::refusals::{field, reason, refused};
-use tests::requests::{auto_loan, quoted_loan, request_id};
+use tests::requests::{auto_loan, instant, quoted_loan, request_id};
 use tonic::{Code, Status};
 
 const CLOCK: &str = "2026-06-15T09:00:00-04:00";
@@ -139,7 +139,8 @@ async fn a_restore_to_a_position_records_what_it_loses_and_holds_origination_unt
     assert_eq!(payments, [(&*before.payment, "cancelled"), (&*before.later, "scheduled")]);
     assert_eq!((affected.through_position, affected.payment_count), (before.head, 2));
     let position = loss.position;
-    client.clock("2026-06-15T15:00:06-04:00").await;
+    let runs = client.set_clock(instant("2026-06-15T15:00:06-04:00")).await.unwrap();
+    assert_eq!(runs, RunsState::OnHold);
     nothing_goes_out(&client, position, "1.00").await;
     assert_eq!(
         client.payment("a-2", &before.payment).await.unwrap().state(),

@@ -357,23 +357,23 @@ async fn the_runner_turns_the_page_at_midnight_and_closes_days_and_months() {
     let town = Town::with_runner("2026-03-30T09:00:00-04:00").await;
     town.open(auto_loan("a-1")).await.unwrap();
     town.clock("2026-03-31T00:00:00-04:00").await;
-    let is = |town: Client, open: (&'static str, &'static [&'static str])| async move {
-        let (current, closing) = open_days(&town).await;
-        current == open.0 && closing == open.1
+    let open = |current: &str, closing: &[&str]| {
+        (current.to_owned(), closing.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
-    town.until(async |town| is(town.clone(), ("2026-03-31", &["2026-03-30"])).await).await;
+    assert_eq!(open_days(&town).await, open("2026-03-31", &["2026-03-30"]));
     town.clock("2026-03-31T00:00:06-04:00").await;
-    town.until(async |town| is(town.clone(), ("2026-03-31", &[])).await).await;
-    // Two days pass while nobody looks: the first of them is no accounting day.
-    town.clock("2026-04-02T09:00:00-04:00").await;
-    town.until(async |town| is(town.clone(), ("2026-04-02", &["2026-03-31"])).await).await;
+    assert_eq!(open_days(&town).await, open("2026-03-31", &[]));
+    // Two days pass while no service runs: the first of them is no accounting day.
+    let data_dir = town.stop().await;
+    let later = tests::requests::instant("2026-04-02T09:00:00-04:00");
+    let settings = tests::server::settings(data_dir.path(), later);
+    let settings = gateway::serve::ServiceSettings { runner: true, ..settings };
+    let town = Town::with(data_dir, settings).await;
+    town.set_clock(later).await.unwrap();
+    assert_eq!(open_days(&town).await, open("2026-04-02", &["2026-03-31"]));
     town.clock("2026-04-02T09:00:06-04:00").await;
-    let closed = |books: proto::payledger::v1::GetBooksResponse| books.last_closed_month;
-    town.until(async |town| {
-        let books = town.books().get_books(GetBooksRequest { min_position: 0 }).await;
-        closed(books.unwrap().into_inner()) == "2026-03"
-    })
-    .await;
+    let books = town.books().get_books(GetBooksRequest { min_position: 0 }).await;
+    assert_eq!(books.unwrap().into_inner().last_closed_month, "2026-03");
     let request = GetMonthCloseRequest { month: "2026-03".to_owned(), min_position: 0 };
     let month = town.books().get_month_close(request).await.unwrap().into_inner().close.unwrap();
     assert_eq!((month.day_count, date_text(month.last_gl_date.as_ref())), (2, "2026-03-31".into()));

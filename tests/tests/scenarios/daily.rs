@@ -14,7 +14,7 @@ use tests::views::{agree, books};
 use crate::days::paid_by_ach;
 
 /// The account whose contract charges 15.00 for an instalment that is ten days late.
-fn charging(request: OpenAccountRequest) -> OpenAccountRequest {
+pub(crate) fn charging(request: OpenAccountRequest) -> OpenAccountRequest {
     let charge = late_fee::Charge::Amount(money("15.00"));
     let late_fee = LateFee { grace_days: 10, charge: Some(charge), ..LateFee::default() };
     OpenAccountRequest { late_fee: Some(late_fee), ..request }

@@ -52,7 +52,7 @@ async fn health(client: &Client, service: &str) -> ServingStatus {
 
 /// A directory whose log holds two accounts and more events than a start reads; and where the first
 /// account was opened.
-async fn two_accounts() -> (Arc<TempDir>, u64) {
+pub(crate) async fn two_accounts() -> (Arc<TempDir>, u64) {
     let town = town_on(Arc::new(tempfile::tempdir().unwrap())).await;
     let opened = town.open(auto_loan("a-1")).await.unwrap().position;
     town.open(auto_loan("a-2")).await.unwrap();
@@ -76,7 +76,7 @@ async fn a_log_that_is_whole_is_found_so() {
 }
 
 /// Spoils the block that holds a position; tells where it begins.
-fn spoil(data_dir: &TempDir, position: u64) -> i64 {
+pub(crate) fn spoil(data_dir: &TempDir, position: u64) -> i64 {
     let log = Connection::open(data_dir.path().join("events.db")).unwrap();
     let spoil = "UPDATE blocks SET payload = zeroblob(40) WHERE first_position <= ?1
          AND first_position + events > ?1 RETURNING first_position";

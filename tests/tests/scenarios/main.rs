@@ -23,6 +23,7 @@ mod payments;
 mod payoffs;
 mod previews;
 mod reads;
+mod rehearsals;
 mod retries;
 mod rubbish;
 mod schedules;

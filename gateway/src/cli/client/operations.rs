@@ -28,7 +28,12 @@ pub enum Verb {
     /// Shows the instant that the service takes for now.
     #[command(alias = "get-clock")]
     Clock(Nothing),
-    /// Moves the clock of a server that was started with --set-clock; windows on the way are run.
+    /// Moves the clock of a server that was started with --set-clock, and does what falls due.
+    ///
+    /// The clock stops on the way for the run of each window, each midnight and each close, so that
+    /// a month at once leaves what its days one by one leave. The answer comes when all is done
+    /// that is due then. Without an answer within --timeout the clock stands on the way: the same
+    /// command goes on from there.
     #[command(after_help = "Example:
   payledger operations set-clock --to 2026-03-03T15:00:10-05:00")]
     SetClock(SetClock),
