@@ -21,10 +21,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use proto::payledger::v1 as wire;
 
-use crate::convert::time::{date_to_wire, instant, instant_to_wire};
+use crate::convert::time::{date_to_wire, instant_to_wire};
 use client::{Client, from_demo};
 use portfolio::Boarded;
 use server::{Launch, Server};
@@ -90,9 +90,7 @@ enum Part {
     Bounced,
 }
 
-/// How long after a cut-off the clock stops for its run, which starts after six seconds.
-const RUN_AFTER: TimeDelta = TimeDelta::seconds(10);
-/// How often, and how many times at most, we look whether the service has done something by itself.
+/// How often, and how many times at most, we look whether a rebuild is done.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const LOOKS_MAX: u32 = 4000;
 /// How many parts there are.
@@ -215,19 +213,9 @@ impl Demo<'_> {
         self.prove_the_books().await
     }
 
-    /// Goes on to a local time of New York, and stops on the way after every cut-off for which
-    /// payments wait, so that the service's runner applies them in their time.
+    /// Goes on to a local time of New York; the service runs what falls due on the way.
     async fn at(&mut self, local: &str) -> Result<(), DemoError> {
-        let target = show::eastern(local)?;
-        while let Some(cutoff) = self.next_cutoff().await? {
-            let Some(run) = cutoff.checked_add_signed(RUN_AFTER).filter(|run| *run <= target)
-            else {
-                break;
-            };
-            self.set_clock(run.max(self.now)).await?;
-            self.runner_has_passed(cutoff).await?;
-        }
-        self.set_clock(target).await
+        self.set_clock(show::eastern(local)?).await
     }
 
     async fn set_clock(&mut self, now: DateTime<Utc>) -> Result<(), DemoError> {
@@ -236,34 +224,6 @@ impl Demo<'_> {
         answer.map_err(DemoError::call(format!("setting the clock to {now}")))?;
         self.now = now;
         Ok(())
-    }
-
-    /// The first cut-off for which a payment waits.
-    async fn next_cutoff(&mut self) -> Result<Option<DateTime<Utc>>, DemoError> {
-        let status = wire::GetProjectionStatusRequest::default();
-        let status = self.client.operations.get_projection_status(from_demo(status)).await;
-        let status = status.map_err(DemoError::call("the status"))?.into_inner();
-        let request = wire::ListPendingPaymentsRequest {
-            page_size: 1,
-            min_position: status.head_position,
-            ..wire::ListPendingPaymentsRequest::default()
-        };
-        let answer = self.client.payments.list_pending_payments(from_demo(request)).await;
-        let listed = answer.map_err(DemoError::call("the pending payments"))?.into_inner();
-        let first = listed.payments.into_iter().next();
-        let cutoff = first.and_then(|payment| payment.cancel_before_time);
-        Ok(cutoff.map(|cutoff| instant("cancel_before_time", &cutoff)).transpose()?)
-    }
-
-    /// Waits until no payment of this cut-off, or an earlier one, waits.
-    async fn runner_has_passed(&mut self, cutoff: DateTime<Utc>) -> Result<(), DemoError> {
-        for _ in 0..LOOKS_MAX {
-            if self.next_cutoff().await?.is_none_or(|next| next > cutoff) {
-                return Ok(());
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        Err(DemoError::unexpected(format!("the run of {cutoff}"), "applied payments", &"none"))
     }
 
     /// What became of a window. Whoever asks first runs it, the service's own runner or we: the

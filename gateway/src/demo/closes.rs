@@ -3,26 +3,17 @@
 use ledger::domain::money::{Money, total};
 use proto::payledger::v1 as wire;
 
+use super::Demo;
 use super::client::from_demo;
 use super::show::{exact, grouped, weekday};
 use super::stage::DemoError;
-use super::{Demo, LOOK_EVERY, LOOKS_MAX};
-use crate::convert::time;
 
 /// How many closes are shown.
 const DAYS_SHOWN: usize = 7;
 
 impl Demo<'_> {
-    /// Waits until every day before `today` is closed, and shows the last closes.
-    pub(super) async fn show_closes(&mut self, today: &str) -> Result<(), DemoError> {
-        let is_today = |books: &wire::GetBooksResponse| {
-            let current = time::date("current_date", books.current_date.as_ref());
-            current.is_ok_and(|current| current.to_string() == today)
-        };
-        self.books_are(is_today).await?;
-        // A day is closed no earlier than six seconds after the next one was opened.
-        self.at(&format!("{today}T19:00:06")).await?;
-        self.books_are(|books| books.closing_dates.is_empty()).await?;
+    /// Shows the last closes.
+    pub(super) async fn show_closes(&mut self) -> Result<(), DemoError> {
         let request = wire::ListAccountingDaysRequest::default();
         let days = self.client.books.list_accounting_days(from_demo(request)).await;
         let days = days.map_err(DemoError::call("the accounting days"))?.into_inner().days;
@@ -39,23 +30,6 @@ impl Demo<'_> {
         ))?;
         let heading = ["day", "interest booked", "journals", "debits = credits", "restatements"];
         self.stage.table(heading, rows)
-    }
-
-    /// Waits until the books are as they should be.
-    async fn books_are(
-        &mut self,
-        so: impl Fn(&wire::GetBooksResponse) -> bool,
-    ) -> Result<(), DemoError> {
-        for _ in 0..LOOKS_MAX {
-            let request = from_demo(wire::GetBooksRequest::default());
-            let books = self.client.books.get_books(request).await;
-            let books = books.map_err(DemoError::call("the books"))?.into_inner();
-            if so(&books) {
-                return Ok(());
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        Err(DemoError::Server("the accounting days were not kept in time".to_owned()))
     }
 
     async fn show_close(&mut self, day: &wire::AccountingDay) -> Result<[String; 5], DemoError> {

@@ -5,7 +5,7 @@ use proto::payledger::v1 as wire;
 use super::client::{Refusal, from_demo};
 use super::show::{amount, clock, day, exact, grouped, request_id, weekday, wire_day};
 use super::stage::{DemoError, expect_same, present};
-use super::{Demo, LOOK_EVERY, LOOKS_MAX, Part};
+use super::{Demo, Part};
 use crate::convert::money::to_wire;
 use crate::convert::time::date;
 
@@ -119,17 +119,11 @@ impl Demo<'_> {
         present("the title", answer.into_inner().title)
     }
 
-    /// Waits until the service's runner has released the lien.
+    /// The title, whose lien the service's runner has released.
     async fn released(&mut self, account: &str) -> Result<wire::Title, DemoError> {
-        for _ in 0..LOOKS_MAX {
-            let title = self.title(account, 0).await?;
-            if title.state() == wire::TitleState::Released {
-                return Ok(title);
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
         let title = self.title(account, 0).await?;
-        Err(DemoError::unexpected("the title", "RELEASED", &title.state()))
+        expect_same("the title", &title.state(), &wire::TitleState::Released)?;
+        Ok(title)
     }
 
     async fn release_by_hand(&mut self, title: &wire::Title) -> Result<Refusal, DemoError> {
