@@ -221,7 +221,7 @@ pub enum QueryError {
 
 impl QueryError {
     /// Is it what is stored that is wrong?
-    pub(crate) fn is_damage(&self) -> bool {
+    pub fn is_damage(&self) -> bool {
         match self {
             Self::Database(error) => is_damage(error),
             Self::Stopped { .. } | Self::Ended => false,

@@ -66,7 +66,10 @@ pub struct Ended {
 }
 
 fn serve(mut command: Command, data_dir: &Path, clock: &str, more: &[&str]) -> Child {
-    command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--set-clock", clock]);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--set-clock", clock]);
+    if !more.contains(&"--log") {
+        command.args(["--log", "warn"]);
+    }
     command.args(more);
     command.arg("--data-dir").arg(data_dir);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -235,6 +235,8 @@ impl Failure {
 pub fn read_failure(error: &QueryError) -> Failure {
     match error {
         QueryError::Stopped { position, wanted } => Failure::projection_behind(*position, *wanted),
+        // That is told once, where they are built anew for it.
+        QueryError::Database(_) if error.is_damage() => Failure::store_unavailable(),
         QueryError::Database(_) | QueryError::Ended => {
             tracing::error!(error = with_causes(error), "the read models failed");
             Failure::store_unavailable()

@@ -11,4 +11,5 @@ mod directories;
 mod not_the_last;
 mod recovery;
 mod rounds;
+mod said;
 mod standby;
