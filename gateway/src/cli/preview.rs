@@ -10,11 +10,12 @@ use ledger::domain::rulebook::Rulebook;
 
 use super::CliError;
 use super::client::words::MinPosition;
-use super::output::{Output, write_csv, write_json, write_json_line, write_table};
+use super::output::{Output, write_json_line};
+use super::render::view::{self, View};
 
 mod answer;
 
-pub use answer::{Answer, Question, answer};
+pub use answer::{Question, answer};
 
 /// The longest line of questions. A longer one is answered as rubbish, and is never kept.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
@@ -30,7 +31,7 @@ pub struct PreviewArgs {
         value_parser = answer::product_named
     )]
     pub product: Option<Product>,
-    /// The account that would be paid. Answered by a server, as of now unless --at is given.
+    /// The account that would be paid. Answered by a server, as of now unless --at-time is given.
     #[arg(long, value_name = "ID", conflicts_with = "product")]
     pub account: Option<String>,
     /// What would be paid, in dollars, for the checks that depend on it; only with --account.
@@ -43,17 +44,24 @@ pub struct PreviewArgs {
     pub amount: Option<String>,
     /// When the instruction is received: RFC 3339 with an offset.
     #[arg(
-        long,
+        long = "at-time",
+        alias = "at",
         required_unless_present_any = ["input", "account"],
         allow_hyphen_values = true,
         value_name = "INSTANT"
     )]
     pub at: Option<String>,
     /// The date asked for, YYYY-MM-DD.
-    #[arg(long, required_unless_present = "input", allow_hyphen_values = true)]
+    #[arg(
+        long = "payment-date",
+        alias = "date",
+        required_unless_present = "input",
+        allow_hyphen_values = true
+    )]
     pub date: Option<String>,
-    /// Reads questions from a file ("-" for standard input), one JSON object {"product", "at",
-    /// "date"} a line, and writes one JSON answer a line whatever --output says.
+    /// Reads questions from a file ("-" for standard input), one JSON object
+    /// `{"product", "at_time", "payment_date"}` a line, and writes one JSON answer a line whatever
+    /// --output says.
     #[arg(long, conflicts_with_all = ["product", "account", "at", "date"], value_name = "FILE")]
     pub input: Option<PathBuf>,
     /// How new a server's answer must be.
@@ -66,13 +74,13 @@ pub fn run(args: &PreviewArgs, form: Output, out: &mut impl Write) -> Result<(),
     let rulebook = Rulebook::built_in();
     let Some(path) = &args.input else {
         let (Some(product), Some(at), Some(date)) = (args.product, &args.at, &args.date) else {
-            return Err(CliError::Usage("--product, --at and --date go together".to_owned()));
+            let together = "--product, --at-time and --payment-date go together";
+            return Err(CliError::Usage(together.to_owned()));
         };
-        let answer = answer(&rulebook, product, at, date);
-        if let Answer::Refused { earliest_date: None, message, .. } = &answer {
-            return Err(CliError::Usage(format!("--at: {message}")));
-        }
-        return write_answer(&answer, form, out).map_err(CliError::output());
+        let at = answer::instant_from(at);
+        let at = at.map_err(|message| CliError::Usage(format!("--at-time: {message}")))?;
+        let answer = answer::document(&answer(&rulebook, product, at, date));
+        return view::write(out, &answer, View::Parts, form).map_err(CliError::output());
     };
     if path.as_os_str() == "-" {
         let input = BufReader::new(io::stdin().lock());
@@ -81,17 +89,6 @@ pub fn run(args: &PreviewArgs, form: Output, out: &mut impl Write) -> Result<(),
     let name = path.display().to_string();
     let file = File::open(path).map_err(CliError::io(&name))?;
     answer_lines(&rulebook, BufReader::new(file), &name, out)
-}
-
-fn write_answer(answer: &Answer, form: Output, out: &mut impl Write) -> io::Result<()> {
-    match form {
-        Output::Json => write_json(out, answer),
-        Output::Jsonl => write_json_line(out, answer),
-        Output::Table => write_table(out, ["field", "value"], answer.rows()),
-        Output::Csv => {
-            write_csv(out, &["field", "value"], answer.rows().into_iter().map(Vec::from))
-        }
-    }
 }
 
 /// Answers every line in turn, whatever is on it, so that the n-th answer belongs to the n-th line.
@@ -105,7 +102,7 @@ fn answer_lines<R: Read>(
     let mut line = Vec::new();
     while read_line(&mut input, &mut line).map_err(CliError::io(input_name))? {
         let answer = Question::answer_line(rulebook, &line);
-        write_json_line(&mut out, &answer).map_err(CliError::output())?;
+        write_json_line(&mut out, &answer::document(&answer)).map_err(CliError::output())?;
         // A caller that writes a line and waits for its answer must not wait for a full buffer.
         if input.buffer().is_empty() {
             out.flush().map_err(CliError::output())?;

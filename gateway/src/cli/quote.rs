@@ -33,10 +33,10 @@ pub enum Verb {
     /// is rounded separately, while an account's own interest carries the fraction: they may differ
     /// by a cent here and there. JSON lines are one instalment a line.
     #[command(after_help = "Examples:
-  payledger quote schedule --principal 25000 --rate 0.069 --term 60 --contract-date 2026-01-15 \\
-    --first-due 2026-03-01 --basis actual/365-366
-  payledger quote schedule --product lease --base 362.00 --tax 27.00 --term 36 \\
-    --first-due 2026-03-31")]
+  payledger quote schedule --principal 25000 --annual-rate 0.069 --instalment-count 60 \\
+    --contract-date 2026-01-15 --first-due-date 2026-03-01 --day-count-basis actual/365-366
+  payledger quote schedule --product lease --base 362.00 --tax 27.00 --instalment-count 36 \\
+    --first-due-date 2026-03-31")]
     Schedule(Schedule),
 }
 
@@ -53,15 +53,15 @@ pub struct Schedule {
     #[command(flatten)]
     pub lease: Option<Lease>,
     /// The due date of the first instalment, YYYY-MM-DD.
-    #[arg(long = "first-due", alias = "first-due-date", value_name = "DATE")]
+    #[arg(long, alias = "first-due", value_name = "DATE")]
     pub first_due_date: String,
     /// The day of the month on which instalments fall due. Default: that of the first.
     #[arg(long, value_name = "DAY", value_parser = clap::value_parser!(i32).range(1..=31))]
     pub day_of_month: Option<i32>,
     /// How many instalments there are, one a month: 1 to 600.
     #[arg(
-        long = "term",
-        alias = "instalment-count",
+        long,
+        alias = "term",
         value_name = "MONTHS",
         value_parser = clap::value_parser!(i32).range(1..=600)
     )]
@@ -77,8 +77,8 @@ pub struct Loan {
     pub principal: String,
     /// The yearly rate as a decimal fraction: 0.069 is 6.9 %. Loans only.
     #[arg(
-        long = "rate",
-        alias = "annual-rate",
+        long,
+        alias = "rate",
         required = false,
         allow_negative_numbers = true,
         value_name = "FRACTION"
@@ -86,7 +86,7 @@ pub struct Loan {
     pub annual_rate: String,
     /// How days become years; `actual/365-366` and `30/360` are understood, too. Default:
     /// `actual_365_366`. Loans only.
-    #[arg(long = "basis", alias = "day-count-basis", value_parser = words::day_count())]
+    #[arg(long, alias = "basis", value_parser = words::day_count())]
     pub day_count_basis: Option<String>,
     /// The day from which interest runs, YYYY-MM-DD, before the first due date. Loans only.
     #[arg(long, required = false, value_name = "DATE")]
@@ -128,7 +128,7 @@ impl Verb {
             "credit_card" => return Err(usage("a credit card has no instalments")),
             "lease" if asked.lease.is_none() => return Err(usage("a lease needs --base")),
             "auto_loan" | "personal_loan" if asked.loan.is_none() => {
-                return Err(usage("a loan needs --principal, --rate and --contract-date"));
+                return Err(usage("a loan needs --principal, --annual-rate and --contract-date"));
             }
             _ => {}
         }

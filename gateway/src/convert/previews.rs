@@ -1,9 +1,14 @@
-//! Requests for a preview, as the requests that would carry the change out.
+//! Requests for a preview, as the requests that would carry the change out, and what becomes of a
+//! payment.
 
+use ledger::domain::account::refusal::Refusal;
+use ledger::domain::cutoff::{CutoffRefusal, Slot};
 use proto::payledger::v1 as wire;
 use wire::preview_change_request::Change;
+use wire::preview_payment_response::Outcome;
 
 use super::commands::{Asked, Mutation};
+use super::time::{date_to_wire, instant_to_wire};
 use super::{Field, FieldError};
 
 /// Stands in for the id of a request that is not made: whatever is derived from it goes to nobody.
@@ -13,6 +18,34 @@ const NO_REQUEST: &str = "00000000-0000-4000-8000-000000000000";
 pub trait Previewed {
     /// The change that is asked about; refuses the first field that cannot be read.
     fn change(&self) -> Field<Asked>;
+}
+
+/// What becomes of a payment by the rules of its cut-offs, with what the customer should be told if
+/// it is taken.
+pub fn placed(slot: Result<Slot, CutoffRefusal>, warnings: Vec<i32>) -> Outcome {
+    match slot {
+        Ok(slot) => Outcome::Accepted(wire::PreviewAccepted {
+            window: slot.window.to_string(),
+            cancel_before_time: Some(instant_to_wire(slot.cutoff_at)),
+            effective_date: Some(date_to_wire(slot.effective_date)),
+            origination_date: Some(date_to_wire(slot.origination_date)),
+            warnings,
+        }),
+        Err(refusal) => Outcome::Refused(refused(&refusal.into())),
+    }
+}
+
+/// A refusal as an answer.
+pub fn refused(refusal: &Refusal) -> wire::PreviewRefused {
+    let facts = refusal.facts();
+    let earliest = facts.iter().find(|(name, _)| name == "earliest_date");
+    let earliest_date = earliest.and_then(|(_, date)| date.parse().ok()).map(date_to_wire);
+    wire::PreviewRefused {
+        reason: refusal.reason().to_owned(),
+        message: refusal.to_string(),
+        metadata: facts.into_iter().collect(),
+        earliest_date,
+    }
 }
 
 fn no_request() -> String {

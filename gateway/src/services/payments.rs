@@ -16,8 +16,8 @@ use wire::preview_payment_request::Subject;
 use wire::preview_payment_response::Outcome;
 
 use super::Gateway;
-use super::previews::refused;
 use crate::convert::enums::{channel_to_wire, product_to_wire};
+use crate::convert::previews::{placed, refused};
 use crate::convert::time::{date_to_wire, instant_to_wire};
 use crate::convert::{Field, FieldError, answers, enums, ids, money, time};
 use crate::page;
@@ -189,16 +189,7 @@ impl Gateway {
                 let rules = self.engine.rules();
                 let policy = rules.cutoff_policy(product, eastern_date(at));
                 let slot = place(policy, rules.calendar(), at, payment_date);
-                Ok(match slot {
-                    Ok(slot) => Outcome::Accepted(wire::PreviewAccepted {
-                        window: slot.window.to_string(),
-                        cancel_before_time: Some(instant_to_wire(slot.cutoff_at)),
-                        effective_date: Some(date_to_wire(slot.effective_date)),
-                        origination_date: Some(date_to_wire(slot.origination_date)),
-                        warnings: warnings(amount, None, &limits),
-                    }),
-                    Err(refusal) => Outcome::Refused(refused(&refusal.into())),
-                })
+                Ok(placed(slot, warnings(amount, None, &limits)))
             }
             Some(Subject::AccountId(id)) => {
                 let account = ids::account_id("account_id", id)?;

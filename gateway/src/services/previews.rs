@@ -1,28 +1,13 @@
 //! What a change would mean, before anything is written.
 
-use ledger::domain::account::refusal::Refusal;
 use ledger::engine::EngineError;
 use proto::payledger::v1 as wire;
 use tonic::Status;
 
 use super::{Gateway, failed_on};
 use crate::convert::answers;
-use crate::convert::previews::Previewed;
-use crate::convert::time::date_to_wire;
+use crate::convert::previews::{Previewed, refused};
 use crate::status::Failure;
-
-/// A refusal as an answer.
-pub(super) fn refused(refusal: &Refusal) -> wire::PreviewRefused {
-    let facts = refusal.facts();
-    let earliest = facts.iter().find(|(name, _)| name == "earliest_date");
-    let earliest_date = earliest.and_then(|(_, date)| date.parse().ok()).map(date_to_wire);
-    wire::PreviewRefused {
-        reason: refusal.reason().to_owned(),
-        message: refusal.to_string(),
-        metadata: facts.into_iter().collect(),
-        earliest_date,
-    }
-}
 
 /// What came of a preview, and what it reflects.
 pub(super) struct Told<O> {

@@ -167,7 +167,7 @@ const SERVICING: &[(&str, &str)] = &[
     ("charge-off", "--reason delinquency --principal 100.00 --effective-date 2026-03-03"),
     ("return-vehicle", "--effective-date 2026-03-03 --charge disposition=395.00"),
     ("quote-payoff", "--good-through-date 2026-03-03"),
-    ("get-payoff-quote", "--quote q-1"),
+    ("get-payoff-quote", "--payoff-quote q-1"),
     ("payoff-quotes", "--page-size 10"),
     ("refund-credit", "--amount 8.78"),
     ("return-refund", "--refund r-1"),

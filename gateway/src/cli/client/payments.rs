@@ -37,7 +37,7 @@ pub enum Verb {
     Preview(PreviewArgs),
     /// Schedules a debit of the customer's bank account.
     #[command(after_help = "Example:
-  payledger payments schedule --account auto-1 --amount 310.00 --date 2026-03-03")]
+  payledger payments schedule --account auto-1 --amount 310.00 --payment-date 2026-03-03")]
     Schedule(Schedule),
     /// Cancels a scheduled payment, if it is received before the payment's cut-off.
     #[command(after_help = "Example:
@@ -82,11 +82,12 @@ A bank's file of thousands is a batch: settle_payment of execute-batch.")]
     ExecuteBatch(ExecuteBatch),
 }
 
-const PREVIEW_EXAMPLE: &str = "Examples:
-  payledger payments preview --product auto --at 2026-03-03T14:59:59-05:00 --date 2026-03-03
-  payledger payments preview --account auto-1 --amount 310.00 --date 2026-03-03
-  echo '{\"product\":\"auto\",\"at\":\"2026-03-03T14:59:59-05:00\",\"date\":\"2026-03-03\"}' |
-    payledger payments preview --input -";
+const PREVIEW_EXAMPLE: &str = r#"Examples:
+  payledger payments preview --product auto_loan --at-time 2026-03-03T14:59:59-05:00 \
+    --payment-date 2026-03-03
+  payledger payments preview --account auto-1 --amount 310.00 --payment-date 2026-03-03
+  echo '{"product":"lease","at_time":"2026-03-03T14:59:59-05:00","payment_date":"2026-03-03"}' |
+    payledger payments preview --input -"#;
 
 /// See [`Verb::Schedule`].
 #[derive(Debug, Args, Serialize)]
@@ -98,7 +99,7 @@ pub struct Schedule {
     #[arg(long, allow_negative_numbers = true)]
     pub amount: String,
     /// The date on which it is to count, YYYY-MM-DD: today, Eastern time, to 365 days ahead.
-    #[arg(long = "date", alias = "payment-date", value_name = "DATE")]
+    #[arg(long, alias = "date", value_name = "DATE")]
     pub payment_date: String,
     /// The bank account to draw on. Default: the customer's usual one.
     #[command(flatten)]

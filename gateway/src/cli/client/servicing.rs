@@ -261,7 +261,7 @@ pub struct GetPayoffQuote {
     #[arg(long = "account", value_name = "ID")]
     pub account_id: String,
     /// The quote's id.
-    #[arg(long = "quote", value_name = "UUID")]
+    #[arg(long = "payoff-quote", alias = "quote", value_name = "UUID")]
     pub quote_id: String,
     /// How new the answer must be.
     #[command(flatten)]

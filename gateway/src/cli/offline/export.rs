@@ -40,10 +40,16 @@ pub struct EventsArgs {
     pub format: Format,
     /// The first position to write, at most the one after the log's last. Inclusive, unlike `audit
     /// replay-events --from-position`. Default: the first of the log.
-    #[arg(long, value_name = "POSITION", default_value_t = 1, hide_default_value = true)]
+    #[arg(
+        long = "from-position",
+        alias = "from",
+        value_name = "POSITION",
+        default_value_t = 1,
+        hide_default_value = true
+    )]
     pub from: u64,
     /// The last position to write, which the log must reach. Default: the last of the log.
-    #[arg(long, value_name = "POSITION")]
+    #[arg(long = "to-position", alias = "to", value_name = "POSITION")]
     pub to: Option<u64>,
     /// Only events of this account.
     #[arg(long, value_name = "ID")]
@@ -64,7 +70,8 @@ pub fn run(verb: &Verb, asked: Option<Output>, out: &mut impl Write) -> Result<(
         return Err(CliError::Usage(message.to_owned()));
     }
     if let Some(to) = args.to.filter(|to| *to < args.from) {
-        return Err(CliError::Usage(format!("--to {to} is before --from {}", args.from)));
+        let message = format!("--to-position {to} is before --from-position {}", args.from);
+        return Err(CliError::Usage(message));
     }
     match &args.out {
         None => write_events(args, "standard output", out),
@@ -109,8 +116,8 @@ fn write_events(args: &EventsArgs, name: &str, out: &mut impl Write) -> Result<(
     })?;
     out.flush().map_err(CliError::io(name))?;
     let head = report.head.position;
-    reached("--from", args.from.saturating_sub(1), head)?;
-    reached("--to", args.to.unwrap_or_default(), head)?;
+    reached("--from-position", args.from.saturating_sub(1), head)?;
+    reached("--to-position", args.to.unwrap_or_default(), head)?;
     match &args.account {
         Some(account) if !is_known => {
             Err(CliError::NotFound(format!("the log holds no events of account {account}")))

@@ -27,9 +27,9 @@ use crate::convert::time::rfc3339;
 
 /// How verbs show what can be asked.
 pub(crate) const EXAMPLE: &str = "Examples:
-  payledger replay --account auto-1 --as-of 2026-03-31
-  payledger replay --account auto-1 --known-at 41
-  payledger replay --known-at 2026-03-04T00:00:00-05:00 --output table";
+  payledger replay --account auto-1 --effective-date 2026-03-31
+  payledger replay --account auto-1 --known-position 41
+  payledger replay --known-time 2026-03-04T00:00:00-05:00 --output table";
 
 /// What a table of all accounts shows.
 const COLUMNS: &[&str] = &[
@@ -48,9 +48,15 @@ fn known_at(text: &str) -> Result<KnownAt, String> {
     if let Ok(position) = text.parse() {
         return Ok(KnownAt::Position(Position(position)));
     }
-    DateTime::parse_from_rfc3339(text)
-        .map(|instant| KnownAt::Time(instant.with_timezone(&Utc)))
-        .map_err(|_| "neither a position nor an RFC 3339 instant with an offset".to_owned())
+    let known = instant(text).map(KnownAt::Time);
+    known.map_err(|problem| format!("neither a position nor {problem}"))
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    let instant = DateTime::parse_from_rfc3339(text);
+    instant
+        .map(|at| at.with_timezone(&Utc))
+        .map_err(|_| "an RFC 3339 instant with an offset".to_owned())
 }
 
 /// What is replayed.
@@ -59,13 +65,19 @@ pub struct ReplayArgs {
     /// Only this account, with its payments and title. Default: the balances of all accounts.
     #[arg(long, value_name = "ID")]
     pub account: Option<AccountId>,
-    /// Counts only events up to this position, which the log must reach, or received up to this
-    /// instant. Default: all.
-    #[arg(long, value_name = "POSITION|INSTANT", value_parser = known_at)]
+    /// Counts only events up to this position, which the log must reach. Default: all.
+    #[arg(long, value_name = "POSITION", conflicts_with = "known_time")]
+    pub known_position: Option<u64>,
+    /// Counts only events of requests received up to this instant. Default: all.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub known_time: Option<DateTime<Utc>>,
+    /// One of the two, as it was asked for once.
+    #[arg(long, hide = true, value_parser = known_at)]
+    #[arg(conflicts_with_all = ["known_position", "known_time"])]
     pub known_at: Option<KnownAt>,
     /// The value date, YYYY-MM-DD; of all accounts, those opened later are left out. Default: the
     /// Eastern date of the last receipt that is counted.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long = "effective-date", alias = "as-of", value_name = "DATE")]
     pub as_of: Option<NaiveDate>,
     /// The ledger to read.
     #[command(flatten)]
@@ -106,7 +118,7 @@ pub fn run(args: &ReplayArgs, form: Output, out: &mut impl Write) -> Result<(), 
     };
     let opened_date = open.terms().opened_date;
     if as_of < opened_date {
-        let message = format!("--as-of {as_of} is before the opening, {opened_date}");
+        let message = format!("--effective-date {as_of} is before the opening, {opened_date}");
         return Err(CliError::Usage(message));
     }
     fields.extend(state::whole(account, open, &known.payments, as_of));
@@ -116,13 +128,15 @@ pub fn run(args: &ReplayArgs, form: Output, out: &mut impl Write) -> Result<(), 
 
 fn fold(args: &ReplayArgs) -> Result<Known, CliError> {
     let mut known = Known::default();
+    let known_position = args.known_position.map(|position| KnownAt::Position(Position(position)));
+    let known_at = known_position.or(args.known_time.map(KnownAt::Time)).or(args.known_at);
     let report = each_event(&args.data.path, |event| {
-        if matches!(args.known_at, Some(KnownAt::Position(last)) if event.position > last) {
+        if matches!(known_at, Some(KnownAt::Position(last)) if event.position > last) {
             return Ok(());
         }
         let (metadata, fact): (Metadata, Fact) = decoded(event)?;
         let at = metadata.received_at;
-        if matches!(args.known_at, Some(KnownAt::Time(last)) if at > last) {
+        if matches!(known_at, Some(KnownAt::Time(last)) if at > last) {
             return Ok(());
         }
         known.position = event.position.0;
@@ -141,8 +155,8 @@ fn fold(args: &ReplayArgs) -> Result<Known, CliError> {
         }
         Ok(())
     })?;
-    if let Some(KnownAt::Position(last)) = args.known_at {
-        reached("--known-at", last.0, report.head.position)?;
+    if let Some(KnownAt::Position(last)) = known_at {
+        reached("--known-position", last.0, report.head.position)?;
     }
     Ok(known)
 }

@@ -191,7 +191,7 @@ fn where_there_is_no_ledger_nothing_is_made() {
 #[test]
 fn a_replay_knows_what_was_known_then() {
     let directory = ledger();
-    let words = ["replay", "--account", "a-1", "--as-of", "2026-03-03"];
+    let words = ["replay", "--account", "a-1", "--effective-date", "2026-03-03"];
     let now = json(directory.path(), &words);
     assert_eq!(now["known_position"], 6);
     let balance = &now["account"]["balance"];
@@ -203,15 +203,20 @@ fn a_replay_knows_what_was_known_then() {
     assert_eq!(payment["state"], "applied");
     assert_eq!(payment["allocation"]["interest"], "3.94");
 
-    for known_at in ["4", "2026-03-03T14:59:59Z"] {
-        let then = json(directory.path(), &[&words[..], &["--known-at", known_at]].concat());
+    for (flag, known_at) in [
+        ("--known-position", "4"),
+        ("--known-time", "2026-03-03T14:59:59Z"),
+        ("--known-at", "4"),
+        ("--known-at", "2026-03-03T14:59:59Z"),
+    ] {
+        let then = json(directory.path(), &[&words[..], &[flag, known_at]].concat());
         assert_eq!(then["known_position"], 4, "{known_at}");
         assert_eq!(then["account"]["balance"]["principal"], "25000.00", "{known_at}");
         assert_eq!(then["account"]["balance"]["accrued_interest"], "3.94", "{known_at}");
     }
     let beyond = told(directory.path(), &["replay", "--known-at", "7"]).1.unwrap_err();
     assert_eq!(beyond.exit_code(), 2);
-    assert_eq!(beyond.to_string(), "--known-at is above the head of the log, 6");
+    assert_eq!(beyond.to_string(), "--known-position is above the head of the log, 6");
 }
 
 #[test]
@@ -242,7 +247,7 @@ fn a_replay_of_all_accounts_has_totals_and_the_date_of_the_last_receipt() {
     assert!(lines.starts_with(r#"{"account_id":"a-1","product":"auto_loan""#), "{lines}");
     let error = told(directory.path(), &["replay", "--account", "a-3"]).1.unwrap_err();
     assert_eq!(error.exit_code(), 4);
-    let before = told(directory.path(), &["replay", "--known-at", "0"]).1.unwrap_err();
+    let before = told(directory.path(), &["replay", "--known-position", "0"]).1.unwrap_err();
     assert_eq!(before.exit_code(), 4);
     let unopened = json(directory.path(), &["replay", "--as-of", "2026-03-01"]);
     assert_eq!(unopened["accounts_count"], 0);
@@ -290,7 +295,8 @@ fn an_export_has_the_recorded_bytes() {
     })
     .unwrap();
     assert_eq!(u64::try_from(seen).unwrap(), store.head_witness().position.0);
-    let some = ["export", "events", "--from", "5", "--to", "6", "--account", "a-1"];
+    let some =
+        ["export", "events", "--from-position", "5", "--to-position", "6", "--account", "a-1"];
     assert_eq!(told(directory.path(), &some).0.lines().count(), 1);
     let none = ["export", "events", "--to", "2", "--account", "a-1"];
     let (lines, ended) = told(directory.path(), &none);

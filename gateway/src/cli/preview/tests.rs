@@ -20,7 +20,7 @@ fn run_with(flags: &[&str]) -> String {
 }
 
 fn preview(product: &str, at: &str, date: &str) -> Value {
-    let flags = ["--product", product, "--at", at, "--date", date, "--output", "json"];
+    let flags = ["--product", product, "--at-time", at, "--payment-date", date, "--output", "json"];
     serde_json::from_str(&run_with(&flags)).unwrap()
 }
 
@@ -59,12 +59,11 @@ const VECTORS: &[(&str, &str, &str)] = &[
 
 /// An answer's facts on one line, in the order of the vectors.
 fn told(answer: &Value) -> String {
-    let fields: &[&str] = if answer["accepted"] == true {
-        &["window", "cancel_before", "origination_date"]
-    } else {
-        &["reason", "earliest_date"]
+    let (of, fields): (_, &[&str]) = match answer.get("accepted") {
+        Some(accepted) => (accepted, &["window", "cancel_before_time", "origination_date"]),
+        None => (&answer["refused"], &["reason", "earliest_date"]),
     };
-    fields.iter().map(|field| answer[field].as_str().unwrap()).collect::<Vec<_>>().join(" ")
+    fields.iter().map(|field| of[field].as_str().unwrap()).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -73,8 +72,8 @@ fn every_worked_vector_is_answered_one_by_one() {
         for (at, date, expected) in VECTORS {
             let answer = preview(product, at, date);
             assert_eq!(told(&answer), *expected, "{product} {at} for {date}");
-            if answer["accepted"] == true {
-                assert_eq!(answer["effective_date"], *date);
+            if let Some(effective_date) = answer["accepted"].get("effective_date") {
+                assert_eq!(effective_date, *date);
             }
         }
     }
@@ -93,17 +92,33 @@ fn every_worked_vector_is_answered_line_by_line() {
 }
 
 #[test]
-fn an_accepted_payment_has_exactly_these_fields() {
+fn an_answer_has_the_shape_and_the_names_of_the_contract() {
     assert_eq!(
         preview("auto", "2026-03-03T14:59:59-05:00", "2026-03-03"),
-        json!({
-            "accepted": true,
+        json!({ "accepted": {
             "window": "15:00",
+            "cancel_before_time": "2026-03-03T20:00:00Z",
             "effective_date": "2026-03-03",
-            "cancel_before": "2026-03-03T20:00:00Z",
             "origination_date": "2026-03-04",
-        })
+        }})
     );
+    let refused = preview("auto", "2026-03-03T09:00:00-05:00", "2027-03-04")["refused"].take();
+    assert_eq!(refused["metadata"]["latest_date"], "2027-03-03");
+    let fields: Vec<_> = refused.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["earliest_date", "message", "metadata", "reason"]);
+}
+
+#[test]
+fn an_unknown_product_is_told_all_names_that_are_taken() {
+    let flags = ["preview", "--product", "boat", "--at", "2026-03-03T14:00:00Z", "--date", "x"];
+    let told = Command::try_parse_from(flags).unwrap_err().to_string();
+    for name in ["auto_loan", "auto", "lease", "personal_loan", "personal", "credit_card", "card"] {
+        assert!(
+            told.contains(&format!("{name},")) || told.contains(&format!("{name}\n")),
+            "{told}"
+        );
+        answer::product_named(name).unwrap();
+    }
 }
 
 #[test]
@@ -126,7 +141,7 @@ fn a_date_without_meaning_is_an_answer_and_such_an_instant_wrong_usage() {
         let command = Command::try_parse_from(flags).unwrap();
         let error = run(&command.args, command.output, &mut Vec::new()).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{at:?}");
-        assert!(error.to_string().starts_with("--at: "), "{error}");
+        assert!(error.to_string().starts_with("--at-time: "), "{error}");
     }
 }
 
@@ -134,7 +149,8 @@ fn a_date_without_meaning_is_an_answer_and_such_an_instant_wrong_usage() {
 fn the_ends_of_four_digit_years_are_answered() {
     for at in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:60Z", "0000-01-01T00:00:00+23:59"] {
         for date in ["0000-01-01", "0001-01-01", "9999-12-31"] {
-            assert!(preview("auto", at, date)["accepted"].is_boolean(), "{at} for {date}");
+            let answer = preview("auto", at, date);
+            assert_eq!(answer.as_object().unwrap().len(), 1, "{at} for {date}");
         }
     }
 }
@@ -151,15 +167,16 @@ fn every_line_is_answered_whatever_is_on_it() {
         br#"{"product":"boat","at":"2026-03-03T14:00:00Z","date":"2026-03-03"}"#,
         too_long.as_bytes(),
         br#"{"product":"auto","at":"2026-03-03T14:00:00","date":"2026-03-03"}"#,
-        br#"{"product":"auto","at":"2026-03-03T14:00:00Z","date":"2026-03-03","id":7}"#,
+        br#"{"product":"auto","at_time":"2026-03-03T14:00:00Z","payment_date":"2026-03-03","i":7}"#,
     ]
     .join(b"\r\n".as_slice());
     let answers = lines(&input);
-    let reasons: Vec<_> = answers.iter().map(|answer| answer["reason"].as_str()).collect();
+    let reasons: Vec<_> =
+        answers.iter().map(|answer| answer["refused"]["reason"].as_str()).collect();
     let mut expected = vec![Some("INVALID_FIELD"); 7];
     expected.extend([Some("INVALID_DATE"), None]);
     assert_eq!(reasons, expected);
-    assert!(answers[5]["message"].as_str().unwrap().contains("boat"));
+    assert!(answers[5]["refused"]["message"].as_str().unwrap().contains("boat"));
 }
 
 #[test]

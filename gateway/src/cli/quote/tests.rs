@@ -24,8 +24,9 @@ fn quoted(flags: &str) -> Value {
     serde_json::from_str(&written(flags, Output::Json)).unwrap()
 }
 
-const DAILY: &str = "--principal 25000 --rate 0.069 --term 60 --contract-date 2026-01-15 \
-                     --first-due 2026-03-01 --basis actual/365-366";
+const DAILY: &str = "--principal 25000 --annual-rate 0.069 --instalment-count 60 \
+                     --contract-date 2026-01-15 --first-due-date 2026-03-01 \
+                     --day-count-basis actual/365-366";
 const LEASE: &str = "--product lease --base 362.00 --tax 27 --term 3 --first-due 2026-01-31";
 
 #[test]
