@@ -322,7 +322,7 @@ fn an_export_makes_a_whole_file_or_none() {
     let target = directory.path().join("events.jsonl");
     let words = ["export", "events", "--out", target.to_str().unwrap()];
     let beyond = told(directory.path(), &[&words[..], &["--to", "7"]].concat()).1.unwrap_err();
-    assert_eq!(beyond.to_string(), "--to is above the head of the log, 6");
+    assert_eq!(beyond.to_string(), "--to-position is above the head of the log, 6");
     assert!(!target.exists());
     told(directory.path(), &words).1.unwrap();
     assert_eq!(fs::read_to_string(&target).unwrap().lines().count(), 6);

@@ -100,6 +100,7 @@ fn an_answer_has_the_shape_and_the_names_of_the_contract() {
             "cancel_before_time": "2026-03-03T20:00:00Z",
             "effective_date": "2026-03-03",
             "origination_date": "2026-03-04",
+            "warnings": [],
         }})
     );
     let refused = preview("auto", "2026-03-03T09:00:00-05:00", "2027-03-04")["refused"].take();
@@ -147,10 +148,15 @@ fn a_date_without_meaning_is_an_answer_and_such_an_instant_wrong_usage() {
 
 #[test]
 fn the_ends_of_four_digit_years_are_answered() {
-    for at in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:60Z", "0000-01-01T00:00:00+23:59"] {
-        for date in ["0000-01-01", "0001-01-01", "9999-12-31"] {
+    for date in ["0000-01-01", "0001-01-01", "9999-12-31"] {
+        for at in ["0002-01-01T00:00:00Z", "9997-12-31T23:59:60Z"] {
             let answer = preview("auto", at, date);
             assert_eq!(answer.as_object().unwrap().len(), 1, "{at} for {date}");
+        }
+        for at in ["0001-12-31T23:59:59Z", "9998-01-01T00:00:00Z", "0000-01-01T00:00:00+23:59"] {
+            let line = format!(r#"{{"product":"auto","at_time":"{at}","payment_date":"{date}"}}"#);
+            let answer = lines(line.as_bytes()).remove(0);
+            assert_eq!(answer["refused"]["reason"], "INVALID_DATE", "{at} for {date}");
         }
     }
 }
