@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::days::between;
+use crate::days::{after, between};
 use crate::walk::Walk;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,24 +24,41 @@ pub(crate) struct Bill {
 }
 
 impl Walk<'_> {
+    /// Pays what is owed on `day` beside fees, but no more than `most`: interest, then the rest.
+    fn pay_off(&mut self, day: NaiveDate, most: i128) -> i128 {
+        let owed = (self.owed(day) + self.charged_off).max(0);
+        let paid = most.min(owed);
+        let mut rest = paid;
+        let mut part = |room: i128| {
+            let part = room.clamp(0, rest);
+            rest -= part;
+            part
+        };
+        self.interest_paid += part(self.interest_due(day));
+        let principal = part(self.principal);
+        self.turn(day, self.principal - principal, self.rate);
+        self.billed += part(self.rentals_left());
+        self.charged_off -= rest;
+        paid
+    }
+
     /// All instalments, oldest first: what payments satisfied goes into them one after the other.
     pub(crate) fn bills(&self, day: NaiveDate) -> Vec<Bill> {
         let mut left = self.billed;
         let count = self.plan.len();
-        let all_paid = count == 0 || self.plan.is_met(count - 1, self.billed);
+        let (mut ahead, mut dawn) = (self.clone(), day);
         let bill = |number: usize| {
             let (due, amount) = (self.plan.due(number), self.plan.amount(number));
             let paid = left.min(amount);
             left -= paid;
-            let is_met = self.is_met(number, day);
-            let open = if self.is_done(day) {
-                0
-            } else if all_paid && number == count - 1 {
-                // The last one stays open for whatever is owed still.
-                self.owed(day) + self.charged_off
-            } else {
-                amount - paid
-            };
+            while dawn < due {
+                ahead.earn(dawn);
+                dawn = after(dawn, 1);
+            }
+            // With the last one everything falls due.
+            let most = if number + 1 == count { i128::MAX } else { amount - paid };
+            let open = if self.is_done(day) { 0 } else { ahead.pay_off(dawn, most) };
+            let is_met = self.is_met(number, day) || (due <= day && open == 0);
             let stands = match is_met {
                 true => Stands::Met,
                 false if due < day => Stands::PastDue,

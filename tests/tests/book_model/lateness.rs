@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use crate::days::after;
 use crate::model::{LateFee, Model, What};
 use crate::rational::Fraction;
+use crate::walk::Walk;
 
 /// A late fee that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,16 @@ impl LateFee {
         let share = Fraction::new(unpaid * self.share, 1_000_000).half_up();
         let amount = self.amount.unwrap_or(share);
         self.maximum.map_or(amount, |most| amount.min(most))
+    }
+}
+
+impl Walk<'_> {
+    /// What is unpaid of an instalment that fell due, as far as anybody owes it: older ones come
+    /// first.
+    fn missing(&self, number: usize, day: NaiveDate) -> i128 {
+        let older = (self.plan.total_of(number) - self.billed).max(0);
+        let left = (self.owed(day) + self.charged_off - older).max(0);
+        self.plan.unpaid_of(number, self.billed).min(left)
     }
 }
 
@@ -63,9 +74,9 @@ impl Model {
                 if ends != day || again == Some(None) || walk.is_in_time(number, day) {
                     continue;
                 }
-                let unpaid = walk.plan.unpaid_of(number, walk.billed);
+                let unpaid = walk.missing(number, day);
                 let amount = contract.costs(unpaid);
-                if amount > 0 {
+                if amount > 0 && !walk.plan.tolerates(unpaid) {
                     found = Some(Late { instalment: number, dated: after(day, 1), amount });
                     return;
                 }
@@ -112,9 +123,9 @@ impl Model {
             if day == grace_end {
                 let never_due = *number >= walk.plan.len();
                 let moved = never_due || walk.plan.grace_end(*number, None, contract.grace) > day;
-                let in_time = moved || walk.is_in_time(*number, day);
-                let unpaid = || walk.plan.unpaid_of(*number, walk.billed);
-                right = if in_time { 0 } else { contract.costs(unpaid()) };
+                let unpaid = if moved { 0 } else { walk.missing(*number, day) };
+                let in_time = walk.is_in_time(*number, day) || walk.plan.tolerates(unpaid);
+                right = if moved || in_time { 0 } else { contract.costs(unpaid) };
             }
         });
         (right < *amount).then_some(right)

@@ -93,7 +93,11 @@ impl Plan {
 
     /// Is an instalment met: is no more missing of what is billed through it than is tolerated?
     pub(crate) fn is_met(&self, number: usize, billed: i128) -> bool {
-        let missing = self.total_of(number + 1) - billed;
+        self.tolerates(self.total_of(number + 1) - billed)
+    }
+
+    /// Is so much missing as good as nothing?
+    pub(crate) fn tolerates(&self, missing: i128) -> bool {
         match self.tolerance {
             Tolerance::Cents(cents) => missing <= cents,
             Tolerance::Share(paid) => missing * 1_000_000 <= self.level * (1_000_000 - paid),

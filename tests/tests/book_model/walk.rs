@@ -24,7 +24,7 @@ pub(crate) struct Walk<'a> {
     segment: NaiveDate,
     /// What had accrued at the beginning of the month.
     accrued_before_month: i128,
-    interest_paid: i128,
+    pub(crate) interest_paid: i128,
     /// Unpaid fees with their income accounts.
     fees: Vec<(&'static str, i128)>,
     pub(crate) billed: i128,
@@ -106,7 +106,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Principal and rate are others from `day` on: months of thirty days are counted anew.
-    fn turn(&mut self, day: NaiveDate, principal: i128, rate: i128) {
+    pub(crate) fn turn(&mut self, day: NaiveDate, principal: i128, rate: i128) {
         if (principal, rate) != (self.principal, self.rate) {
             self.earned = self.accrued_exactly(day);
             self.segment = day;

@@ -102,7 +102,7 @@ async fn a_month_at_once_is_the_same_as_day_by_day() {
 async fn who_gives_up_on_the_way_finds_the_clock_there_and_goes_on() {
     let town = Town::with_runner(MORNING).await;
     town.open(auto_loan("a-1")).await.unwrap();
-    let far = instant("9999-01-01T00:00:00Z");
+    let far = instant("9997-01-01T00:00:00Z");
     let patience = Duration::from_secs(2);
     tokio::time::timeout(patience, town.set_clock(far)).await.unwrap_err();
     let now = town.now().await;
@@ -161,6 +161,6 @@ async fn a_clock_behind_the_log_is_moved_to_it_and_on() {
 async fn without_a_runner_the_clock_goes_there_at_once_and_says_so() {
     let town = Town::at(MORNING).await;
     let head = town.head().await.unwrap();
-    let runs = town.set_clock(instant("9999-01-01T00:00:00Z")).await.unwrap();
+    let runs = town.set_clock(instant("9997-01-01T00:00:00Z")).await.unwrap();
     assert_eq!((runs, town.head().await.unwrap()), (RunsState::ByHand, head));
 }

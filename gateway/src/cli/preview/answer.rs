@@ -14,8 +14,8 @@ use crate::cli::render::message::document_of;
 use crate::convert::previews::placed;
 use crate::convert::time::date_to_wire;
 
-/// The date does not exist, or the instant is not RFC 3339 with an offset, or not of a year in which
-/// all that follows has a date.
+/// The date does not exist, or the instant is not RFC 3339 with an offset, or not of a year in
+/// which all that follows has a date.
 const INVALID_DATE: &str = "INVALID_DATE";
 /// The line is no question, or names no product.
 const INVALID_FIELD: &str = "INVALID_FIELD";
