@@ -58,7 +58,7 @@ impl Walk<'_> {
             // With the last one everything falls due.
             let most = if number + 1 == count { i128::MAX } else { amount - paid };
             let open = if self.is_done(day) { 0 } else { ahead.pay_off(dawn, most) };
-            let is_met = self.is_met(number, day) || (due <= day && open == 0);
+            let is_met = self.is_met(number, day) || (due < day && open == 0);
             let stands = match is_met {
                 true => Stands::Met,
                 false if due < day => Stands::PastDue,

@@ -207,7 +207,9 @@ impl<'a> Walk<'a> {
         self.pay_fees(split.fees);
         self.charged_off -= split.recovery;
         self.credit += split.credit;
-        self.billed += amount - split.fees - split.recovery - split.credit;
+        // Once everything is given up, what is recovered satisfies no instalment.
+        let recovered = if self.given_up { split.recovery } else { 0 };
+        self.billed += amount - split.fees - recovered - split.credit;
         if self.contract.lease {
             self.buy_with_rest(day, quoted, &mut split);
         } else if closes {

@@ -105,6 +105,11 @@ pub enum Movement {
 }
 
 impl Movement {
+    /// Does it charge off everything owed?
+    pub(super) const fn is_whole_charge_off(&self) -> bool {
+        matches!(self, Self::ChargeOff { part: None, .. })
+    }
+
     /// Is it that payment?
     pub(super) fn is_payment(&self, payment: PaymentId) -> bool {
         matches!(self, Self::Payment { id, .. } if *id == payment)

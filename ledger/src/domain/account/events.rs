@@ -130,11 +130,13 @@ pub struct Split {
 }
 
 impl Split {
-    /// How much of a payment of `amount` satisfies instalments: not fees, not the vehicle, not what
-    /// was charged off before, and not what is a credit balance.
-    pub fn billed(&self, amount: Amount) -> Money {
+    /// How much of a payment of `amount` satisfies instalments: not fees, not the vehicle, and not
+    /// what is a credit balance. What recovers a part that was charged off does, since instalments
+    /// go on; once everything is `given_up`, none does any more.
+    pub fn billed(&self, amount: Amount, given_up: bool) -> Money {
         let vehicle = self.residual + self.sales_tax;
-        amount.money() - self.fees - vehicle - self.recovery - self.credit
+        let recovery = if given_up { self.recovery } else { Money::ZERO };
+        amount.money() - self.fees - vehicle - recovery - self.credit
     }
 
     /// Does it buy the leased vehicle?

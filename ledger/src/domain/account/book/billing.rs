@@ -4,12 +4,12 @@
 use chrono::NaiveDate;
 
 use super::{Book, Movement};
-use crate::domain::account::events::Split;
 use crate::domain::account::instalments::Instalments;
-use crate::domain::money::{Amount, Money, total};
+use crate::domain::money::{Money, total};
 use crate::ids::PaymentId;
 
-/// What one payment satisfies. With what it recovers and its credit, the parts sum to the payment.
+/// What one payment satisfies. With its credit, and what it recovers once everything is charged
+/// off, the parts sum to the payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Billing {
     /// The instalments past due on its effective date and the one due next from then on, as far as
@@ -41,24 +41,24 @@ impl Book {
     /// What payments effective by the close of `as_of` have satisfied of the instalments.
     pub fn billed_by(&self, as_of: NaiveDate) -> Money {
         let counted = self.entries.iter().take_while(|entry| entry.effective <= as_of);
-        let (mut billed, mut bought) = (Money::ZERO, false);
+        let (mut billed, mut bought, mut given_up) = (Money::ZERO, false, false);
         for entry in counted {
             match &entry.what {
                 Movement::Payment { amount, split, .. } => {
-                    billed += split.billed(*amount);
+                    billed += split.billed(*amount, given_up);
                     bought |= split.is_purchase();
                 }
                 // What was paid ahead satisfies nothing that never falls due.
                 Movement::VehicleReturned { due } if !bought => {
                     billed = billed.min(self.terms.instalments.total_of(*due));
                 }
+                Movement::ChargeOff { .. } => given_up |= entry.what.is_whole_charge_off(),
                 Movement::VehicleReturned { .. }
                 | Movement::Fee { .. }
                 | Movement::Refund { .. }
                 | Movement::Rate(_)
                 | Movement::Principal { .. }
-                | Movement::Shift(_)
-                | Movement::ChargeOff { .. } => {}
+                | Movement::Shift(_) => {}
             }
         }
         billed
@@ -67,16 +67,18 @@ impl Book {
     /// What a payment satisfies of the billing. None if it is not on the timeline.
     pub fn billing_of(&self, payment: PaymentId) -> Option<Billing> {
         let mut instalments = Instalments::new(&self.terms);
-        let mut billed = Money::ZERO;
+        let (mut billed, mut given_up) = (Money::ZERO, false);
         for entry in self.entries.iter() {
             let Movement::Payment { id, amount, split, .. } = &entry.what else {
+                given_up |= entry.what.is_whole_charge_off();
                 instalments.follow(entry);
                 continue;
             };
+            let counted = split.billed(*amount, given_up);
             if *id == payment {
-                return Some(billing(&instalments, billed, (*amount, split), entry.effective));
+                return Some(billing(&instalments, billed, (counted, split.fees), entry.effective));
             }
-            billed += split.billed(*amount);
+            billed += counted;
         }
         None
     }
@@ -85,11 +87,10 @@ impl Book {
 fn billing(
     instalments: &Instalments,
     billed: Money,
-    (amount, split): (Amount, &Split),
+    (counted, fees): (Money, Money),
     on: NaiveDate,
 ) -> Billing {
     let plan = instalments.plan();
-    let counted = split.billed(amount);
     let past = on.pred_opt().map_or(0, |day| instalments.due_count(day));
     let current = past.saturating_add(1).min(instalments.count());
     let met: Vec<Satisfied> = (plan.covered_count(billed)..current)
@@ -102,13 +103,14 @@ fn billing(
         .filter(|met| met.amount.is_positive())
         .collect();
     let ahead = counted - total(met.iter().map(|met| met.amount));
-    Billing { instalments: met, fees: split.fees, ahead }
+    Billing { instalments: met, fees, ahead }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::account::book::Entry;
+    use crate::domain::account::events::Split;
     use crate::domain::account::instalments::Shift;
     use crate::domain::account::scenarios::loan;
     use crate::domain::account::terms::Terms;

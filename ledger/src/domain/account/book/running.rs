@@ -34,6 +34,8 @@ pub(super) struct Running<'a> {
     lease_charges: Money,
     billed: Money,
     charged_off: Money,
+    /// Was everything charged off?
+    given_up: bool,
     credit: Money,
     /// What was paid of a lease's rentals, and of the tax on them.
     rentals_paid: Money,
@@ -76,6 +78,7 @@ impl<'a> Running<'a> {
             lease_charges: Money::ZERO,
             billed: Money::ZERO,
             charged_off: Money::ZERO,
+            given_up: false,
             credit: Money::ZERO,
             rentals_paid: Money::ZERO,
             rental_tax_paid: Money::ZERO,
@@ -214,6 +217,7 @@ impl<'a> Running<'a> {
             Movement::ChargeOff { part, taken, .. } => {
                 self.charge_off(taken);
                 if part.is_none() {
+                    self.given_up = true;
                     self.cut_off((taken.rentals, taken.rental_tax), End::ChargedOff);
                 }
             }
@@ -227,7 +231,7 @@ impl<'a> Running<'a> {
         self.pay_fees(split.fees + forgiven.fees);
         self.charged_off -= split.recovery;
         self.credit += split.credit;
-        self.billed += split.billed(amount);
+        self.billed += split.billed(amount, self.given_up);
         self.rentals_paid += split.rentals;
         self.rental_tax_paid += split.tax;
         if split.is_purchase() {

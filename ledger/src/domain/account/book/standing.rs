@@ -131,11 +131,11 @@ impl Book {
                 let most = (index != last).then_some(amount - paid);
                 expected.expect(due_date.max(as_of), most)
             };
-            let is_due = due_date <= as_of;
+            let is_over = due_date < as_of;
             let met = nothing_due
                 || index < covered.min(last)
                 || index >= count
-                || (is_due && open.is_zero());
+                || (is_over && open.is_zero());
             let days_past_due = if met { 0 } else { days_since(due_date, as_of) };
             InstalmentStanding { number, due_date, amount, paid, open, met, days_past_due }
         };

@@ -1,5 +1,6 @@
 //! What a charge-off takes, to the edges, and what a small rest is.
 
+use super::super::terms::{LateCharge, LateFee};
 use super::*;
 
 #[test]
@@ -64,6 +65,30 @@ fn a_recovery_satisfies_no_instalment() {
     assert_eq!(after.open().book.billed(), Money::ZERO);
     let first = after.open().book.instalment_standings(date("2026-08-01"))[0];
     assert_eq!((first.paid, first.met), (Money::ZERO, false));
+}
+
+#[test]
+fn who_pays_each_instalment_after_a_part_is_charged_off_is_never_late() {
+    let charge = LateCharge::Rate("0.05".parse().unwrap());
+    let late_fee = Some(LateFee { grace_days: 10, charge, maximum: None });
+    let plan = InstalmentPlan { count: 17, ..loan().instalments };
+    let terms = Terms { principal: money("5000.00"), instalments: plan, late_fee, ..loan() };
+    let part = charge_off(Some(amount("2000.00")), date("2026-03-02"));
+    let mut history = opened(terms).at("2026-03-02 10:00").when(part).done();
+    let projected = history.open().book.instalment_standings(date("2026-03-02"));
+    assert_eq!(projected[15].open, money("310.00"));
+    for instalment in &projected {
+        let on = instalment.due_date;
+        let listed = history.open().book.instalment_standings(on);
+        assert_eq!(listed[listed.len() - 1].open, projected[16].open, "{on}");
+        let paid = receive(Channel::Mail, &instalment.open.to_string(), &on.to_string());
+        history = history.at(&format!("{on} 09:00")).when(paid).done();
+        assert_eq!(history.open().days_past_due(on + chrono::Days::new(1)), 0, "{on}");
+        let later = format!("{} 09:00", on + chrono::Days::new(20));
+        history.at(&later).when(Command::AgeAccount).then_nothing();
+    }
+    assert!(history.open().paid_off.is_some());
+    assert_eq!(history.open().standing(date("2027-08-01")).balance(), Money::ZERO);
 }
 
 #[test]

@@ -135,11 +135,14 @@ impl Lines<'_> {
     /// What every movement adds to `part`.
     fn movements(&mut self, part: Figure) {
         let returned = self.vehicle_returned(part);
+        let mut given_up = false;
         let moved: Vec<Line> = self
             .entries()
             .flat_map(|entry| {
+                given_up |= entry.what.is_whole_charge_off();
                 let came_back = matches!(entry.what, Movement::VehicleReturned { .. });
-                let effects = if came_back { returned.clone() } else { effects(part, &entry.what) };
+                let effects =
+                    if came_back { returned.clone() } else { effects(part, &entry.what, given_up) };
                 effects.into_iter().map(|(what, amount)| Line {
                     part,
                     what,
@@ -257,8 +260,8 @@ impl Lines<'_> {
     }
 }
 
-/// What a movement adds to `part`.
-fn effects(part: Figure, movement: &Movement) -> Vec<(What, Money)> {
+/// What a movement adds to `part`; `given_up` once everything is charged off.
+fn effects(part: Figure, movement: &Movement, given_up: bool) -> Vec<(What, Money)> {
     match movement {
         Movement::Payment { id, amount, split, .. } => {
             let forgiven = split.write_off.unwrap_or_default();
@@ -269,7 +272,7 @@ fn effects(part: Figure, movement: &Movement) -> Vec<(What, Money)> {
                 Figure::ChargedOff => (-split.recovery, Money::ZERO),
                 Figure::CreditBalance => (split.credit, Money::ZERO),
                 Figure::RentalsDue | Figure::RentalsRemaining | Figure::PastDue => {
-                    (-split.billed(*amount), Money::ZERO)
+                    (-split.billed(*amount, given_up), Money::ZERO)
                 }
                 Figure::Payoff => (Money::ZERO, Money::ZERO),
             };
