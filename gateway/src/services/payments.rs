@@ -4,7 +4,7 @@ use ledger::cycles::cutoff::WindowKey;
 use ledger::domain::account::commands::{Command, SchedulePayment};
 use ledger::domain::account::events::Event;
 use ledger::domain::calendar::LAST_DATE;
-use ledger::domain::cutoff::{Window, eastern_date, place};
+use ledger::domain::cutoff::{Slot, Window, eastern_date, place};
 use ledger::domain::money::{Amount, Money};
 use ledger::domain::rulebook::Limits;
 use ledger::engine::EngineError;
@@ -238,13 +238,13 @@ fn accepted(events: &[Event], warnings: Vec<i32>) -> Result<Outcome, Status> {
     let [Event::PaymentScheduled(scheduled)] = events else {
         return Err(Failure::internal_fault().into());
     };
-    Ok(Outcome::Accepted(wire::PreviewAccepted {
-        window: scheduled.window.to_string(),
-        cancel_before_time: Some(instant_to_wire(scheduled.cutoff_at)),
-        effective_date: Some(date_to_wire(scheduled.payment_date)),
-        origination_date: Some(date_to_wire(scheduled.origination_date)),
-        warnings,
-    }))
+    let slot = Slot {
+        window: scheduled.window,
+        effective_date: scheduled.payment_date,
+        cutoff_at: scheduled.cutoff_at,
+        origination_date: scheduled.origination_date,
+    };
+    Ok(placed(Ok(slot), warnings))
 }
 
 fn payment_filter(request: &wire::ListPaymentsRequest) -> Field<PaymentFilter> {

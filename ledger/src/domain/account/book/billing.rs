@@ -35,14 +35,8 @@ pub struct Satisfied {
 impl Book {
     /// What payments have satisfied of the instalments, all that are known.
     pub fn billed(&self) -> Money {
-        self.billed_by(NaiveDate::MAX)
-    }
-
-    /// What payments effective by the close of `as_of` have satisfied of the instalments.
-    pub fn billed_by(&self, as_of: NaiveDate) -> Money {
-        let counted = self.entries.iter().take_while(|entry| entry.effective <= as_of);
         let (mut billed, mut bought, mut given_up) = (Money::ZERO, false, false);
-        for entry in counted {
+        for entry in self.entries.iter() {
             match &entry.what {
                 Movement::Payment { amount, split, .. } => {
                     billed += split.billed(*amount, given_up);

@@ -110,14 +110,14 @@ impl Book {
 
     /// Every instalment as it stands at the close of `as_of`, in order.
     pub fn instalment_standings(&self, as_of: NaiveDate) -> Vec<InstalmentStanding> {
-        let standing = self.standing(as_of);
+        let mut expected = self.running(as_of);
+        let standing = expected.clone().standing(as_of);
         let instalments = self.instalments_as_of(as_of);
         let plan = instalments.plan();
         let count = instalments.count();
         let last = count.saturating_sub(1);
         let covered = instalments.covered_count(standing.billed);
         let nothing_due = standing.oldest_unpaid_due_date.is_none();
-        let mut expected = self.running(as_of);
         let of = |index: u32| {
             let number = index.saturating_add(1);
             let (start, end) = (plan.total_of(index), plan.total_of(number));

@@ -2,6 +2,7 @@
 
 use super::super::events::WaiveReason;
 use super::super::terms::{LateCharge, LateFee};
+use super::servicing::adjust;
 use super::*;
 
 /// The loan of the worked examples, whose contract charges 5 % after ten days of grace.
@@ -328,12 +329,7 @@ fn what_is_not_owed_costs_no_late_fee() {
     assert_eq!(charged(&late), ["2026-07-12 3.50 for 4"]);
     assert_eq!(listed(&late.done(), "2026-07-12")[3], "70.00 11");
     // Once the principal is corrected, half of the first instalment is all that is owed.
-    let by = Command::AdjustPrincipal {
-        change: money("-845.00"),
-        effective_date: date("2026-04-01"),
-        reason: "keyed wrongly".to_owned(),
-        preview: None,
-    };
+    let by = adjust("-845.00", "2026-04-01");
     let corrected = history.at("2026-04-01 09:00").when(by).done();
     let late = aged(&corrected, "2026-08-12 09:00");
     assert_eq!(charged(&late), ["2026-04-12 7.75 for 1"]);
@@ -347,12 +343,7 @@ fn a_fee_of_more_than_was_owed_is_corrected_once_that_is_known() {
     let history = opened(loan_with_late_fee());
     let late = aged(&history, "2026-05-12 00:01").done();
     assert_eq!(late.open().standing(date("2026-05-12")).fees_due, money("31.00"));
-    let by = Command::AdjustPrincipal {
-        change: money("-9900.00"),
-        effective_date: date("2026-03-02"),
-        reason: "keyed wrongly".to_owned(),
-        preview: None,
-    };
+    let by = adjust("-9900.00", "2026-03-02");
     let corrected = late.at("2026-05-20 09:00").when(by).done();
     // 5 % of 102.80: 100.00, and interest of which a day was on 10,000.00. The second instalment
     // was never owed.

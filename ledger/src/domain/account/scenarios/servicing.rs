@@ -6,7 +6,7 @@ fn change_due_date(day_of_month: u32, on: &str) -> Command {
     Command::ChangeDueDate { day_of_month, effective_date: date(on), preview: None }
 }
 
-fn adjust(change: &str, on: &str) -> Command {
+pub(super) fn adjust(change: &str, on: &str) -> Command {
     Command::AdjustPrincipal {
         change: money(change),
         reason: "refund of a service contract".to_owned(),
