@@ -6,6 +6,7 @@ pub mod client;
 pub mod copy_log;
 pub mod error;
 pub mod filings;
+mod instant;
 pub mod offline;
 pub mod output;
 pub mod preview;

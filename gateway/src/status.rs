@@ -258,8 +258,8 @@ impl Failure {
 
     /// The client's deadline passed.
     pub fn deadline_passed() -> Self {
-        let message = "the deadline passed; a write may have happened: retry with the same \
-                       request_id";
+        let message = "the deadline passed, and what was asked for may be done: retry it as it \
+                       was, with the request_id that it had";
         Self::new(ErrorReason::DeadlinePassed, message)
     }
 

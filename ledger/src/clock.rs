@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, Datelike, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 
-use crate::domain::cutoff::RECEIPT_YEARS;
+use crate::domain::cutoff::{NotReceivable, receivable};
 
 /// What time it is: the system's, or one that is set by hand for rehearsals and tests.
 #[derive(Debug)]
@@ -28,8 +28,8 @@ pub enum ClockError {
         now: DateTime<Utc>,
     },
     /// Dates that follow from a receipt at that time could not be told.
-    #[error("the clock is of a year from {} to {}", RECEIPT_YEARS.start(), RECEIPT_YEARS.end())]
-    OutsideCalendar,
+    #[error(transparent)]
+    OutsideCalendar(#[from] NotReceivable),
 }
 
 impl Clock {
@@ -56,11 +56,8 @@ impl Clock {
     /// Sets the clock to `instant`, which must not be before the time it shows.
     pub fn set(&self, instant: DateTime<Utc>) -> Result<DateTime<Utc>, ClockError> {
         let Self::Set(current) = self else { return Err(ClockError::NotSettable) };
-        if !RECEIPT_YEARS.contains(&instant.year()) {
-            return Err(ClockError::OutsideCalendar);
-        }
+        let instant = receivable(instant)?.trunc_subsecs(3);
         let mut now = current.lock().unwrap_or_else(PoisonError::into_inner);
-        let instant = instant.trunc_subsecs(3);
         if instant < *now {
             return Err(ClockError::MovesForwardOnly { now: *now });
         }
@@ -83,7 +80,10 @@ mod tests {
         let earlier = at("2026-03-03T19:00:00Z");
         assert_eq!(clock.set(earlier), Err(ClockError::MovesForwardOnly { now }));
         assert_eq!(Clock::System.set(earlier), Err(ClockError::NotSettable));
-        assert_eq!(clock.set(at("9998-01-01T00:00:00Z")), Err(ClockError::OutsideCalendar));
+        assert_eq!(
+            clock.set(at("9998-01-01T00:00:00Z")),
+            Err(ClockError::OutsideCalendar(NotReceivable))
+        );
         let last = at("9997-12-31T23:59:59Z");
         assert_eq!(clock.set(last), Ok(last));
     }

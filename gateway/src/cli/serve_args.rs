@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use chrono::{DateTime, Datelike, Utc};
-use ledger::domain::cutoff::RECEIPT_YEARS;
+use chrono::{DateTime, Utc};
 use ledger::engine::Settings;
 use ledger::store::eventstore::Cluster;
 
 use super::args::DataDir;
+use super::instant;
 use crate::esdb::advertised::Advertised;
 
 /// What is shown behind the help.
@@ -77,7 +77,7 @@ pub struct ServeArgs {
     pub tls_client_ca: Option<PathBuf>,
     /// For rehearsals: a clock that stands at this instant, RFC 3339 with an offset, until
     /// `payledger operations set-clock` moves it.
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    #[arg(long, value_name = "INSTANT", value_parser = instant::receipt)]
     pub set_clock: Option<DateTime<Utc>>,
     /// How many calls may be under way at once; those beyond are refused.
     #[arg(long, default_value_t = 1024, value_name = "COUNT", value_parser = calls)]
@@ -135,14 +135,4 @@ pub(crate) fn threads(text: &str) -> Result<usize, &'static str> {
 fn calls(text: &str) -> Result<usize, &'static str> {
     let count = text.parse().ok().filter(|count| (1..=1_048_576).contains(count));
     count.ok_or("not a number of calls, 1 to 1048576")
-}
-
-fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {
-    let instant = DateTime::parse_from_rfc3339(text)
-        .map(|instant| instant.with_timezone(&Utc))
-        .map_err(|_| "not RFC 3339 with an offset, such as 2026-03-03T14:59:00-05:00")?;
-    if !RECEIPT_YEARS.contains(&instant.year()) {
-        return Err("not of a year from 2 to 9997");
-    }
-    Ok(instant)
 }

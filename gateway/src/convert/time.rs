@@ -1,7 +1,7 @@
 //! `google.type.Date` and `Timestamp` ⇄ civil dates and instants.
 
 use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, Utc};
-use ledger::domain::cutoff::RECEIPT_YEARS;
+use ledger::domain::cutoff::receivable;
 use prost_types::Timestamp;
 use proto::google::r#type::Date;
 use proto::payledger::v1::ErrorReason;
@@ -72,14 +72,8 @@ pub fn instant_if_set(field: &str, wire: Option<&Timestamp>) -> Field<Option<Dat
 /// Takes an instant at which something would be received, or none at all: one from which every
 /// date that follows can be told.
 pub fn receipt_if_set(field: &str, wire: Option<&Timestamp>) -> Field<Option<DateTime<Utc>>> {
-    let instant = instant_if_set(field, wire)?;
-    match instant {
-        Some(at) if !RECEIPT_YEARS.contains(&at.year()) => {
-            let (first, last) = (RECEIPT_YEARS.start(), RECEIPT_YEARS.end());
-            Err(FieldError::new(field, format!("must be of a year from {first} to {last}")))
-        }
-        instant => Ok(instant),
-    }
+    let received = instant_if_set(field, wire)?.map(receivable).transpose();
+    received.map_err(|problem| FieldError::new(field, problem.to_string()))
 }
 
 /// An instant as the wire carries it.

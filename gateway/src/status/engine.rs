@@ -210,7 +210,7 @@ impl From<ClockError> for Failure {
     fn from(error: ClockError) -> Self {
         let message = error.to_string();
         let failure = match error {
-            ClockError::OutsideCalendar => return FieldError::new("now_time", message).into(),
+            ClockError::OutsideCalendar(_) => return FieldError::new("now_time", message).into(),
             ClockError::NotSettable => Self::new(ErrorReason::ClockNotSettable, message),
             ClockError::MovesForwardOnly { now } => {
                 Self::new(ErrorReason::ClockMovesForwardOnly, message).fact("now", rfc3339(now))

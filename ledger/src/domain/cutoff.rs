@@ -6,7 +6,7 @@
 
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::calendar::Calendar;
@@ -19,7 +19,17 @@ pub use window::{Window, WindowError};
 
 /// The years in which something can be received: every date that follows from it, such as that of a
 /// payment a year ahead and the banking day after, can be told, since it has a year of 1 to 9999.
-pub const RECEIPT_YEARS: RangeInclusive<i32> = 2..=9997;
+const RECEIPT_YEARS: RangeInclusive<i32> = 2..=9997;
+
+/// An instant at which nothing can be received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be of a year from {} to {}", RECEIPT_YEARS.start(), RECEIPT_YEARS.end())]
+pub struct NotReceivable;
+
+/// The instant, if something can be received then.
+pub fn receivable(instant: DateTime<Utc>) -> Result<DateTime<Utc>, NotReceivable> {
+    if RECEIPT_YEARS.contains(&instant.year()) { Ok(instant) } else { Err(NotReceivable) }
+}
 
 /// What becomes of a same-day instruction after the last cut-off of a banking day (domain rule
 /// 1.4, A2).

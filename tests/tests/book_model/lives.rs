@@ -251,7 +251,7 @@ fn contract(chance: &mut Chance) -> Contract {
     let back = number(chance, 50);
     let unpaid = cents(chance, 1, 20_000);
     let some = cents(chance, 0, 999_999);
-    let carry = one_of(chance, &[0, 0, 0, some, 500_000, 499_999]);
+    let carry = one_of(chance, &[0, 0, 0, some, 500_000, 499_999, -499_999]);
     let late_fee = Some(LateFee {
         grace: one_of(chance, &[0, 5, 10, 15, 60]),
         amount: one_of(chance, &[None, None, Some(1_500)]),

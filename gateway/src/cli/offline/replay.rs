@@ -20,6 +20,7 @@ use ledger::streams::Stream;
 use super::{decoded, each_event, is_of, reached};
 use crate::cli::CliError;
 use crate::cli::args::DataDir;
+use crate::cli::instant::instant;
 use crate::cli::output::Output;
 use crate::cli::render::document::Document;
 use crate::cli::render::view::{self, View};
@@ -49,14 +50,7 @@ fn known_at(text: &str) -> Result<KnownAt, String> {
         return Ok(KnownAt::Position(Position(position)));
     }
     let known = instant(text).map(KnownAt::Time);
-    known.map_err(|problem| format!("neither a position nor {problem}"))
-}
-
-fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    let instant = DateTime::parse_from_rfc3339(text);
-    instant
-        .map(|at| at.with_timezone(&Utc))
-        .map_err(|_| "an RFC 3339 instant with an offset".to_owned())
+    known.map_err(|problem| format!("is not a position, and {problem}"))
 }
 
 /// What is replayed.

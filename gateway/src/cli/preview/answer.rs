@@ -1,7 +1,7 @@
 //! One question about one payment, and its answer as it is printed.
 
-use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
-use ledger::domain::cutoff::{RECEIPT_YEARS, earliest_date, eastern_date, place};
+use chrono::{DateTime, NaiveDate, Utc};
+use ledger::domain::cutoff::{earliest_date, eastern_date, place};
 use ledger::domain::product::Product;
 use ledger::domain::rulebook::Rulebook;
 use ledger::domain::words::UnknownWord;
@@ -9,6 +9,7 @@ use proto::payledger::v1::PreviewRefused;
 use proto::payledger::v1::preview_payment_response::Outcome;
 use serde::Deserialize;
 
+use crate::cli::instant;
 use crate::cli::render::document::Document;
 use crate::cli::render::message::document_of;
 use crate::convert::previews::placed;
@@ -96,14 +97,7 @@ pub(super) fn product_named(name: &str) -> Result<Product, UnknownWord> {
 
 /// When an instruction is received, from its text.
 pub(super) fn instant_from(text: &str) -> Result<DateTime<Utc>, String> {
-    let instant = DateTime::parse_from_rfc3339(text)
-        .map_err(|_| format!("{text:?} is not an RFC 3339 timestamp with an offset"))?
-        .with_timezone(&Utc);
-    if RECEIPT_YEARS.contains(&instant.year()) {
-        return Ok(instant);
-    }
-    let (first, last) = (RECEIPT_YEARS.start(), RECEIPT_YEARS.end());
-    Err(format!("{text:?} is not of a year from {first} to {last}"))
+    instant::receipt(text).map_err(|problem| format!("{text:?} {problem}"))
 }
 
 /// Answers for an instruction received at `received_at` that asks for `date`.

@@ -1,6 +1,6 @@
 //! A message of the contract from JSON, as [`message`](super::message) writes it.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use ledger::domain::money::Money;
 use prost::Message;
 use prost_reflect::{
@@ -9,6 +9,7 @@ use prost_reflect::{
 use serde_json::Value as Json;
 
 use super::{short_name, short_names};
+use crate::cli::instant::instant;
 use crate::convert::{money, time};
 
 /// Why JSON is not the message that it was taken for.
@@ -129,10 +130,10 @@ fn date_at(path: &str, descriptor: &MessageDescriptor, text: &str) -> Parsed<Val
 }
 
 fn instant_at(path: &str, descriptor: &MessageDescriptor, text: &str) -> Parsed<Value> {
-    let Ok(instant) = DateTime::parse_from_rfc3339(text) else {
-        return wrong(path, format!("{text:?} is not an RFC 3339 timestamp with an offset"));
-    };
-    wrapped(descriptor, &time::instant_to_wire(instant.with_timezone(&Utc)), path)
+    match instant(text) {
+        Ok(instant) => wrapped(descriptor, &time::instant_to_wire(instant), path),
+        Err(problem) => wrong(path, format!("{text:?} {problem}")),
+    }
 }
 
 /// A member by its short name, or by its name in full.
