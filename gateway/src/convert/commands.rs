@@ -72,19 +72,23 @@ fn preview_if_set(value: &str) -> Field<Option<String>> {
     Ok(Some(value.to_owned()))
 }
 
-fn lien(wire: &wire::Lien) -> Field<Lien> {
-    let state = state_code("lien.title_state", &wire.title_state)?;
-    let vin = &wire.vin;
+fn vin(field: &str, vin: &str) -> Field<String> {
     let vin_like = |c: char| c.is_ascii_digit() || c.is_ascii_uppercase();
     if vin.len() != 17 || !vin.chars().all(vin_like) || vin.contains(['I', 'O', 'Q']) {
         let problem = "must be 17 digits or capital letters, without I, O and Q";
-        return Err(FieldError::new("lien.vin", problem));
+        return Err(FieldError::new(field, problem));
     }
+    Ok(vin.to_owned())
+}
+
+fn lien(wire: &wire::Lien) -> Field<Lien> {
+    let state = state_code("lien.title_state", &wire.title_state)?;
+    let vin = vin("lien.vin", &wire.vin)?;
     let lienholder = text("lien.lienholder", &wire.lienholder, LIENHOLDER_CHARS_MAX)?;
     if lienholder.trim().is_empty() {
         return Err(FieldError::missing("lien.lienholder"));
     }
-    Ok(Lien { title_state: state.to_string(), vin: vin.clone(), lienholder })
+    Ok(Lien { title_state: state.to_string(), vin, lienholder })
 }
 
 impl Mutation for wire::SchedulePaymentRequest {
@@ -210,7 +214,12 @@ impl Mutation for wire::WaiveFeeRequest {
 impl Mutation for wire::RecordLienRequest {
     fn asked(&self) -> Field<Asked> {
         let lien = lien(required("lien", self.lien.as_ref())?)?;
-        asked(&self.account_id, &self.request_id, Command::RecordLien { lien })
+        let replaced_vin = match self.replaced_vin.as_str() {
+            "" => None,
+            wrong => Some(vin("replaced_vin", wrong)?),
+        };
+        let command = Command::RecordLien { lien, replaced_vin };
+        asked(&self.account_id, &self.request_id, command)
     }
 }
 

@@ -162,7 +162,9 @@ fn decide_open(open: &OpenAccount, command: &Command, context: &Context<'_>) -> 
             settlement::settle_refund(open, *refund, *settlement_date, context)
         }
         Command::AgeAccount => Ok(aging::age(open, context)),
-        Command::RecordLien { lien } => title::record(open, lien, context),
+        Command::RecordLien { lien, replaced_vin } => {
+            title::record(open, lien, replaced_vin.as_deref(), context)
+        }
         Command::ReleaseLien => title::release(open, context),
     }
 }

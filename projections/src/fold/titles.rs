@@ -15,7 +15,12 @@ pub(super) fn recorded(
     at: At,
 ) -> Result<(), FoldError> {
     database
-        .prepare_cached("INSERT OR REPLACE INTO title VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL)")?
+        .prepare_cached(
+            // One that is corrected, or noted again, keeps its place in lists.
+            "INSERT INTO title VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL) \
+             ON CONFLICT (account_key) DO UPDATE SET title_state = ?2, vin = ?3, lienholder = ?4, \
+             released_day = NULL, released_nanos = NULL",
+        )?
         .execute(params![account, lien.title_state, lien.vin, lien.lienholder, at.position])?;
     Ok(())
 }

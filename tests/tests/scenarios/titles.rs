@@ -5,7 +5,7 @@ use proto::payledger::v1::{
     PaymentState, RecordLienRequest, TitleState,
 };
 use tests::client::Client;
-use tests::refusals::{reason, refused};
+use tests::refusals::{field, reason, refused};
 use tests::requests::{
     auto_loan, date_text, from_timestamp, instant, lien, personal_loan, quoted_loan, request_id,
     text,
@@ -147,6 +147,48 @@ async fn a_payoff_that_comes_back_after_the_release_is_owed_without_a_lien() {
 }
 
 #[tokio::test]
+async fn a_lien_that_is_noted_again_after_a_payoff_came_back_is_held_and_released_again() {
+    let town = Town::at("2026-06-15T09:00:00-04:00").await;
+    town.open(quoted_loan("a-1")).await.unwrap();
+    let payment = paid_by_ach(&town, "a-1", "12403.60", "2026-06-26").await;
+    town.clock("2026-07-06T09:00:00-04:00").await;
+    town.release("release", "a-1").await.unwrap();
+    town.clock("2026-07-08T08:30:00-04:00").await;
+    town.take_back("return", "a-1", &payment, "R10").await.unwrap();
+    let request = RecordLienRequest {
+        request_id: request_id("again"),
+        account_id: "a-1".to_owned(),
+        lien: Some(lien("TX")),
+        ..RecordLienRequest::default()
+    };
+    town.titles().record_lien(request).await.unwrap();
+    assert_eq!(state(&town).await, TitleState::LienHeld);
+    assert_eq!(town.title("a-1").await.unwrap().released_time, None);
+    agree(&town).await;
+    town.receive("payoff", "a-1", Channel::Wire, "12500.00", "2026-07-08").await.unwrap();
+    assert_eq!(state(&town).await, TitleState::PaidOffOnHold);
+    town.release("again released", "a-1").await.unwrap();
+    assert_eq!(state(&town).await, TitleState::Released);
+    agree(&town).await;
+}
+
+#[tokio::test]
+async fn a_wire_of_the_rest_does_not_release_a_title_before_a_cheque_is_good() {
+    let town = Town::at("2026-06-29T09:00:00-04:00").await;
+    let mut loan = quoted_loan("a-1");
+    loan.lien = Some(lien("NY"));
+    town.open(loan).await.unwrap();
+    town.receive("most", "a-1", Channel::Mail, "12300.00", "2026-06-29").await.unwrap();
+    town.receive("rest", "a-1", Channel::Wire, "200.00", "2026-06-29").await.unwrap();
+    let title = town.title("a-1").await.unwrap();
+    let dates = [&title.release_date, &title.statutory_date].map(|it| date_text(it.as_ref()));
+    assert_eq!(dates, ["2026-07-09", "2026-07-09"]);
+    let refusal = refused(town.release("at once", "a-1").await);
+    assert_eq!(refusal.fact("release_date"), "2026-07-09");
+    agree(&town).await;
+}
+
+#[tokio::test]
 async fn a_paid_off_account_keeps_money_as_credit_and_cancels_what_was_scheduled() {
     let town = Town::at("2026-06-20T09:00:00-04:00").await;
     town.open(quoted_loan("a-1")).await.unwrap();
@@ -185,12 +227,25 @@ async fn a_lien_is_recorded_once_and_only_on_a_vehicle_that_is_bought() {
         request_id: request_id(name),
         account_id: account.to_owned(),
         lien: Some(lien(title_state)),
+        replaced_vin: String::new(),
     };
     town.titles().record_lien(record("record", "a-1", "TX")).await.unwrap();
     assert_eq!(state(&town).await, TitleState::LienHeld);
     town.titles().record_lien(record("same", "a-1", "TX")).await.unwrap();
-    let other = town.titles().record_lien(record("other", "a-1", "MO")).await;
-    assert_eq!(reason(other), "LIEN_EXISTS");
+    town.titles().record_lien(record("elsewhere", "a-1", "MO")).await.unwrap();
+    assert_eq!(town.title("a-1").await.unwrap().title_state, "MO");
+    let mut other = record("other", "a-1", "MO");
+    "1HGCM82633A004353".clone_into(&mut other.lien.as_mut().unwrap().vin);
+    let refusal = refused(town.titles().record_lien(other.clone()).await);
+    let vin = lien("MO").vin;
+    assert_eq!((&*refusal.reason, refusal.fact("vin")), ("LIEN_EXISTS", &*vin));
+    other.request_id = request_id("correction");
+    "1HGCM".clone_into(&mut other.replaced_vin);
+    assert_eq!(field(town.titles().record_lien(other.clone()).await).1, "replaced_vin");
+    other.replaced_vin = vin;
+    town.titles().record_lien(other).await.unwrap();
+    assert_eq!(town.title("a-1").await.unwrap().vin, "1HGCM82633A004353");
+    assert_eq!(state(&town).await, TitleState::LienHeld);
     let unsecured = town.titles().record_lien(record("unsecured", "p-1", "TX")).await;
     assert_eq!(reason(unsecured), "PRODUCT_HAS_NO_TITLE");
     agree(&town).await;

@@ -24,7 +24,7 @@ const COLUMNS: &[&str] = &[
 /// A verb of `TitleService`.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Records the lien noted on the title of an account's vehicle.
+    /// Records the lien noted on the title of an account's vehicle, or corrects what is on record.
     RecordLien(RecordLien),
     /// Shows the title of one account.
     Get(Get),
@@ -43,6 +43,9 @@ pub struct RecordLien {
     /// The lien.
     #[command(flatten)]
     pub lien: Lien,
+    /// The vehicle identification number on record, if it is wrong and --vin is right.
+    #[arg(long, value_name = "VIN")]
+    pub replaced_vin: Option<String>,
     /// The request's id.
     #[command(flatten)]
     #[serde(flatten)]

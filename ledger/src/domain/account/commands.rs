@@ -169,10 +169,13 @@ pub enum Command {
     /// Assesses the late fees that are due, and books interest income or stops it as the days past
     /// due demand: asked by the daily run.
     AgeAccount,
-    /// Puts a lien on record.
+    /// Puts a lien on record, or corrects the one that is.
     RecordLien {
         /// The lien.
         lien: Lien,
+        /// The vehicle identification number on record, if it is wrong and the lien's is right.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaced_vin: Option<String>,
     },
     /// Releases the lien of an account that is paid off with good money.
     ReleaseLien,

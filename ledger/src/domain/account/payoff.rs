@@ -18,7 +18,7 @@ use crate::domain::cutoff::eastern_date;
 use crate::domain::interest::DayCount;
 use crate::domain::money::{Amount, Money};
 use crate::domain::product::{Channel, Product};
-use crate::domain::rulebook::{PayoffFacts, ReleasePlan};
+use crate::domain::rulebook::{PayoffFacts, ReleasePlan, StateCode};
 use crate::ids::{PaymentId, QuoteId, RefundId};
 
 /// Tells what pays the account off on `good_through`, and records that it was told: a receipt can
@@ -195,30 +195,75 @@ pub(super) fn change(
     }
 }
 
-/// When the funds of each payment are good, and what the law says about the title: payments that
-/// are on the timeline and paid something, in its order. One that is a credit balance only has paid
-/// nothing off.
+/// When the funds of each payment on the timeline are good, and what the law says about the title.
 fn funds<'a>(
     open: &'a OpenAccount,
     context: &'a Context<'_>,
-) -> impl DoubleEndedIterator<Item = (PaymentId, ReleasePlan)> + 'a {
-    let title_state = match &open.title {
-        Title::Held(lien) | Title::Released { lien, .. } => lien.title_state.parse().ok(),
-        Title::NoLien => None,
-    };
+) -> impl Iterator<Item = (PaymentId, ReleasePlan)> + 'a {
+    let title_state = title_state(open);
     open.book.entries().iter().filter_map(move |entry: &Entry| {
         let Movement::Payment { id, channel, .. } = &entry.what else { return None };
         let payment = open.payments.get(id);
-        let facts = PayoffFacts {
-            channel: *channel,
-            guaranteed: false,
-            by_dealer: false,
-            received_on: entry.effective,
-            settled_on: payment.and_then(|payment| settles_on(payment, context)),
-            demanded_on: None,
-        };
+        let settled_on = payment.and_then(|payment| settles_on(payment, context));
+        let facts = PayoffFacts { settled_on, ..told(*channel, entry.effective) };
         Some((*id, context.rules.release_by(title_state, &facts)))
     })
+}
+
+/// The state whose law is the title's.
+fn title_state(open: &OpenAccount) -> Option<StateCode> {
+    match &open.title {
+        Title::Held(lien) | Title::Released { lien, .. } => lien.title_state.parse().ok(),
+        Title::NoLien => None,
+    }
+}
+
+/// What is known of money that came by a channel on a day.
+const fn told(channel: Channel, received_on: NaiveDate) -> PayoffFacts {
+    PayoffFacts {
+        channel,
+        guaranteed: false,
+        by_dealer: false,
+        received_on,
+        settled_on: None,
+        demanded_on: None,
+    }
+}
+
+/// A payment that had a part in a payoff.
+struct Paying {
+    id: PaymentId,
+    effective: NaiveDate,
+    /// Did it pay something by itself? Otherwise its credit balance did, later.
+    at_once: bool,
+}
+
+/// The payments that had a part in a payoff. One that is a credit balance only has paid nothing
+/// off, unless somebody took of a credit balance after it, or something is owed that it stands
+/// against.
+fn paying(open: &OpenAccount) -> Vec<Paying> {
+    let last = open.book.final_standing();
+    let mut takes_credit = (last.interest_due + last.fees_due + last.charged_off).is_positive();
+    let mut paying = Vec::new();
+    for entry in open.book.entries().iter().rev() {
+        match &entry.what {
+            Movement::Payment { id, amount, split, .. } => {
+                let at_once = amount.money() > split.credit;
+                if at_once || takes_credit {
+                    paying.push(Paying { id: *id, effective: entry.effective, at_once });
+                }
+                takes_credit |= split.credit.is_negative();
+            }
+            Movement::Principal { credited, .. } => takes_credit |= credited.is_negative(),
+            Movement::Fee { .. }
+            | Movement::Refund { .. }
+            | Movement::Rate(_)
+            | Movement::Shift(_)
+            | Movement::VehicleReturned { .. }
+            | Movement::ChargeOff { .. } => {}
+        }
+    }
+    paying
 }
 
 /// The day on which the bank is expected to have moved the money of a debit of ours: that of its
@@ -231,33 +276,32 @@ fn settles_on(payment: &Payment, context: &Context<'_>) -> Option<NaiveDate> {
     Some(sent.unwrap_or(schedule.origination_date))
 }
 
-/// The payoff's dates. Every payment whose funds may still come back holds the title, not only the
-/// last: a wire of the rest does not make yesterday's debit good.
+/// The payoff's dates. Every payment whose funds may still come back holds the title, and gives the
+/// law its time, not only the last: a wire of the rest does not make yesterday's debit good.
 fn paid_off(open: &OpenAccount, context: &Context<'_>) -> AccountPaidOff {
-    let pays = |entry: &Entry| {
-        let Movement::Payment { id, amount, split, .. } = &entry.what else { return None };
-        (amount.money() > split.credit).then_some((*id, entry.effective))
-    };
-    let paying: Vec<_> = open.book.entries().iter().filter_map(pays).collect();
-    let is_paying = |payment: &PaymentId| paying.iter().any(|(id, _)| id == payment);
-    let plans: Vec<ReleasePlan> =
-        funds(open, context).filter(|(id, _)| is_paying(id)).map(|(_, plan)| plan).collect();
+    let paying = paying(open);
+    let mut plans: Vec<ReleasePlan> = funds(open, context)
+        .filter(|(id, _)| paying.iter().any(|payment| payment.id == *id))
+        .map(|(_, plan)| plan)
+        .collect();
     // The last payment that paid anything, or what came after it and settled the rest.
-    let last_paid = paying.last().map(|(_, effective)| *effective);
+    let paid = paying.iter().filter(|payment| payment.at_once).map(|payment| payment.effective);
+    let last_paid = paid.max();
     let paid_off_date =
         open.book.owes_nothing_since().max(last_paid).unwrap_or_else(|| context.today());
+    if last_paid.is_none_or(|last_paid| last_paid < paid_off_date) {
+        // What settles a rest without money is as good as money that cannot come back.
+        let facts = told(Channel::Wire, paid_off_date);
+        plans.push(context.rules.release_by(title_state(open), &facts));
+    }
     let vehicle_kept =
         open.terms().purchase_option.is_some() && open.book.vehicle_bought().is_none();
-    let Some(payoff) = plans.last() else {
-        let (release_date, statutory_date) = (paid_off_date, paid_off_date);
-        return AccountPaidOff { paid_off_date, release_date, statutory_date, vehicle_kept };
+    let latest = |date: fn(&ReleasePlan) -> NaiveDate| {
+        plans.iter().map(date).fold(paid_off_date, NaiveDate::max)
     };
-    let holds = plans.iter().map(|plan| plan.hold_until).max().unwrap_or(payoff.hold_until);
-    let in_time = context.rules.calendar().previous_banking_day(payoff.deadline);
-    AccountPaidOff {
-        paid_off_date,
-        release_date: payoff.release_by.max(holds.min(in_time)),
-        statutory_date: payoff.deadline,
-        vehicle_kept,
-    }
+    let statutory_date = latest(|plan| plan.deadline);
+    let in_time = context.rules.calendar().previous_banking_day(statutory_date);
+    let held_until = latest(|plan| plan.hold_until).min(in_time);
+    let release_date = latest(|plan| plan.release_by).max(held_until);
+    AccountPaidOff { paid_off_date, release_date, statutory_date, vehicle_kept }
 }

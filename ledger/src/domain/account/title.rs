@@ -2,32 +2,45 @@
 
 use super::commands::Lien;
 use super::draft::Draft;
-use super::events::{Event, LienReleased};
+use super::events::{Event, LienRecorded, LienReleased};
 use super::opening::recorded;
 use super::refusal::Refusal;
-use super::state::{OpenAccount, Title};
+use super::state::{OpenAccount, Title, TitleState};
 use super::{Context, Decision};
 
-/// Puts a lien on record; nothing to do if the same one is. On an account that is paid off, the law
-/// of the title's state sets new dates.
-pub(super) fn record(open: &OpenAccount, lien: &Lien, context: &Context<'_>) -> Decision {
+/// Puts a lien on record; nothing to do if the same one is. One on the same vehicle corrects what is
+/// on record, and one on another does if it says which number was wrong. Once a payoff came back
+/// after the release, the lien that is noted on the title again is recorded anew (domain rule 5.6).
+/// On an account that is paid off, the law of the title's state sets new dates.
+pub(super) fn record(
+    open: &OpenAccount,
+    lien: &Lien,
+    replaced_vin: Option<&str>,
+    context: &Context<'_>,
+) -> Decision {
     if !open.terms().has_title() {
         let product = open.terms().product.as_str().to_owned();
         return Err(Refusal::ProductHasNoTitle { product }.into());
     }
     let lien = recorded(lien)?;
+    let unsecured = open.title_state() == TitleState::PayoffReturnedAfterRelease;
+    let is_vehicle_of =
+        |known: &LienRecorded| known.vin == lien.vin || replaced_vin == Some(&known.vin);
     match &open.title {
-        Title::NoLien => {
-            let mut draft = Draft::new(open, context);
-            draft.push(Event::LienRecorded(lien));
-            draft.note_payoff(None);
-            Ok(draft.finish())
+        Title::NoLien => {}
+        Title::Released { lien: known, .. } if unsecured && is_vehicle_of(known) => {}
+        Title::Held(known) | Title::Released { lien: known, .. } if *known == lien => {
+            return Ok(Vec::new());
         }
-        Title::Held(held) | Title::Released { lien: held, .. } if *held == lien => Ok(Vec::new()),
-        Title::Held(held) | Title::Released { lien: held, .. } => {
-            Err(Refusal::LienExists { vin: held.vin.clone() }.into())
+        Title::Held(known) if is_vehicle_of(known) => {}
+        Title::Held(known) | Title::Released { lien: known, .. } => {
+            return Err(Refusal::LienExists { vin: known.vin.clone() }.into());
         }
     }
+    let mut draft = Draft::new(open, context);
+    draft.push(Event::LienRecorded(lien));
+    draft.note_payoff(None);
+    Ok(draft.finish())
 }
 
 /// Releases the lien of a paid-off account once its funds are good; nothing to do if it was. A

@@ -140,7 +140,7 @@ async fn what_was_accepted_of_a_state_that_there_is_not_is_answered_again() {
 
     let reused = execute(&engine, "open", opening_in("TX")).await.unwrap_err();
     assert!(matches!(reused, EngineError::RequestIdReused(_)), "{reused:?}");
-    let record = Command::RecordLien { lien: lien_in("QQ") };
+    let record = Command::RecordLien { lien: lien_in("QQ"), replaced_vin: None };
     engine.open_today().await.unwrap();
     let head = older.head().await.unwrap();
     for _ in 0..2 {

@@ -156,7 +156,10 @@ fn others() -> Vec<Known> {
         (Command::ReturnRefund { refund }, "acbeddb3bc35fe73b8ad5e7b98ef644d"),
         (Command::SettleRefund { refund, settlement_date: on }, "56b607d5261ccd01a2db104177940eec"),
         (Command::AgeAccount, "0c88d06ed71bb816ef11d0145dd015be"),
-        (Command::RecordLien { lien: lien("FL") }, "9bb1a178344c2ef9af3530eb8f307850"),
+        (
+            Command::RecordLien { lien: lien("FL"), replaced_vin: None },
+            "9bb1a178344c2ef9af3530eb8f307850",
+        ),
         (Command::ReleaseLien, "8193f3548410cea4890e4150626445d4"),
     ]
 }

@@ -2,10 +2,15 @@
 
 use super::super::events::AccountPaidOff;
 use super::super::state::TitleState;
+use super::servicing::adjust;
 use super::*;
 
 fn release(history: &History, at: &str) -> Outcome {
     history.at(at).when(Command::ReleaseLien)
+}
+
+fn record_lien(lien: Lien) -> Command {
+    Command::RecordLien { lien, replaced_vin: None }
 }
 
 /// Paid off by an own debit effective Friday 2026-06-26, settled on Monday.
@@ -86,6 +91,57 @@ fn a_wire_of_the_rest_does_not_make_an_earlier_debit_good() {
     release(&wire.done(), "2026-06-29 12:00").then(&["LienReleased"]);
 }
 
+/// From when on nothing is owed, and when the lien is released: at the earliest, by law at the
+/// latest.
+fn dates(history: &History) -> [String; 3] {
+    let paid_off = history.open().paid_off.clone().unwrap();
+    let AccountPaidOff { paid_off_date, release_date, statutory_date, .. } = paid_off;
+    [paid_off_date, release_date, statutory_date].map(|date| date.to_string())
+}
+
+#[test]
+fn each_payment_of_a_payoff_gives_the_law_its_time_whichever_comes_last() {
+    for (state, release_date, statutory_date) in [
+        ("NY", "2026-07-09", "2026-07-09"),
+        ("TX", "2026-07-09", "2026-07-19"),
+        ("MO", "2026-07-09", "2026-07-16"),
+    ] {
+        let held = opened_with(quoted_loan(), Some(lien(state)));
+        let (wire, cheque) = ((Channel::Wire, "100.00"), (Channel::Mail, "12306.00"));
+        for [one, other] in [[wire, cheque], [cheque, wire]] {
+            let come = |to: &History, (channel, dollars): (Channel, &str)| {
+                let receive = receive(channel, dollars, "2026-06-29");
+                to.at("2026-06-29 09:00").when(receive).done()
+            };
+            let history = come(&come(&held, one), other);
+            assert_eq!(dates(&history), ["2026-06-29", release_date, statutory_date], "{state}");
+        }
+    }
+}
+
+#[test]
+fn a_cheque_whose_credit_pays_something_later_holds_the_title() {
+    let held = opened_with(quoted_loan(), Some(lien("FL")));
+    let wire = held.at("2026-06-26 09:00").when(receive(Channel::Wire, "12500.00", "2026-06-26"));
+    let cheque = receive(Channel::Mail, "500.00", "2026-06-29");
+    let credit = wire.done().at("2026-06-29 09:00").when(cheque).then(&["PaymentReceived"]);
+    assert_eq!(dates(&credit)[..2], ["2026-06-26", "2026-06-26"]);
+    let more = credit.at("2026-06-29 10:00").when(adjust("400.00", "2026-06-29"));
+    let history = more.then(&["PrincipalAdjusted", "AccountPaidOff"]);
+    assert_eq!(dates(&history)[..2], ["2026-06-26", "2026-07-08"]);
+}
+
+#[test]
+fn a_rest_that_a_correction_settles_starts_the_clock_of_the_law() {
+    let free = Terms { annual_rate: "0".parse().unwrap(), ..quoted_loan() };
+    let held = opened_with(free, Some(lien("FL")));
+    let most = held.at("2026-06-15 09:00").when(receive(Channel::Wire, "12300.00", "2026-06-15"));
+    let rest = most.done().at("2026-08-03 09:00").when(adjust("-70.67", "2026-06-15")).done();
+    assert_eq!(dates(&rest), ["2026-06-15", "2026-06-15", "2026-06-25"]);
+    let later = most.done().at("2026-08-03 09:00").when(adjust("-70.67", "2026-08-03")).done();
+    assert_eq!(dates(&later), ["2026-08-03", "2026-08-03", "2026-08-13"]);
+}
+
 #[test]
 fn money_that_takes_the_place_of_a_payoff_holds_the_title_for_its_own_time() {
     let held = opened_with(quoted_loan(), Some(lien("TX")));
@@ -121,6 +177,17 @@ fn a_payoff_that_comes_back_after_the_release_leaves_no_lien_to_hold() {
     release(&after, "2026-07-08 09:00").then_nothing();
     let again = after.at("2026-07-09 09:00").when(reinstate(payment)).done();
     assert_eq!(again.open().title_state(), TitleState::Released);
+    let record = |state: &str| record_lien(lien(state));
+    again.at("2026-07-09 10:00").when(record("TX")).then_nothing();
+    let vin = lien("TX").vin;
+    let over = again.at("2026-07-09 10:00").when(record("FL"));
+    over.then_refused(Refusal::LienExists { vin });
+
+    // The lien is noted on the title again, and released once more.
+    let noted = after.at("2026-07-09 09:00").when(record("TX")).then(&["LienRecorded"]);
+    assert_eq!(noted.open().title_state(), TitleState::LienHeld);
+    let paid = noted.at("2026-07-10 09:00").when(receive(Channel::Wire, "12500.00", "2026-07-10"));
+    release(&paid.done(), "2026-07-10 10:00").then(&["LienReleased"]);
 }
 
 #[test]
@@ -128,12 +195,22 @@ fn a_lien_is_recorded_once_and_only_on_a_vehicle_that_is_bought() {
     let history = opened(quoted_loan());
     assert_eq!(history.open().title_state(), TitleState::NoLien);
     release(&history, "2026-06-16 09:00").then_refused(Refusal::NoLien);
-    let record = |state: &str| Command::RecordLien { lien: lien(state) };
+    let record = |state: &str| record_lien(lien(state));
     let recorded = history.at("2026-06-16 09:00").when(record("TX")).then(&["LienRecorded"]);
     recorded.at("2026-06-16 09:01").when(record("TX")).then_nothing();
     let vin = lien("TX").vin;
-    let other = recorded.at("2026-06-16 09:01").when(record("MO"));
-    other.then_refused(Refusal::LienExists { vin });
+    let other = Lien { vin: "1HGCM82633A004353".to_owned(), ..lien("TX") };
+    let another = recorded.at("2026-06-16 09:01").when(record_lien(other.clone()));
+    another.then_refused(Refusal::LienExists { vin: vin.clone() });
+    let wrong = |number: &str| {
+        let replaced_vin = Some(number.to_owned());
+        recorded
+            .at("2026-06-16 09:01")
+            .when(Command::RecordLien { lien: other.clone(), replaced_vin })
+    };
+    wrong("1HGCM82633A004354").then_refused(Refusal::LienExists { vin: vin.clone() });
+    let corrected = wrong(&vin).then(&["LienRecorded"]);
+    corrected.at("2026-06-16 09:02").when(record_lien(other.clone())).then_nothing();
     let personal = opened(Terms { product: Product::PersonalLoan, ..loan() });
     let product = "personal".to_owned();
     let refused = personal.at("2026-03-02 09:00").when(record("TX"));
@@ -146,8 +223,10 @@ fn a_lien_that_is_recorded_after_the_payoff_is_released_by_the_law_of_its_state(
     let instalments = InstalmentPlan { first_due_date: date("2026-03-01"), ..loan().instalments };
     let terms = Terms { opened_date, interest_paid_through: opened_date, instalments, ..loan() };
     let (history, _) = opened(terms).paid_by_ach("10100.00", "2026-02-27");
-    let record = Command::RecordLien { lien: lien("MO") };
-    let recorded = history.at("2026-03-02 09:00").when(record);
+    let recorded = history.at("2026-03-02 09:00").when(record_lien(lien("TX")));
+    let elsewhere = recorded.then(&["LienRecorded", "AccountPaidOff"]);
+    assert_eq!(elsewhere.open().paid_off.as_ref().unwrap().statutory_date, date("2026-03-19"));
+    let recorded = elsewhere.at("2026-03-02 09:00").when(record_lien(lien("MO")));
     let after = recorded.then(&["LienRecorded", "AccountPaidOff"]);
     assert_eq!(after.open().paid_off.as_ref().unwrap().statutory_date, date("2026-03-09"));
     release(&after, "2026-03-06 09:00").then(&["LienReleased"]);
