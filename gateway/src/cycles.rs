@@ -242,17 +242,17 @@ impl Cycles {
 
     async fn carry_out(&self, key: WindowKey) -> Result<WindowRun, Failure> {
         let _turn = self.turn.lock().await;
-        let now = self.engine.clock().now();
-        key.check_closed(now)?;
+        if let Err(early) = key.check_closed(self.engine.clock().now()) {
+            // Not one to be run later, if there is none.
+            self.check_known(key).await?;
+            return Err(early.into());
+        }
         if let Some(loss) = self.engine.origination_on_hold().await? {
             return Err(Failure::origination_on_hold(loss));
         }
         // What it had may be in the log only, as after a start.
         self.catch_up().await?;
-        if !self.ask(move |reader| reader.has_window(&key)).await? {
-            let begun = self.engine.books().await?.books.days().keys().next().copied();
-            key.check_known(self.engine.rules(), begun.unwrap_or_else(|| eastern_date(now)))?;
-        }
+        self.check_known(key).await?;
         // A cancel received before the cut-off wins however late it commits.
         self.engine.concluded_before(key.cutoff_at()).await;
         // All that the window takes in is in the log by now; a payment applied keeps its place.
@@ -264,6 +264,16 @@ impl Cycles {
         // From here on nobody can say that nothing was written.
         self.apply_all(key, due).await.map_err(Failure::once_written)?;
         self.seal(key).await.map_err(Failure::once_written)
+    }
+
+    /// Checks that there is such a window: that something is in it, or that the rules have it.
+    async fn check_known(&self, key: WindowKey) -> Result<(), Failure> {
+        if self.ask(move |reader| reader.has_window(&key)).await? {
+            return Ok(());
+        }
+        let begun = self.engine.books().await?.books.days().keys().next().copied();
+        let today = || eastern_date(self.engine.clock().now());
+        Ok(key.check_known(self.engine.rules(), begun.unwrap_or_else(today))?)
     }
 
     /// Applies the payments of a window, the first of which are given.

@@ -155,6 +155,12 @@ fn decode(token: &str) -> Option<Token<serde_json::Value>> {
     serde_json::from_slice(&json).ok()
 }
 
+/// What is wrong with the token of a page that follows one of a log that went further, as before a
+/// restore that lost its end.
+pub fn beyond_the_log() -> FieldError {
+    mismatch("is of a page beyond the end of the log")
+}
+
 fn mismatch(message: &str) -> FieldError {
     FieldError::new("page_token", message).because(ErrorReason::PageTokenMismatch)
 }

@@ -117,7 +117,8 @@ pub enum ServiceError {
     Projections(#[from] ProjectionError),
     /// The log's writer failed: nothing more is accepted. Reopening recovers what was acknowledged.
     #[error(
-        "the log's writer failed: {0}; what was acknowledged was synced, start again to recover"
+        "the log's writer failed: {0}; what was acknowledged was synced: mend the cause, then start \
+         again"
     )]
     Writer(String),
     /// A task of the service ended by a fault.
@@ -331,7 +332,8 @@ async fn record_loss(engine: &Engine, data_dir: &Path) -> Result<(), ServiceErro
         tracing::warn!(kept, known, position, "the log has or may have lost commits: recorded");
     }
     if let Some(loss) = engine.origination_on_hold().await? {
-        tracing::warn!(loss = loss.0, "origination is on hold until somebody approves it");
+        let message = "origination is on hold until every loss is approved; this is the first";
+        tracing::warn!(loss = loss.0, "{message}");
     }
     Ok(())
 }

@@ -36,6 +36,7 @@ use tonic::{Request, Response, Status};
 use crate::convert::commands::{Asked, Mutation};
 use crate::convert::{FieldError, time};
 use crate::cycles::Cycles;
+use crate::page;
 use crate::scrub::LogWatch;
 use crate::server::{BATCH_MESSAGE_BYTES_MAX, Shutdown};
 use crate::status::{Failure, read_failure};
@@ -124,6 +125,13 @@ impl Gateway {
             return Err(Failure::log_behind(head, wanted).into());
         }
         Ok(head)
+    }
+
+    /// Checks that the log holds what the first page of a list was read from.
+    async fn check_first_page<K>(&self, resume: Option<&page::Resume<K>>) -> Result<(), Status> {
+        let Some(first) = resume.map(|resume| resume.position) else { return Ok(()) };
+        let head = self.engine.store().head().await.map_err(Failure::from)?;
+        if first > head { Err(page::beyond_the_log().into()) } else { Ok(()) }
     }
 
     /// Waits until the read models hold what the caller wants to see. What the log does not hold

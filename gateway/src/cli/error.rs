@@ -239,7 +239,8 @@ impl CliError {
             ),
             Self::Replica(ReplicaError::NotAStandby { .. }) => Some(
                 "a standby is begun by `payledger replicate`, in a directory that is empty or \
-                 missing"
+                 missing; one that was promoted already is one no more: serve it, and its first \
+                 start records what was lost"
                     .to_owned(),
             ),
             Self::Copy(_) => Some("run it again: it goes on where it stopped".to_owned()),

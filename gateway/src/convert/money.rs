@@ -62,13 +62,16 @@ pub fn amount_if_set(field: &str, wire: Option<&WireMoney>) -> Field<Option<Amou
     wire.map(|wire| amount(field, Some(wire))).transpose()
 }
 
-/// Takes a yearly rate: a decimal fraction with at most six decimals.
+/// Takes a rate: a decimal fraction with at most six decimals, and at most 1, since one above that
+/// was meant in percent.
 pub fn rate(field: &str, text: &str) -> Field<Rate> {
     if text.is_empty() {
         return Err(FieldError::missing(field));
     }
-    text.parse().map_err(|_| {
-        let message = "is not a yearly rate as a fraction with at most six decimals, as \"0.0575\"";
+    let rate = text.parse().ok().filter(|rate: &Rate| rate.decimal() <= Decimal::ONE);
+    rate.ok_or_else(|| {
+        let message =
+            "is not a fraction of at most 1 with at most six decimals: 5.75 % is \"0.0575\"";
         FieldError::new(field, message)
     })
 }

@@ -32,6 +32,7 @@ impl Gateway {
         T: Send + 'static,
         F: FnOnce(&Reader<'_>, Page) -> Asked<Listed<T>> + Send + 'static,
     {
+        self.check_first_page(asked.resume.as_ref()).await?;
         let start = asked
             .resume
             .map(|resume| PageStart { snapshot: resume.position, after: Position(resume.after) });

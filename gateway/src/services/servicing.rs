@@ -157,6 +157,7 @@ impl Gateway {
         all: impl FnOnce(&OpenAccount) -> Vec<T>,
     ) -> Result<Cut<T>, Status> {
         let asked = page::asked::<R, usize>(request)?;
+        self.check_first_page(asked.resume.as_ref()).await?;
         let known_at = asked.resume.as_ref().map(|resume| KnownAt::Position(resume.position));
         let (folded, read_position) = self.known(account, Known(known_at), min_position).await?;
         let after = asked.resume.map_or(0, |resume| resume.after);
@@ -181,6 +182,7 @@ impl Gateway {
         let known = Known::of(request.known_position, request.known_time.as_ref())?;
         // Later pages are as of the day of the first one, although it may have been over since.
         let asked = page::asked::<_, (usize, NaiveDate)>(request)?;
+        self.check_first_page(asked.resume.as_ref()).await?;
         let (known, after, as_of) = match (asked.resume, known) {
             (None, known) => (known, 0, date.unwrap_or_else(|| self.today())),
             (Some(page::Resume { position, after: (after, as_of) }), Known(asked_for)) => {

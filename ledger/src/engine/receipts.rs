@@ -51,9 +51,20 @@ impl Receipts {
         if last.signed_duration_since(now) > CLOCK_SKEW_MAX {
             return Err(EngineError::ClockBehind { now, last: *last });
         }
+        Ok(self.begin(&mut last, now))
+    }
+
+    /// A receipt at the last one, however far the clock is behind it, or else at what it shows: of
+    /// what no cut-off is decided by.
+    pub(super) fn take_whenever(&self, clock: &Clock) -> Receipt {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        self.begin(&mut last, clock.now())
+    }
+
+    fn begin(&self, last: &mut DateTime<Utc>, now: DateTime<Utc>) -> Receipt {
         let at = now.max(*last);
         *last = at;
-        Ok(Receipt(Arc::new(self.under_way.begin(at))))
+        Receipt(Arc::new(self.under_way.begin(at)))
     }
 
     /// Would a receipt be given at what `clock` shows?
@@ -92,6 +103,8 @@ mod tests {
         assert!(!receipts.allows(&shows("2026-03-03T19:59:58Z")));
         let behind = receipts.take(&shows("2026-03-03T19:59:58Z"));
         assert!(matches!(behind, Err(EngineError::ClockBehind { .. })));
+        let whenever = receipts.take_whenever(&shows("2026-03-03T19:00:00Z"));
+        assert_eq!(whenever.at(), at("2026-03-03T20:00:00Z"));
     }
 
     #[tokio::test]

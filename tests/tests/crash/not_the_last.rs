@@ -82,7 +82,8 @@ async fn what_was_brought_back_and_never_served_tells_what_it_lost() {
     let more = folder.restore("backup", "less", "first", &["--to-position", &earlier]);
     assert_eq!(more["from_position"], kept, "{more}");
     assert_eq!((&more["to_position"], &more["payments"]), (&head.into(), &2.into()), "{more}");
-    // What knows that nothing was lost rules out a loss again.
+    // What knows that nothing was lost rules out a loss again, once nothing goes on in its place.
+    std::fs::remove_file(folder.path("data/SUPERSEDED")).unwrap();
     let whole = folder.words("whole");
     folder.backup("data", "whole");
     let restored = ["restore", "--from", &whole, "--data-dir", &folder.words("back")];

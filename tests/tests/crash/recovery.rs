@@ -205,6 +205,15 @@ async fn approved_once(client: &Client, position: u64, approved_at: u64) {
     assert_eq!(reason(approve(client, "approve", position + 1).await), "REQUEST_ID_REUSED");
 }
 
+/// A lost log is not served beside the one that a restore made of it, until that one is given up.
+fn give_up(restored: &Value, made: &str, lost_dir: &Path) {
+    assert_eq!(restored["lost_dir_superseded"], true);
+    let (code, said) = failed(&["serve", "--data-dir", words(lost_dir)]);
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains(made), "{said}");
+    std::fs::remove_file(lost_dir.join("SUPERSEDED")).unwrap();
+}
+
 /// What is not known of a loss of which nothing tells.
 const NOT_KNOWN: [&str; 6] =
     ["to_position", "events", "bytes", "known_by", "payments", "lien_releases"];
@@ -224,6 +233,7 @@ async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
     let whole = restore("ends here", &["--lost-dir", words(&data_dir)]);
     assert_eq!(whole["lost"], Value::Null);
     assert!(!folder.path().join("ends here/LOSS").exists());
+    give_up(&whole, "ends here", &data_dir);
     let process = Process::start_without_runner(&data_dir, CLOCK).unwrap();
     let client = Client::connect(process.address()).await;
     let wire = client.receive("wire", "a-2", Channel::Wire, "5.00", TODAY).await.unwrap();
@@ -246,11 +256,12 @@ async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
         (&wire.position.into(), &1.into())
     );
     assert_eq!(whole["lost"]["bytes"], bytes_beyond(&data_dir, before.head));
+    give_up(&whole, "whole", &data_dir);
     std::fs::remove_file(data_dir.join("events.db")).unwrap();
     let head = restore("head", &["--lost-dir", words(&data_dir)]);
     assert_eq!(
-        (&head["lost"]["known_by"], &head["lost"]["payments"]),
-        (&"lost_log".into(), &1.into())
+        (&head["lost"]["known_by"], &head["lost"]["payments"], &head["lost_dir_superseded"]),
+        (&"lost_log".into(), &1.into(), &false.into())
     );
     std::fs::remove_file(data_dir.join("HEAD")).unwrap();
     let models = restore("models", &["--lost-dir", words(&data_dir)]);
@@ -302,6 +313,7 @@ async fn what_cannot_be_read_of_a_lost_log_may_have_known_of_more() {
         assert_eq!(to_position, Some(&Value::Null), "{broken}");
         assert!(fresh.join("LOSS").exists());
         std::fs::write(&file, whole).unwrap();
+        std::fs::remove_file(data_dir.join("SUPERSEDED")).unwrap();
     }
 }
 

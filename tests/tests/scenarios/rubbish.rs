@@ -112,13 +112,14 @@ fn with_lien(change: Change<Lien>) -> OpenAccountRequest {
 async fn an_account_with_terms_that_cannot_be_is_refused_by_the_path_of_the_field() {
     let town = Town::at("2026-03-03T09:00:00-05:00").await;
     let head = town.head().await.unwrap();
-    let of_loan: [(&str, Change<LoanTerms>); 13] = [
+    let of_loan: [(&str, Change<LoanTerms>); 14] = [
         ("principal", |loan| loan.principal = None),
         ("principal", |loan| loan.principal = Some(usd(0, 0))),
         ("principal", |loan| loan.principal = Some(usd(100_000_000, 0))),
         ("annual_rate", |loan| loan.annual_rate = String::new()),
         ("annual_rate", |loan| loan.annual_rate = "7.3%".to_owned()),
         ("annual_rate", |loan| loan.annual_rate = "-0.01".to_owned()),
+        ("annual_rate", |loan| loan.annual_rate = "5.75".to_owned()),
         ("annual_rate", |loan| loan.annual_rate = "0.0000001".to_owned()),
         ("annual_rate", |loan| loan.annual_rate = "NaN".to_owned()),
         ("annual_rate", |loan| loan.annual_rate = "9".repeat(1000)),

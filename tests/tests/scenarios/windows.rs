@@ -39,6 +39,8 @@ async fn a_window_that_the_date_does_not_have_is_refused_with_those_it_has() {
         (Product::Lease, "2026-03-03", "17:00", "15:00, 18:00"),
         (Product::PersonalLoan, "2026-03-07", "17:00", "15:00, 18:00, 24:00"),
         (Product::CreditCard, "2026-03-03", "15:00", "24:00"),
+        // Nor will it, if it is run later.
+        (Product::AutoLoan, "2026-03-11", "16:00", "15:00, 18:00"),
     ] {
         let refused = refused(town.run_of(product, day, window).await);
         assert_eq!((refused.reason.as_str(), refused.fact("windows")), ("NO_SUCH_WINDOW", windows));

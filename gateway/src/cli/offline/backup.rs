@@ -15,7 +15,8 @@ use crate::cli::render::view::{self, View};
 /// What is backed up, and where to.
 #[derive(Debug, clap::Args)]
 pub struct BackupArgs {
-    /// The file to make, or a directory to make it in; its name then holds the last position.
+    /// The file to make, or a directory to make it in: its name then holds the last position when
+    /// it was begun. `head_position` of the answer is that of the copy, which may hold more.
     #[arg(long, value_name = "FILE|DIRECTORY")]
     pub to: PathBuf,
     /// The ledger to copy.

@@ -9,8 +9,8 @@ use ledger::domain::recovery::events::{Affected, CommitsLost, KnownBy, LossCause
 use ledger::envelope::Position;
 use ledger::store::embedded::{
     ChainHash, ChainHashError, Embedded, Extent, LOG_FILE, OpenError, Standby, Witness,
-    WitnessError, extent, pending_loss, refuse_in_use, refuse_second_place, refuse_superseded,
-    remembered_head, standby,
+    WitnessError, extent, pending_loss, refuse_in_use, refuse_second_place, remembered_head,
+    standby,
 };
 use uuid::Uuid;
 
@@ -90,8 +90,8 @@ pub(super) struct Recovered<'a> {
     pub(super) from: &'a Path,
     /// The log's file that others' knowledge is compared with.
     pub(super) reference: &'a Path,
-    /// The directory that is promoted, if one is.
-    pub(super) promoted: Option<&'a Path>,
+    /// The directory in which it goes on.
+    pub(super) into: &'a Path,
     /// What the backup or the standby itself knew.
     pub(super) known: Known,
 }
@@ -252,11 +252,7 @@ fn look_beside(
         is_the_last = false;
     }
     found.affected.extend(joined(affected, lost_before, recovered.kept.position));
-    let in_place = match recovered.promoted {
-        Some(promoted) => refuse_second_place(lost_dir, promoted),
-        None => refuse_superseded(lost_dir),
-    };
-    match in_place {
+    match refuse_second_place(lost_dir, recovered.into) {
         Err(OpenError::Superseded { .. }) => is_the_last = false,
         other => {
             readable(other.map(Some).map_err(CliError::from), &mut found.is_unreadable);

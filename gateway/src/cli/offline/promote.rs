@@ -50,7 +50,7 @@ pub fn run(args: &PromoteArgs, form: Output, out: &mut impl Write) -> Result<(),
             extent: promoted.extent,
             from: source,
             reference: &log,
-            promoted: Some(directory),
+            into: directory,
             known: Known {
                 by: KnownBy::Standby,
                 head: Witness { log_id, position: seen.position, chain: seen.chain },

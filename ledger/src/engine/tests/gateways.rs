@@ -39,6 +39,17 @@ async fn a_batch_asks_whether_another_gateway_has_ended_the_hold() {
 }
 
 #[tokio::test]
+async fn a_loss_is_recorded_whatever_the_clock_shows() {
+    let one = engine().await;
+    at(&one, "2026-03-03T09:00:00-05:00");
+    one.open_today().await.unwrap();
+    let behind = another(&one, "2026-03-02T09:00:00-05:00").await;
+    assert!(!behind.clock_is_right());
+    let loss = behind.record_loss(lost()).await.unwrap();
+    assert_eq!(behind.origination_on_hold().await.unwrap(), Some(loss));
+}
+
+#[tokio::test]
 async fn a_batch_is_told_of_a_clock_that_is_behind_as_a_command_is() {
     let one = engine().await;
     at(&one, "2026-03-03T09:00:00-05:00");
