@@ -4,7 +4,8 @@
 //! here, with the date from which it holds and its source. Lookups take a date and are total.
 //!
 //! The document records more policy than is carried out here: who holds a paper title, the limits
-//! of same-day entries and of warnings, and of a return code all but what is done about it.
+//! of same-day entries and of warnings, and of a return code all but what is done about it and
+//! which return rate it counts to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -26,8 +27,8 @@ mod title;
 mod waterfall;
 
 pub use returns::{
-    Initiator, RetryRule, ReturnAction, ReturnCode, ReturnCodeError, ReturnLimit, ReturnReview,
-    ReturnRule,
+    Initiator, RetryRule, ReturnAction, ReturnClass, ReturnCode, ReturnCodeError, ReturnLimit,
+    ReturnRatePolicy, ReturnReview, ReturnRule,
 };
 pub use servicing::{DelinquencyPolicy, ExtensionPolicy, FeeCap, PayoffPolicy};
 pub use timeline::{Dated, Period, PeriodUnit, Timeline, TimelineError};
@@ -38,7 +39,7 @@ pub use title::{
 pub use waterfall::{Bucket, Waterfall, WaterfallError};
 
 /// The document that this build starts from until another version is adopted.
-const BUILT_IN: &str = include_str!("../../rulebook/2026-11.2.json");
+const BUILT_IN: &str = include_str!("../../rulebook/2026-11.3.json");
 
 /// How many hexadecimal digits of the document's SHA-256 name it in events.
 const DIGEST_LENGTH: usize = 16;
@@ -135,6 +136,7 @@ struct Rules {
     guaranteed_funds_hold: Timeline<FundsHold>,
     return_codes: BTreeMap<ReturnCode, Timeline<ReturnRule>>,
     unknown_return_code: Timeline<ReturnRule>,
+    return_rates: Timeline<ReturnRatePolicy>,
     title_release: BTreeMap<StateCode, Timeline<ReleaseRule>>,
     default_title_release: Timeline<ReleaseRule>,
     title_holders: BTreeMap<StateCode, Timeline<TitleHolder>>,
@@ -194,7 +196,7 @@ impl Rulebook {
         Ok(Self { rules, calendar, document: json.into(), digest: digest_of(json) })
     }
 
-    /// The version's name, such as "2026-11.2".
+    /// The version's name, such as "2026-11.3".
     pub fn version(&self) -> &str {
         &self.rules.version
     }
@@ -235,6 +237,16 @@ impl Rulebook {
     pub fn return_rule(&self, code: ReturnCode, date: NaiveDate) -> &ReturnRule {
         let timeline = self.rules.return_codes.get(&code);
         &timeline.unwrap_or(&self.rules.unknown_return_code).at(date).rule
+    }
+
+    /// Every listed return code with its rules, by code.
+    pub fn return_codes(&self) -> impl Iterator<Item = (ReturnCode, &Timeline<ReturnRule>)> {
+        self.rules.return_codes.iter().map(|(code, timeline)| (*code, timeline))
+    }
+
+    /// By what the returns of debits are watched, from when to when.
+    pub const fn return_rates(&self) -> &Timeline<ReturnRatePolicy> {
+        &self.rules.return_rates
     }
 
     /// When the title is released after a payoff. `state` is the one that issued the title; one

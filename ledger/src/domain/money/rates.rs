@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use super::MoneyError;
 use super::text::decimal_text;
 
-/// A yearly rate as a decimal fraction with at most six decimals: 5.75 % is `0.0575`.
+/// A yearly rate, or a share, as a decimal fraction with at most six decimals: 5.75 % is `0.0575`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate(Decimal);
 
@@ -25,6 +25,13 @@ impl Rate {
     /// The plain decimal.
     pub const fn decimal(self) -> Decimal {
         self.0
+    }
+
+    /// The same in millionths, of which there are a whole number.
+    pub fn millionths(self) -> i64 {
+        let mut value = self.0;
+        value.rescale(6);
+        i64::try_from(value.mantissa()).unwrap_or(i64::MAX)
     }
 }
 
@@ -75,6 +82,8 @@ mod tests {
     #[test]
     fn a_rate_has_at_most_six_decimals() {
         assert_eq!("0.0575".parse::<Rate>().unwrap().to_string(), "0.0575");
+        assert_eq!("0.0575".parse::<Rate>().unwrap().millionths(), 57_500);
+        assert_eq!("9.999999".parse::<Rate>().unwrap().millionths(), 9_999_999);
         assert!("0.0000001".parse::<Rate>().is_err());
         assert!("-0.01".parse::<Rate>().is_err());
         assert!("10".parse::<Rate>().is_err());

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::timeline::Period;
+use crate::domain::money::Rate;
+use crate::domain::words::words;
 use crate::text::stored_as_text;
 
 /// A text that is no return code.
@@ -188,13 +190,66 @@ pub struct ReturnRule {
     /// Whether it counts to the unauthorised return rate (domain rule 3.5).
     #[serde(default)]
     pub unauthorised: bool,
+    /// Whether it counts to the administrative return rate (domain rule 3.5).
+    #[serde(default)]
+    pub administrative: bool,
 }
 
 impl ReturnRule {
+    /// Whether a return with it counts to the rate of `class`. All that there are count to the
+    /// overall rate, which leaves out re-presented cheques (RCK): none are originated here.
+    pub const fn counts_to(&self, class: ReturnClass) -> bool {
+        match class {
+            ReturnClass::Unauthorised => self.unauthorised,
+            ReturnClass::Administrative => self.administrative,
+            ReturnClass::Overall => true,
+        }
+    }
+
     /// Whether the customer's bank contests with it that a return of its was dishonoured: the
     /// return stands (domain rule 3.3).
     pub fn contests(&self) -> bool {
         self.action == ReturnAction::BankToBank
             && self.initiators.contains(&Initiator::ReceivingBank)
+    }
+}
+
+words! {
+    /// What returns of debits are counted together.
+    ReturnClass {
+        /// Returned as not authorised: above its threshold the network enforces its rules.
+        Unauthorised = "unauthorised",
+        /// Returned for a wrong or closed account: above its level the network inquires.
+        Administrative = "administrative",
+        /// Returned with any code: above its level the network inquires.
+        Overall = "overall",
+    }
+}
+
+/// By what the returns of debits are watched (domain rule 3.5): over which periods, and how many
+/// there may be, as a fraction of the debits that were originated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReturnRatePolicy {
+    /// Days of the rolling period, the one that is asked about included.
+    pub days: u16,
+    /// Whole calendar months of the other period.
+    pub calendar_months: u16,
+    /// What the unauthorised rate must not exceed.
+    pub unauthorised_max: Rate,
+    /// What the administrative rate should not exceed.
+    pub administrative_max: Rate,
+    /// What the overall rate should not exceed.
+    pub overall_max: Rate,
+}
+
+impl ReturnRatePolicy {
+    /// The rate of `class` above which the network acts.
+    pub const fn level(&self, class: ReturnClass) -> Rate {
+        match class {
+            ReturnClass::Unauthorised => self.unauthorised_max,
+            ReturnClass::Administrative => self.administrative_max,
+            ReturnClass::Overall => self.overall_max,
+        }
     }
 }

@@ -21,7 +21,7 @@ fn today() -> NaiveDate {
 #[test]
 fn the_shipped_document_is_a_rulebook_and_is_pinned_by_its_digest() {
     let rulebook = Rulebook::parse(BUILT_IN).unwrap();
-    assert_eq!(rulebook.version(), "2026-11.2");
+    assert_eq!(rulebook.version(), "2026-11.3");
     assert_eq!(rulebook.document(), BUILT_IN);
     assert_eq!(rulebook.digest().len(), DIGEST_LENGTH);
     let changed = BUILT_IN.replacen("\"fees\"", "\"fees\" ", 1);
@@ -36,8 +36,8 @@ fn what_is_unknown_missing_or_contradictory_is_refused() {
     let broken = [
         (r#""calendar_overrides": []"#, r#""calendar_overrides": [], "more": 1"#),
         (r#""calendar_overrides": []"#, &twice),
-        (r#""version": "2026-11.2""#, r#""version": """#),
-        (r#""version": "2026-11.2","#, ""),
+        (r#""version": "2026-11.3""#, r#""version": """#),
+        (r#""version": "2026-11.3","#, ""),
         (r#""15:00""#, r#""3 pm""#),
         (r#""99999999.99""#, r#""0.00""#),
         (r#""R01""#, r#""01""#),
@@ -124,11 +124,27 @@ fn return_codes_say_what_is_done() {
     for feeless in ["R02", "R07", "R08", "R11", "R15", "R18", "R23"] {
         assert!(!rule(feeless).action.may_charge_fee(), "{feeless}");
     }
-    let unauthorised: Vec<String> = (rulebook.rules.return_codes.iter())
-        .filter(|(_, timeline)| timeline.at(today()).rule.unauthorised)
-        .map(|(code, _)| code.to_string())
-        .collect();
+}
+
+#[test]
+fn returns_are_watched_by_class_each_with_its_level() {
+    let rulebook = rulebook();
+    let policy = &rulebook.return_rates().at(today()).rule;
+    assert_eq!((policy.days, policy.calendar_months), (60, 2));
+    let watched = |class: ReturnClass| {
+        let codes = rulebook.return_codes();
+        let counted = codes.filter(|(_, timeline)| timeline.at(today()).rule.counts_to(class));
+        let codes: Vec<String> = counted.map(|(code, _)| code.to_string()).collect();
+        (codes, policy.level(class).to_string())
+    };
+    let (unauthorised, level) = watched(ReturnClass::Unauthorised);
     assert_eq!(unauthorised, ["R05", "R07", "R10", "R11", "R29", "R51"]);
+    assert_eq!(level, "0.005");
+    let (administrative, level) = watched(ReturnClass::Administrative);
+    assert_eq!(administrative, ["R02", "R03", "R04"]);
+    assert_eq!(level, "0.03");
+    let (overall, level) = watched(ReturnClass::Overall);
+    assert_eq!((overall.len(), level.as_str()), (74, "0.15"));
 }
 
 #[test]
