@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod daily;
 pub mod page;
 pub mod payments;
+pub mod return_rates;
 pub mod titles;
 pub mod trial_balance;
 pub mod windows;

@@ -4,10 +4,11 @@ mod views;
 
 use ledger::domain::journal::LedgerAccount;
 
-pub(crate) use views::views;
+pub(crate) use views::return_rates::select as select_return_rates;
+pub(crate) use views::{AS_OF_DAY, views};
 
 /// The version of the fold and its tables. A file of another version is built anew.
-pub(crate) const FOLD_VERSION: u32 = 13;
+pub(crate) const FOLD_VERSION: u32 = 14;
 
 /// A table of the fold, and the columns that make its order.
 #[derive(Debug, Clone, Copy)]

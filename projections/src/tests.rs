@@ -21,5 +21,6 @@ mod lost;
 mod open;
 mod pages;
 mod rebuilds;
+mod return_rates;
 mod servicing;
 mod views;

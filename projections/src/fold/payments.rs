@@ -281,7 +281,8 @@ impl Payments {
         let row = self.touch(database, account, returned.payment)?;
         row.state = PaymentState::Returned;
         row.returned_nanos = Some(at.nanos);
-        row.return_code = Some(returned.return_code.clone());
+        row.returned_day = Some(day(returned.posting.gl_date(returned.effective_date)));
+        row.came_back(&returned.return_code);
         row.last_position = at.position;
         Ok(())
     }

@@ -6,6 +6,7 @@ CREATE UNIQUE INDEX payment_account ON payment (account_key, payment_id);
 CREATE INDEX payment_effective ON payment (effective_day);
 CREATE INDEX payment_pending ON payment (product, effective_day, window_minutes)
     WHERE state = 'scheduled';
+CREATE INDEX payment_returned ON payment (returned_day) WHERE state = 'returned';
 CREATE INDEX fee_account ON fee (account_key);
 CREATE INDEX ledger_day_last ON ledger_day (gl_day);
 CREATE INDEX title_lien ON title (lien_position);

@@ -2,6 +2,7 @@
 
 mod books;
 mod due;
+pub(super) mod return_rates;
 mod servicing;
 
 use ledger::domain::journal::LedgerAccount;
@@ -88,6 +89,7 @@ pub(crate) fn views() -> String {
         servicing::payoff_quotes(),
         servicing::refunds(),
         servicing::delinquency(),
+        return_rates::return_rates(),
         titles(),
         books::trial_balance(),
         books::journal(),
@@ -206,7 +208,9 @@ fn payments() -> String {
         plain("cancel_reason"),
         instant("applied_nanos", "applied_at"),
         instant("returned_nanos", "returned_at"),
+        date("returned_day", "returned_date"),
         plain("return_code"),
+        plain("earlier_return_codes"),
         instant("reinstated_nanos", "reinstated_at"),
         date("settlement_day", "settlement_date"),
         money("withheld_cents", "withheld"),
@@ -252,7 +256,7 @@ fn pending_payments() -> String {
 }
 
 /// The last accounting day that anything was posted to.
-const AS_OF_DAY: &str = "(SELECT max(gl_day) FROM ledger_day)";
+pub(crate) const AS_OF_DAY: &str = "(SELECT max(gl_day) FROM ledger_day)";
 
 fn unsettled_payments() -> String {
     let gl_account = format!("CASE {} END AS gl_account", clearing_cases());

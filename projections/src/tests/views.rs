@@ -49,6 +49,7 @@ const VIEWS: &[&str] = &[
     "payoff_quotes",
     "refunds",
     "delinquency",
+    "return_rates",
     "titles",
     "trial_balance",
     "journal",

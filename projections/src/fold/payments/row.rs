@@ -27,7 +27,10 @@ pub(super) struct PaymentRow {
     pub(super) cancel_reason: Option<String>,
     pub(super) applied_nanos: Option<i64>,
     pub(super) returned_nanos: Option<i64>,
+    pub(super) returned_day: Option<i64>,
     pub(super) return_code: Option<String>,
+    /// A JSON array.
+    pub(super) earlier_return_codes: Option<String>,
     pub(super) reinstated_nanos: Option<i64>,
     pub(super) settlement_day: Option<i64>,
     pub(super) withheld_cents: Option<i64>,
@@ -56,14 +59,16 @@ pub(super) struct Made {
 }
 
 /// The columns that change over time, behind the key. They are bound in this order.
-const CHANGING: [&str; 25] = [
+const CHANGING: [&str; 27] = [
     "state",
     "payoff_quote_id",
     "cancelled_nanos",
     "cancel_reason",
     "applied_nanos",
     "returned_nanos",
+    "returned_day",
     "return_code",
+    "earlier_return_codes",
     "reinstated_nanos",
     "settlement_day",
     "withheld_cents",
@@ -148,7 +153,9 @@ impl PaymentRow {
             cancel_reason: None,
             applied_nanos: None,
             returned_nanos: None,
+            returned_day: None,
             return_code: None,
+            earlier_return_codes: None,
             reinstated_nanos: None,
             settlement_day: None,
             withheld_cents: None,
@@ -191,7 +198,9 @@ impl PaymentRow {
             cancel_reason: columns.next()?,
             applied_nanos: columns.next()?,
             returned_nanos: columns.next()?,
+            returned_day: columns.next()?,
             return_code: columns.next()?,
+            earlier_return_codes: columns.next()?,
             reinstated_nanos: columns.next()?,
             settlement_day: columns.next()?,
             withheld_cents: columns.next()?,
@@ -200,6 +209,18 @@ impl PaymentRow {
             last_position: columns.next()?,
             differs: false,
         })
+    }
+
+    /// The payment came back with `code`; the codes with which it came back before are kept, since
+    /// one that contests the dishonour of a return has the reason of an earlier one.
+    pub(super) fn came_back(&mut self, code: &str) {
+        let Some(before) = self.return_code.replace(code.to_owned()) else { return };
+        let earlier = self.earlier_return_codes.as_deref();
+        // What is there was written here.
+        let mut earlier: Vec<String> =
+            earlier.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        earlier.push(before);
+        self.earlier_return_codes = Some(serde_json::Value::from(earlier).to_string());
     }
 
     pub(super) fn split(&mut self, split: &Split, at: i64) {
@@ -216,7 +237,9 @@ impl PaymentRow {
         to.maybe(self.cancel_reason.as_deref())?;
         to.maybe(self.applied_nanos)?;
         to.maybe(self.returned_nanos)?;
+        to.maybe(self.returned_day)?;
         to.maybe(self.return_code.as_deref())?;
+        to.maybe(self.earlier_return_codes.as_deref())?;
         to.maybe(self.reinstated_nanos)?;
         to.maybe(self.settlement_day)?;
         to.maybe(self.withheld_cents)?;
