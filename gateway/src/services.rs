@@ -12,6 +12,7 @@ mod payments;
 mod previews;
 mod recovery;
 mod respond;
+mod return_rates;
 mod servicing;
 mod titles;
 mod trial_balance;

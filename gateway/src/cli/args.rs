@@ -57,7 +57,8 @@ pub enum Command {
     Audit(Service<audit::Verb>),
     /// Opens and closes accounting days, and shows what their closes have sealed.
     Books(Service<books::Verb>),
-    /// Runs windows, watches and rebuilds the read models, proves the books, moves the clock.
+    /// Runs windows, watches and rebuilds the read models, proves the books, watches return rates,
+    /// moves the clock.
     Operations(Service<operations::Verb>),
     /// Plays a month on the real service in a fresh directory, kills it in the middle, proves the
     /// books, and leaves it running to be tried.

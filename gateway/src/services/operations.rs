@@ -1,4 +1,4 @@
-//! `OperationsService`: runs, read models, the books' balance, and the clock.
+//! `OperationsService`: runs, read models, the books' balance, return rates, and the clock.
 
 use ledger::causes::with_causes;
 use ledger::domain::cutoff::eastern_date;
@@ -123,6 +123,13 @@ impl OperationsService for Gateway {
         request: Request<wire::GetTrialBalanceRequest>,
     ) -> Result<Response<wire::GetTrialBalanceResponse>, Status> {
         self.trial_balance(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_return_rates(
+        &self,
+        request: Request<wire::GetReturnRatesRequest>,
+    ) -> Result<Response<wire::GetReturnRatesResponse>, Status> {
+        self.return_rates(request.into_inner()).await.map(Response::new)
     }
 
     async fn get_clock(

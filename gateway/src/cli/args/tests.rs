@@ -152,6 +152,7 @@ const VERBS: &[(&[&str], &[&str])] = &[
     (&["operations", "projection-status"], &["--min-position", "7"]),
     (&["operations", "log-status"], &[]),
     (&["operations", "trial-balance"], &["--through-date", "2026-03-03"]),
+    (&["operations", "return-rates"], &["--as-of-date", "2026-03-03"]),
     (&["operations", "clock"], &[]),
     (&["operations", "set-clock"], &["--to", "2026-03-03T15:00:10-05:00"]),
     (&["operations", "recovery"], &[]),

@@ -10,6 +10,19 @@ use crate::cli::CliError;
 /// What a table of the trial balance shows.
 const COLUMNS: &[&str] = &["ledger_account", "title", "debits", "credits", "balance"];
 
+/// What a table of the return rates shows.
+const RATE_COLUMNS: &[&str] = &[
+    "period",
+    "from_date",
+    "through_date",
+    "return_class",
+    "debit_count",
+    "return_count",
+    "rate",
+    "level",
+    "above",
+];
+
 /// A verb of `OperationsService`.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -25,6 +38,14 @@ pub enum Verb {
     LogStatus(Nothing),
     /// Shows debits and credits by ledger account; their totals are equal, or the books are wrong.
     TrialBalance(TrialBalance),
+    /// Shows which part of the debits came back, beside the levels of the Nacha rules.
+    ///
+    /// As not authorised (0.5 %, a threshold), for administrative reasons (3 %) and in all (15 %),
+    /// over 60 days and over two calendar months: what came back in that time by what was
+    /// originated in it. Rates are decimal fractions: 0.0048 is 0.48 %.
+    #[command(after_help = "Example:
+  payledger operations return-rates --as-of-date 2026-11-30")]
+    ReturnRates(ReturnRates),
     /// Shows the instant that the service takes for now.
     #[command(alias = "get-clock")]
     Clock(Nothing),
@@ -79,6 +100,19 @@ pub struct TrialBalance {
     pub min_position: MinPosition,
 }
 
+/// See [`Verb::ReturnRates`].
+#[derive(Debug, Args, Serialize)]
+pub struct ReturnRates {
+    /// The day as of which they are told, YYYY-MM-DD. Default: the last accounting day that
+    /// anything was posted to.
+    #[arg(long, value_name = "DATE")]
+    pub as_of_date: Option<String>,
+    /// How new the answer must be.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub min_position: MinPosition,
+}
+
 /// See [`Verb::SetClock`].
 #[derive(Debug, Args, Serialize)]
 pub struct SetClock {
@@ -118,6 +152,8 @@ impl Verb {
                 Ok(Call::new("OperationsService.GetTrialBalance", balance)?
                     .listing("rows", COLUMNS))
             }
+            Self::ReturnRates(rates) => Ok(Call::new("OperationsService.GetReturnRates", rates)?
+                .listing("rates", RATE_COLUMNS)),
             Self::Clock(nothing) => Call::new("OperationsService.GetClock", nothing),
             Self::SetClock(set) => Call::new("OperationsService.SetClock", set),
             Self::Recovery(min_position) => {
