@@ -25,6 +25,7 @@ mod previews;
 mod reads;
 mod rehearsals;
 mod retries;
+mod return_rates;
 mod rubbish;
 mod schedules;
 mod seals;
