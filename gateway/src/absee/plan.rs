@@ -177,6 +177,8 @@ fn receive(payment: Paying) -> Command {
         received_date: payment.on,
         reference: None,
         third_party_fee: None,
+        guaranteed_funds: false,
+        paid_by_dealer: false,
         allow_duplicate: false,
         payoff_quote: None,
         preview: None,

@@ -49,6 +49,8 @@ pub fn payment(account: &AccountId, open: &OpenAccount, payment: &Payment) -> wi
         }),
         reference: receipt.and_then(|r| r.reference.clone()).unwrap_or_default(),
         third_party_fee: receipt.and_then(|r| r.third_party_fee).map(to_wire),
+        guaranteed_funds: receipt.is_some_and(|r| r.guaranteed_funds),
+        paid_by_dealer: receipt.is_some_and(|r| r.paid_by_dealer),
         payoff_quote_id: payment.payoff_quote.map(|id| id.to_string()).unwrap_or_default(),
         billing: open.book.billing_of(payment.id).as_ref().map(billing),
         settlement_date: payment.settlement.map(|it| date_to_wire(it.date)),

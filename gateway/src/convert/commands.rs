@@ -152,12 +152,30 @@ impl Mutation for wire::ReceivePaymentRequest {
                 "third_party_fee",
                 self.third_party_fee.as_ref(),
             )?,
+            guaranteed_funds: guaranteed_funds(self.guaranteed_funds, channel)?,
+            paid_by_dealer: self.paid_by_dealer,
             allow_duplicate: self.allow_duplicate,
             payoff_quote: quote_if_set(&self.payoff_quote_id)?,
             preview: preview_if_set(&self.preview_hash)?,
         });
         asked(&self.account_id, &self.request_id, command)
     }
+}
+
+/// What a bank or a vendor delivers electronically is no cash, cheque or draft, whoever vouches for
+/// it.
+fn guaranteed_funds(said: bool, channel: Channel) -> Field<bool> {
+    let electronic = match channel {
+        Channel::OwnAch | Channel::BillPay | Channel::PhoneVendor | Channel::DebitCardVendor => {
+            true
+        }
+        Channel::Mail | Channel::MoneyGram | Channel::WesternUnion | Channel::Wire => false,
+    };
+    if said && electronic {
+        let problem = "must not be set for money of this channel, which may come back";
+        return Err(FieldError::new("guaranteed_funds", problem));
+    }
+    Ok(said)
 }
 
 impl Mutation for wire::ReturnPaymentRequest {

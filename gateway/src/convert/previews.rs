@@ -77,6 +77,8 @@ impl Previewed for wire::PreviewReceiveRequest {
             third_party_fee: self.third_party_fee.clone(),
             allow_duplicate: self.allow_duplicate,
             payoff_quote_id: self.payoff_quote_id.clone(),
+            guaranteed_funds: self.guaranteed_funds,
+            paid_by_dealer: self.paid_by_dealer,
             preview_hash: String::new(),
         };
         request.asked()

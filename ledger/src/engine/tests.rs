@@ -59,6 +59,8 @@ fn receive(amount: &str, on: &str) -> Command {
         received_date: on.parse().unwrap(),
         reference: None,
         third_party_fee: None,
+        guaranteed_funds: false,
+        paid_by_dealer: false,
         allow_duplicate: false,
         payoff_quote: None,
         preview: None,

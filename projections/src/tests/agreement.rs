@@ -152,6 +152,8 @@ async fn what_the_instalments_leave_falls_due_with_the_last_one() {
         received_date: day("2026-03-02"),
         reference: None,
         third_party_fee: None,
+        guaranteed_funds: false,
+        paid_by_dealer: false,
         allow_duplicate: false,
         payoff_quote: None,
         preview: None,

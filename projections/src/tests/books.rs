@@ -63,6 +63,8 @@ fn receive(amount: &str) -> Command {
         received_date: day("2026-03-02"),
         reference: None,
         third_party_fee: None,
+        guaranteed_funds: false,
+        paid_by_dealer: false,
         allow_duplicate: true,
         payoff_quote: None,
         preview: None,

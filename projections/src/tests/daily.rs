@@ -39,6 +39,8 @@ fn receipt(amount: &str, on: &str) -> Command {
         received_date: day(on),
         reference: None,
         third_party_fee: None,
+        guaranteed_funds: false,
+        paid_by_dealer: false,
         allow_duplicate: true,
         payoff_quote: None,
         preview: None,

@@ -58,6 +58,8 @@ impl Daily {
             received_date: today,
             reference: None,
             third_party_fee: None,
+            guaranteed_funds: false,
+            paid_by_dealer: false,
             allow_duplicate: true,
             payoff_quote: None,
             preview: None,

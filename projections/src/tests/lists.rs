@@ -250,6 +250,8 @@ async fn a_lien_is_releasable_from_its_release_date() {
             received_date: day("2026-03-02"),
             reference: None,
             third_party_fee: None,
+            guaranteed_funds: false,
+            paid_by_dealer: false,
             allow_duplicate: false,
             payoff_quote: None,
             preview: None,

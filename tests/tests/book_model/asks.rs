@@ -145,6 +145,8 @@ impl Pair {
             received_date: date,
             reference: None,
             third_party_fee: None,
+            guaranteed_funds: false,
+            paid_by_dealer: false,
             allow_duplicate: true,
             payoff_quote: None,
             preview: None,

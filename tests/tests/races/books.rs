@@ -79,6 +79,8 @@ fn receive(day: NaiveDate) -> Command {
         received_date: day,
         reference: None,
         third_party_fee: None,
+        guaranteed_funds: false,
+        paid_by_dealer: false,
         allow_duplicate: true,
         payoff_quote: None,
         preview: None,

@@ -2,13 +2,14 @@
 
 use proto::payledger::v1::{
     AccountState, CancellationReason, Channel, FeeKind, ListAccountsRequest, ListTitlesRequest,
-    PaymentState, RecordLienRequest, TitleState,
+    PaymentState, PreviewReceiveRequest, ReceivePaymentRequest, RecordLienRequest, TitleState,
+    preview_receive_response,
 };
-use tests::client::Client;
+use tests::client::{Client, receive};
 use tests::refusals::{field, reason, refused};
 use tests::requests::{
-    auto_loan, date_text, from_timestamp, instant, lien, personal_loan, quoted_loan, request_id,
-    text,
+    auto_loan, date, date_text, from_timestamp, instant, interest_free, lien, money, personal_loan,
+    quoted_loan, request_id, text,
 };
 use tests::server::Town;
 use tests::views::{agree, books, split, standing};
@@ -248,5 +249,65 @@ async fn a_lien_is_recorded_once_and_only_on_a_vehicle_that_is_bought() {
     assert_eq!(state(&town).await, TitleState::LienHeld);
     let unsecured = town.titles().record_lien(record("unsecured", "p-1", "TX")).await;
     assert_eq!(reason(unsecured), "PRODUCT_HAS_NO_TITLE");
+    agree(&town).await;
+}
+
+#[tokio::test]
+async fn a_certified_cheque_and_a_dealers_cheque_have_the_deadlines_of_their_kind() {
+    let town = Town::at("2026-03-02T09:00:00-05:00").await;
+    for (state, guaranteed_funds, paid_by_dealer, release_date, statutory_date) in [
+        ("IL", false, false, "2026-03-12", "2026-03-23"),
+        ("IL", true, false, "2026-03-02", "2026-03-16"),
+        ("NY", false, false, "2026-03-12", "2026-03-12"),
+        ("NY", true, false, "2026-03-02", "2026-03-02"),
+        ("MN", false, false, "2026-03-12", "2026-03-17"),
+        ("MN", false, true, "2026-03-06", "2026-03-09"),
+        ("MN", true, true, "2026-03-02", "2026-03-09"),
+    ] {
+        let account = format!("{state}-{guaranteed_funds}-{paid_by_dealer}");
+        let mut loan = interest_free(&account, "1000.00");
+        loan.lien = Some(lien(state));
+        town.open(loan).await.unwrap();
+        let preview = PreviewReceiveRequest {
+            account_id: account.clone(),
+            channel: Channel::Mail.into(),
+            amount: Some(money("1000.00")),
+            received_date: Some(date("2026-03-02")),
+            reference: account.clone(),
+            guaranteed_funds,
+            paid_by_dealer,
+            ..PreviewReceiveRequest::default()
+        };
+        let answer = town.payments().preview_receive(preview).await.unwrap().into_inner();
+        let Some(preview_receive_response::Outcome::Accepted(shown)) = answer.outcome else {
+            panic!("refused")
+        };
+        let receipt = ReceivePaymentRequest {
+            guaranteed_funds,
+            paid_by_dealer,
+            preview_hash: shown.hash,
+            ..receive(&account, &account, Channel::Mail, "1000.00", "2026-03-02")
+        };
+        let paid = town.payments().receive_payment(receipt).await.unwrap().into_inner();
+        let paid = paid.payment.unwrap();
+        assert_eq!(
+            (paid.guaranteed_funds, paid.paid_by_dealer),
+            (guaranteed_funds, paid_by_dealer)
+        );
+        assert_eq!(town.payment(&account, &paid.payment_id).await.unwrap(), paid);
+        let (title, after) = (town.title(&account).await.unwrap(), shown.after.unwrap());
+        for (release, statutory) in
+            [(title.release_date, title.statutory_date), (after.release_date, after.statutory_date)]
+        {
+            let dates = (date_text(release.as_ref()), date_text(statutory.as_ref()));
+            assert_eq!(dates, (release_date.to_owned(), statutory_date.to_owned()), "{account}");
+        }
+    }
+    let vouched = ReceivePaymentRequest {
+        guaranteed_funds: true,
+        ..receive("bill", "IL-true-false", Channel::BillPay, "1.00", "2026-03-02")
+    };
+    let refused = field(town.payments().receive_payment(vouched).await);
+    assert_eq!(refused.1, "guaranteed_funds");
     agree(&town).await;
 }

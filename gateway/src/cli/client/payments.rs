@@ -181,6 +181,12 @@ pub struct Remittance {
     /// What a third party charged on top, in dollars: kept for information.
     #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub third_party_fee: Option<String>,
+    /// It is cash, a cashier's or certified cheque or an insurer's draft.
+    #[arg(long)]
+    pub guaranteed_funds: bool,
+    /// A licensed dealer paid it.
+    #[arg(long)]
+    pub paid_by_dealer: bool,
     /// Takes it even if a payment with the same channel and reference exists.
     #[arg(long)]
     pub allow_duplicate: bool,

@@ -38,6 +38,8 @@ fn receive(amount: &str) -> Order {
         received_date: "2026-03-03".parse().unwrap(),
         reference: None,
         third_party_fee: None,
+        guaranteed_funds: false,
+        paid_by_dealer: false,
         allow_duplicate: true,
         payoff_quote: None,
         preview: None,

@@ -4,6 +4,7 @@ use proto::google::r#type::{Date, Money};
 use wire::open_account_request::Terms as WireTerms;
 
 use super::*;
+use crate::convert::enums::channel_to_wire;
 
 const ID: &str = "7f1c1f9e-0000-4000-8000-000000000001";
 
@@ -60,7 +61,7 @@ fn rubbish_is_refused_by_the_path_of_its_field() {
 }
 
 #[test]
-fn money_of_our_own_debits_is_not_received_but_scheduled() {
+fn money_of_our_own_debits_is_not_received_and_electronic_money_is_not_guaranteed() {
     let receiving = |channel: wire::Channel| wire::ReceivePaymentRequest {
         request_id: ID.to_owned(),
         account_id: "a-1".to_owned(),
@@ -73,6 +74,31 @@ fn money_of_our_own_debits_is_not_received_but_scheduled() {
         assert_eq!(receiving(refused).asked().unwrap_err().field, "channel");
     }
     assert!(receiving(wire::Channel::Mail).asked().is_ok());
+    for channel in Channel::ALL {
+        let channel = channel_to_wire(*channel);
+        let certain = wire::ReceivePaymentRequest {
+            guaranteed_funds: true,
+            paid_by_dealer: true,
+            ..receiving(channel)
+        };
+        let asked = certain.asked().map(|asked| asked.command);
+        match channel {
+            wire::Channel::Mail
+            | wire::Channel::Moneygram
+            | wire::Channel::WesternUnion
+            | wire::Channel::Wire => {
+                let Ok(Command::ReceivePayment(receipt)) = asked else { panic!("{asked:?}") };
+                assert!(receipt.guaranteed_funds && receipt.paid_by_dealer);
+            }
+            wire::Channel::OwnAch => assert_eq!(asked.unwrap_err().field, "channel"),
+            wire::Channel::Unspecified
+            | wire::Channel::BillPay
+            | wire::Channel::PhoneVendor
+            | wire::Channel::DebitCardVendor => {
+                assert_eq!(asked.unwrap_err().field, "guaranteed_funds");
+            }
+        }
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::events::{ChargeOffReason, ExtensionKind, FeeKind, Funding};
+use super::events::{ChargeOffReason, ExtensionKind, FeeKind, Funding, is_default};
 use super::terms::Terms;
 use crate::domain::money::{Amount, Money, Rate};
 use crate::domain::product::Channel;
@@ -212,6 +212,12 @@ pub struct ReceivePayment {
     pub reference: Option<String>,
     /// What a third party charged on top.
     pub third_party_fee: Option<Amount>,
+    /// Whether it is cash, a cashier's or certified cheque or an insurer's draft.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub guaranteed_funds: bool,
+    /// Whether a licensed dealer paid it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub paid_by_dealer: bool,
     /// Even if a payment with the same reference is there already.
     pub allow_duplicate: bool,
     /// The payoff quote that it pays.

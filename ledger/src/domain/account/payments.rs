@@ -176,6 +176,8 @@ pub(super) fn receive(
         effective_date: received_date,
         reference: receipt.reference.clone(),
         third_party_fee: receipt.third_party_fee,
+        guaranteed_funds: receipt.guaranteed_funds,
+        paid_by_dealer: receipt.paid_by_dealer,
         payoff_quote,
         split: restated.split,
         posting: restated.posting,

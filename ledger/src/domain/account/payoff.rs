@@ -204,8 +204,13 @@ fn funds<'a>(
     open.book.entries().iter().filter_map(move |entry: &Entry| {
         let Movement::Payment { id, channel, .. } = &entry.what else { return None };
         let payment = open.payments.get(id);
-        let settled_on = payment.and_then(|payment| settles_on(payment, context));
-        let facts = PayoffFacts { settled_on, ..told(*channel, entry.effective) };
+        let receipt = payment.and_then(|payment| payment.receipt.as_ref());
+        let facts = PayoffFacts {
+            guaranteed: receipt.is_some_and(|receipt| receipt.guaranteed_funds),
+            by_dealer: receipt.is_some_and(|receipt| receipt.paid_by_dealer),
+            settled_on: payment.and_then(|payment| settles_on(payment, context)),
+            ..told(*channel, entry.effective)
+        };
         Some((*id, context.rules.release_by(title_state, &facts)))
     })
 }

@@ -179,6 +179,8 @@ fn receive(channel: Channel, amount_text: &str, on: &str) -> Command {
         received_date: date(on),
         reference: None,
         third_party_fee: None,
+        guaranteed_funds: false,
+        paid_by_dealer: false,
         allow_duplicate: false,
         payoff_quote: None,
         preview: None,

@@ -157,6 +157,10 @@ pub struct Receipt {
     pub reference: Option<String>,
     /// What a third party charged on top: in no sum.
     pub third_party_fee: Option<Amount>,
+    /// Whether it is cash, a cashier's or certified cheque or an insurer's draft.
+    pub guaranteed_funds: bool,
+    /// Whether a licensed dealer paid it.
+    pub paid_by_dealer: bool,
 }
 
 /// That the bank had a payment's money.

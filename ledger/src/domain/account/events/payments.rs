@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Posting, Split};
+use super::{Posting, Split, is_default};
 use crate::domain::account::terms::Terms;
 use crate::domain::cutoff::Window;
 use crate::domain::money::Amount;
@@ -120,6 +120,13 @@ pub struct PaymentReceived {
     /// What a third party charged the customer on top: for information, in no sum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub third_party_fee: Option<Amount>,
+    /// Whether it is cash, a cashier's or certified cheque or an insurer's draft: it cannot come
+    /// back. Wires and counters are so without saying.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub guaranteed_funds: bool,
+    /// Whether a licensed dealer paid it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub paid_by_dealer: bool,
     /// The payoff quote that it pays: named by the sender, or of the same amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payoff_quote: Option<QuoteId>,

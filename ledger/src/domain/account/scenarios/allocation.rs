@@ -110,6 +110,8 @@ fn what_a_vendor_charges_on_top_is_in_no_sum() {
         received_date: date("2026-04-01"),
         reference: Some("CFP-1".to_owned()),
         third_party_fee: Some(amount("3.45")),
+        guaranteed_funds: false,
+        paid_by_dealer: false,
         allow_duplicate: false,
         payoff_quote: None,
         preview: None,

@@ -53,6 +53,8 @@ fn payments() -> Vec<Known> {
                 received_date: on,
                 reference: Some("ref-1".to_owned()),
                 third_party_fee: Some(amount("1.50")),
+                guaranteed_funds: false,
+                paid_by_dealer: false,
                 allow_duplicate: false,
                 payoff_quote,
                 preview: Some(preview()),

@@ -77,6 +77,8 @@ fn of_several_reasons_to_refuse_a_receipt_the_first_is_told() {
             received_date: date(on),
             reference: Some("cheque 1001".to_owned()),
             third_party_fee: None,
+            guaranteed_funds: false,
+            paid_by_dealer: false,
             allow_duplicate: again,
             payoff_quote: None,
             preview: None,

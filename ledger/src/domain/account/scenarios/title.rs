@@ -231,3 +231,101 @@ fn a_lien_that_is_recorded_after_the_payoff_is_released_by_the_law_of_its_state(
     assert_eq!(after.open().paid_off.as_ref().unwrap().statutory_date, date("2026-03-09"));
     release(&after, "2026-03-06 09:00").then(&["LienReleased"]);
 }
+
+/// Money by mail of which something is told.
+fn told(amount_text: &str, on: &str, tell: impl FnOnce(&mut ReceivePayment)) -> Command {
+    let mut command = receive(Channel::Mail, amount_text, on);
+    if let Command::ReceivePayment(receipt) = &mut command {
+        tell(receipt);
+    }
+    command
+}
+
+/// On what day the title is released, and by which day the state wants it, for each of a personal
+/// cheque, one that is certified and one of a dealer.
+#[test]
+fn the_deadlines_of_a_state_are_those_of_what_the_money_is_and_who_paid() {
+    let opened_date = date("2026-02-01");
+    let instalments = InstalmentPlan { first_due_date: date("2026-03-01"), ..loan().instalments };
+    let terms = Terms { opened_date, interest_paid_through: opened_date, instalments, ..loan() };
+    for (state, personal, certified, dealers) in [
+        (
+            "IL",
+            ("2026-03-12", "2026-03-23"),
+            ("2026-03-02", "2026-03-16"),
+            ("2026-03-12", "2026-03-23"),
+        ),
+        (
+            "MN",
+            ("2026-03-12", "2026-03-17"),
+            ("2026-03-02", "2026-03-17"),
+            ("2026-03-06", "2026-03-09"),
+        ),
+        (
+            "MO",
+            ("2026-03-12", "2026-03-19"),
+            ("2026-03-02", "2026-03-09"),
+            ("2026-03-12", "2026-03-19"),
+        ),
+        (
+            "NY",
+            ("2026-03-12", "2026-03-12"),
+            ("2026-03-02", "2026-03-02"),
+            ("2026-03-12", "2026-03-12"),
+        ),
+    ] {
+        let held = opened_with(terms.clone(), Some(lien(state))).at("2026-03-02 09:00");
+        let payoff =
+            |tell: fn(&mut ReceivePayment)| held.when(told("10100.00", "2026-03-02", tell));
+        for (received, (release_date, statutory_date)) in [
+            (payoff(|_| ()), personal),
+            (payoff(|receipt| receipt.guaranteed_funds = true), certified),
+            (payoff(|receipt| receipt.paid_by_dealer = true), dealers),
+        ] {
+            let history = received.then(&["PaymentReceived", "AccountPaidOff"]);
+            let expected = AccountPaidOff {
+                paid_off_date: date("2026-03-02"),
+                release_date: date(release_date),
+                statutory_date: date(statutory_date),
+                vehicle_kept: false,
+            };
+            assert_eq!(history.open().paid_off, Some(expected), "{state}");
+        }
+    }
+}
+
+#[test]
+fn guaranteed_money_is_on_no_hold() {
+    let held = opened_with(quoted_loan(), Some(lien("TX"))).at("2026-06-26 09:00");
+    let cheque = |guaranteed_funds| {
+        let tell = |receipt: &mut ReceivePayment| receipt.guaranteed_funds = guaranteed_funds;
+        held.when(told("12403.60", "2026-06-26", tell)).then(&["PaymentReceived", "AccountPaidOff"])
+    };
+    let refund = |history: &History| {
+        history.at("2026-06-26 10:00").when(Command::RefundCredit { amount: None })
+    };
+    let release_date = date("2026-07-06");
+    refund(&cheque(false)).then_refused(Refusal::FundsOnHold { release_date });
+    release(&cheque(false), "2026-06-26 10:00").then_refused(Refusal::FundsOnHold { release_date });
+    let good = cheque(true);
+    refund(&good).then(&["CreditRefunded"]);
+    release(&good, "2026-06-26 10:00").then(&["LienReleased"]);
+    // Fraud is possible all the same: whatever comes back is taken back.
+    let payment = good.open().payments.keys().next().unwrap();
+    let back = good.at("2026-06-29 09:00").when(take_back(payment, "R06"));
+    back.then(&["PaymentReturned", "PayoffReversed"]);
+}
+
+#[test]
+fn guaranteed_money_is_not_uncleared_in_a_quote() {
+    let cheque = |guaranteed_funds| {
+        let tell = |receipt: &mut ReceivePayment| receipt.guaranteed_funds = guaranteed_funds;
+        let command = told("310.00", "2026-06-26", tell);
+        let paid = opened(quoted_loan()).at("2026-06-26 09:00").when(command).done();
+        let good_through_date = date("2026-06-30");
+        let quoted =
+            paid.at("2026-06-26 10:00").when(Command::QuotePayoff { good_through_date }).done();
+        quoted.open().quotes.values().map(|quote| quote.quoted.uncleared.len()).collect::<Vec<_>>()
+    };
+    assert_eq!((cheque(false), cheque(true)), (vec![1], vec![0]));
+}

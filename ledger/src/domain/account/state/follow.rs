@@ -127,6 +127,8 @@ impl OpenAccount {
             receipt: Some(Receipt {
                 reference: received.reference.clone(),
                 third_party_fee: received.third_party_fee,
+                guaranteed_funds: received.guaranteed_funds,
+                paid_by_dealer: received.paid_by_dealer,
             }),
             payoff_quote: received.payoff_quote,
             split: Some(received.split),
