@@ -117,6 +117,7 @@ async fn payments_agree(client: &Client, payments: &[Payment]) {
         let billing = own.billing.take();
         // Not in lists, either.
         (own.guaranteed_funds, own.paid_by_dealer) = (false, false);
+        (own.returned_late, own.return_due_date) = (false, None);
         assert_eq!(&own, payment, "the account's own view against the list");
         match payment.state() {
             PaymentState::Applied => {

@@ -65,10 +65,12 @@ pub fn payment(account: &AccountId, open: &OpenAccount, payment: &Payment) -> wi
             wire.cancelled_time = Some(instant_to_wire(*at));
             wire.set_cancellation_reason(cancellation(*reason));
         }
-        Progress::Returned { at, return_code } => {
+        Progress::Returned { at, return_code, return_due_date } => {
             wire.set_state(wire::PaymentState::Returned);
             wire.returned_time = Some(instant_to_wire(*at));
             wire.return_code.clone_from(return_code);
+            wire.returned_late = return_due_date.is_some();
+            wire.return_due_date = return_due_date.map(date_to_wire);
             wire.allocation = None;
         }
     }

@@ -7,7 +7,7 @@ use ledger::domain::account::commands::{Command, GrantExtension, ReceivePayment,
 use ledger::domain::account::events::{ChargeOffReason, ExtensionKind};
 use ledger::domain::product::Channel;
 
-use crate::days::after;
+use crate::days::{after, open_days};
 use crate::lives::{Ask, Back, Sum};
 use crate::model::What;
 use crate::pair::{Charged, Fault, Happening, Paid, Pair, State};
@@ -28,6 +28,19 @@ const BLAMELESS: [&str; 6] = ["R05", "R10", "R11", "R15", "R24", "R06"];
 /// Is the customer not to blame for a return?
 pub(crate) fn blameless(code: &str) -> bool {
     BLAMELESS.contains(&code)
+}
+
+/// By which morning a debit had to be back from the customer's bank, if more than the day after
+/// that has gone by.
+fn missed(code: &str, debited: NaiveDate, today: NaiveDate) -> Option<NaiveDate> {
+    let (since, mornings_between) = match code {
+        "R01" | "R02" | "R08" | "R09" | "R15" | "R24" => (debited, 1),
+        "R05" | "R10" | "R11" => (after(debited, 60), 0),
+        _ => return None,
+    };
+    let mut gone = open_days(since).take_while(|day| *day < today);
+    let due = gone.nth(mornings_between)?;
+    gone.next().map(|_| due)
 }
 
 pub(crate) fn refused(reason: &str) -> Vec<Happening> {
@@ -172,7 +185,8 @@ impl Pair {
                 model.comes_back(paid.fact, self.today, blameless(code));
                 let reopened = model.reopened.iter().filter(|(fact, _, _)| *fact == paid.fact);
                 let reopened = reopened.map(|(_, number, from)| (number + 1, *from)).collect();
-                let returned = Happening::Returned(paid.id, reopened);
+                let due = paid.debited.and_then(|debited| missed(code, debited, self.today));
+                let returned = Happening::Returned(paid.id, reopened, due);
                 std::iter::once(returned).chain(self.returned_item_fee(paid, code)).collect()
             }
         };

@@ -64,6 +64,11 @@ fn the_anchor_day_comes_back_after_a_short_month() {
     assert_eq!(day_of_month(start, -11, 30).to_string(), "2026-11-30");
 }
 
+/// The days after `date` on which banks are open.
+pub(crate) fn open_days(date: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+    (1..).map(move |days| after(date, days)).filter(|day| banks_are_open(*day))
+}
+
 /// Are banks open? Not at weekends, nor on the holidays of the Federal Reserve, of which those on a
 /// Sunday are kept on the Monday.
 pub(crate) fn banks_are_open(date: NaiveDate) -> bool {

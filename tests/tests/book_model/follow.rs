@@ -8,7 +8,7 @@ use ledger::domain::product::Channel;
 use ledger::ids::PaymentId;
 
 use crate::asks::blameless;
-use crate::days::between;
+use crate::days::{between, open_days};
 use crate::model::What;
 use crate::pair::{Charged, Fault, Happening, Paid, Pair, State};
 use crate::readings::{cents, millionths};
@@ -107,7 +107,8 @@ impl Pair {
             Event::PaymentScheduled(scheduled) => {
                 let (id, cutoff_at) = (scheduled.payment, scheduled.cutoff_at);
                 let state = State::Scheduled;
-                self.payments.push(Paid { id, state, cutoff_at, fact: usize::MAX });
+                let (fact, debited) = (usize::MAX, None);
+                self.payments.push(Paid { id, state, cutoff_at, fact, debited });
                 Happening::Scheduled
             }
             Event::PaymentCancelled(cancelled) => {
@@ -117,15 +118,20 @@ impl Pair {
             Event::PaymentApplied(applied) => {
                 let (date, amount) = (applied.effective_date, cents(applied.amount.money()));
                 let fact = self.pays(date, amount, "1020");
+                let today = self.today;
                 let paid = self.paid(applied.payment)?;
                 (paid.state, paid.fact) = (State::Good, fact);
+                // A cut-off is in the day or at its end, in UTC as in New York.
+                let asked = if today > paid.cutoff_at.date_naive() { today } else { date };
+                paid.debited = open_days(asked).next();
                 Happening::Paid(date, amount)
             }
             Event::PaymentReceived(received) => {
                 let (date, amount) = (received.effective_date, cents(received.amount.money()));
                 let fact = self.pays(date, amount, clearing(received.channel));
                 let (id, cutoff_at) = (received.payment, DateTime::<Utc>::MAX_UTC);
-                self.payments.push(Paid { id, state: State::Good, cutoff_at, fact });
+                let (state, debited) = (State::Good, None);
+                self.payments.push(Paid { id, state, cutoff_at, fact, debited });
                 Happening::Paid(date, amount)
             }
             Event::PaymentReturned(returned) => {
@@ -137,7 +143,8 @@ impl Pair {
                 let reopened = returned.reopened.iter();
                 let reopened = reopened
                     .map(|again| (usize::try_from(again.instalment).unwrap(), again.grace_from));
-                Happening::Returned(returned.payment, reopened.collect())
+                let due = returned.return_due_date;
+                Happening::Returned(returned.payment, reopened.collect(), due)
             }
             Event::PaymentReinstated(reinstated) => {
                 let paid = self.paid(reinstated.payment)?;
@@ -147,7 +154,9 @@ impl Pair {
                 Happening::Reinstated(reinstated.payment)
             }
             Event::PaymentSettled(settled) => {
-                let fact = self.paid(settled.payment)?.fact;
+                let paid = self.paid(settled.payment)?;
+                paid.debited = paid.debited.map(|_| settled.effective_date);
+                let fact = paid.fact;
                 let kept = settled.withheld.map_or(0, |kept| cents(kept.money()));
                 self.model.facts[fact].bank = Some(kept);
                 Happening::Settled(settled.payment, settled.effective_date)

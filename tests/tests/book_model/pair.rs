@@ -30,8 +30,9 @@ pub(crate) enum Happening {
     Scheduled,
     Cancelled,
     Paid(NaiveDate, i128),
-    /// The instalments that are open again, from 1, and when their grace begins anew.
-    Returned(PaymentId, Vec<(usize, Option<NaiveDate>)>),
+    /// The instalments that are open again, from 1, and when their grace begins anew; and by which
+    /// morning it had to be back, if it was not.
+    Returned(PaymentId, Vec<(usize, Option<NaiveDate>)>, Option<NaiveDate>),
     Reinstated(PaymentId),
     /// The day, the amount, the payment that came back, the late instalment from 1.
     Fee(NaiveDate, i128, Option<PaymentId>, Option<usize>),
@@ -68,6 +69,8 @@ pub(crate) struct Paid {
     pub(crate) state: State,
     pub(crate) cutoff_at: DateTime<Utc>,
     pub(crate) fact: usize,
+    /// When the bank moved it, or should have; only of a debit of ours.
+    pub(crate) debited: Option<NaiveDate>,
 }
 
 /// A fee charged here, the number of its fact, the payment that came back, and whether somebody

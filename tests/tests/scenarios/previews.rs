@@ -11,6 +11,9 @@ use tests::requests::{
     auto_loan, cents, date, date_text, interest_free, lien, money, request_id, text,
 };
 use tests::server::Town;
+use tests::views::agree;
+
+use crate::days::paid_by_ach;
 
 fn asked(payment: &str, code: &str) -> PreviewReturnRequest {
     PreviewReturnRequest {
@@ -109,6 +112,34 @@ async fn a_commit_on_an_outdated_preview_is_refused_and_says_what_is_current() {
 
     let rubbish = take_back("rubbish", &first, "not a hash");
     assert_eq!(field(town.payments().return_payment(rubbish).await).1, "preview_hash");
+}
+
+#[tokio::test]
+async fn a_return_that_is_late_is_shown_taken_and_marked_until_it_is_overturned() {
+    let town = Town::at("2026-04-20T09:00:00-04:00").await;
+    town.open(auto_loan("a-1")).await.unwrap();
+    let payment = paid_by_ach(&town, "a-1", "310.00", "2026-04-21").await;
+    // Settled on the 22nd, due on the 24th, and ours might have it from the bank on the 27th.
+    let marked = async |day: &str, code: &str| {
+        town.clock(&format!("{day}T09:00:00-04:00")).await;
+        let shown = of_return(&town, &payment, code).await;
+        let due = shown.payments[0].return_due_date;
+        let taken = town.take_back(&format!("{day} {code}"), "a-1", &payment, code).await.unwrap();
+        let taken = taken.payment.unwrap();
+        assert_eq!(town.payment("a-1", &payment).await.unwrap(), taken);
+        assert_eq!((taken.return_due_date, taken.returned_late), (due, due.is_some()));
+        date_text(due.as_ref())
+    };
+    assert_eq!(marked("2026-04-27", "R01").await, "unset");
+    town.reinstate("wrong account", "a-1", &payment).await.unwrap();
+    assert_eq!(marked("2026-04-28", "R01").await, "2026-04-24");
+    town.reinstate("dishonoured", "a-1", &payment).await.unwrap();
+    let good = town.payment("a-1", &payment).await.unwrap();
+    assert_eq!((good.returned_late, good.return_due_date), (false, None));
+    assert_eq!(marked("2026-06-23", "R10").await, "unset");
+    town.reinstate("disputed", "a-1", &payment).await.unwrap();
+    assert_eq!(marked("2026-06-24", "R10").await, "2026-06-22");
+    agree(&town).await;
 }
 
 #[tokio::test]

@@ -7,8 +7,9 @@ use ledger::domain::account::consequences::{
     PaymentChange, PendingChange,
 };
 use ledger::domain::account::events::ChargedOff;
-use ledger::domain::account::state::{Account, OpenAccount};
+use ledger::domain::account::state::{Account, OpenAccount, Payment, Progress};
 use ledger::engine::Preview;
+use proto::google::r#type::Date;
 use proto::payledger::v1 as wire;
 
 use super::{account_state, allocation, balance, fee, instalment, rate_on, title_state};
@@ -77,6 +78,7 @@ impl Whole<'_> {
             effective_date: Some(date_to_wire(change.effective_date)),
             before: change.before.as_ref().map(allocation),
             after: change.after.as_ref().map(allocation),
+            return_due_date: self.after.payments.get(&change.payment).and_then(missed),
         }
     }
 
@@ -101,6 +103,12 @@ impl Whole<'_> {
             amount: Some(to_wire(line.amount)),
         }
     }
+}
+
+/// By when a payment had to be sent back that came back late.
+fn missed(payment: &Payment) -> Option<Date> {
+    let Progress::Returned { return_due_date, .. } = &payment.progress else { return None };
+    return_due_date.map(date_to_wire)
 }
 
 fn pending_payment(change: &PendingChange) -> wire::PendingPaymentChange {

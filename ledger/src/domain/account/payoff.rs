@@ -273,7 +273,7 @@ fn paying(open: &OpenAccount) -> Vec<Paying> {
 
 /// The day on which the bank is expected to have moved the money of a debit of ours: that of its
 /// window, or the banking day after its run, if that was late by days. None for other channels.
-fn settles_on(payment: &Payment, context: &Context<'_>) -> Option<NaiveDate> {
+pub(super) fn settles_on(payment: &Payment, context: &Context<'_>) -> Option<NaiveDate> {
     let schedule = payment.schedule.as_ref()?;
     let run_on = payment.applied_at.map(eastern_date);
     let late = run_on.filter(|run_on| *run_on > eastern_date(schedule.cutoff_at));

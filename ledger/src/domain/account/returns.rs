@@ -9,6 +9,7 @@ use super::events::{
     Event, FeeKind, LeftOpen, PaymentReinstated, PaymentReturned, Reopened, Split, WaiveReason,
 };
 use super::fees::{self, Charge};
+use super::payoff;
 use super::posting::{Change, Subject, restate};
 use super::refusal::Refusal;
 use super::settlement::{Bank, bank_leg};
@@ -48,6 +49,7 @@ pub(super) fn take_back(
         payment: id,
         return_code: return_code.to_owned(),
         effective_date: payment.effective_date,
+        return_due_date: missed(payment, return_code, context),
         reopened: reopened(&open.book, &restated.after, today, blameless),
         posting: restated.posting,
     }));
@@ -77,15 +79,32 @@ fn action_of(
     on: NaiveDate,
     context: &Context<'_>,
 ) -> ReturnAction {
-    let rule_of = |code: &str| {
-        let code = code.parse::<ReturnCode>().ok()?;
-        Some(context.rules.return_rule(code, on))
-    };
-    let action = |code: &str| rule_of(code).map_or(ReturnAction::Exception, |rule| rule.action);
-    let contests = rule_of(return_code).is_some_and(ReturnRule::contests);
+    let action =
+        |code: &str| rule_of(code, on, context).map_or(ReturnAction::Exception, |rule| rule.action);
+    let contests = rule_of(return_code, on, context).is_some_and(ReturnRule::contests);
     let earlier = payment.return_codes.iter().rev().filter(|_| contests);
     let contested = earlier.map(|code| action(code)).find(|action| action.reverses_payment());
     contested.unwrap_or_else(|| action(return_code))
+}
+
+/// What a return code stands for; none of a code of no known form.
+fn rule_of<'a>(code: &str, on: NaiveDate, context: &Context<'a>) -> Option<&'a ReturnRule> {
+    let code = code.parse::<ReturnCode>().ok()?;
+    Some(context.rules.return_rule(code, on))
+}
+
+/// The banking day by whose opening the customer's bank had to send back a debit of ours, if that
+/// is missed today. Our bank may take a banking day more to pass the return on, which is not the
+/// other one's delay (domain rule 3.1). Not of a contest, whose time runs from the dishonour, nor
+/// of what others debited or sent: that is between them and their banks.
+fn missed(payment: &Payment, return_code: &str, context: &Context<'_>) -> Option<NaiveDate> {
+    let expected = payoff::settles_on(payment, context)?;
+    let settled_on = payment.settlement.map_or(expected, |settlement| settlement.date);
+    let today = context.today();
+    let rule = rule_of(return_code, today, context).filter(|rule| !rule.contests())?;
+    let calendar = context.rules.calendar();
+    let due = rule.limit.due(settled_on, calendar)?;
+    (today > calendar.next_banking_day(due)).then_some(due)
 }
 
 /// What the return costs: the contract's fee, at most what the state allows, once per payment.
@@ -147,7 +166,7 @@ fn left_open(
     context: &Context<'_>,
 ) -> Vec<LeftOpen> {
     let returned_at = |payment: &Payment| match &payment.progress {
-        Progress::Returned { at, return_code } => Some((*at, return_code.clone())),
+        Progress::Returned { at, return_code, .. } => Some((*at, return_code.clone())),
         Progress::Scheduled | Progress::Cancelled { .. } | Progress::Applied => None,
     };
     let Some((gone_at, _)) = returned_at(payment) else { return Vec::new() };

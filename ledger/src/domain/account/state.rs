@@ -120,6 +120,8 @@ pub enum Progress {
         at: DateTime<Utc>,
         /// The bank's reason.
         return_code: String,
+        /// The banking day by whose opening it had to be sent back, if it is late.
+        return_due_date: Option<NaiveDate>,
     },
 }
 

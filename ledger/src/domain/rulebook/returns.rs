@@ -3,9 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::NaiveDate;
 use serde::Deserialize;
 
-use super::timeline::Period;
+use super::timeline::{Period, PeriodUnit};
+use crate::domain::calendar::Calendar;
 use crate::domain::money::Rate;
 use crate::domain::words::words;
 use crate::text::stored_as_text;
@@ -89,6 +91,22 @@ pub enum ReturnLimit {
     OnRefusal,
     /// No limit is known.
     None,
+}
+
+impl ReturnLimit {
+    /// The banking day by whose opening of business the returning bank must have sent the return of
+    /// an entry that settled on `settled_on`; none if no period limits it. Banking days count that
+    /// day in; other periods end before it (domain rule 3.1).
+    pub fn due(self, settled_on: NaiveDate, calendar: &Calendar) -> Option<NaiveDate> {
+        let Self::Within(period) = self else { return None };
+        let last = period.after(settled_on, calendar);
+        Some(match period.unit {
+            PeriodUnit::BankingDays => last,
+            PeriodUnit::CalendarDays | PeriodUnit::Hours | PeriodUnit::Months => {
+                calendar.next_banking_day(last)
+            }
+        })
+    }
 }
 
 /// Whether and how the entry may be tried again.

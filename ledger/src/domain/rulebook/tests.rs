@@ -148,6 +148,28 @@ fn returns_are_watched_by_class_each_with_its_level() {
 }
 
 #[test]
+fn a_return_is_due_by_the_opening_of_a_banking_day() {
+    let rulebook = rulebook();
+    let due = |text: &str, settled: &str| {
+        rulebook.return_rule(code(text), today()).limit.due(date(settled), rulebook.calendar())
+    };
+    for (text, settled, opening) in [
+        ("R01", "2026-03-02", "2026-03-04"),
+        ("R01", "2026-11-25", "2026-11-30"),
+        ("R01", "2026-12-24", "2026-12-29"),
+        ("R01", "2026-02-13", "2026-02-18"),
+        ("R10", "2026-03-02", "2026-05-04"),
+        ("R10", "2026-11-25", "2027-01-25"),
+        ("R10", "2026-07-02", "2026-09-01"),
+    ] {
+        assert_eq!(due(text, settled), Some(date(opening)), "{text} of {settled}");
+    }
+    for unlimited in ["R06", "R13", "R23", "R31", "R99"] {
+        assert_eq!(due(unlimited, "2026-03-02"), None, "{unlimited}");
+    }
+}
+
+#[test]
 fn money_is_waited_for_by_its_channel() {
     let rulebook = rulebook();
     let monday = date("2026-03-02");

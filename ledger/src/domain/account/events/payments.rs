@@ -145,6 +145,10 @@ pub struct PaymentReturned {
     pub return_code: String,
     /// The payment's own effective date: it is undone from there.
     pub effective_date: NaiveDate,
+    /// The banking day by whose opening the customer's bank had to send it back; none unless it is
+    /// late. It is taken back all the same, and our bank may dishonour it (R68).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_due_date: Option<NaiveDate>,
     /// Instalments that it had met and that are open again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reopened: Vec<Reopened>,

@@ -260,3 +260,86 @@ fn a_return_costs_what_the_contract_says_and_at_most_what_the_state_allows() {
         assert_eq!(back.ledger(LedgerAccount::FeesReceivable), costs, "{state:?} {agreed}");
     }
 }
+
+/// By when a payment had to be sent back, if it came back late.
+fn missed(outcome: &Outcome, payment: PaymentId) -> Option<String> {
+    let returned = outcome.events().iter().find_map(|event| {
+        let Event::PaymentReturned(returned) = event else { return None };
+        Some(returned.return_due_date)
+    });
+    let after = outcome.done();
+    let progress = &after.open().payments.get(&payment).unwrap().progress;
+    let Progress::Returned { return_due_date, .. } = progress else { panic!("{progress:?}") };
+    assert_eq!(returned, Some(*return_due_date));
+    return_due_date.map(|date| date.to_string())
+}
+
+/// A loan on the books early enough for every payment here.
+fn long_since() -> History {
+    let opened_date = date("2026-02-01");
+    let instalments = InstalmentPlan { first_due_date: date("2026-03-01"), ..loan().instalments };
+    opened(Terms { opened_date, interest_paid_through: opened_date, instalments, ..loan() })
+}
+
+#[test]
+fn a_return_is_late_from_the_second_banking_day_after_the_opening_that_it_missed() {
+    for (paid_on, code, last, late, due) in [
+        // Settled on Mondays, a Wednesday before a holiday, Christmas Eve, a long weekend's Friday.
+        ("2026-02-27", "R01", "2026-03-05", "2026-03-06", "2026-03-04"),
+        ("2026-11-24", "R02", "2026-12-01", "2026-12-02", "2026-11-30"),
+        ("2026-12-23", "R09", "2026-12-30", "2026-12-31", "2026-12-29"),
+        ("2026-02-12", "R08", "2026-02-19", "2026-02-20", "2026-02-18"),
+        ("2026-02-27", "R10", "2026-05-05", "2026-05-06", "2026-05-04"),
+        ("2026-11-24", "R05", "2027-01-26", "2027-01-27", "2027-01-25"),
+        ("2026-07-01", "R11", "2026-09-02", "2026-09-03", "2026-09-01"),
+    ] {
+        let (paid, payment) = long_since().paid_by_ach("310.00", paid_on);
+        let on = |day: &str| paid.at(&format!("{day} 23:59")).when(take_back(payment, code));
+        assert_eq!(missed(&on(last), payment), None, "{paid_on} {code}");
+        assert_eq!(missed(&on(late), payment).as_deref(), Some(due), "{paid_on} {code}");
+        // Its money moves all the same.
+        assert_eq!(on(late).done().standing("2027-02-01").split(' ').nth(1), Some("10000.00"));
+    }
+}
+
+#[test]
+fn lateness_counts_from_the_settlement_that_is_known() {
+    let (paid, payment) = long_since().paid_by_ach("310.00", "2026-02-27");
+    let settle =
+        |day| Command::SettlePayment { payment, settlement_date: date(day), withheld: None };
+    let settled = paid.at("2026-03-05 09:00").when(settle("2026-03-04")).done();
+    let back = |history: &History| history.at("2026-03-09 09:00").when(take_back(payment, "R01"));
+    assert_eq!(missed(&back(&settled), payment), None);
+    assert_eq!(missed(&back(&paid), payment).as_deref(), Some("2026-03-04"));
+    // A window that is run on Tuesday asks the bank for Wednesday.
+    let scheduled = long_since().at("2026-02-27 09:00").when(pay("310.00", "2026-02-27"));
+    let payment = scheduled.payment();
+    let run = scheduled.done().at("2026-03-03 09:00").when(apply(payment)).done();
+    let back = |day: &str| run.at(&format!("{day} 09:00")).when(take_back(payment, "R01"));
+    assert_eq!(missed(&back("2026-03-09"), payment), None);
+    assert_eq!(missed(&back("2026-03-10"), payment).as_deref(), Some("2026-03-06"));
+}
+
+#[test]
+fn no_limit_no_lateness() {
+    let (paid, payment) = long_since().paid_by_ach("310.00", "2026-02-27");
+    for code in ["R06", "R31", "R13", "R99"] {
+        let back = paid.at("2026-12-01 09:00").when(take_back(payment, code));
+        assert_eq!(missed(&back, payment), None, "{code}");
+    }
+    // Whose debit it is, dishonours it: cheques and vendors' debits are no entries of ours.
+    for channel in [Channel::Mail, Channel::PhoneVendor] {
+        let received =
+            long_since().at("2026-03-02 09:00").when(receive(channel, "310.00", "2026-03-02"));
+        let back = received.done().at("2026-12-01 09:00");
+        let back = back.when(take_back(received.payment(), "R01"));
+        assert_eq!(missed(&back, received.payment()), None, "{channel}");
+    }
+    // The time of a contest runs from the dishonour.
+    let late = paid.at("2026-03-09 09:00").when(take_back(payment, "R01"));
+    let good = late.done().at("2026-03-12 09:00").when(reinstate(payment)).done();
+    let contested = good.at("2026-03-16 09:00").when(take_back(payment, "R73"));
+    assert_eq!(missed(&contested, payment), None);
+    let again = good.at("2026-03-16 09:00").when(take_back(payment, "R01"));
+    assert_eq!(missed(&again, payment).as_deref(), Some("2026-03-04"));
+}

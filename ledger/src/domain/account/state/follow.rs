@@ -144,9 +144,10 @@ impl OpenAccount {
 
     fn payment_returned(&mut self, returned: &PaymentReturned, at: DateTime<Utc>) {
         if let Some(payment) = self.payment_mut(&returned.payment) {
-            let return_code = returned.return_code.clone();
+            let PaymentReturned { return_code, return_due_date, .. } = returned;
+            let (return_code, return_due_date) = (return_code.clone(), *return_due_date);
             payment.return_codes.push(return_code.clone());
-            payment.progress = Progress::Returned { at, return_code };
+            payment.progress = Progress::Returned { at, return_code, return_due_date };
         }
         let reopened = returned.reopened.iter().map(|reopened| (returned.payment, *reopened));
         self.reopened.extend(reopened);
