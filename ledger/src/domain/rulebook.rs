@@ -4,8 +4,8 @@
 //! here, with the date from which it holds and its source. Lookups take a date and are total.
 //!
 //! The document records more policy than is carried out here: who holds a paper title, the limits
-//! of same-day entries and of warnings, and of a return code all but its limit, what is done about it
-//! and which return rate it counts to.
+//! of same-day entries and of warnings, and of a return code all but its limit, what is done about
+//! it and which return rate it counts to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
