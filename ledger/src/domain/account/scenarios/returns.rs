@@ -110,7 +110,10 @@ fn only_insufficient_funds_cost_a_fee() {
         let after = outcome.then(&["PaymentReturned"]);
         let name = after.open().payments.get(&payment).unwrap().progress.clone();
         let at = eastern("2026-04-03 08:30");
-        assert_eq!(name, Progress::Returned { at, return_code: code.to_owned() });
+        assert_eq!(
+            name,
+            Progress::Returned { at, return_code: code.to_owned(), return_due_date: None }
+        );
     }
     let (free, payment) =
         opened(Terms { returned_item_fee: None, ..loan() }).paid_by_ach("310.00", "2026-04-01");
