@@ -130,7 +130,8 @@ const SCHEDULE: &[&str] = &[
 fn a_receipt_is_previewed_made_as_shown_and_explained() {
     let service = Running::start();
     service.open_account();
-    let money = "--account a-1 --channel mail --amount 1000.00 --received-date 2026-03-03";
+    let money = "--account a-1 --channel mail --amount 1000.00 --received-date 2026-03-03 \
+                 --guaranteed-funds --paid-by-dealer";
     let words = |verb: &'static str| -> Vec<&str> {
         ["payments", verb].into_iter().chain(money.split(' ')).collect()
     };
@@ -139,6 +140,8 @@ fn a_receipt_is_previewed_made_as_shown_and_explained() {
     let hash = shown["hash"].as_str().unwrap();
     let made = service.json(&[&words("receive")[..], &["--preview-hash", hash]].concat());
     assert_eq!(made["payment"]["allocation"], shown["payments"][0]["after"]);
+    assert_eq!(made["payment"]["guaranteed_funds"], true);
+    assert_eq!(made["payment"]["paid_by_dealer"], true);
 
     let explain = ["audit", "explain", "--account", "a-1", "--figure", "payoff"];
     let known = service.json(&explain);
