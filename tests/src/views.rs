@@ -116,8 +116,8 @@ async fn payments_agree(client: &Client, payments: &[Payment]) {
         let mut own = client.payment(&payment.account_id, &payment.payment_id).await.unwrap();
         let billing = own.billing.take();
         // Not in lists, either.
-        (own.guaranteed_funds, own.paid_by_dealer) = (false, false);
-        (own.returned_late, own.return_due_date) = (false, None);
+        (own.guaranteed_funds, own.paid_by_dealer) = (None, None);
+        (own.returned_late, own.return_due_date) = (None, None);
         assert_eq!(&own, payment, "the account's own view against the list");
         match payment.state() {
             PaymentState::Applied => {

@@ -49,8 +49,8 @@ pub fn payment(account: &AccountId, open: &OpenAccount, payment: &Payment) -> wi
         }),
         reference: receipt.and_then(|r| r.reference.clone()).unwrap_or_default(),
         third_party_fee: receipt.and_then(|r| r.third_party_fee).map(to_wire),
-        guaranteed_funds: receipt.is_some_and(|r| r.guaranteed_funds),
-        paid_by_dealer: receipt.is_some_and(|r| r.paid_by_dealer),
+        guaranteed_funds: receipt.map(|r| r.guaranteed_funds),
+        paid_by_dealer: receipt.map(|r| r.paid_by_dealer),
         payoff_quote_id: payment.payoff_quote.map(|id| id.to_string()).unwrap_or_default(),
         billing: open.book.billing_of(payment.id).as_ref().map(billing),
         settlement_date: payment.settlement.map(|it| date_to_wire(it.date)),
@@ -69,7 +69,7 @@ pub fn payment(account: &AccountId, open: &OpenAccount, payment: &Payment) -> wi
             wire.set_state(wire::PaymentState::Returned);
             wire.returned_time = Some(instant_to_wire(*at));
             wire.return_code.clone_from(return_code);
-            wire.returned_late = return_due_date.is_some();
+            wire.returned_late = Some(return_due_date.is_some());
             wire.return_due_date = return_due_date.map(date_to_wire);
             wire.allocation = None;
         }

@@ -134,6 +134,7 @@ fn had_everything(seen: &BTreeMap<String, u64>) {
         ("RefundSettled", 10),
         ("settled money that came back", 100),
         ("a fee that a vendor kept", 100),
+        ("a late return", 20),
         ("AccrualStopped", 100),
         ("AccrualResumed", 10),
         ("a small balance written off", 100),

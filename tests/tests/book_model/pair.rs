@@ -274,6 +274,9 @@ impl Pair {
             let name = format!("{happening:?}");
             let name = name.split('(').next().unwrap_or_default();
             let name = if name == "Refused" { format!("{happening:?}") } else { name.to_owned() };
+            if matches!(happening, Happening::Returned(_, _, Some(_))) {
+                *self.seen.entry("a late return".to_owned()).or_default() += 1;
+            }
             *self.seen.entry(name).or_default() += 1;
         }
         // Said anew when other funds are waited for, or on the way to its opposite.

@@ -127,7 +127,7 @@ async fn a_return_that_is_late_is_shown_taken_and_marked_until_it_is_overturned(
         let taken = town.take_back(&format!("{day} {code}"), "a-1", &payment, code).await.unwrap();
         let taken = taken.payment.unwrap();
         assert_eq!(town.payment("a-1", &payment).await.unwrap(), taken);
-        assert_eq!((taken.return_due_date, taken.returned_late), (due, due.is_some()));
+        assert_eq!((taken.return_due_date, taken.returned_late), (due, Some(due.is_some())));
         date_text(due.as_ref())
     };
     assert_eq!(marked("2026-04-27", "R01").await, "unset");
@@ -135,7 +135,7 @@ async fn a_return_that_is_late_is_shown_taken_and_marked_until_it_is_overturned(
     assert_eq!(marked("2026-04-28", "R01").await, "2026-04-24");
     town.reinstate("dishonoured", "a-1", &payment).await.unwrap();
     let good = town.payment("a-1", &payment).await.unwrap();
-    assert_eq!((good.returned_late, good.return_due_date), (false, None));
+    assert_eq!((good.returned_late, good.return_due_date), (None, None));
     assert_eq!(marked("2026-06-23", "R10").await, "unset");
     town.reinstate("disputed", "a-1", &payment).await.unwrap();
     assert_eq!(marked("2026-06-24", "R10").await, "2026-06-22");
