@@ -45,6 +45,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub struct Cycles {
     engine: Engine,
+    /// What is due at a cut-off waits for no list or report.
     reads: Projections,
     turn: Arc<Mutex<()>>,
     woken: Arc<Notify>,
@@ -106,7 +107,7 @@ impl Cycles {
     pub fn new(engine: Engine, reads: Projections) -> Self {
         Self {
             engine,
-            reads,
+            reads: reads.for_the_service(),
             turn: Arc::default(),
             woken: Arc::default(),
             books_woken: Arc::default(),

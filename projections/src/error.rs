@@ -214,7 +214,7 @@ pub enum QueryError {
     /// A stored row cannot be read: the file is damaged.
     #[error("the read database cannot be read")]
     Database(#[from] rusqlite::Error),
-    /// The read model was shut down.
+    /// The read model was shut down, or the asker has left.
     #[error("the read model is shut down")]
     Ended,
 }

@@ -16,7 +16,7 @@ use crate::error::{FeedError, ProjectionError, QueryError};
 use crate::feed::{LogWitness, Progress};
 use crate::generation::{self, Generation};
 use crate::opening;
-use crate::readers::{Answer, READERS_MAX, Reader};
+use crate::readers::{Answer, Asking, CALLERS_MAX, Reader, SERVICE_MAX};
 use crate::rebuild::Rebuild;
 use crate::schema::FOLD_VERSION;
 use crate::scrub;
@@ -36,6 +36,9 @@ pub struct Options {
 #[derive(Debug, Clone)]
 pub struct Projections {
     pub(crate) shared: Arc<Shared>,
+    /// One a question. Held where it is answered, which may go on for a moment if the asker has
+    /// left.
+    permits: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -47,8 +50,10 @@ pub(crate) struct Shared {
     pub(crate) rebuild: Mutex<Option<Rebuild>>,
     /// When damaged ones began to be built anew last.
     replaced: Mutex<Option<Instant>>,
-    /// One a question. Held where it is answered, since that goes on if the asker has left.
-    permits: Arc<Semaphore>,
+    /// For the questions of callers.
+    callers: Arc<Semaphore>,
+    /// For those of the service itself.
+    service: Arc<Semaphore>,
 }
 
 /// Where the read models stand.
@@ -100,7 +105,8 @@ impl Projections {
             live: RwLock::new(Arc::clone(&live)),
             rebuild: Mutex::new(None),
             replaced: Mutex::new(None),
-            permits: Arc::new(Semaphore::new(READERS_MAX)),
+            callers: Arc::new(Semaphore::new(CALLERS_MAX)),
+            service: Arc::new(Semaphore::new(SERVICE_MAX)),
         });
         let (weak, opened) = (Arc::downgrade(&shared), Arc::downgrade(&live));
         if let Some(head) = live.waits_for() {
@@ -108,7 +114,20 @@ impl Projections {
         } else if !live.answers() {
             tokio::spawn(scrub::pass(weak, opened, None));
         }
-        Ok(Self { shared })
+        Ok(Self::of(shared))
+    }
+
+    pub(crate) fn of(shared: Arc<Shared>) -> Self {
+        let permits = Arc::clone(&shared.callers);
+        Self { shared, permits }
+    }
+
+    /// The same, for what the service asks by itself: it waits for no question of a caller, however
+    /// many there are and however long they take.
+    #[must_use]
+    pub fn for_the_service(self) -> Self {
+        let permits = Arc::clone(&self.shared.service);
+        Self { permits, ..self }
     }
 
     /// Looks at all pages of the live read models, so many bytes a second. If one is not as it was
@@ -166,7 +185,7 @@ impl Projections {
     }
 
     /// Asks within one read transaction, on a thread that may block, once `min_position` and
-    /// the [least](Self::least_position) are folded.
+    /// the [least](Self::least_position) are folded. Dropped, the question is broken off.
     pub async fn read<T, F>(
         &self,
         min_position: Option<Position>,
@@ -177,12 +196,14 @@ impl Projections {
         F: FnOnce(&Reader<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
     {
         self.wait_for(min_position.unwrap_or_default()).await?;
-        let permits = Arc::clone(&self.shared.permits);
+        let permits = Arc::clone(&self.permits);
         let permit = permits.acquire_owned().await.map_err(|_closed| QueryError::Ended)?;
         let live = self.shared.live();
         let asked = Arc::clone(&live);
+        let asking = Asking::begin();
+        let left = asking.left();
         let answer = move || {
-            let answer = asked.readers.read(ask);
+            let answer = asked.readers.read(left, ask);
             drop(permit);
             answer
         };
@@ -228,7 +249,7 @@ impl Projections {
     pub(crate) fn replace_damaged(&self, damaged: &Arc<Generation>, cause: &str) {
         let mut replaced = self.shared.replaced.lock().unwrap_or_else(PoisonError::into_inner);
         let lately = replaced.is_some_and(|at| at.elapsed() < REPLACED_EVERY);
-        let is_shut_down = self.shared.permits.is_closed();
+        let is_shut_down = self.shared.callers.is_closed();
         if lately || is_shut_down || !Arc::ptr_eq(damaged, &self.shared.live()) {
             return;
         }
@@ -270,7 +291,8 @@ impl Projections {
             // How it ended is in its own progress.
             let _ = rebuild.finished().await;
         }
-        self.shared.permits.close();
+        self.shared.callers.close();
+        self.shared.service.close();
         let live = self.shared.live();
         // First: the last connection takes the write-ahead log away, and only a writer can.
         live.readers.close();

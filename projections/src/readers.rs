@@ -1,7 +1,8 @@
 //! Read-only connections, and one read transaction for each question.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ledger::envelope::Position;
 use rusqlite::Connection;
@@ -9,8 +10,15 @@ use rusqlite::Connection;
 use crate::database::{checkpoint, open_reader};
 use crate::error::QueryError;
 
-/// How many connections are kept, and how many questions are answered at once.
-pub(crate) const READERS_MAX: usize = 4;
+/// How many questions of callers are answered at once.
+pub(crate) const CALLERS_MAX: usize = 4;
+
+/// How many of the service's own are answered beside them: what is due, and the books.
+pub(crate) const SERVICE_MAX: usize = 2;
+
+/// After how many steps of SQLite's machine it is seen whether the asker has left: less than a
+/// millisecond.
+const STEPS_A_LOOK: i32 = 4096;
 
 /// An answer and the position that it reflects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +43,31 @@ impl Reader<'_> {
     }
 }
 
+/// Somebody who asks, for as long as it is kept: a question whose asker has left is broken off.
+///
+/// The question itself looks at the flag, which is its own. An interrupt from outside, as SQLite
+/// offers it too, would be lost if it came before the first statement or between two, and would hit
+/// the next question on the connection if it came too late.
+#[derive(Debug)]
+pub(crate) struct Asking(Arc<AtomicBool>);
+
+impl Asking {
+    pub(crate) fn begin() -> Self {
+        Self(Arc::default())
+    }
+
+    /// What says that the asker has left.
+    pub(crate) fn left(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The connections to one generation.
 #[derive(Debug)]
 pub(crate) struct Readers {
@@ -55,23 +88,29 @@ impl Readers {
         self.idle().clear();
     }
 
-    /// Asks within one read transaction. Blocks.
+    /// Asks within one read transaction, until the asker has left. Blocks.
     pub(crate) fn read<T>(
         &self,
+        left: Arc<AtomicBool>,
         ask: impl FnOnce(&Reader<'_>) -> Result<T, rusqlite::Error>,
     ) -> Result<Answer<T>, QueryError> {
+        if left.load(Ordering::Relaxed) {
+            return Err(QueryError::Ended);
+        }
         let idle = self.idle().pop();
-        let database = match idle {
+        let mut database = match idle {
             Some(database) => database,
             None => open_reader(&self.path)?,
         };
+        // In the place of the last question's.
+        database.progress_handler(STEPS_A_LOOK, Some(move || left.load(Ordering::Relaxed)))?;
         let transaction = database.unchecked_transaction()?;
         // The first read is what fixes the snapshot.
         let position = checkpoint(&transaction)?.position;
         let value = ask(&Reader { database: &transaction, position })?;
         drop(transaction);
         let mut idle = self.idle();
-        if idle.len() < READERS_MAX {
+        if idle.len() < CALLERS_MAX.saturating_add(SERVICE_MAX) {
             idle.push(database);
         }
         Ok(Answer { value, read_position: position })

@@ -29,7 +29,7 @@ pub(crate) async fn pass(
             generation.seen(false);
             if let Some(shared) = shared.upgrade() {
                 let cause = with_causes(&changed(page));
-                Projections { shared }.replace_damaged(&generation, &cause);
+                Projections::of(shared).replace_damaged(&generation, &cause);
             }
         }
         Err(error) => {

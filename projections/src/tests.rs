@@ -23,4 +23,5 @@ mod pages;
 mod rebuilds;
 mod return_rates;
 mod servicing;
+mod turns;
 mod views;

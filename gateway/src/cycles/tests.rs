@@ -3,6 +3,7 @@
 use chrono::DateTime;
 use ledger::clock::Clock;
 use ledger::domain::books::Command as BooksCommand;
+use ledger::domain::product::Product;
 use ledger::domain::rulebook::Rulebook;
 use ledger::engine::{AccountPages, BooksRequest};
 use ledger::store::memory::Memory;
@@ -19,6 +20,7 @@ const FOR_EVER: Duration = Duration::from_secs(30);
 
 struct Desk {
     engine: Engine,
+    reads: Projections,
     cycles: Cycles,
     _folder: TempDir,
 }
@@ -32,8 +34,8 @@ impl Desk {
         let engine = Engine::start(Arc::clone(&store), clock, Rulebook::built_in()).await.unwrap();
         let options = projections::Options::default();
         let reads = Projections::open(folder.path(), store, options).await.unwrap();
-        let cycles = Cycles::new(engine.clone(), reads);
-        Self { engine, cycles, _folder: folder }
+        let cycles = Cycles::new(engine.clone(), reads.clone());
+        Self { engine, reads, cycles, _folder: folder }
     }
 
     fn set_clock(&self, at: &str) {
@@ -49,6 +51,34 @@ impl Desk {
         shutdown.ask();
         tokio::time::timeout(FOR_EVER, running).await.unwrap().unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_run_waits_for_no_list() {
+    let desk = Desk::at("2026-03-02T15:00:07-05:00").await;
+    let (tell, mut started) = tokio::sync::mpsc::unbounded_channel();
+    let mut releases = Vec::new();
+    // More than are answered at once.
+    for _ in 0..16 {
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        releases.push(release);
+        let (reads, tell) = (desk.reads.clone(), tell.clone());
+        tokio::spawn(async move {
+            let ask = move |_: &projections::Reader<'_>| {
+                tell.send(()).unwrap();
+                // Ends when the other end is dropped.
+                Ok(wait.recv().is_err())
+            };
+            reads.read(None, ask).await
+        });
+    }
+    started.recv().await.unwrap();
+    tokio::time::sleep(A_WHILE).await;
+    let (product, date) = (Product::AutoLoan, "2026-03-02".parse().unwrap());
+    let key = WindowKey { product, date, window: "15:00".parse().unwrap() };
+    let run = tokio::time::timeout(FOR_EVER, desk.cycles.run_window(key)).await;
+    assert_eq!(run.unwrap().unwrap().seals.len(), 1);
+    drop(releases);
 }
 
 #[tokio::test]

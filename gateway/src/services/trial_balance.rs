@@ -28,11 +28,11 @@ impl Gateway {
             }
         }
         self.wait_for(request.min_position.max(request.known_position)).await?;
-        let ask = move |reader: &projections::Reader<'_>| match known {
-            None => reader.trial_balance(through),
-            Some(known) => reader.trial_balance_known(through, known),
+        let answer = match known {
+            None => self.reads.read(None, move |reader| reader.trial_balance(through)).await,
+            Some(known) => self.reads.trial_balance_known(through, known).await,
         };
-        let answer = self.reads.read(None, ask).await.map_err(read_failed)?;
+        let answer = answer.map_err(read_failed)?;
         let rows = &answer.value;
         let mut totals: BTreeMap<LedgerAccount, (Money, Money)> = BTreeMap::new();
         for row in rows {

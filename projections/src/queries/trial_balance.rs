@@ -1,5 +1,7 @@
 //! The trial balance: debits and credits by product and general-ledger account, the standing audit.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use ledger::domain::journal::LedgerAccount;
 use ledger::domain::money::Money;
@@ -8,8 +10,13 @@ use ledger::envelope::Position;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::row::{Found, money, word};
-use crate::Reader;
-use crate::columns::{day, key};
+use crate::columns::{day, key, position};
+use crate::error::QueryError;
+use crate::{Answer, Projections, Reader};
+
+/// How many positions are looked through in one question: as long as a large page of a list takes,
+/// which waits behind it. In tests so few that it takes many.
+const POSITIONS_AT_ONCE: u64 = if cfg!(test) { 3 } else { 20_000 };
 
 /// One account of the general ledger, as far as one product is on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +39,12 @@ impl TrialBalanceRow {
 }
 
 /// What a log knew of closed days at a position: all up to a day are as they are for ever.
+#[derive(Debug, Clone, Copy)]
 struct Closed {
     /// The last day that was closed by then.
     through: i64,
     /// Where the next one was opened: later days are posted to after that.
-    next_opened: i64,
+    next_opened: Position,
 }
 
 impl Reader<'_> {
@@ -46,39 +54,36 @@ impl Reader<'_> {
         &self,
         gl_date: Option<NaiveDate>,
     ) -> Result<Vec<TrialBalanceRow>, rusqlite::Error> {
+        self.through(gl_date.map_or(i64::MAX, day))
+    }
+
+    fn through(&self, gl_day: i64) -> Result<Vec<TrialBalanceRow>, rusqlite::Error> {
         let mut statement = self.database.prepare_cached(
             "SELECT product, CAST(gl_account AS TEXT) AS account, \
              sum(debit_cents) AS debit_cents, sum(credit_cents) AS credit_cents \
              FROM ledger_day WHERE gl_day <= ?1 \
              GROUP BY product, gl_account ORDER BY product, gl_account",
         )?;
-        let rows = statement.query_map([gl_date.map_or(i64::MAX, day)], read)?;
+        let rows = statement.query_map([gl_day], read)?;
         rows.collect()
     }
 
-    /// The same as the log had it at `known`. Closed days are taken as they are, since nothing is
-    /// posted to them any more; what is read anew are the postings to the days that were open then.
-    pub fn trial_balance_known(
+    /// What was posted after one position and up to another to the days after one and up to
+    /// another.
+    fn posted(
         &self,
-        gl_date: Option<NaiveDate>,
-        known: Position,
+        (after, until): (Position, Position),
+        (closed, through): (i64, i64),
     ) -> Result<Vec<TrialBalanceRow>, rusqlite::Error> {
-        let closed = self.closed_by(known)?;
-        let through = gl_date.map_or(i64::MAX, day);
         let mut statement = self.database.prepare_cached(
-            "SELECT product, CAST(gl_account AS TEXT) AS account, \
-             sum(debit_cents) AS debit_cents, sum(credit_cents) AS credit_cents FROM ( \
-             SELECT product, gl_account, debit_cents, credit_cents FROM ledger_day \
-             WHERE gl_day <= min(?1, ?2) \
-             UNION ALL \
-             SELECT product, line.value ->> 0, max(line.value ->> 1, 0), \
-             max(-(line.value ->> 1), 0) \
+            "SELECT product, CAST(line.value ->> 0 AS TEXT) AS account, \
+             sum(max(line.value ->> 1, 0)) AS debit_cents, \
+             sum(max(-(line.value ->> 1), 0)) AS credit_cents \
              FROM posting JOIN account USING (account_key), json_each(posting.lines) AS line \
-             WHERE position > ?3 AND position <= ?4 AND gl_day > ?2 AND gl_day <= ?1) \
-             GROUP BY product, gl_account ORDER BY product, gl_account",
+             WHERE position > ?1 AND position <= ?2 AND gl_day > ?3 AND gl_day <= ?4 \
+             GROUP BY product, account",
         )?;
-        let values = params![through, closed.through, closed.next_opened, key(known)];
-        let rows = statement.query_map(values, read)?;
+        let rows = statement.query_map(params![key(after), key(until), closed, through], read)?;
         rows.collect()
     }
 
@@ -90,10 +95,56 @@ impl Reader<'_> {
         )?;
         let closed = statement
             .query_row([key(known)], |row| {
-                Ok(Closed { through: row.get("gl_day")?, next_opened: row.get("next_opened")? })
+                let next_opened = position(row.get("next_opened")?);
+                Ok(Closed { through: row.get("gl_day")?, next_opened })
             })
             .optional()?;
-        Ok(closed.unwrap_or(Closed { through: i64::MIN, next_opened: 0 }))
+        Ok(closed.unwrap_or(Closed { through: i64::MIN, next_opened: Position::START }))
+    }
+}
+
+impl Projections {
+    /// The same as the log had it at `known`. Closed days are taken as they are, since nothing is
+    /// posted to them any more; what is read anew are the postings to the days that were open then.
+    /// Those are a question for every so many, so that lists take turns with it: what was posted
+    /// stays, and together they are what one question would have found.
+    pub async fn trial_balance_known(
+        &self,
+        gl_date: Option<NaiveDate>,
+        known: Position,
+    ) -> Result<Answer<Vec<TrialBalanceRow>>, QueryError> {
+        let ask = move |reader: &Reader<'_>| {
+            let closed = reader.closed_by(known)?;
+            let through = gl_date.map_or(i64::MAX, day).min(closed.through);
+            Ok((closed, reader.through(through)?))
+        };
+        let Answer { value: (closed, found), mut read_position } =
+            self.read(Some(known), ask).await?;
+        let mut sums = BTreeMap::new();
+        add(&mut sums, found);
+        let days = (closed.through, gl_date.map_or(i64::MAX, day));
+        let mut after = closed.next_opened;
+        while after < known {
+            let until = Position(after.0.saturating_add(POSITIONS_AT_ONCE)).min(known);
+            let ask = move |reader: &Reader<'_>| reader.posted((after, until), days);
+            let answer = self.read(Some(known), ask).await?;
+            add(&mut sums, answer.value);
+            (after, read_position) = (until, answer.read_position);
+        }
+        Ok(Answer { value: sums.into_values().collect(), read_position })
+    }
+}
+
+/// Adds rows to those of the same product and account, in the order of both names.
+fn add(
+    sums: &mut BTreeMap<(&'static str, &'static str), TrialBalanceRow>,
+    rows: Vec<TrialBalanceRow>,
+) {
+    for row in rows {
+        let none = TrialBalanceRow { debits: Money::ZERO, credits: Money::ZERO, ..row };
+        let sum = sums.entry((row.product.as_str(), row.account.as_str())).or_insert(none);
+        sum.debits += row.debits;
+        sum.credits += row.credits;
     }
 }
 

@@ -110,8 +110,7 @@ async fn what_was_known_at_a_position_is_what_the_read_model_said_there() {
     }
     assert!(said.last().unwrap().2.contains("lease"), "{said:?}");
     for (known, through, expected) in said {
-        let ask = move |reader: &crate::Reader<'_>| reader.trial_balance_known(through, known);
-        let rows = projections.read(None, ask).await.unwrap().value;
+        let rows = projections.trial_balance_known(through, known).await.unwrap().value;
         assert_eq!(text(&rows), expected, "{known} {through:?}");
     }
 }

@@ -5,13 +5,11 @@ use std::path::Path;
 use ledger::envelope::Position;
 use ledger::store::ReadError;
 use rusqlite::Connection;
-use tokio::sync::mpsc;
 
 use super::guarded::Guarded;
 use super::kit::{Bank, Dice, id};
 use super::open::{opened, without_sums};
 use crate::error::{FeedError, ProjectionError, QueryError};
-use crate::readers::READERS_MAX;
 use crate::verify::Live;
 use crate::{Options, Projections, generation};
 
@@ -131,42 +129,6 @@ async fn a_feed_that_is_ended_on_purpose_has_not_failed() {
     assert!(projections.progress().failure.is_none());
     let beyond = projections.wait_for(bank.head().await.next()).await.unwrap_err();
     assert!(matches!(beyond, QueryError::Ended), "{beyond}");
-}
-
-#[tokio::test]
-async fn a_question_whose_asker_has_left_still_counts_as_one_until_it_is_answered() {
-    let bank = Bank::lives(45, 3, 20).await;
-    let folder = tempfile::tempdir().unwrap();
-    let open = Projections::open(folder.path(), bank.port(), Options::default());
-    let projections = open.await.unwrap();
-    let (tell, mut started) = mpsc::unbounded_channel();
-    let mut releases = Vec::new();
-    for _ in 0..READERS_MAX {
-        let (release, wait) = std::sync::mpsc::channel::<()>();
-        releases.push(release);
-        let (projections, tell) = (projections.clone(), tell.clone());
-        let asker = tokio::spawn(async move {
-            let ask = projections.read(None, move |_| {
-                tell.send(()).unwrap();
-                // Ends when the other end is dropped.
-                Ok(wait.recv().is_err())
-            });
-            ask.await
-        });
-        started.recv().await.unwrap();
-        asker.abort();
-        assert!(asker.await.unwrap_err().is_cancelled());
-    }
-    let next = tokio::spawn({
-        let projections = projections.clone();
-        async move { projections.read(None, |reader| Ok(reader.position())).await }
-    });
-    for _ in 0..50 {
-        tokio::task::spawn_blocking(|| ()).await.unwrap();
-        assert!(!next.is_finished());
-    }
-    drop(releases);
-    next.await.unwrap().unwrap();
 }
 
 /// Overwrites the first page of the accounts, and no other.
