@@ -37,6 +37,11 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    #[cfg(test)]
+    pub(crate) const fn of(database: &Connection, position: Position) -> Reader<'_> {
+        Reader { database, position }
+    }
+
     /// The position at which it reads.
     pub const fn position(&self) -> Position {
         self.position

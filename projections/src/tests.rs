@@ -25,3 +25,4 @@ mod return_rates;
 mod servicing;
 mod turns;
 mod views;
+mod work;

@@ -146,7 +146,7 @@ impl Reader<'_> {
             Some(AccountState::PaidOff) => conditions.and_all("paid_off_day IS NOT NULL", []),
         }
         conditions.and_if("account_key > ?", page.start.map(|start| key(start.after)));
-        self.page(ACCOUNTS, conditions, page, read)
+        self.page(ACCOUNTS, [conditions], page, read)
     }
 }
 

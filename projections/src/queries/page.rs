@@ -43,7 +43,7 @@ pub struct Listed<T> {
 }
 
 /// A condition of a statement with the values of its places.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Conditions {
     terms: Vec<&'static str>,
     values: Vec<Value>,
@@ -80,25 +80,34 @@ pub(super) struct List {
 }
 
 impl Reader<'_> {
-    /// Reads a page of `list`. The order's own start, if it is not the pinned column, is in
-    /// `conditions`.
+    /// Reads a page of `list`. The order's own start, if it is not the pinned column, is in the
+    /// conditions. The list has a part for each of them, one after the other.
     pub(super) fn page<T>(
         &self,
         list: List,
-        mut conditions: Conditions,
+        parts: impl IntoIterator<Item = Conditions>,
         page: Page,
         read: impl Fn(&rusqlite::Row<'_>) -> Result<T, rusqlite::Error>,
     ) -> Result<Listed<T>, rusqlite::Error> {
         let snapshot = page.start.map_or(self.position(), |start| start.snapshot);
-        conditions.and(list.pinned, key(snapshot));
-        conditions.values.push(number(page.size.saturating_add(1)).into());
-        let (select, terms, order) = (list.select, conditions.terms.join(" AND "), list.order);
-        let sql = format!("{select} WHERE {terms} ORDER BY {order} LIMIT ?");
-        let mut statement = self.database.prepare_cached(&sql)?;
-        let found = statement.query_map(rusqlite::params_from_iter(conditions.values), |row| {
-            Ok((row.get::<_, i64>(0)?, read(row)?))
-        })?;
-        let mut found: Vec<(i64, T)> = found.collect::<Result<_, _>>()?;
+        let mut found: Vec<(i64, T)> = Vec::new();
+        for mut conditions in parts {
+            // One more than fit on the page, to see whether there is another.
+            let wanted = page.size.saturating_add(1).saturating_sub(found.len());
+            if wanted == 0 {
+                break;
+            }
+            conditions.and(list.pinned, key(snapshot));
+            conditions.values.push(number(wanted).into());
+            let (select, terms, order) = (list.select, conditions.terms.join(" AND "), list.order);
+            let sql = format!("{select} WHERE {terms} ORDER BY {order} LIMIT ?");
+            let mut statement = self.database.prepare_cached(&sql)?;
+            let values = rusqlite::params_from_iter(conditions.values);
+            let rows = statement.query_map(values, |row| Ok((row.get(0)?, read(row)?)))?;
+            for row in rows {
+                found.push(row?);
+            }
+        }
         let is_more = found.len() > page.size;
         found.truncate(page.size);
         let end = found.last().map(|(place, _)| position(*place));

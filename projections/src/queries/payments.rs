@@ -148,6 +148,35 @@ pub struct DuePayment {
     pub first_position: Position,
 }
 
+/// A payment's place in the order of pending ones.
+struct Place {
+    product: String,
+    day: Value,
+    minutes: Value,
+    payment: Value,
+}
+
+impl Place {
+    /// What comes after it of its product, in order. Comparing rows of columns would be one term,
+    /// but SQLite finds by an index no row after another of the same window.
+    fn rest(&self, of_product: &Conditions) -> [Conditions; 3] {
+        let (day, minutes) = (&self.day, &self.minutes);
+        let after = |term, values: &[&Value]| {
+            let mut conditions = of_product.clone();
+            conditions.and_all(term, values.iter().copied().cloned());
+            conditions
+        };
+        [
+            after(
+                "effective_day = ? AND window_minutes = ? AND payment_key > ?",
+                &[day, minutes, &self.payment],
+            ),
+            after("effective_day = ? AND window_minutes > ?", &[day, minutes]),
+            after("effective_day > ?", &[day]),
+        ]
+    }
+}
+
 macro_rules! select_payments {
     ($rest:literal) => {
         concat!(
@@ -173,9 +202,10 @@ const PAYMENTS: List = List {
     pinned: "payment_key <= ?",
 };
 
+/// Of one product.
 const PENDING: List = List {
     select: select_payments!(" INDEXED BY payment_pending JOIN account USING (account_key)"),
-    order: "payment.product, effective_day, window_minutes, payment_key",
+    order: "effective_day, window_minutes, payment_key",
     pinned: "payment_key <= ?",
 };
 
@@ -202,46 +232,69 @@ impl Reader<'_> {
         conditions.and_if("effective_day >= ?", filter.effective_from.map(day));
         conditions.and_if("effective_day <= ?", filter.effective_to.map(day));
         conditions.and_if("payment_key > ?", page.start.map(|start| key(start.after)));
-        self.page(PAYMENTS, conditions, page, read)
+        self.page(PAYMENTS, [conditions], page, read)
     }
 
     /// Payments that wait for their window, by product, date, window and order of scheduling.
+    ///
+    /// Each product is a part of the list, so that the index that finds them has them in order:
+    /// told one date and not one product, SQLite sorts all that there are.
     pub fn pending_payments(
         &self,
         filter: &PendingFilter,
         page: Page,
     ) -> Result<Listed<PaymentRow>, rusqlite::Error> {
-        let mut conditions = Conditions::default();
-        conditions.and_all("state = 'scheduled'", []);
+        let mut all = Conditions::default();
+        all.and_all("state = 'scheduled'", []);
         let account = filter.account.as_ref().map(|account| account.as_str().to_owned());
         let list = if account.is_some() { PENDING_OF_ACCOUNT } else { PENDING };
-        conditions.and_if(OF_ACCOUNT, account);
-        let product = filter.product.map(|product| product.as_str().to_owned());
-        conditions.and_if("payment.product = ?", product);
-        conditions.and_if("effective_day = ?", filter.effective_date.map(day));
-        conditions.and_if("window_minutes = ?", filter.window.map(minutes));
-        if let Some(start) = page.start {
-            conditions.and_all(
-                "(payment.product, effective_day, window_minutes, payment_key) > (?, ?, ?, ?)",
-                self.place_in_pending(key(start.after))?,
-            );
+        all.and_if(OF_ACCOUNT, account);
+        all.and_if("effective_day = ?", filter.effective_date.map(day));
+        // Told the window and not the date, it would sort, too.
+        let of_window = match filter.effective_date {
+            Some(_) => "window_minutes = ?",
+            None => "+window_minutes = ?",
+        };
+        all.and_if(of_window, filter.window.map(minutes));
+        let start = match page.start {
+            None => None,
+            Some(start) => match self.place_in_pending(key(start.after))? {
+                Some(place) => Some(place),
+                // A start that is no payment's cannot make a caller begin again and again.
+                None => return Ok(Listed { rows: Vec::new(), next: None }),
+            },
+        };
+        let mut products: Vec<_> = Product::ALL.iter().map(|product| product.as_str()).collect();
+        products.sort_unstable();
+        products.retain(|product| filter.product.is_none_or(|only| only.as_str() == *product));
+        let mut parts = Vec::new();
+        for product in products {
+            let mut conditions = all.clone();
+            conditions.and("payment.product = ?", product.to_owned());
+            match &start {
+                Some(start) if *product < *start.product => {}
+                Some(start) if *product == *start.product => parts.extend(start.rest(&conditions)),
+                Some(_) | None => parts.push(conditions),
+            }
         }
-        self.page(list, conditions, page, read)
+        self.page(list, parts, page, read)
     }
 
     /// Where a payment stands in the order of pending ones. Its row stays, whatever became of it.
-    fn place_in_pending(&self, payment: i64) -> Result<[Value; 4], rusqlite::Error> {
-        let place = self
-            .database
+    fn place_in_pending(&self, payment: i64) -> Result<Option<Place>, rusqlite::Error> {
+        self.database
             .prepare_cached(
-                "SELECT product, effective_day, window_minutes, payment_key FROM payment \
-                 WHERE payment_key = ?1",
+                "SELECT product, effective_day, window_minutes FROM payment WHERE payment_key = ?1",
             )?
-            .query_row([payment], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))
-            .optional()?;
-        // No payment is after NULL: a start that is no payment's has an empty rest, and cannot make
-        // a caller begin again and again.
-        Ok(place.unwrap_or([Value::Null, Value::Null, Value::Null, Value::Null]))
+            .query_row([payment], |row| {
+                Ok(Place {
+                    product: row.get(0)?,
+                    day: row.get(1)?,
+                    minutes: row.get(2)?,
+                    payment: payment.into(),
+                })
+            })
+            .optional()
     }
 
     /// The payments that the run of `window` still has to apply, those after `after` by order of

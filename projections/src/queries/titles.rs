@@ -94,7 +94,7 @@ impl Reader<'_> {
             conditions.and_all(term, []);
         }
         conditions.and_if("lien_position > ?", page.start.map(|start| key(start.after)));
-        self.page(TITLES, conditions, page, read)
+        self.page(TITLES, [conditions], page, read)
     }
 
     /// The liens that may be released on or before `on`, the longest due first, at most `limit`.
