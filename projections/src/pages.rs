@@ -29,7 +29,8 @@ const MAGIC: [u8; 8] = *b"plpages1";
 const COPYING_AT: u64 = 16;
 
 /// How long the write-ahead log becomes before it is copied: pages that are written often go into
-/// the file once. In bytes that is just less than what is kept of it, `database::LIVE`.
+/// the file once. In bytes that is just less than what is kept of it, `database::LIVE`, and it
+/// grows beyond that only while somebody reads for longer than a copy waits.
 const FRAMES_KEPT: u32 = 32_000;
 
 /// After how many frames those that are new are read and synced beside the writer, so that little
@@ -72,6 +73,8 @@ pub(crate) struct Pages {
     log: Arc<Mutex<Log>>,
     /// How long the log was when it was copied last, in frames.
     copied_at: u32,
+    /// How much longer it becomes until it is copied again.
+    pub(crate) frames_kept: u32,
 }
 
 /// What is known of the pages or of the log, for one who looks or copies.
@@ -116,6 +119,7 @@ impl Pages {
             stored: true,
             log: Arc::new(Mutex::new(Log::of(path))),
             copied_at: 0,
+            frames_kept: FRAMES_KEPT,
         };
         let found = checkpoint(database)?.position;
         let was_copying = pages.take(&stored).unwrap_or_else(|| {
@@ -177,7 +181,7 @@ impl Pages {
         if all {
             return Ok(());
         }
-        if frames.saturating_sub(self.copied_at) >= FRAMES_KEPT {
+        if frames.saturating_sub(self.copied_at) >= self.frames_kept {
             // One that fails is tried again with the next batch.
             self.copy(database)?;
             self.copied_at = frames;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ledger::store::embedded::beside;
 use rusqlite::Connection;
@@ -21,6 +22,12 @@ const FRAME_HEADER: usize = 24;
 
 /// How much is read at once: what the processor's caches hold.
 const READ_BYTES: usize = 1 << 17;
+
+/// How long a copy waits for those who read: longer than a page of any list takes, and rarely.
+const READERS_WAIT: Duration = Duration::from_secs(1);
+
+/// How long all else waits for somebody who has the file locked: what a connection begins with.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
 
 /// A read database's write-ahead log, as far as it was read.
 #[derive(Debug)]
@@ -176,16 +183,22 @@ pub(crate) fn copied(database: &Connection) -> Result<Copied, rusqlite::Error> {
     ask(database, "PRAGMA wal_checkpoint(NOOP)")
 }
 
-/// Copies what no reader is in the way of, and waits for none.
+/// Copies all that it holds, so that it begins again with the next commit. For that it waits a
+/// moment for those who read what it held before, and keeps nobody from reading meanwhile; what is
+/// read longer, it leaves.
 pub(crate) fn copy(database: &Connection) -> Result<Copied, rusqlite::Error> {
-    ask(database, "PRAGMA wal_checkpoint(PASSIVE)")
+    database.busy_timeout(READERS_WAIT)?;
+    let copied = ask(database, "PRAGMA wal_checkpoint(RESTART)");
+    database.busy_timeout(BUSY_WAIT)?;
+    copied
 }
 
 fn ask(database: &Connection, pragma: &str) -> Result<Copied, rusqlite::Error> {
     database.prepare_cached(pragma)?.query_row([], |row| {
         let (busy, frames, copied): (bool, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         // A database without a write-ahead log says -1 of both, and one that somebody else copies.
-        let all = !busy && copied == frames;
+        // Busy is also one of which all is copied, while somebody reads it.
+        let all = copied == frames && !(busy && frames < 0);
         Ok(Copied { frames: u32::try_from(frames).unwrap_or_default(), all })
     })
 }

@@ -4,6 +4,9 @@ use std::fs;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -319,4 +322,37 @@ fn what_was_made_of_a_page_that_changed_does_not_become_right_by_a_copy() {
     let writer = Writer::open(&path).unwrap();
     assert_eq!(look_at_all(&mut lock(writer.pages().unwrap())), Look::Damaged(page));
     assert!(is_damage(&copy(&writer).unwrap_err()));
+}
+
+#[test]
+fn a_log_that_is_read_all_the_time_begins_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    let writer = filled(&path, 5);
+    let kept = 100;
+    lock(writer.pages().unwrap()).frames_kept = kept;
+    let done = AtomicBool::new(false);
+    let mut longest = 0;
+    thread::scope(|scope| {
+        // Whenever something is committed, somebody reads what was there before.
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let reader = open_reader(&path).unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    let page = reader.unchecked_transaction().unwrap();
+                    let sql = "SELECT count(*) FROM filling";
+                    page.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap();
+                    thread::sleep(Duration::from_millis(5));
+                }
+            });
+        }
+        for _ in 0..300 {
+            add(&writer, 3);
+            lock(writer.pages().unwrap()).copy_if_long(writer.database()).unwrap();
+            longest = wal::copied(writer.database()).unwrap().frames.max(longest);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    // More than thirty times as much was written.
+    assert!(longest < kept * 5, "{longest}");
 }
