@@ -107,6 +107,7 @@ fn write_off(rest: &WriteOff) -> wire::WriteOff {
         principal: Some(to_wire(rest.principal)),
         fees: Some(to_wire(rest.fees)),
         residual: Some(to_wire(rest.residual)),
+        credit: Some(to_wire(rest.credit)),
     }
 }
 

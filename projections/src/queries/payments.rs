@@ -189,7 +189,7 @@ macro_rules! select_payments {
             "principal_cents, fees_cents, rentals_cents, tax_cents, payment.residual_cents, ",
             "sales_tax_cents, recovery_cents, credit_cents, written_off_interest_cents, ",
             "written_off_principal_cents, written_off_fees_cents, written_off_residual_cents, ",
-            "payment.last_position ",
+            "written_off_credit_cents, payment.last_position ",
             "FROM payment",
             $rest
         )
@@ -367,6 +367,7 @@ fn split(row: &Row<'_>) -> Found<Option<Split>> {
         principal: part("written_off_principal_cents")?,
         fees: part("written_off_fees_cents")?,
         residual: part("written_off_residual_cents")?,
+        credit: part("written_off_credit_cents")?,
     };
     Ok(Some(Split {
         interest,

@@ -97,6 +97,7 @@ CREATE TABLE payment (
     written_off_principal_cents INTEGER,
     written_off_fees_cents INTEGER,
     written_off_residual_cents INTEGER,
+    written_off_credit_cents INTEGER,
     settled_position INTEGER,
     last_position INTEGER NOT NULL
 );

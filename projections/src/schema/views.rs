@@ -231,6 +231,7 @@ fn payments() -> String {
         money("written_off_principal_cents", "written_off_principal"),
         money("written_off_fees_cents", "written_off_fees"),
         money("written_off_residual_cents", "written_off_residual"),
+        money("written_off_credit_cents", "written_off_credit"),
         plain("payment_key AS first_position"),
         plain("payment.last_position AS last_position"),
     ];

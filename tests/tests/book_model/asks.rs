@@ -1,7 +1,5 @@
 //! What is asked in words of a life, as a command; and what the model expects to come of it.
 
-use std::collections::BTreeSet;
-
 use chrono::{Months, NaiveDate};
 use ledger::domain::account::commands::{Command, GrantExtension, ReceivePayment, SchedulePayment};
 use ledger::domain::account::events::{ChargeOffReason, ExtensionKind};
@@ -186,8 +184,10 @@ impl Pair {
                 let reopened = model.reopened.iter().filter(|(fact, _, _)| *fact == paid.fact);
                 let reopened = reopened.map(|(_, number, from)| (number + 1, *from)).collect();
                 let due = paid.debited.and_then(|debited| missed(code, debited, self.today));
-                let returned = Happening::Returned(paid.id, reopened, due);
-                std::iter::once(returned).chain(self.returned_item_fee(paid, code)).collect()
+                let mut all = vec![Happening::Returned(paid.id, reopened, due)];
+                all.extend(self.returned_item_fee(paid, code));
+                all.extend(self.late_again(&model, paid.since));
+                all
             }
         };
         (command, vec![expected])
@@ -236,14 +236,7 @@ impl Pair {
         if self.settled || self.given_up() {
             return vec![];
         }
-        let asked = self.fees.iter().filter(|fee| fee.asked);
-        let asked: BTreeSet<usize> = asked
-            .filter_map(|fee| {
-                let what = &self.model.facts[fee.fact].what;
-                if let What::Fee { instalment, .. } = what { *instalment } else { None }
-            })
-            .collect();
-        let late = self.model.late_fees(self.today, &asked);
+        let late = self.model.late_fees(self.today, &self.asked());
         let fee = |late: &crate::lateness::Late| {
             Happening::Fee(late.dated, late.amount, None, Some(late.instalment + 1))
         };

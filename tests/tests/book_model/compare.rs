@@ -204,6 +204,7 @@ impl Pair {
                 ("tax of a rental", split.tax),
                 ("a vehicle bought", split.residual + split.written_residual),
                 ("a residual written off", split.written_residual),
+                ("money sent back in vain written off", split.written_credit),
                 ("a credit balance spent on a vehicle", -split.credit),
             ];
             for (kind, amount) in kinds {

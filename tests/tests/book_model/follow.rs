@@ -107,8 +107,8 @@ impl Pair {
             Event::PaymentScheduled(scheduled) => {
                 let (id, cutoff_at) = (scheduled.payment, scheduled.cutoff_at);
                 let state = State::Scheduled;
-                let (fact, debited) = (usize::MAX, None);
-                self.payments.push(Paid { id, state, cutoff_at, fact, debited });
+                let (fact, since, debited) = (usize::MAX, usize::MAX, None);
+                self.payments.push(Paid { id, state, cutoff_at, fact, since, debited });
                 Happening::Scheduled
             }
             Event::PaymentCancelled(cancelled) => {
@@ -120,7 +120,7 @@ impl Pair {
                 let fact = self.pays(date, amount, "1020");
                 let today = self.today;
                 let paid = self.paid(applied.payment)?;
-                (paid.state, paid.fact) = (State::Good, fact);
+                (paid.state, paid.fact, paid.since) = (State::Good, fact, fact);
                 // A cut-off is in the day or at its end, in UTC as in New York.
                 let asked = if today > paid.cutoff_at.date_naive() { today } else { date };
                 paid.debited = open_days(asked).next();
@@ -130,16 +130,23 @@ impl Pair {
                 let (date, amount) = (received.effective_date, cents(received.amount.money()));
                 let fact = self.pays(date, amount, clearing(received.channel));
                 let (id, cutoff_at) = (received.payment, DateTime::<Utc>::MAX_UTC);
-                let (state, debited) = (State::Good, None);
-                self.payments.push(Paid { id, state, cutoff_at, fact, debited });
+                let (state, since, debited) = (State::Good, fact, None);
+                self.payments.push(Paid { id, state, cutoff_at, fact, since, debited });
                 Happening::Paid(date, amount)
             }
             Event::PaymentReturned(returned) => {
                 let today = self.today;
                 let paid = self.paid(returned.payment)?;
                 paid.state = State::Returned;
-                let fact = paid.fact;
+                let (fact, since) = (paid.fact, paid.since);
+                let before = self.model.clone();
                 self.model.comes_back(fact, today, blameless(&returned.return_code));
+                let again = self.model.late_again(&before, since, &self.asked());
+                let back = self.seen.entry("a late fee that is back".to_owned()).or_default();
+                *back += u64::try_from(again.len()).unwrap();
+                for lower in again.into_iter().filter_map(|(_, lower)| lower) {
+                    self.model.facts[lower].gone = true;
+                }
                 let reopened = returned.reopened.iter();
                 let reopened = reopened
                     .map(|again| (usize::try_from(again.instalment).unwrap(), again.grace_from));
@@ -147,8 +154,9 @@ impl Pair {
                 Happening::Returned(returned.payment, reopened.collect(), due)
             }
             Event::PaymentReinstated(reinstated) => {
+                let since = self.model.facts.len();
                 let paid = self.paid(reinstated.payment)?;
-                paid.state = State::Good;
+                (paid.state, paid.since) = (State::Good, since);
                 let fact = paid.fact;
                 self.model.is_good(fact);
                 Happening::Reinstated(reinstated.payment)

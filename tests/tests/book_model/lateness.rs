@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use crate::days::after;
-use crate::model::{LateFee, Model, What};
+use crate::model::{Fact, LateFee, Model, What};
+use crate::pair::{Happening, Pair};
 use crate::rational::Fraction;
 use crate::walk::Walk;
 
@@ -112,6 +113,12 @@ impl Model {
     /// What is right instead of a late fee that is more: nothing if the instalment was met, or not
     /// due for so long, at the end of its grace.
     fn right_instead(&self, fee: usize) -> Option<i128> {
+        let What::Fee { amount, .. } = self.facts[fee].what else { return None };
+        self.right(fee).filter(|right| *right < amount)
+    }
+
+    /// What a late fee, standing or not, comes to by what is known now.
+    fn right(&self, fee: usize) -> Option<i128> {
         let (Some(contract), What::Fee { amount, instalment: Some(number), .. }) =
             (self.contract.late_fee, &self.facts[fee].what)
         else {
@@ -128,6 +135,77 @@ impl Model {
                 right = if moved || in_time { 0 } else { contract.costs(unpaid) };
             }
         });
-        (right < *amount).then_some(right)
+        Some(right)
+    }
+
+    /// The late fees that are back once a payment is gone that came after the first `since` facts:
+    /// each had been charged by then, and is right again, as it was not `before` with the payment.
+    /// With each the number of the fact of the lower fee that took its place. `asked` are as for
+    /// [`Model::late_fees`].
+    pub(crate) fn late_again(
+        &self,
+        before: &Self,
+        since: usize,
+        asked: &BTreeSet<usize>,
+    ) -> Vec<(Late, Option<usize>)> {
+        let mut model = self.clone();
+        let mut all = Vec::new();
+        let count = usize::try_from(self.contract.count).unwrap();
+        for number in (0..count).filter(|number| !asked.contains(number)) {
+            let stands = model.standing_late_fees().find(|(_, of)| *of == number);
+            let stands = stands.map(|(fact, _)| fact);
+            let charged = stands.map_or(0, |fact| {
+                if let What::Fee { amount, .. } = model.facts[fact].what { amount } else { 0 }
+            });
+            let mut best: Option<Late> = None;
+            for fact in 0..since {
+                let Fact { effective, ref what, gone, .. } = model.facts[fact];
+                let What::Fee { amount, instalment: Some(of), .. } = *what else { continue };
+                let right = |model: &Self| model.right(fact).unwrap_or(0).min(amount);
+                if of != number || !gone || right(before) > charged {
+                    continue;
+                }
+                let amount = right(&model);
+                let late = Late { instalment: number, dated: effective, amount };
+                let more = best.is_none_or(|best| {
+                    amount > best.amount || (amount == best.amount && effective < best.dated)
+                });
+                best = if more { Some(late) } else { best };
+            }
+            let Some(late) = best.filter(|best| best.amount > charged) else { continue };
+            if let Some(lower) = stands {
+                model.facts[lower].gone = true;
+            }
+            let instalment = Some(number);
+            model
+                .happens(late.dated, What::Fee { amount: late.amount, income: "4020", instalment });
+            all.push((late, stands));
+        }
+        all
+    }
+}
+
+impl Pair {
+    /// The instalments whose late fee was taken back because somebody asked.
+    pub(crate) fn asked(&self) -> BTreeSet<usize> {
+        let asked = self.fees.iter().filter(|fee| fee.asked);
+        asked
+            .filter_map(|fee| {
+                let what = &self.model.facts[fee.fact].what;
+                if let What::Fee { instalment, .. } = what { *instalment } else { None }
+            })
+            .collect()
+    }
+
+    /// What becomes of late fees, by a model in which the payment is gone.
+    pub(crate) fn late_again(&self, model: &Model, since: usize) -> Vec<Happening> {
+        let mut all = Vec::new();
+        for (late, lower) in model.late_again(&self.model, since, &self.asked()) {
+            let fee = self.fees.iter().find(|fee| Some(fee.fact) == lower);
+            all.extend(fee.map(|fee| Happening::FeeWaived(fee.id)));
+            let number = Some(late.instalment + 1);
+            all.push(Happening::Fee(late.dated, late.amount, None, number));
+        }
+        all
     }
 }

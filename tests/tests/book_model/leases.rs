@@ -96,26 +96,6 @@ impl Walk<'_> {
         Some(split)
     }
 
-    /// A payment has gone to rentals, all of them, and fees: what is left may buy the vehicle, too.
-    pub(crate) fn buy_with_rest(&mut self, day: NaiveDate, quoted: bool, split: &mut Split) {
-        if self.rentals_left() + self.fees_due() > 0 {
-            return;
-        }
-        let Some(price) = self.price(day) else { return };
-        let missing = (price.more() - self.credit).max(0);
-        let goes_for_it = quoted || self.credit > 0;
-        if missing > 0 && (missing > SMALL_BALANCE || missing > price.residual || !goes_for_it) {
-            return;
-        }
-        split.residual = price.residual - missing;
-        split.sales_tax = price.sales_tax;
-        split.written_residual = missing;
-        split.credit -= price.more() - missing;
-        self.credit -= price.more() - missing;
-        self.ended = Some(self.base_and_tax(0, self.plan.total_of(self.plan.len())));
-        self.bought = true;
-    }
-
     /// The vehicle comes back: what falls due later does not, and what was paid for it is the
     /// customer's. One that was bought does not come back.
     pub(crate) fn take_back(&mut self, day: NaiveDate) {

@@ -6,6 +6,7 @@ use tests::chance::Chance;
 
 use crate::days::{after, day_of_month};
 use crate::model::{Basis, Contract, LateFee, Tolerance};
+use crate::tales::beginning;
 
 /// A life: everything that one account goes through.
 #[derive(Debug, Clone)]
@@ -153,7 +154,7 @@ impl Life {
         // The bank's side has a chance of its own: it changes nothing for what else is asked.
         let mut bank = Chance::of(!seed);
         let steps = asked.into_iter().flat_map(|step| [Some(step), settling(&mut bank, step.hour)]);
-        let steps = steps.flatten().collect();
+        let steps = beginning(seed).into_iter().chain(steps.flatten()).collect();
         Self { personal: chance.below(3) == 0, contract, steps }
     }
 
@@ -214,11 +215,11 @@ fn number(chance: &mut Chance, limit: u64) -> i64 {
     i64::try_from(chance.below(limit)).unwrap()
 }
 
-fn index(chance: &mut Chance) -> usize {
+pub(crate) fn index(chance: &mut Chance) -> usize {
     usize::try_from(chance.below(1000)).unwrap()
 }
 
-fn one_of<T: Copy>(chance: &mut Chance, of: &[T]) -> T {
+pub(crate) fn one_of<T: Copy>(chance: &mut Chance, of: &[T]) -> T {
     of[index(chance) % of.len()]
 }
 

@@ -8,11 +8,11 @@
 //! comes. It is slow, and has nothing that could be stale: no running balances, no restatements, no
 //! catch-up.
 //!
-//! The driver (`lives`, `asks`, `bank_asks`, `lease_asks`, `pair`, `follow`, `compare`, `readings`)
-//! makes up lives by chance, asks the product's decider what is asked in them, tells the model what
-//! was accepted, and compares the two after every step: what happened, balances as of several dates
-//! and each instalment on two of them, what every payment paid, the general ledger. In the end
-//! payments come back and are good after all, which must leave no trace.
+//! The driver (`lives`, `tales`, `asks`, `bank_asks`, `lease_asks`, `pair`, `follow`, `compare`,
+//! `readings`) makes up lives by chance, asks the product's decider what is asked in them, tells
+//! the model what was accepted, and compares the two after every step: what happened, balances as
+//! of several dates and each instalment on two of them, what every payment paid, the general
+//! ledger. In the end payments come back and are good after all, which must leave no trace.
 //!
 //! A life that fails is cut down to what it needs to fail, and is told with its seed. The number of
 //! lives is `PAYLEDGER_BOOK_LIVES`; one life again is `PAYLEDGER_BOOK_SEED`.
@@ -39,6 +39,7 @@ mod pair;
 mod plan;
 mod rational;
 mod readings;
+mod tales;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -143,6 +144,8 @@ fn had_everything(seen: &BTreeMap<String, u64>) {
         ("tax of a rental", 500),
         ("a vehicle bought", 100),
         ("a residual written off", 10),
+        ("money sent back in vain written off", 5),
+        ("a late fee that is back", 20),
         ("a credit balance spent on a vehicle", 10),
         ("a lease charged off", 20),
         ("rentals paid ahead that never fall due", 5),

@@ -70,6 +70,8 @@ pub(crate) struct Contract {
 #[derive(Debug, Clone)]
 pub(crate) struct Fact {
     pub(crate) effective: NaiveDate,
+    /// Earlier or later of two on one day.
+    place: usize,
     pub(crate) what: What,
     /// Returned, waived: as if it had never been, until it is back in its old place.
     pub(crate) gone: bool,
@@ -123,6 +125,7 @@ pub(crate) struct Split {
     pub(crate) written_principal: i128,
     pub(crate) written_fees: i128,
     pub(crate) written_residual: i128,
+    pub(crate) written_credit: i128,
 }
 
 impl Split {
@@ -135,7 +138,7 @@ impl Split {
 
     pub(crate) const fn written_off(&self) -> i128 {
         let loan = self.written_interest + self.written_principal + self.written_fees;
-        loan + self.written_residual
+        loan + self.written_residual + self.written_credit
     }
 }
 
@@ -212,7 +215,7 @@ pub(crate) struct Replay {
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     pub(crate) contract: Contract,
-    /// In the order of recording, which is the order within a day.
+    /// In the order of recording.
     pub(crate) facts: Vec<Fact>,
     /// The day through which interest and rentals are in the general ledger.
     pub(crate) booked_through: NaiveDate,
@@ -237,7 +240,14 @@ impl Model {
 
     /// Records a fact; tells its number.
     pub(crate) fn happens(&mut self, effective: NaiveDate, what: What) -> usize {
-        self.facts.push(Fact { effective, what, gone: false, bank: None });
+        // A late fee of the same day for the same instalment is where the first was.
+        let late = |what: &What| {
+            if let What::Fee { instalment, .. } = *what { instalment } else { None }
+        };
+        let same = |fact: &&Fact| fact.effective == effective && late(&fact.what) == late(&what);
+        let first = self.facts.iter().find(same).filter(|_| late(&what).is_some());
+        let place = first.map_or(self.facts.len(), |first| first.place);
+        self.facts.push(Fact { effective, place, what, gone: false, bank: None });
         self.facts.len() - 1
     }
 
@@ -316,10 +326,9 @@ impl Model {
         let mut walk = Walk::new(&self.contract);
         let mut deeds = Deeds::default();
         let mut day = self.contract.paid_through;
-        // Sorted by day; a stable sort leaves those of a day in the order of recording.
         let good = self.facts.iter().enumerate().filter(|(_, fact)| !fact.gone);
         let mut good: Vec<_> = good.collect();
-        good.sort_by_key(|(_, fact)| fact.effective);
+        good.sort_by_key(|(_, fact)| (fact.effective, fact.place));
         let mut next = good.into_iter().peekable();
         loop {
             while let Some((number, fact)) = next.next_if(|(_, fact)| fact.effective == day) {

@@ -71,6 +71,8 @@ pub(crate) struct Paid {
     pub(crate) fact: usize,
     /// When the bank moved it, or should have; only of a debit of ours.
     pub(crate) debited: Option<NaiveDate>,
+    /// How many facts there were when it came, or came back good.
+    pub(crate) since: usize,
 }
 
 /// A fee charged here, the number of its fact, the payment that came back, and whether somebody

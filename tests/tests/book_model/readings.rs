@@ -132,6 +132,7 @@ pub(crate) fn split(split: &events::Split) -> Split {
         written_principal: cents(written.principal),
         written_fees: cents(written.fees),
         written_residual: cents(written.residual),
+        written_credit: cents(written.credit),
     }
 }
 

@@ -210,9 +210,7 @@ impl<'a> Walk<'a> {
         // Once everything is given up, what is recovered satisfies no instalment.
         let recovered = if self.given_up { split.recovery } else { 0 };
         self.billed += amount - split.fees - recovered - split.credit;
-        if self.contract.lease {
-            self.buy_with_rest(day, quoted, &mut split);
-        } else if closes {
+        if closes && !self.contract.lease {
             self.write_off(day, &mut split);
         }
         split
@@ -224,10 +222,14 @@ impl<'a> Walk<'a> {
         let interest = (self.interest_due(day) - self.credit.max(0)).max(0);
         let over = (self.credit.max(0) - self.interest_due(day)).max(0);
         let fees = (self.fees_due() - over).max(0);
-        let rest = self.principal + interest + fees;
+        // Money that was sent back, and whose payment did not stay.
+        let overdrawn = -self.credit.min(0);
+        let rest = self.principal + interest + fees + overdrawn;
         if self.charged_off == 0 && rest > 0 && rest <= SMALL_BALANCE {
             (split.written_interest, split.written_fees) = (interest, fees);
             split.written_principal = self.principal;
+            split.written_credit = overdrawn;
+            self.credit += overdrawn;
             self.interest_paid += interest;
             self.turn(day, 0, self.rate);
             self.pay_fees(fees);

@@ -88,6 +88,31 @@ async fn a_late_fee_goes_when_the_money_was_there_in_time() {
 }
 
 #[tokio::test]
+async fn a_cheque_that_bounces_leaves_a_late_fee_that_was_there_and_paid_before_it() {
+    let town = Town::at("2026-04-20T05:00:00-04:00").await;
+    town.open(with_late_fee("a-1")).await.unwrap();
+    town.age("late", "a-1").await.unwrap();
+    let wire = town.receive("wire", "a-1", Channel::Wire, "325.50", "2026-04-20").await.unwrap();
+    let wire = wire.payment.unwrap();
+    assert_eq!(split(&wire), "100.00/210.00/15.50/0.00");
+    let before = town.balance("a-1", "2026-05-20").await.unwrap();
+    let cheque = town.receive("keyed", "a-1", Channel::Mail, "310.00", "2026-04-09").await.unwrap();
+    assert_eq!(fees(&town, "a-1").await, ["2026-04-12 15.50 1 waived"]);
+    let cheque = cheque.payment.unwrap().payment_id;
+    town.take_back("bounced", "a-1", &cheque, "R10").await.unwrap();
+    let mut all = fees(&town, "a-1").await;
+    all.sort();
+    assert_eq!(all, ["2026-04-12 15.50 1 stands", "2026-04-12 15.50 1 waived"]);
+    assert_eq!(town.payment("a-1", &wire.payment_id).await.unwrap().allocation, wire.allocation);
+    assert_eq!(town.balance("a-1", "2026-05-20").await.unwrap(), before);
+    agree(&town).await;
+    town.reinstate("good", "a-1", &cheque).await.unwrap();
+    let all = fees(&town, "a-1").await;
+    assert!(all.iter().all(|fee| fee == "2026-04-12 15.50 1 waived"), "{all:?}");
+    agree(&town).await;
+}
+
+#[tokio::test]
 async fn a_late_fee_is_less_when_a_part_of_the_money_was_there_in_time() {
     let town = Town::at("2026-04-14T05:00:00-04:00").await;
     town.open(with_late_fee("a-1")).await.unwrap();

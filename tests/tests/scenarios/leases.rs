@@ -139,6 +139,13 @@ async fn what_is_short_by_little_buys_and_what_is_short_by_more_waits_for_the_re
     assert_eq!(of_books(&town, &["5020", "1140"]).await, ["5020 9.99"]);
     agree(&town).await;
     town.take_back("bounced", "l-1", &short.payment_id, "R10").await.unwrap();
+    // A cent more is too much, though the rest is as much as the vehicle costs without rentals.
+    let cent = town.receive("cent", "l-1", Channel::Mail, "24370.11", "2026-04-10").await.unwrap();
+    let cent = cent.payment.unwrap().payment_id;
+    assert_eq!(paid(&town, &cent).await, "8326.00/621.00/0.00/0.00/15423.11");
+    assert_eq!(title(&town).await, TitleState::LienHeld);
+    agree(&town).await;
+    town.take_back("cent bounced", "l-1", &cent, "R10").await.unwrap();
     // Far less pays the rentals ahead, and the rest is the customer's.
     let less = town.receive("less", "l-1", Channel::Wire, "20000.00", "2026-04-10").await.unwrap();
     let less = less.payment.unwrap().payment_id;

@@ -159,9 +159,9 @@ async fn a_quote_paid_early_leaves_a_credit_that_is_refunded_once_the_funds_are_
     agree(&town).await;
 }
 
-fn written_off(payment: &Payment) -> [String; 3] {
+fn written_off(payment: &Payment) -> [String; 4] {
     let rest = payment.allocation.as_ref().unwrap().write_off.as_ref().unwrap();
-    [&rest.interest, &rest.principal, &rest.fees].map(|part| text(part.as_ref()))
+    [&rest.interest, &rest.principal, &rest.fees, &rest.credit].map(|part| text(part.as_ref()))
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_quote_paid_late_is_short_by_little_that_is_written_off() {
     let payment = answer.unwrap().payment.unwrap();
     assert_eq!(payment.payoff_quote_id, quote.quote_id, "by its very amount");
     assert_eq!(split(&payment), "37.32/12341.28/25.00/0.00");
-    assert_eq!(written_off(&payment), ["0.00", "4.39", "0.00"]);
+    assert_eq!(written_off(&payment), ["0.00", "4.39", "0.00", "0.00"]);
     let account = town.account("a-1").await.unwrap();
     assert_eq!(account.state(), AccountState::PaidOff);
     let lines = books(&town).await;
@@ -197,5 +197,29 @@ async fn what_is_short_by_more_is_owed() {
     let account = town.account("a-1").await.unwrap();
     assert_eq!(account.state(), AccountState::Open);
     assert_eq!(text(account.balance.unwrap().payoff_amount.as_ref()), "10.01");
+    agree(&town).await;
+}
+
+#[tokio::test]
+async fn what_was_sent_back_of_a_payoff_that_bounced_is_a_part_of_the_small_rest() {
+    let town = Town::at(OPENED).await;
+    quoted(&town).await;
+    town.clock("2026-06-30T10:00:00-04:00").await;
+    // The refund of the 20.00 that are too much goes out before the payoff comes back.
+    let wire = town.receive("wire", "a-1", Channel::Wire, "12423.60", "2026-06-30").await.unwrap();
+    town.refund("refund", "a-1").await.unwrap();
+    let wire = wire.payment.unwrap().payment_id;
+    town.take_back("bounced", "a-1", &wire, "R06").await.unwrap();
+    let balance = town.account("a-1").await.unwrap().balance.unwrap();
+    assert_eq!(text(balance.credit_balance.as_ref()), "-20.00");
+    assert_eq!(text(balance.payoff_amount.as_ref()), "12423.60");
+    let rest = town.receive("rest", "a-1", Channel::Wire, "12416.60", "2026-06-30").await.unwrap();
+    let payment = rest.payment.unwrap();
+    assert_eq!(split(&payment), "32.93/12345.67/25.00/13.00");
+    assert_eq!(written_off(&payment), ["0.00", "0.00", "0.00", "7.00"]);
+    assert_eq!(town.account("a-1").await.unwrap().state(), AccountState::PaidOff);
+    let lines = books(&town).await;
+    assert!(lines.contains(&"5020 7.00".to_owned()), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.starts_with("2110")), "{lines:?}");
     agree(&town).await;
 }

@@ -121,7 +121,12 @@ pub(super) fn wrongly_late(open: &OpenAccount) -> Option<(FeeId, Option<Amount>)
 
 /// What a late fee of that day for the instalment of that number, from 1, comes to as the account
 /// is known now.
-fn right_late_fee(open: &OpenAccount, rule: LateFee, on: NaiveDate, number: u32) -> Option<Amount> {
+pub(super) fn right_late_fee(
+    open: &OpenAccount,
+    rule: LateFee,
+    on: NaiveDate,
+    number: u32,
+) -> Option<Amount> {
     let index = number.saturating_sub(1);
     let eve = on.pred_opt()?;
     let instalments = open.book.instalments_as_of(eve);

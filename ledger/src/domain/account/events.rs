@@ -162,6 +162,9 @@ pub struct WriteOff {
     /// What is missing of a leased vehicle's residual value.
     #[serde(skip_serializing_if = "is_default")]
     pub residual: Money,
+    /// What was sent back of money that did not stay: a credit balance below zero.
+    #[serde(skip_serializing_if = "is_default")]
+    pub credit: Money,
 }
 
 /// What a charge-off takes off the books.

@@ -48,10 +48,14 @@ pub(super) struct Charge {
     pub(super) instalment: Option<u32>,
 }
 
-/// The event of a fee that is charged.
+/// The event of a fee that is charged. A late fee that was taken back, and is charged again or for
+/// less, is where it was: what had paid it on its own day does so again.
 pub(super) fn charge(open: &OpenAccount, owed: Charge, context: &Context<'_>) -> Event {
     let Charge { fee, kind, amount, on, payment, instalment } = owed;
-    let entry = open.next_entry(on, Movement::Fee { id: fee, kind, amount });
+    let same = |before: &Fee| before.instalment == instalment && before.effective_date == on;
+    let mut gone = open.fees.iter().filter(|(_, before)| !before.stands() && same(before));
+    let replaces = instalment.and_then(|_| gone.next()).map(|(id, _)| *id);
+    let entry = open.fee_entry(on, Movement::Fee { id: fee, kind, amount }, replaces);
     let subject = Subject::FeeCharged(kind, amount.money());
     let moved = Change::with(&open.book, subject, entry, context.gl_date());
     let posting = restate(&open.book, moved, context).posting;
@@ -62,6 +66,7 @@ pub(super) fn charge(open: &OpenAccount, owed: Charge, context: &Context<'_>) ->
         effective_date: on,
         payment,
         instalment,
+        replaces,
         posting,
     })
 }

@@ -275,10 +275,11 @@ const fn fee_income(kind: FeeKind) -> LedgerAccount {
 type Pair = (LedgerAccount, LedgerAccount, Money);
 
 /// The debit, credit and amount of each part of a split.
-fn parts(channel: Channel, split: &Split) -> [Pair; 13] {
+fn parts(channel: Channel, split: &Split) -> [Pair; 14] {
     let clearing = LedgerAccount::clearing(channel);
     let loss = LedgerAccount::SmallBalanceWriteOff;
-    let WriteOff { interest, principal, fees, residual } = split.write_off.unwrap_or_default();
+    let WriteOff { interest, principal, fees, residual, credit } =
+        split.write_off.unwrap_or_default();
     [
         (clearing, LedgerAccount::AccruedInterest, split.interest),
         (clearing, LedgerAccount::Principal, split.principal),
@@ -293,6 +294,7 @@ fn parts(channel: Channel, split: &Split) -> [Pair; 13] {
         (loss, LedgerAccount::Principal, principal),
         (loss, LedgerAccount::FeesReceivable, fees),
         (loss, LedgerAccount::LeasedVehicles, residual),
+        (loss, LedgerAccount::CustomerCredit, credit),
     ]
 }
 

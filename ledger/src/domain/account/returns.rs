@@ -1,8 +1,11 @@
 //! Payments that come back, and come back good: undone or restored from their own effective date.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 
-use super::aging::reopened;
+use super::aging::{reopened, right_late_fee};
 use super::book::{Book, Movement};
 use super::draft::Draft;
 use super::events::{
@@ -13,7 +16,7 @@ use super::payoff;
 use super::posting::{Change, Subject, restate};
 use super::refusal::Refusal;
 use super::settlement::{Bank, bank_leg};
-use super::state::{OpenAccount, Payment, Progress};
+use super::state::{Fee, OpenAccount, Payment, Progress};
 use super::{Context, Decision};
 use crate::domain::cutoff::eastern_date;
 use crate::domain::money::Amount;
@@ -21,8 +24,9 @@ use crate::domain::rulebook::{ReturnAction, ReturnCode, ReturnRule};
 use crate::ids::{FeeId, PaymentId};
 
 /// Undoes a payment as of its effective date: its postings mirrored, later payments allocated anew,
-/// the instalments that it had met open again, and the contract's returned-item fee where the
-/// return code allows one. If the bank had the money, it takes it today.
+/// the instalments that it had met open again, the late fees charged again that it had undone, and
+/// the contract's returned-item fee where the return code allows one. If the bank had the money, it
+/// takes it today.
 pub(super) fn take_back(
     open: &OpenAccount,
     id: PaymentId,
@@ -66,6 +70,7 @@ pub(super) fn take_back(
         let charged = fees::charge(&draft.account, owed, context);
         draft.push(charged);
     }
+    charge_late_again(&mut draft, open, payment.since, context);
     // A credit balance may have kept the account paid off, and may not cover the fee too.
     Ok(draft.conclude(Some(id)))
 }
@@ -126,6 +131,74 @@ fn returned_item_fee(
     Some(cap.map_or(fee, |cap| fee.min(cap)))
 }
 
+/// Charges late fees again that had been charged before a payment came, at `since` movements, and
+/// were taken back as its date was before theirs: with the payment that is undone, too. The return
+/// gives rise to none of them, so that it is no matter who is to blame for it. `before` is the
+/// account with the payment.
+fn charge_late_again(
+    draft: &mut Draft<'_>,
+    before: &OpenAccount,
+    since: u64,
+    context: &Context<'_>,
+) {
+    let undone = before.fees.values().filter(|fee| !fee.stands() && fee.since < since);
+    let instalments: BTreeSet<u32> = undone.filter_map(|fee| fee.instalment).collect();
+    // One after the other: a fee may change what later payments satisfied.
+    for number in instalments {
+        let again = late_again((before, &draft.account), since, number);
+        let Some((on, amount)) = again else { continue };
+        if let Some((id, lower)) = standing_fee(before, number) {
+            let lower = (id, lower);
+            let taken_back =
+                fees::take_back(&draft.account, lower, WaiveReason::Corrected, context);
+            draft.push(taken_back);
+        }
+        let owed = Charge {
+            fee: FeeId::of_instalment(context.account, context.request, number),
+            kind: FeeKind::Late,
+            amount,
+            on,
+            payment: None,
+            instalment: Some(number),
+        };
+        let charged = fees::charge(&draft.account, owed, context);
+        draft.push(charged);
+    }
+}
+
+/// The late fee for an instalment that was charged before there were `since` movements, was taken
+/// back, and is right again without the payment: its day, and what is right of it. None if it is no
+/// more than what stands for the instalment, if somebody waived that, or if it was right with the
+/// payment, too: then it was undone by something else.
+fn late_again(
+    (before, after): (&OpenAccount, &OpenAccount),
+    since: u64,
+    number: u32,
+) -> Option<(NaiveDate, Amount)> {
+    let rule = before.terms().late_fee?;
+    let standing = standing_fee(before, number).map(|(_, fee)| fee);
+    let charged = standing.map(|fee| fee.amount);
+    if standing.is_some_and(|fee| fee.waived.is_some()) {
+        return None;
+    }
+    let of_it = |fee: &&Fee| fee.instalment == Some(number) && !fee.stands() && fee.since < since;
+    let right = before.fees.values().filter(of_it).filter_map(|fee| {
+        let right = |open| {
+            let right = right_late_fee(open, rule, fee.effective_date, number);
+            right.map(|right| right.min(fee.amount))
+        };
+        let again = right(after).filter(|_| right(before) <= charged)?;
+        (Some(again) > charged).then_some((again, Reverse(fee.effective_date)))
+    });
+    right.max().map(|(amount, Reverse(on))| (on, amount))
+}
+
+/// The late fee that keeps another from being charged for an instalment.
+fn standing_fee(open: &OpenAccount, number: u32) -> Option<(FeeId, &Fee)> {
+    let mut of_it = open.fees.iter().filter(|(_, fee)| fee.instalment == Some(number));
+    of_it.find(|(_, fee)| fee.stands()).map(|(id, fee)| (*id, fee))
+}
+
 /// Restores a returned payment as of its effective date, and takes back the fee that its return had
 /// cost. If the bank had the money before, it has it again today.
 pub(super) fn reinstate(open: &OpenAccount, id: PaymentId, context: &Context<'_>) -> Decision {
@@ -176,7 +249,7 @@ fn left_open(
         .filter(|((at, _), _)| *at >= gone_at)
         .collect();
     // The last that came back is the first to be put back.
-    later.sort_by_key(|((at, _), other)| std::cmp::Reverse((*at, other.order)));
+    later.sort_by_key(|((at, _), other)| Reverse((*at, other.order)));
     let mut without = after;
     let mut found = Vec::new();
     for ((at, return_code), other) in later {

@@ -19,6 +19,7 @@ mod edges;
 mod explained;
 mod extremes;
 mod fees;
+mod late_again;
 mod late_fees;
 mod leases;
 mod losses;

@@ -98,6 +98,8 @@ pub struct Payment {
     pub return_codes: Vec<String>,
     /// Its place among the movements of a day; kept through return and reinstatement.
     pub(super) order: u64,
+    /// How many movements had been recorded when it came, or came back good.
+    pub(super) since: u64,
 }
 
 /// Where a payment is in its life.
@@ -189,6 +191,10 @@ pub struct Fee {
     pub instalment: Option<u32>,
     /// Why, if it was taken back.
     pub waived: Option<WaiveReason>,
+    /// Its place among the movements of its day.
+    pub(super) order: u64,
+    /// How many movements had been recorded before it.
+    pub(super) since: u64,
 }
 
 impl Fee {
@@ -319,6 +325,17 @@ impl OpenAccount {
     /// A movement recorded next.
     pub(super) const fn next_entry(&self, effective: NaiveDate, what: Movement) -> Entry {
         Entry { effective, order: self.movements, what }
+    }
+
+    /// The same for a fee, which may have the place of one that was taken back.
+    pub(super) fn fee_entry(
+        &self,
+        effective: NaiveDate,
+        what: Movement,
+        replaces: Option<FeeId>,
+    ) -> Entry {
+        let gone = replaces.and_then(|fee| self.fees.get(&fee));
+        Entry { effective, order: gone.map_or(self.movements, |fee| fee.order), what }
     }
 
     /// What the tracker shows.

@@ -35,7 +35,7 @@ pub(super) struct PaymentRow {
     pub(super) settlement_day: Option<i64>,
     pub(super) withheld_cents: Option<i64>,
     /// The split's parts, in the order of their columns.
-    pub(super) parts: Option<Box<[i64; 13]>>,
+    pub(super) parts: Option<Box<[i64; 14]>>,
     pub(super) settled_position: Option<i64>,
     pub(super) last_position: i64,
     /// Is it not what the table holds?
@@ -59,7 +59,7 @@ pub(super) struct Made {
 }
 
 /// The columns that change over time, behind the key. They are bound in this order.
-const CHANGING: [&str; 27] = [
+const CHANGING: [&str; 28] = [
     "state",
     "payoff_quote_id",
     "cancelled_nanos",
@@ -85,6 +85,7 @@ const CHANGING: [&str; 27] = [
     "written_off_principal_cents",
     "written_off_fees_cents",
     "written_off_residual_cents",
+    "written_off_credit_cents",
     "settled_position",
     "last_position",
 ];
@@ -243,7 +244,7 @@ impl PaymentRow {
         to.maybe(self.reinstated_nanos)?;
         to.maybe(self.settlement_day)?;
         to.maybe(self.withheld_cents)?;
-        for part in 0..13 {
+        for part in 0..14 {
             to.maybe(self.parts.as_ref().and_then(|parts| parts.get(part).copied()))?;
         }
         to.maybe(self.settled_position)?;
@@ -288,7 +289,7 @@ pub(super) fn quote(quote: Option<QuoteId>) -> Option<[u8; 16]> {
 }
 
 /// A split's parts in the order of their columns.
-fn parts(split: &Split) -> [i64; 13] {
+fn parts(split: &Split) -> [i64; 14] {
     let lost = split.write_off.unwrap_or_default();
     [
         split.interest,
@@ -304,13 +305,14 @@ fn parts(split: &Split) -> [i64; 13] {
         lost.principal,
         lost.fees,
         lost.residual,
+        lost.credit,
     ]
     .map(Money::cents)
 }
 
 /// A split's parts, if the payment has any.
-fn maybe_parts(columns: &mut InOrder<'_>) -> Result<Option<Box<[i64; 13]>>, rusqlite::Error> {
-    let mut parts = [None; 13];
+fn maybe_parts(columns: &mut InOrder<'_>) -> Result<Option<Box<[i64; 14]>>, rusqlite::Error> {
+    let mut parts = [None; 14];
     for part in &mut parts {
         *part = columns.next::<Option<i64>>()?;
     }

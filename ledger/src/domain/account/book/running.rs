@@ -230,7 +230,7 @@ impl<'a> Running<'a> {
         self.move_principal(-(split.principal + forgiven.principal));
         self.pay_fees(split.fees + forgiven.fees);
         self.charged_off -= split.recovery;
-        self.credit += split.credit;
+        self.credit += split.credit + forgiven.credit;
         self.billed += split.billed(amount, self.given_up);
         self.rentals_paid += split.rentals;
         self.rental_tax_paid += split.tax;
@@ -318,7 +318,6 @@ impl<'a> Running<'a> {
         split.rentals -= tax;
         split.tax = tax;
         split.write_off = self.small_rest(paying, &split, rules);
-        self.purchase_with_rest(paying, &mut split, rules);
         split
     }
 
@@ -371,10 +370,12 @@ impl<'a> Running<'a> {
             principal: self.principal - split.principal,
             fees: beyond(self.fees_due() - split.fees),
             residual: Money::ZERO,
+            // What was sent back of money that did not stay is owed like everything else.
+            credit: (-self.credit - split.credit).at_least_zero(),
         };
-        let left = rest.interest + rest.principal + rest.fees;
+        let left = rest.interest + rest.principal + rest.fees + rest.credit;
         let small = left.is_positive() && left <= rules.payoff(paying.on).small_balance_max;
-        if !small || !self.charged_off.is_zero() {
+        if !small || self.charged_off != split.recovery {
             return None;
         }
         let billed = self.instalments.plan().total_of(self.instalments.due_count(paying.on));

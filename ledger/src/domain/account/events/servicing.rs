@@ -79,6 +79,10 @@ pub struct FeeAssessed {
     /// The late instalment that it is for, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instalment: Option<u32>,
+    /// The fee for the same instalment and day that was taken back, and whose place among the
+    /// movements of that day it has. None if it comes after what is recorded of the day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<FeeId>,
     /// What goes to the general ledger.
     pub posting: Posting,
 }

@@ -218,28 +218,40 @@ fn less_than_a_buy_out_buys_nothing_and_is_a_credit_balance_until_the_rest_comes
 }
 
 #[test]
-fn what_is_left_when_all_rentals_are_paid_buys_the_vehicle_if_it_is_enough() {
-    // 24,380.12 would buy it at once, with sales tax on the rentals to come: 8 % of 7,964.00 are
-    // 637.12. With 594.00 of the rentals' own tax instead, 24,337.00 are enough.
+fn the_quote_is_the_price_though_rentals_paid_ahead_with_their_tax_would_leave_enough() {
+    // 24,380.12 buy it on 10 April, with sales tax on the rentals to come: 8 % of 7,964.00 are
+    // 637.12. With the 594.00 of the rentals' own tax instead it would be 24,337.00.
     let (march, _) = opened(long_lease()).paid_by_ach("389.00", "2026-03-01");
     let moment = march.at("2026-04-10 09:00");
-    let paid = moment.when(receive(Channel::Wire, "24340.00", "2026-04-10"));
-    let after = paid.then(&["PaymentReceived", "AccountPaidOff"]);
-    let split = bought_text(&after, paid.payment());
-    assert_eq!(split, "8326.00/621.00/0.00/14250.00/1140.00/3.00");
-    assert_eq!(after.ledger(LedgerAccount::LeaseTaxReceivable), "0.00");
-    assert_eq!(after.ledger(LedgerAccount::TaxPayable), "-1761.00");
-    assert!(
-        after.open().book.vehicle_bought().is_some() && standing(&after, "2026-04-10").owes_nothing
-    );
-    let less = moment.when(receive(Channel::Wire, "24320.00", "2026-04-10")).done();
-    assert_eq!(standing(&less, "2026-04-10").payoff(), money("17.00"));
-    assert!(less.open().book.vehicle_bought().is_none());
-    // Five dollars are little enough to be missing of the residual value.
-    let short = moment.when(receive(Channel::Wire, "24332.00", "2026-04-10"));
-    let split = bought_text(&short.done(), short.payment());
-    assert_eq!(split, "8326.00/621.00/0.00/14245.00/1140.00/0.00");
-    assert_eq!(short.done().ledger(LedgerAccount::SmallBalanceWriteOff), "5.00");
+    let wire = |paid: &str| moment.when(receive(Channel::Wire, paid, "2026-04-10"));
+    let bought = |paid: &Outcome| paid.done().open().book.vehicle_bought().is_some();
+    let at_most = wire("24370.12");
+    assert!(bought(&at_most));
+    assert_eq!(at_most.done().ledger(LedgerAccount::SmallBalanceWriteOff), "10.00");
+    assert_eq!(at_most.done().ledger(LedgerAccount::TaxPayable), "-1804.12");
+    for (paid, credit) in
+        [("24370.11", "15423.11"), ("24337.00", "15390.00"), ("24327.00", "15380.00")]
+    {
+        let short = wire(paid);
+        let after = short.then(&["PaymentReceived", "AccountPaidOff"]);
+        assert!(!bought(&short), "{paid}");
+        let split = format!("8326.00/621.00/0.00/0.00/0.00/{credit}");
+        assert_eq!(bought_text(&after, short.payment()), split);
+        assert_eq!(after.ledger(LedgerAccount::SmallBalanceWriteOff), "0.00");
+        assert_eq!(after.ledger(LedgerAccount::LeasedVehicles), "14250.00");
+        assert!(after.open().paid_off.as_ref().unwrap().vehicle_kept);
+    }
+    // No rental is to come any more, so that the residual value and its tax are the price then. The
+    // credit balance is more by 3.00, and whatever comes next buys the vehicle with it.
+    let short = wire("24340.00").done();
+    let asked = short.at("2026-04-11 09:00").when(quote_payoff("2026-04-30"));
+    assert_eq!(quoted(&asked).amount, money("-3.00"));
+    let next = short.at("2026-04-11 09:00").when(receive(Channel::Wire, "1.00", "2026-04-11"));
+    assert!(bought(&next));
+    let split = bought_text(&next.done(), next.payment());
+    assert_eq!(split, "0.00/0.00/0.00/14250.00/1140.00/-15389.00");
+    assert_eq!(next.done().ledger(LedgerAccount::CustomerCredit), "-4.00");
+    assert_eq!(next.done().ledger(LedgerAccount::TaxPayable), "-1761.00");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Paying off: in full, above, short of it, and again.
 
-use super::super::events::CancelReason;
+use super::super::events::{CancelReason, WriteOff};
 use super::super::state::Progress;
 use super::*;
 
@@ -199,4 +199,62 @@ fn a_payment_of_a_quotes_very_amount_pays_that_quote_once_it_is_made() {
     let (paid, payment) = quoted.paid_by_ach("12403.60", "2026-06-30");
     let named = paid.open().payments.get(&payment).unwrap().payoff_quote;
     assert_eq!(named.as_ref(), quoted.open().quotes.keys().next());
+}
+
+/// 1,000.00 paid off with 20.00 too much, which are sent back before the payoff comes back.
+fn sent_back() -> History {
+    let plan = InstalmentPlan { count: 4, ..loan().instalments };
+    let terms = Terms { principal: money("1000.00"), instalments: plan, ..loan() };
+    let paid = opened_with(terms, Some(lien("MO"))).at("2026-04-02 09:00");
+    let paid = paid.when(receive(Channel::Wire, "1026.40", "2026-04-02"));
+    let settled = paid.then(&["PaymentReceived", "AccountPaidOff"]);
+    let refund = Command::RefundCredit { amount: None };
+    let refunded = settled.at("2026-04-03 09:00").when(refund).then(&["CreditRefunded"]);
+    assert_eq!(refunded.ledger(LedgerAccount::CustomerCredit), "0.00");
+    refunded.at("2026-04-04 09:00").when(take_back(paid.payment(), "R06")).done()
+}
+
+#[test]
+fn money_that_was_sent_back_in_vain_is_owed_and_counts_in_the_small_balance() {
+    let history = sent_back();
+    let owing = "principal 1000.00 interest 6.80 fees 0.00 credit -20.00 dpd 3";
+    assert_eq!(history.standing("2026-04-04"), owing);
+    let moment = history.at("2026-04-04 09:00");
+    // 26.80 are left: no small balance.
+    let part = moment.when(receive(Channel::Wire, "1000.00", "2026-04-04"));
+    let after = part.then(&["PaymentReceived"]);
+    assert_eq!(after.split(part.payment()), "6.80/993.20/0.00/0.00");
+    assert_eq!(after.open().payoff(date("2026-04-04")), money("26.80"));
+    assert_eq!(after.ledger(LedgerAccount::SmallBalanceWriteOff), "0.00");
+    // All but 7.00 of it is a payoff: 13.00 of the 20.00 are paid.
+    let most = moment.when(receive(Channel::Wire, "1019.80", "2026-04-04"));
+    let after = most.then(&["PaymentReceived", "AccountPaidOff"]);
+    assert_eq!(after.split(most.payment()), "6.80/1000.00/0.00/13.00");
+    let split = after.open().payments.get(&most.payment()).unwrap().split.unwrap();
+    let rest = WriteOff { credit: money("7.00"), ..WriteOff::default() };
+    assert_eq!(split.write_off, Some(rest));
+    let lines = ["1010 1019.80", "1110 -6.80", "1100 -1000.00", "2110 -20.00", "5020 7.00"];
+    assert_eq!(most.journal(), lines);
+    assert_eq!(after.ledger(LedgerAccount::CustomerCredit), "0.00");
+    assert_eq!(after.ledger(LedgerAccount::SmallBalanceWriteOff), "7.00");
+    assert_eq!(after.open().payoff(date("2026-12-31")), Money::ZERO);
+    // It goes with its payment, like every rest.
+    let back = after.at("2026-04-08 09:00").when(take_back(most.payment(), "R02")).done();
+    assert_eq!(back.standing("2026-04-08"), history.standing("2026-04-08"));
+    assert_eq!(back.ledger(LedgerAccount::CustomerCredit), "20.00");
+    assert_eq!(back.ledger(LedgerAccount::SmallBalanceWriteOff), "0.00");
+}
+
+#[test]
+fn the_last_dollars_of_what_was_sent_back_are_written_off_with_principal_and_interest() {
+    let history = sent_back();
+    let moment = history.at("2026-04-04 09:00");
+    // Nothing of the 20.00 is paid, so that the whole rest is too much.
+    let all = moment.when(receive(Channel::Wire, "1006.80", "2026-04-04"));
+    assert_eq!(all.then(&["PaymentReceived"]).open().payoff(date("2026-04-04")), money("20.00"));
+    // The very tolerance, and a cent more.
+    for (paid, left) in [("1016.80", "0.00"), ("1016.79", "10.01")] {
+        let payment = moment.when(receive(Channel::Wire, paid, "2026-04-04")).done();
+        assert_eq!(payment.open().payoff(date("2026-04-04")), money(left), "{paid}");
+    }
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::{
     Fee, OpenAccount, Payment, Progress, Quote, Receipt, Refund, Schedule, Settlement, Title,
 };
-use crate::domain::account::book::Movement;
+use crate::domain::account::book::{Entry, Movement};
 use crate::domain::account::events::{
     AccountChargedOff, CreditRefunded, Event, FeeAssessed, FeeWaived, LeftOpen, LienReleased,
     PaymentApplied, PaymentReceived, PaymentReinstated, PaymentReturned, PaymentScheduled,
@@ -93,6 +93,7 @@ impl OpenAccount {
             applied_at: None,
             return_codes: Vec::new(),
             order: 0,
+            since: 0,
         };
         self.payments.insert(payment);
     }
@@ -104,7 +105,7 @@ impl OpenAccount {
             payment.applied_at = Some(at);
             payment.split = Some(applied.split);
             payment.payoff_quote = applied.payoff_quote;
-            payment.order = order;
+            (payment.order, payment.since) = (order, order);
         }
         let what = Movement::Payment {
             id: applied.payment,
@@ -136,6 +137,7 @@ impl OpenAccount {
             applied_at: Some(at),
             return_codes: Vec::new(),
             order: self.movements,
+            since: self.movements,
         };
         let what = payment.entry(received.split).what;
         self.payments.insert(payment);
@@ -166,8 +168,10 @@ impl OpenAccount {
             (payment, Reopened { instalment, grace_from })
         });
         self.reopened.extend(left_open);
+        let since = self.movements;
         if let Some(payment) = self.payments.get_mut(&reinstated.payment) {
             payment.progress = Progress::Applied;
+            payment.since = since;
             payment.split = Some(reinstated.split);
             self.book.insert(payment.entry(reinstated.split));
         }
@@ -184,6 +188,8 @@ impl OpenAccount {
 
     fn fee_assessed(&mut self, assessed: &FeeAssessed) {
         let (effective_date, amount) = (assessed.effective_date, assessed.amount);
+        let what = Movement::Fee { id: assessed.fee, kind: assessed.kind, amount };
+        let entry = self.fee_entry(effective_date, what, assessed.replaces);
         let fee = Fee {
             kind: assessed.kind,
             amount,
@@ -191,10 +197,11 @@ impl OpenAccount {
             payment: assessed.payment,
             instalment: assessed.instalment,
             waived: None,
+            order: entry.order,
+            since: self.movements,
         };
         self.fees.insert(assessed.fee, fee);
-        let what = Movement::Fee { id: assessed.fee, kind: assessed.kind, amount };
-        self.moved(effective_date, what, &assessed.posting);
+        self.recorded(entry, &assessed.posting);
     }
 
     fn fee_waived(&mut self, waived: &FeeWaived) {
@@ -264,7 +271,11 @@ impl OpenAccount {
 
     /// Writes down a movement, and what it posted.
     fn moved(&mut self, effective: NaiveDate, what: Movement, posting: &Posting) {
-        let entry = self.next_entry(effective, what);
+        self.recorded(self.next_entry(effective, what), posting);
+    }
+
+    fn recorded(&mut self, entry: Entry, posting: &Posting) {
+        let effective = entry.effective;
         self.movements = self.movements.saturating_add(1);
         self.book.insert(entry);
         self.book.post(effective, posting);

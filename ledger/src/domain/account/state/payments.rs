@@ -169,6 +169,7 @@ mod tests {
             applied_at: None,
             return_codes: Vec::new(),
             order: 0,
+            since: 0,
         }
     }
 

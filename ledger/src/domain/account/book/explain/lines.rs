@@ -270,7 +270,7 @@ fn effects(part: Figure, movement: &Movement, given_up: bool) -> Vec<(What, Mone
                 Figure::AccruedInterest => (-split.interest, -forgiven.interest),
                 Figure::FeesDue => (-split.fees, -forgiven.fees),
                 Figure::ChargedOff => (-split.recovery, Money::ZERO),
-                Figure::CreditBalance => (split.credit, Money::ZERO),
+                Figure::CreditBalance => (split.credit, forgiven.credit),
                 Figure::RentalsDue | Figure::RentalsRemaining | Figure::PastDue => {
                     (-split.billed(*amount, given_up), Money::ZERO)
                 }

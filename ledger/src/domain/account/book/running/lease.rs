@@ -99,7 +99,8 @@ impl Running<'_> {
 
     /// What a payment pays that buys the vehicle, if it does: with a credit balance that there is
     /// it comes to everything the buy-out takes, or is short of it by a small balance only. Less
-    /// buys nothing, since nobody owns a part of a vehicle.
+    /// buys nothing, since nobody owns a part of a vehicle: neither does what is left when it has
+    /// paid rentals ahead, however much that is, or the quote would not be the price.
     pub(super) fn purchase(&self, paying: Paying, rules: &Rulebook) -> Option<Split> {
         let Buyout { rentals_ahead, tax_ahead, residual, sales_tax } = self.buyout()?;
         let (due, fees) = (self.rentals_due(), self.fees_due());
@@ -119,26 +120,6 @@ impl Running<'_> {
             write_off: written_off(short),
             ..Split::default()
         })
-    }
-
-    /// A payment that is too small for that pays rentals ahead, with their tax. What is left buys
-    /// the vehicle all the same if it comes to the price that is left then.
-    pub(super) fn purchase_with_rest(&self, paying: Paying, split: &mut Split, rules: &Rulebook) {
-        let paid = split.rentals + split.tax;
-        let all_paid = paid == self.rentals_remaining() && split.fees == self.fees_due();
-        let Some(Buyout { residual, .. }) = self.buyout().filter(|_| all_paid) else { return };
-        let plan = self.instalments.plan();
-        let option = self.terms.purchase_option;
-        let after = option.map(|option| option.buyout(plan, plan.count, self.billed + paid));
-        let sales_tax = after.map_or(Money::ZERO, |after| after.sales_tax);
-        let have = self.credit + split.credit;
-        let short = (residual + sales_tax - have).at_least_zero();
-        if may_be_short(short, residual, have.is_positive(), (paying, rules)) {
-            split.residual = residual - short;
-            split.sales_tax = sales_tax;
-            split.credit -= split.residual + sales_tax;
-            split.write_off = written_off(short);
-        }
     }
 
     /// What a charge-off takes of a lease: what has fallen due, and the rentals to come without
