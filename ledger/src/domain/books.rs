@@ -20,7 +20,7 @@ use super::journal::LedgerAccount;
 use super::money::Money;
 use super::product::Product;
 use crate::envelope::Position;
-use events::{DayClosed, DayOpened, Event, MonthClosed, ProductMonth};
+use events::{DayClosed, DayOpened, Event, Fractions, MonthClosed, ProductMonth};
 use gathering::DayScope;
 use month::Month;
 use refusal::BooksRefusal;
@@ -120,6 +120,8 @@ pub struct ClosedDay {
     pub sealed: Position,
     /// Where the close is recorded.
     pub recorded: Position,
+    /// How it counts.
+    pub fractions: Fractions,
 }
 
 /// A month as far as its days are closed, or the whole of it.
@@ -202,7 +204,10 @@ impl Books {
         let (_, next) = self.days.range(gl_date.succ_opt()?..).next()?;
         let is_first = self.days.keys().next() == Some(&gl_date);
         let after = if is_first { Position::START } else { day.opened };
-        Some(DayScope { gl_date, is_first, after, next_opened: next.opened, sealed })
+        let next_opened = next.opened;
+        // A close that is there is worked out again in the way in which it was.
+        let fractions = day.closed.map_or(Fractions::Earning, |closed| closed.fractions);
+        Some(DayScope { gl_date, is_first, after, next_opened, sealed, fractions })
     }
 
     /// Debits and credits by product through the last closed day, as that close sealed them.
@@ -233,7 +238,8 @@ impl Books {
 
     fn day_closed(&mut self, closed: &DayClosed, recorded: Position, at: DateTime<Utc>) {
         if let Some(day) = self.days.get_mut(&closed.gl_date) {
-            day.closed = Some(ClosedDay { at, sealed: closed.position, recorded });
+            let (sealed, fractions) = (closed.position, closed.fractions);
+            day.closed = Some(ClosedDay { at, sealed, recorded, fractions });
         }
         for of in &closed.products {
             for line in &of.accrual {

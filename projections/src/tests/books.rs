@@ -3,8 +3,8 @@
 use ledger::codec::Fact;
 use ledger::domain::account::commands::{Command, ReceivePayment};
 use ledger::domain::books::events::{
-    BooksRequestRefused, DayClosed, DayOpened, Event, LedgerJournal, MonthClosed, ProductClose,
-    RestatementSeal,
+    BooksRequestRefused, DayClosed, DayOpened, Event, Fractions, LedgerJournal, MonthClosed,
+    ProductClose, RestatementSeal,
 };
 use ledger::domain::books::refusal::BooksRefusal;
 use ledger::domain::books::turnover::Turnovers;
@@ -45,6 +45,7 @@ fn closed(gl_date: &str, position: Position) -> Event {
             accrual,
             trial_balance: lines.clone(),
         }],
+        fractions: Fractions::Earning,
         journals: vec![LedgerJournal {
             id: format!("journal of {gl_date}"),
             product: Product::AutoLoan,

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+
 use crate::days::after;
-use crate::model::{Model, What};
+use crate::model::{Model, Taken, What};
 use crate::walk::Walk;
 
 /// Balances by account number, debit above zero.
 pub(crate) type Balances = BTreeMap<&'static str, i128>;
 
 impl Model {
-    /// The balances that this account's life comes to.
-    pub(crate) fn ledger(&self) -> Balances {
+    /// The balances that this account's life comes to. Interest is no income since `stopped`: so
+    /// much of it is booked as had accrued by then, and what was paid beyond that.
+    pub(crate) fn ledger(&self, stopped: Option<NaiveDate>) -> Balances {
         let contract = &self.contract;
         let (opened, through) = (contract.opened, self.booked_through);
         let mut balances = Balances::new();
@@ -23,6 +26,7 @@ impl Model {
         add("1010", -contract.principal - contract.unpaid_interest - contract.unpaid_fees);
         add("1010", -base_before - tax_before - contract.residual);
         let (mut ahead, mut returned) = ((0, 0), 0);
+        let mut income = None;
         let deeds = self.live(through, |day, walk| {
             if let Some(paid_ahead) = walk.back {
                 (base, tax) = walk.rentals(walk.plan.len());
@@ -37,9 +41,14 @@ impl Model {
                 add("1010", -walk.accrued(day));
                 add("4010", walk.accrued(day));
             }
+            if stopped == Some(day) {
+                income = Some(walk.accrued(day) + contract.unpaid_interest);
+            }
             if day == through {
-                add("4010", -walk.accrued(day));
-                add("1110", walk.interest_due(day));
+                let due = walk.interest_due(day);
+                let booked = income.map_or(due, |most| (most - walk.interest_paid).max(0).min(due));
+                add("4010", due - booked - walk.accrued(day));
+                add("1110", booked);
                 add("1100", walk.principal);
                 add("1120", walk.fees_due());
                 add("2110", -walk.credit);
@@ -58,17 +67,6 @@ impl Model {
             add("4060", -split.recovery);
             add("5020", split.written_off());
         }
-        for taken in deeds.taken.values() {
-            add("1190", taken.principal + taken.interest - taken.interest_of_month);
-            add("1190", taken.rentals - taken.rentals_of_month + taken.rental_tax);
-            add("4040", taken.rentals_of_month);
-            add("1130", -taken.rentals);
-            add("1135", -taken.rental_tax);
-            add("4010", taken.interest_of_month);
-            add("4020", taken.late_fees);
-            add("4030", taken.returned_fees);
-            add("1190", taken.charges);
-        }
         for fact in self.facts.iter().filter(|fact| !fact.gone) {
             match fact.what {
                 What::Payment { amount, clearing, .. } => add(clearing, amount),
@@ -78,10 +76,12 @@ impl Model {
                 What::Rate(_) | What::Shift { .. } | What::ChargeOff(_) | What::VehicleBack => {}
             }
         }
+        deeds.taken.values().for_each(|taken| charge_off(&mut balances, taken));
         self.bank(&mut balances);
         balances.retain(|_, balance| *balance != 0);
         balances
     }
+
     /// What the bank has moved is no longer on its way. A vendor's fee stays lost.
     fn bank(&self, balances: &mut Balances) {
         let mut add = |account, amount| *balances.entry(account).or_default() += amount;
@@ -101,4 +101,19 @@ impl Model {
             }
         }
     }
+}
+
+/// What a charge-off takes from receivables, and where that goes.
+fn charge_off(balances: &mut Balances, taken: &Taken) {
+    let mut add = |account, amount| *balances.entry(account).or_default() += amount;
+    let written_off = taken.interest - taken.interest_of_month - taken.interest_unbooked;
+    add("1190", taken.principal + written_off);
+    add("1190", taken.rentals - taken.rentals_of_month + taken.rental_tax);
+    add("4040", taken.rentals_of_month);
+    add("1130", -taken.rentals);
+    add("1135", -taken.rental_tax);
+    add("4010", taken.interest_of_month + taken.interest_unbooked);
+    add("4020", taken.late_fees);
+    add("4030", taken.returned_fees);
+    add("1190", taken.charges);
 }

@@ -56,7 +56,7 @@ impl Pair {
             }
             Event::AccountPaidOff(_) => Happening::PaidOff,
             Event::PayoffReversed(_) => Happening::Reopened,
-            Event::NonAccrualStarted(_) => Happening::AccrualStopped,
+            Event::NonAccrualStarted(started) => Happening::AccrualStopped(started.since()),
             Event::AccrualResumed(_) => Happening::AccrualResumed,
             Event::RateChanged(_)
             | Event::PrincipalAdjusted(_)

@@ -1,12 +1,12 @@
 //! The book of an account against a model of it: naive, independent, and in agreement to the cent.
 //!
-//! The model (`model`, `walk`, `leases`, `plan`, `bills`, `lateness`, `balances`, `days`,
-//! `rational`) is a second account of the rules, written from their texts, and calls nothing of the
-//! product. It keeps a plain list of what happened to an account, and for every question replays
-//! the whole life from the opening, one day after the other: a day's interest is an exact fraction,
-//! instalments are a list of dates and amounts, and payments go down the waterfall when their day
-//! comes. It is slow, and has nothing that could be stale: no running balances, no restatements, no
-//! catch-up.
+//! The model (`model`, `walk`, `accruing`, `leases`, `plan`, `bills`, `lateness`, `balances`,
+//! `days`, `rational`) is a second account of the rules, written from their texts, and calls
+//! nothing of the product. It keeps a plain list of what happened to an account, and for every
+//! question replays the whole life from the opening, one day after the other: a day's interest is
+//! an exact fraction, instalments are a list of dates and amounts, and payments go down the
+//! waterfall when their day comes. It is slow, and has nothing that could be stale: no running
+//! balances, no restatements, no catch-up.
 //!
 //! The driver (`lives`, `tales`, `asks`, `bank_asks`, `lease_asks`, `pair`, `follow`, `compare`,
 //! `readings`) makes up lives by chance, asks the product's decider what is asked in them, tells
@@ -23,6 +23,7 @@
     reason = "small numbers, in code whose panics are how it reports"
 )]
 
+mod accruing;
 mod asks;
 mod balances;
 mod bank_asks;

@@ -148,6 +148,8 @@ pub(crate) struct Taken {
     pub(crate) principal: i128,
     pub(crate) interest: i128,
     pub(crate) interest_of_month: i128,
+    /// Of the interest, what was never income.
+    pub(crate) interest_unbooked: i128,
     pub(crate) late_fees: i128,
     pub(crate) returned_fees: i128,
     pub(crate) charges: i128,
@@ -339,6 +341,7 @@ impl Model {
                     Done::Nothing => {}
                 }
             }
+            walk.note_income(day);
             at_close(day, &walk);
             if day == last {
                 return deeds;
@@ -384,6 +387,11 @@ impl Model {
     /// The rate at which `day` earns.
     pub(crate) fn rate_on(&self, day: NaiveDate) -> i128 {
         self.at_close(day, |walk| walk.rate)
+    }
+
+    /// Since when interest is no income, as is known now of the close of `day`.
+    pub(crate) fn stopped_on(&self, day: NaiveDate) -> Option<NaiveDate> {
+        self.at_close(day, |walk| walk.stopped.map(|stopped| stopped.on))
     }
 
     /// The instalments as they fall due at the close of `day`.

@@ -48,7 +48,8 @@ pub(crate) enum Happening {
     RefundReturned(RefundId),
     Settled(PaymentId, NaiveDate),
     RefundSettled(RefundId, NaiveDate),
-    AccrualStopped,
+    /// From which day on.
+    AccrualStopped(NaiveDate),
     AccrualResumed,
     PaidOff,
     Reopened,
@@ -103,10 +104,8 @@ pub(crate) struct Pair {
     /// Months granted by extensions, and from when on.
     pub(crate) extensions: Vec<(NaiveDate, i32)>,
     pub(crate) settled: bool,
-    /// No interest income is booked.
-    pub(crate) stopped: bool,
-    /// It was not booked at some time.
-    pub(crate) was_stopped: bool,
+    /// No interest income is booked since then.
+    pub(crate) stopped: Option<NaiveDate>,
     /// How often what happened.
     pub(crate) seen: BTreeMap<String, u64>,
 }
@@ -114,9 +113,6 @@ pub(crate) struct Pair {
 /// The hours at which things are asked, in UTC: morning, between the cut-offs, evening, and late.
 /// In New York all four belong to the same date.
 const HOURS: [(i64, i64); 4] = [(14, 30), (20, 30), (23, 30), (27, 30)];
-
-/// From so many days past due on, no interest income is booked.
-const NON_ACCRUAL_DAYS: i64 = 120;
 
 impl Pair {
     /// Opens the account.
@@ -135,8 +131,7 @@ impl Pair {
             refunds: Vec::new(),
             extensions: Vec::new(),
             settled: false,
-            stopped: false,
-            was_stopped: false,
+            stopped: None,
             seen: BTreeMap::new(),
         };
         pair.clock(0, 0);
@@ -264,13 +259,10 @@ impl Pair {
         self.settled = settled;
         if ages || happened.iter().any(Happening::moves_money) {
             let stops = self.stops(&replay.figures[&self.today]);
-            match (self.stopped, stops) {
-                (false, true) => turned.push(Happening::AccrualStopped),
-                (true, false) => turned.push(Happening::AccrualResumed),
-                (false, false) | (true, true) => {}
+            if stops != self.stopped {
+                turned.push(stops.map_or(Happening::AccrualResumed, Happening::AccrualStopped));
             }
             self.stopped = stops;
-            self.was_stopped |= stops;
         }
         for happening in &*happened {
             let name = format!("{happening:?}");
@@ -289,12 +281,14 @@ impl Pair {
         turned
     }
 
-    /// Is no interest income to be booked? Not since something found the account 120 days past due,
-    /// until it is current.
-    fn stops(&self, today: &Figures) -> bool {
-        let lease = self.model.contract.lease;
-        let late = !self.given_up() && today.days_past_due >= NON_ACCRUAL_DAYS;
-        !lease && (late || (self.stopped && today.days_past_due > 0))
+    /// Since when is no interest income to be booked? Once everything is given up it is what it was
+    /// until all is paid.
+    fn stops(&self, today: &Figures) -> Option<NaiveDate> {
+        if self.given_up() {
+            self.stopped.filter(|_| today.days_past_due > 0)
+        } else {
+            self.model.stopped_on(self.today)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{Datelike, NaiveDate};
 
+use crate::accruing::Stopped;
 use crate::days::{after, between, in_leap_year, thirty_360};
 use crate::model::{Basis, Contract, Figures, Split, Taken, What};
 use crate::plan::Plan;
@@ -32,6 +33,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) credit: i128,
     /// Set once everything was charged off.
     pub(crate) given_up: bool,
+    /// Interest is no income since then.
+    pub(crate) stopped: Option<Stopped>,
     /// Base and tax of all rentals that were ever billed, once none falls due any more.
     pub(crate) ended: Option<(i128, i128)>,
     pub(crate) bought: bool,
@@ -67,6 +70,7 @@ impl<'a> Walk<'a> {
             charged_off: 0,
             credit: 0,
             given_up: false,
+            stopped: None,
             ended: None,
             bought: false,
             back: None,
@@ -261,6 +265,7 @@ impl<'a> Walk<'a> {
             taken.interest = self.interest_due(day);
             let of_month = self.accrued(day) - self.accrued_before_month;
             taken.interest_of_month = of_month.min(taken.interest);
+            self.take_no_income(day, &mut taken);
             for (income, unpaid) in &mut self.fees {
                 let fees = match *income {
                     "4020" => &mut taken.late_fees,

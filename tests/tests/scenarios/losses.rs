@@ -37,8 +37,9 @@ async fn what_is_charged_off_is_owed_all_the_same_and_payments_recover_it() {
     );
     let again = town.charge_off(charge_off("loss", "a-1", "2026-08-31")).await.unwrap();
     assert_eq!((again.replayed, again.charge_off), (true, Some(loss)));
-    // 306.00 of interest is of earlier months, 60.00 of August.
-    let expected = ["1010 -10000.00", "1190 10306.00", "4010 -306.00"];
+    // 302.00 of interest is of earlier months; of what came from 30 July on, when the account was 120
+    // days past due, nothing was income that could be reversed.
+    let expected = ["1010 -10000.00", "1190 10302.00", "4010 -302.00"];
     assert_eq!(books(&town).await, expected);
     let account = town.account("a-1").await.unwrap();
     assert_eq!(account.state(), AccountState::ChargedOff);

@@ -16,6 +16,7 @@ mod delinquency;
 mod doubts;
 mod explain;
 mod fees;
+mod income;
 mod leases;
 mod lists;
 mod losses;

@@ -8,7 +8,7 @@ use chrono::{Days, NaiveDate};
 use super::Context;
 use super::book::{Book, Standing};
 use super::draft::Draft;
-use super::events::{Event, FeeKind, NonAccrualStarted, Reopened};
+use super::events::{Event, FeeKind, Reopened};
 use super::fees::{self, Charge};
 use super::instalments::Instalments;
 use super::state::OpenAccount;
@@ -41,22 +41,17 @@ pub(super) fn age(open: &OpenAccount, context: &Context<'_>) -> Vec<Event> {
     draft.conclude(None)
 }
 
-/// Stops interest income once the account is so many days past due as its product's policy says.
+/// Since when no interest income is to be booked, as the account is known now. None while it is.
 /// One that is charged off earns nothing that could stop.
-pub(super) fn stop_accrual(open: &OpenAccount, context: &Context<'_>) -> Option<Event> {
+pub(super) fn not_accruing_since(open: &OpenAccount, context: &Context<'_>) -> Option<NaiveDate> {
     let today = context.today();
-    let limit = context.rules.delinquency(open.terms().product, today).non_accrual_days?;
-    if open.book.is_non_accrual() || open.charged_off.is_some() {
+    if open.standing(today).days_past_due() == 0 {
         return None;
     }
-    let days = open.standing(today).days_past_due();
-    let days_past_due = u32::try_from(days).ok().filter(|days| *days >= u32::from(limit))?;
-    Some(Event::NonAccrualStarted(NonAccrualStarted { as_of: today, days_past_due }))
-}
-
-/// Is nothing past due at the close of `today`?
-pub(super) fn is_current(open: &OpenAccount, today: NaiveDate) -> bool {
-    open.standing(today).days_past_due() == 0
+    match open.charged_off {
+        Some(_) => open.book.non_accrual_since(),
+        None => open.book.stopped_since(today, context.rules),
+    }
 }
 
 /// A late fee as the account is known now.

@@ -4,6 +4,7 @@
 //! out, [`Book::reallocate`] works out anew what every later payment pays; the decision records the
 //! result, and replay only writes it down.
 
+mod accruing;
 mod billing;
 pub mod explain;
 mod rentals;
@@ -137,7 +138,7 @@ pub struct Book {
     ledger: BTreeMap<LedgerAccount, Money>,
     accrued_through: NaiveDate,
     rentals_billed: u32,
-    non_accrual: bool,
+    non_accrual: Option<NaiveDate>,
 }
 
 /// Where an account's money stands at the close of a day.
@@ -194,7 +195,7 @@ impl Book {
             ledger: BTreeMap::new(),
             accrued_through,
             rentals_billed,
-            non_accrual: false,
+            non_accrual: None,
         }
     }
 
@@ -230,6 +231,11 @@ impl Book {
 
     /// Is no interest income booked until the account is current again?
     pub const fn is_non_accrual(&self) -> bool {
+        self.non_accrual.is_some()
+    }
+
+    /// Since when that is so: interest of that day and later ones is not booked.
+    pub const fn non_accrual_since(&self) -> Option<NaiveDate> {
         self.non_accrual
     }
 
@@ -306,9 +312,8 @@ impl Book {
                     done.splits.push((*id, *split));
                 }
                 Movement::ChargeOff { id, part, taken } => {
-                    let unbooked = taken.interest_unbooked;
                     *taken = running.take(*part, on, &month_start(terms, before, on));
-                    taken.interest_unbooked = unbooked.min(taken.interest);
+                    accruing::leave_unbooked(taken, (&**terms, &*before), on, rules);
                     done.taken.push((*id, *taken));
                 }
                 Movement::Principal { id, change, credited } => {
@@ -386,9 +391,9 @@ impl Book {
         }
     }
 
-    /// Stops booking interest income, or starts again.
-    pub(super) const fn set_non_accrual(&mut self, non_accrual: bool) {
-        self.non_accrual = non_accrual;
+    /// Stops booking interest income from a day on, or starts again.
+    pub(super) const fn set_non_accrual(&mut self, since: Option<NaiveDate>) {
+        self.non_accrual = since;
     }
 }
 

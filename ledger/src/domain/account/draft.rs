@@ -1,8 +1,10 @@
 //! Events of one decision, each worked out on what the one before leaves behind, and what follows
 //! from them for the account.
 
-use super::aging::{is_current, stop_accrual, wrongly_late};
-use super::events::{AccrualResumed, Event, WaiveReason};
+use chrono::NaiveDate;
+
+use super::aging::{not_accruing_since, wrongly_late};
+use super::events::{AccrualResumed, Event, NonAccrualStarted, Posting, WaiveReason};
 use super::fees::{self, Charge};
 use super::posting::{Change, Subject, restate};
 use super::state::OpenAccount;
@@ -36,17 +38,14 @@ impl<'a> Draft<'a> {
     }
 
     /// What follows from money that moved: late fees for what was not late after all go or become
-    /// less, interest income stops, or is booked again once nothing is past due, and the account is
-    /// paid off or is not.
+    /// less, interest income stops, or is booked again since the account was current, and it is paid
+    /// off or is not.
     pub(super) fn conclude(mut self, subject: Option<PaymentId>) -> Vec<Event> {
         // One after the other: a waiver may change what later payments satisfied.
         while let Some((fee, right)) = wrongly_late(&self.account) {
             self.correct_late_fee(fee, right);
         }
-        self.resume_accrual();
-        if let Some(stopped) = stop_accrual(&self.account, self.context) {
-            self.push(stopped);
-        }
+        self.settle_accrual();
         self.note_payoff(subject);
         self.events
     }
@@ -74,17 +73,38 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn resume_accrual(&mut self) {
-        let today = self.context.today();
-        if !self.account.book.is_non_accrual() || !is_current(&self.account, today) {
+    /// Stops booking interest income, or books it again. Said anew when a change moves the day from
+    /// which on it is not booked, or when a log of before had not said what stays booked.
+    fn settle_accrual(&mut self) {
+        let recorded = self.account.book.non_accrual_since();
+        let since = not_accruing_since(&self.account, self.context);
+        if recorded.or(since).is_none() {
             return;
         }
+        let today = self.context.today();
+        let posting = self.interest_catch_up(since);
+        let Some(day) = since else {
+            let resumed = AccrualResumed { effective_date: today, posting };
+            return self.push(Event::AccrualResumed(resumed));
+        };
+        if since != recorded || !posting.lines.is_empty() {
+            let days = self.account.standing(today).days_past_due();
+            self.push(Event::NonAccrualStarted(NonAccrualStarted {
+                as_of: today,
+                days_past_due: u32::try_from(days).unwrap_or(u32::MAX),
+                since: since.filter(|_| day != today),
+                posting: Some(posting),
+            }));
+        }
+    }
+
+    /// What brings interest in the general ledger up to today, or to what was earned by `since`.
+    fn interest_catch_up(&self, since: Option<NaiveDate>) -> Posting {
         let mut book = self.account.book.clone();
-        book.set_non_accrual(false);
+        book.set_non_accrual(since);
         let entries = book.entries().to_vec();
-        let gl_date = self.context.gl_date();
-        let change = Change { subject: Subject::CatchUp, entries, effective: today, gl_date };
-        let posting = restate(&book, change, self.context).posting;
-        self.push(Event::AccrualResumed(AccrualResumed { effective_date: today, posting }));
+        let (effective, gl_date) = (self.context.today(), self.context.gl_date());
+        let change = Change { subject: Subject::CatchUp, entries, effective, gl_date };
+        restate(&book, change, self.context).posting
     }
 }

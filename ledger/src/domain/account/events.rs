@@ -89,7 +89,7 @@ pub enum Event {
 }
 
 /// Is this what is left out of a stored document?
-pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(in crate::domain) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -177,8 +177,8 @@ pub struct ChargedOff {
     /// Accrued interest, all of it.
     #[serde(skip_serializing_if = "is_default")]
     pub interest: Money,
-    /// Of the interest, what was accrued in the month of the charge-off: its income is reversed,
-    /// and the rest goes to the allowance.
+    /// Of the interest, what was accrued and booked in the month of the charge-off: its income is
+    /// reversed, and the rest goes to the allowance.
     #[serde(skip_serializing_if = "is_default")]
     pub interest_of_month: Money,
     /// Of the interest, what was never booked, since the account was on non-accrual.
@@ -374,6 +374,7 @@ macro_rules! money_events {
             pub const fn posting(&self) -> Option<&Posting> {
                 match self {
                     Self::AccountOpened(event) => Some(&event.posting),
+                    Self::NonAccrualStarted(event) => event.posting.as_ref(),
                     $(Self::$money(event) => Some(&event.posting),)+
                     $(Self::$other(_))|+ => None,
                 }
@@ -383,6 +384,10 @@ macro_rules! money_events {
             pub const fn effective_date(&self) -> Option<NaiveDate> {
                 match self {
                     Self::AccountOpened(event) => Some(event.terms.opened_date),
+                    Self::NonAccrualStarted(event) => match event.posting {
+                        Some(_) => Some(event.as_of),
+                        None => None,
+                    },
                     $(Self::$money(event) => Some(event.effective_date),)+
                     $(Self::$other(_))|+ => None,
                 }
@@ -397,5 +402,5 @@ money_events! {
     AccountChargedOff, VehicleReturned, AccrualResumed, CreditRefunded, RefundReturned,
     RefundSettled,
     | PaymentScheduled, PaymentCancelled, LienRecorded, AccountPaidOff, PayoffReversed,
-    LienReleased, NonAccrualStarted, PayoffQuoted, RequestRefused, NothingChanged,
+    LienReleased, PayoffQuoted, RequestRefused, NothingChanged,
 }

@@ -192,10 +192,6 @@ pub(super) fn restate(book: &Book, change: Change, context: &Context<'_>) -> Res
         let own = worked_out.credited.iter().find(|(id, _)| *id == adjustment);
         credited = own.map(|(_, credited)| *credited).unwrap_or_default();
     }
-    if after.is_non_accrual() {
-        let booked = book.ledger_balance(LedgerAccount::AccruedInterest).at_least_zero();
-        taken.interest_unbooked = (taken.interest - booked).at_least_zero();
-    }
 
     let mut journal = Journal::new(effective);
     subject_lines(&mut journal, subject, (&split, &taken, credited), effective);
@@ -339,17 +335,15 @@ fn charge_off_pairs(taken: &ChargedOff) -> [Pair; 9] {
 }
 
 /// Brings accrued interest, or a lease's rentals, in the general ledger up to a day: receivable is
-/// what the timeline says, and income is whatever that takes. While the account is on non-accrual
-/// no more is booked than was collected.
+/// what the timeline says, and income is whatever that takes.
 fn catch_up(before: &Book, after: &Book, journal: &mut Journal, through: NaiveDate) {
     match after.terms.product {
         Product::Lease => rentals::bill(journal, before, after, through),
         Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
             let account = LedgerAccount::AccruedInterest;
-            let due = after.standing(through).interest_due;
             let booked = before.ledger_balance(account) + journal.balance(account);
-            let target = if after.is_non_accrual() { booked.at_least_zero().min(due) } else { due };
-            journal.transfer(account, LedgerAccount::InterestIncome, target - booked, through);
+            let missing = after.interest_to_book(through) - booked;
+            journal.transfer(account, LedgerAccount::InterestIncome, missing, through);
         }
     }
 }

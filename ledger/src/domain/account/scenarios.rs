@@ -23,6 +23,7 @@ mod late_again;
 mod late_fees;
 mod leases;
 mod losses;
+mod non_accrual;
 mod payoffs;
 pub(crate) mod properties;
 mod refusals;

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 
 use super::Books;
+use super::events::Fractions;
 use super::gathering::DayScope;
 use crate::domain::account::book::Book;
 use crate::domain::account::events::Event;
@@ -46,14 +47,18 @@ impl Earnings {
         self.accounts.get(&product).copied().unwrap_or_default()
     }
 
-    fn add(&mut self, book: &Book, as_of: NaiveDate) {
+    fn add(&mut self, book: &Book, day: &DayScope) {
         let product = book.terms.product;
         let accounts = self.accounts.entry(product).or_default();
         *accounts = accounts.saturating_add(1);
         // A book whose own events have brought it further is taken as of there: income is not taken
         // back because the accounting day lags behind.
-        let as_of = as_of.max(book.accrued_through());
-        for (receivable, income, exact) in book.unbooked(as_of) {
+        let as_of = day.gl_date.max(book.accrued_through());
+        let unbooked = match day.fractions {
+            Fractions::All => book.unbooked_with_fractions(as_of),
+            Fractions::Earning => book.unbooked(as_of),
+        };
+        for (receivable, income, exact) in unbooked {
             let sum = self.unbooked.entry((product, receivable, income)).or_default();
             *sum = sum.saturating_add(exact);
         }
@@ -93,7 +98,7 @@ pub(crate) fn add_earnings(past: &[PastEvent], days: &[DayScope], earnings: &mut
             Some(evolve(before, &past.event, past.received_at))
         });
         if let Account::Open(open) = ahead.as_ref().unwrap_or(&account) {
-            earnings.add(&open.book, day.gl_date);
+            earnings.add(&open.book, day);
         }
     }
 }

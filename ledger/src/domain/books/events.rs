@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::month::Month;
 use super::refusal::BooksRefusal;
 use super::turnover::Turnover;
+use crate::domain::account::events::is_default;
 use crate::domain::journal::Line;
 use crate::domain::money::Money;
 use crate::domain::product::Product;
@@ -43,11 +44,27 @@ pub struct DayClosed {
     /// What is sealed of each product that has, or had, accounts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub products: Vec<ProductClose>,
+    /// Whose fractions of a cent the accruals count.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fractions: Fractions,
     /// The feed of the day: one balanced journal a product and kind of event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journals: Vec<LedgerJournal>,
     /// What was posted on the day with an earlier effective date.
     pub restatements: RestatementSeal,
+}
+
+/// Whose fractions of a cent the accruals of a close count: they are carried from day to day, and
+/// rounded once for all accounts of a product.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fractions {
+    /// Every account's. So did closes that do not say: what was left of each account that was paid
+    /// off stayed in accrued interest for ever.
+    #[default]
+    All,
+    /// Those of accounts that earn. What others owe is whole cents.
+    Earning,
 }
 
 /// What a close seals of one product.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Books;
 use super::accrual::Earnings;
-use super::events::{DayClosed, LedgerJournal, ProductClose};
+use super::events::{DayClosed, Fractions, LedgerJournal, ProductClose};
 use super::restatement::{Restatement, seal};
 use super::turnover::Turnovers;
 use crate::domain::account::events::Event;
@@ -34,6 +34,8 @@ pub struct DayScope {
     pub next_opened: Position,
     /// What is posted to it is not after this position.
     pub sealed: Position,
+    /// How its close counts.
+    pub fractions: Fractions,
 }
 
 impl DayScope {
@@ -149,6 +151,7 @@ impl Books {
             gl_date,
             position: scope.sealed,
             products: products.collect(),
+            fractions: scope.fractions,
             journals,
             restatements: seal(&restatements),
         }
@@ -209,6 +212,7 @@ mod tests {
             after: Position::START,
             next_opened: Position(90),
             sealed: Position(99),
+            fractions: Fractions::Earning,
         };
         let found = [7, 5, 6].map(restatement).to_vec();
         let gathered = DayGathered { restatements: found, ..DayGathered::default() };

@@ -1,17 +1,17 @@
 //! The accounting calendar by example: what is opened and closed when, and what a close seals.
 
+mod accruals;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::accrual::{Earnings, PastEvent, add_earnings};
-use super::events::{DayClosed, Event, RestatementSeal};
+use super::events::{DayClosed, Event, Fractions, RestatementSeal};
 use super::gathering::{DayGathered, DayScope};
 use super::month::Month;
 use super::refusal::BooksRefusal;
 use super::restatement::{Owed, restatements};
 use super::*;
-use crate::domain::account::events::{
-    AccountOpened, Event as Account, LienReleased, NonAccrualStarted, Posting,
-};
+use crate::domain::account::events::{AccountOpened, Event as Account, LienReleased, Posting};
 use crate::domain::account::terms::Terms;
 use crate::domain::cutoff::eastern_date;
 use crate::domain::journal::Journal;
@@ -262,6 +262,7 @@ fn scope(gl_date: &str, next_opened: u64, sealed: u64) -> DayScope {
         after: Position::START,
         next_opened: Position(next_opened),
         sealed: Position(sealed),
+        fractions: Fractions::Earning,
     }
 }
 
@@ -312,22 +313,6 @@ fn a_close_books_what_was_earned_since_the_one_before() {
     let moved = march.products.iter().flat_map(|of| &of.movement);
     let moved: Vec<_> = moved.map(|row| format!("{} {}", row.account, row.debits)).collect();
     assert_eq!(moved, ["1110 18.00", "4010 0.00"]);
-}
-
-#[test]
-fn what_closes_hold_goes_back_when_the_only_account_stops_earning() {
-    let account = opened("10000.00", "2026-03-01");
-    let mut books = Books::default();
-    let first = closed(&books, "2026-03-03", std::slice::from_ref(&account));
-    assert_eq!(accrual(&first), r#"[["1110","4.00"],["4010","-4.00"]]"#);
-    books.follow(&Event::DayClosed(first), Position(100), instant("2026-03-04T05:00:06Z"));
-    let stopped = NonAccrualStarted { as_of: date("2026-03-05"), days_past_due: 120 };
-    let stream = [past(1, account), past(2, Account::NonAccrualStarted(stopped))];
-    let scope = scope("2026-03-06", 90, 99);
-    let mut gathered = DayGathered::default();
-    add_earnings(&stream, &[scope], std::slice::from_mut(&mut gathered.earnings));
-    let id = EventId::derived("books", RequestId::derived("close", "again"), 0);
-    assert_eq!(accrual(&books.close(scope, gathered, id)), r#"[["1110","-4.00"],["4010","4.00"]]"#);
 }
 
 #[test]

@@ -185,7 +185,7 @@ impl AccountRow {
                 self.vehicle_returned = Some((returned.effective_date, returned.rentals_due));
                 self.instalments.end(returned.rentals_due);
             }
-            Event::NonAccrualStarted(started) => self.non_accrual = Some(started.as_of),
+            Event::NonAccrualStarted(started) => self.non_accrual = Some(started.since()),
             Event::AccrualResumed(_) => self.non_accrual = None,
             Event::AccountOpened(_)
             | Event::PaymentScheduled(_)

@@ -9,6 +9,9 @@ use crate::domain::journal::LedgerAccount;
 use crate::domain::money::Money;
 use crate::domain::product::Product;
 
+/// A receivable, its income, and what of it is not in the general ledger.
+type Unbooked = (LedgerAccount, LedgerAccount, Decimal);
+
 /// Rentals that are billed on a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::domain::account) struct Billed {
@@ -73,7 +76,21 @@ impl Book {
     /// What was earned by `as_of` and is not in the general ledger: the receivable, the income, and
     /// the exact difference, which is below zero where too much is booked. No difference while no
     /// income is booked, and once no rental falls due any more.
-    pub fn unbooked(&self, as_of: NaiveDate) -> Vec<(LedgerAccount, LedgerAccount, Decimal)> {
+    pub fn unbooked(&self, as_of: NaiveDate) -> Vec<Unbooked> {
+        self.less_booked(as_of, Self::interest_receivable)
+    }
+
+    /// The same with the fraction of a cent that an account carries which earns nothing any more:
+    /// as closes had it before they left it out.
+    pub fn unbooked_with_fractions(&self, as_of: NaiveDate) -> Vec<Unbooked> {
+        self.less_booked(as_of, Self::interest_due_exactly)
+    }
+
+    fn less_booked(
+        &self,
+        as_of: NaiveDate,
+        interest: fn(&Self, NaiveDate) -> Decimal,
+    ) -> Vec<Unbooked> {
         match self.terms.product {
             Product::Lease => {
                 let plan = self.instalments.plan();
@@ -92,11 +109,11 @@ impl Book {
             }
             Product::AutoLoan | Product::PersonalLoan | Product::CreditCard => {
                 let account = LedgerAccount::AccruedInterest;
-                let missing = if self.non_accrual {
+                let missing = if self.is_non_accrual() {
                     Decimal::ZERO
                 } else {
                     let booked = self.ledger_balance(account).decimal();
-                    self.interest_due_exactly(as_of).saturating_sub(booked)
+                    interest(self, as_of).saturating_sub(booked)
                 };
                 vec![(account, LedgerAccount::InterestIncome, missing)]
             }

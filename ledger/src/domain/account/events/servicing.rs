@@ -233,6 +233,21 @@ pub struct NonAccrualStarted {
     pub as_of: NaiveDate,
     /// How many days past due the account was then.
     pub days_past_due: u32,
+    /// The day on which it had become as many days past due as the policy says, where it was found
+    /// later: what brought the account current since has come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<NaiveDate>,
+    /// What brings accrued interest in the general ledger to what was earned by that day. None in
+    /// logs of builds that left what closes had booked to be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posting: Option<Posting>,
+}
+
+impl NonAccrualStarted {
+    /// The day from which on interest is not booked.
+    pub fn since(&self) -> NaiveDate {
+        self.since.unwrap_or(self.as_of)
+    }
 }
 
 /// Interest income is booked again.

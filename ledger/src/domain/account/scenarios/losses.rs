@@ -1,4 +1,4 @@
-//! Accounts that are not expected to pay: non-accrual, charge-off, recovery; and money sent back.
+//! Accounts that are not expected to pay: charge-off, recovery; and money sent back.
 
 use super::*;
 
@@ -93,55 +93,6 @@ fn a_part_of_the_principal_can_be_written_down_and_the_rest_is_serviced_on() {
 }
 
 #[test]
-fn from_120_days_past_due_no_income_is_booked_until_the_account_is_current() {
-    let history = opened(loan());
-    history.at("2026-07-29 09:00").when(Command::AgeAccount).then_nothing();
-    let aged = history.at("2026-07-30 09:00").when(Command::AgeAccount);
-    let stopped = aged.then(&["NonAccrualStarted"]);
-    let part = stopped.at("2026-08-01 09:00").when(receive(Channel::Mail, "100.00", "2026-08-01"));
-    // Collected interest is income; what is not collected is not.
-    assert_eq!(part.journal(), ["1025 100.00", "1110 -100.00", "1110 100.00", "4010 -100.00"]);
-    let still = part.done();
-    assert_eq!(still.ledger(LedgerAccount::AccruedInterest), "0.00");
-    assert_eq!(still.open().standing(date("2026-08-01")).interest_due, money("206.00"));
-    // Five instalments are past due, and a hundred is paid of the first.
-    let cured = still.at("2026-08-02 09:00").when(receive(Channel::Wire, "1450.00", "2026-08-02"));
-    let after = cured.then(&["PaymentReceived", "AccrualResumed"]);
-    let interest = after.open().standing(date("2026-08-02")).interest_due;
-    assert_eq!(after.ledger(LedgerAccount::AccruedInterest), interest.to_string());
-    assert_eq!(after.ledger(LedgerAccount::InterestIncome), "-308.00");
-    // And from then on it is booked again: ten days of 8,758.00 at 1.7516.
-    let fined = after.at("2026-08-12 09:00").when(assess("15.50")).then(&["FeeAssessed"]);
-    assert_eq!(fined.ledger(LedgerAccount::AccruedInterest), "17.52");
-    assert_eq!(fined.ledger(LedgerAccount::InterestIncome), "-325.52");
-}
-
-#[test]
-fn a_charge_off_on_non_accrual_reverses_no_income_that_was_never_booked() {
-    let fee = opened(loan()).at("2026-07-01 09:00").when(assess("15.50")).done();
-    let stopped = fee.at("2026-07-30 09:00").when(Command::AgeAccount).done();
-    let taken = stopped.at("2026-08-10 09:00").when(charge_off(None, date("2026-08-10")));
-    let after = taken.done();
-    assert_eq!(after.ledger(LedgerAccount::AccruedInterest), "0.00");
-    assert_eq!(after.open().standing(date("2026-08-10")).charged_off, money("10339.50"));
-    assert_eq!(after.ledger(LedgerAccount::LossAllowance), "10226.00");
-    assert_eq!(after.ledger(LedgerAccount::InterestIncome), "-226.00");
-    // Ten dollars of July turn up: that much less is lost of the 244.00 that were booked, and the
-    // 80.00 that never were are no income now either.
-    let found = after.at("2026-08-12 09:00").when(receive(Channel::Mail, "10.00", "2026-07-05"));
-    let found = found.then(&["PaymentReceived"]);
-    assert_eq!(found.ledger(LedgerAccount::AccruedInterest), "0.00");
-    assert_eq!(found.ledger(LedgerAccount::LossAllowance), "10216.00");
-    assert_eq!(found.ledger(LedgerAccount::InterestIncome), "-226.00");
-    // Of 324.00 of interest 250.00 turn up, which is more than was booked: no income is reversed.
-    let more = after.at("2026-08-12 09:00").when(receive(Channel::Mail, "250.00", "2026-07-05"));
-    let more = more.then(&["PaymentReceived"]);
-    assert_eq!(more.ledger(LedgerAccount::AccruedInterest), "0.00");
-    assert_eq!(more.ledger(LedgerAccount::LossAllowance), "10000.00");
-    assert_eq!(more.ledger(LedgerAccount::InterestIncome), "-250.00");
-}
-
-#[test]
 fn a_credit_balance_goes_back_once_the_payoff_cannot_come_back() {
     let paid = opened(quoted_loan()).at("2026-06-26 09:00").when(receive(
         Channel::Mail,
@@ -207,19 +158,4 @@ fn a_payoff_quote_says_what_is_owed_and_what_may_still_come_back() {
     assert_eq!(moment.when(far).reason(), "DATE_TOO_FAR");
     let past = Command::QuotePayoff { good_through_date: date("2026-06-15") };
     assert_eq!(moment.when(past).reason(), "DATE_IN_PAST");
-}
-
-#[test]
-fn any_event_that_finds_the_account_far_past_due_stops_interest_income() {
-    let (april, first) = opened(loan()).paid_by_ach("310.00", "2026-04-01");
-    let may = april.at("2026-05-01 09:00").when(receive(Channel::Mail, "900.00", "2026-05-01"));
-    let paid = may.done();
-    // The money was for April to July; without it, April has been due for 130 days.
-    let back = paid.at("2026-08-09 09:00").when(take_back(first, "R10"));
-    back.then(&["PaymentReturned"]);
-    let gone = back.done().at("2026-08-09 10:00").when(take_back(may.payment(), "R10"));
-    let stopped = gone.then(&["PaymentReturned", "NonAccrualStarted"]);
-    let income = stopped.ledger(LedgerAccount::InterestIncome);
-    let fee = stopped.at("2026-09-30 09:00").when(assess("10.00")).then(&["FeeAssessed"]);
-    assert_eq!(fee.ledger(LedgerAccount::InterestIncome), income);
 }

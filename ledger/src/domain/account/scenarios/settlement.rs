@@ -3,6 +3,7 @@
 use super::super::events::{CreditRefunded, PaymentReturned, PaymentSettled};
 use super::*;
 use crate::domain::books::accrual::PastEvent;
+use crate::domain::books::events::Fractions;
 use crate::domain::books::gathering::DayScope;
 use crate::domain::books::restatement::restates;
 use crate::envelope::Position;
@@ -238,8 +239,14 @@ fn a_settlement_counts_from_its_day_and_is_posted_to_the_day_that_is_open() {
     assert_eq!(event.posting.gl_date(event.effective_date), gl_date);
     // It counts from an earlier day, and nothing is owed otherwise since then.
     let (sealed, position) = (Position(9), Position(5));
-    let day =
-        DayScope { gl_date, is_first: false, after: Position(1), next_opened: sealed, sealed };
+    let day = DayScope {
+        gl_date,
+        is_first: false,
+        after: Position(1),
+        next_opened: sealed,
+        sealed,
+        fractions: Fractions::Earning,
+    };
     let past = |event: &Event| PastEvent {
         position,
         received_at: eastern("2026-04-03 07:00"),

@@ -49,9 +49,14 @@ impl OpenAccount {
                 let what = Movement::VehicleReturned { due: returned.rentals_due };
                 self.moved(returned.effective_date, what, &returned.posting);
             }
-            Event::NonAccrualStarted(_) => self.book.set_non_accrual(true),
+            Event::NonAccrualStarted(started) => {
+                self.book.set_non_accrual(Some(started.since()));
+                if let Some(posting) = &started.posting {
+                    self.book.post(started.as_of, posting);
+                }
+            }
             Event::AccrualResumed(resumed) => {
-                self.book.set_non_accrual(false);
+                self.book.set_non_accrual(None);
                 self.book.post(resumed.effective_date, &resumed.posting);
             }
             Event::PayoffQuoted(quoted) => {
