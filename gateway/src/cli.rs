@@ -21,6 +21,7 @@ use std::io::{self, Write};
 use args::{Cli, Command};
 pub use error::CliError;
 use output::{Output, write_json_line};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Carries out what was said, and writes the answer.
 pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
@@ -58,6 +59,21 @@ pub fn run(cli: &Cli, out: &mut impl Write) -> Result<(), CliError> {
         Command::Replicate(args) => offline::replicate::run(args, form, out),
         Command::Promote(args) => offline::promote::run(args, form, out),
     }
+}
+
+/// The signal of a write beyond the limit of a file's size (`ulimit -f`), on all but MIPS.
+const SIGXFSZ: i32 = 25;
+
+/// Has a write beyond the limit of a file's size fail, as it does on a full disk, and be told. Left
+/// alone, the signal ends the process without a word.
+pub fn outlive_size_limits() {
+    // The signal stays caught when the runtime that caught it is gone.
+    let caught = runtime().map(|runtime| {
+        let _in_runtime = runtime.enter();
+        signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
+    });
+    // Without it the process is as it would be.
+    drop(caught);
 }
 
 /// A runtime for a verb that calls a server.

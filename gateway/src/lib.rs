@@ -9,6 +9,8 @@ pub mod deadline;
 pub mod demo;
 pub mod esdb;
 pub mod limit;
+pub mod logging;
+pub mod outlet;
 pub mod page;
 pub mod scrub;
 pub mod serve;

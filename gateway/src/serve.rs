@@ -117,8 +117,8 @@ pub enum ServiceError {
     Projections(#[from] ProjectionError),
     /// The log's writer failed: nothing more is accepted. Reopening recovers what was acknowledged.
     #[error(
-        "the log's writer failed: {0}; what was acknowledged was synced: mend the cause, then start \
-         again"
+        "the log's writer failed: {0}; what was acknowledged was synced: mend the cause, then \
+         start again"
     )]
     Writer(String),
     /// A task of the service ended by a fault.

@@ -1,14 +1,18 @@
 //! The gRPC server: what it listens on, what stands in front of every service, and how it stops.
 
 pub mod clarify;
+mod ending;
+pub(crate) mod handshakes;
 mod incoming;
 mod lively;
 pub mod readiness;
 pub mod shutdown;
+mod sparingly;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -21,6 +25,7 @@ use tower_http::timeout::RequestBodyDeadlineLayer;
 use crate::deadline::DeadlineLayer;
 use crate::limit::LimitLayer;
 
+use ending::UnderWay;
 use incoming::incoming;
 
 pub use readiness::Readiness;
@@ -113,7 +118,8 @@ pub enum ServeError {
 pub enum Drained {
     /// Every call under way ended.
     Fully,
-    /// `drain_max` passed first. What these calls had asked to be written goes on in its own task.
+    /// `drain_max` passed first, and what was left was cut off. What these calls had asked to be
+    /// written goes on in its own task.
     CutOff,
 }
 
@@ -170,10 +176,12 @@ impl Bound {
         let _ending = shutdown.streams_guard();
         let routes = with_standard_services(services, &readiness)?;
         let server = builder(self.tls)?;
-        let incoming = incoming(self.listener);
+        let under_way = UnderWay::new(shutdown.clone());
+        let incoming = incoming(self.listener, under_way.clone());
         let streams = shutdown.clone();
         let mut serving = Box::pin(
             server
+                .layer(under_way.clone())
                 .layer(LimitLayer::new(self.settings.calls_max))
                 .layer(DeadlineLayer)
                 .layer(MapResponseLayer::new(clarify::clarified))
@@ -190,31 +198,29 @@ impl Bound {
         }
         readiness.drain().await;
         shutdown.end_streams();
-        match tokio::time::timeout(self.settings.drain_max, serving).await {
-            Ok(stopped) => stopped.map(|()| Drained::Fully).map_err(ServeError::Serve),
-            Err(_) => Ok(Drained::CutOff),
-        }
+        under_way.drain(serving, self.settings.drain_max).await.map_err(ServeError::Serve)
     }
 
     /// Answers calls of another protocol until `shutdown` ends streams: with the limit on calls,
     /// and nothing else of ours in front of it.
     pub async fn serve_plain(self, routes: Routes, shutdown: Shutdown) -> Result<(), ServeError> {
-        let incoming = incoming(self.listener);
+        let under_way = UnderWay::new(shutdown.clone());
+        let incoming = incoming(self.listener, under_way.clone());
         let ends = shutdown.clone();
         let serving = builder(self.tls)?
+            .layer(under_way.clone())
             .layer(LimitLayer::new(self.settings.calls_max))
             .layer(CatchPanicLayer::custom(clarify::panicked))
             .layer(RequestBodyDeadlineLayer::new(self.settings.message_wait_max))
             .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, async move { ends.streams_end().await });
-        let cut_off = async {
-            shutdown.streams_end().await;
-            tokio::time::sleep(self.settings.drain_max).await;
-        };
+        let mut serving = pin!(serving);
         tokio::select! {
-            stopped = serving => stopped.map_err(ServeError::Serve),
-            () = cut_off => Ok(()),
+            stopped = &mut serving => return stopped.map_err(ServeError::Serve),
+            () = shutdown.streams_end() => {}
         }
+        let drained = under_way.drain(serving, self.settings.drain_max).await;
+        drained.map(|_| ()).map_err(ServeError::Serve)
     }
 }
 

@@ -28,7 +28,6 @@ use ledger::ids::{AccountId, Actor};
 use projections::Projections;
 use projections::error::QueryError;
 use proto::payledger::v1 as wire;
-use tokio::sync::Semaphore;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::service::RoutesBuilder;
@@ -41,6 +40,7 @@ use crate::page;
 use crate::scrub::LogWatch;
 use crate::server::{BATCH_MESSAGE_BYTES_MAX, Shutdown};
 use crate::status::{Failure, read_failure};
+use audit::Readers;
 pub(crate) use batch::BATCH_COMMANDS_MAX;
 use respond::Respond;
 
@@ -61,8 +61,7 @@ pub struct Gateway {
     cycles: Cycles,
     log: LogWatch,
     shutdown: Shutdown,
-    /// Room for readers of the log: they stay for longer than the call that started them.
-    readings: Arc<Semaphore>,
+    readers: Readers,
 }
 
 impl Gateway {
@@ -74,8 +73,7 @@ impl Gateway {
         log: LogWatch,
         shutdown: Shutdown,
     ) -> Self {
-        let readings = Arc::new(Semaphore::new(audit::READINGS_MAX));
-        Self { engine, reads, cycles, log, shutdown, readings }
+        Self { engine, reads, cycles, log, shutdown, readers: Readers::default() }
     }
 
     /// All services, ready to be served.

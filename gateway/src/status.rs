@@ -113,7 +113,7 @@ pub const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::ShuttingDown
         | ErrorReason::StoreUnavailable
         | ErrorReason::ClockBehind => Code::Unavailable,
-        ErrorReason::VersionConflict => Code::Aborted,
+        ErrorReason::VersionConflict | ErrorReason::ReaderStalled => Code::Aborted,
         ErrorReason::Unspecified | ErrorReason::OutcomeUnknown => Code::Unknown,
         ErrorReason::DeadlinePassed => Code::DeadlineExceeded,
         ErrorReason::LogDamaged => Code::DataLoss,

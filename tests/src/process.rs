@@ -94,7 +94,17 @@ impl Process {
 
     /// The same, by a command that goes before.
     pub fn start_as(command: Command, data_dir: &Path, clock: &str) -> Result<Self, Ended> {
-        Self::listening(serve(command, data_dir, clock, &[]))
+        Self::start_with(command, data_dir, clock, &[])
+    }
+
+    /// The same, with more flags.
+    pub fn start_with(
+        command: Command,
+        data_dir: &Path,
+        clock: &str,
+        more: &[&str],
+    ) -> Result<Self, Ended> {
+        Self::listening(serve(command, data_dir, clock, more))
     }
 
     fn listening(mut child: Child) -> Result<Self, Ended> {
@@ -105,7 +115,7 @@ impl Process {
     }
 
     /// The same, with more flags, ended by force if it does not say anything for so long, which is
-    /// told in what it said. It may say much: a service whose log is full of that waits for it.
+    /// told in what it said.
     pub fn start_watched(
         command: Command,
         data_dir: &Path,
@@ -184,6 +194,17 @@ impl Process {
         let id = self.id().to_string();
         assert!(Command::new("kill").arg(&id).status().unwrap().success());
         self.wait()
+    }
+
+    /// Asks it to stop, waits until it has, and only then reads what it said. One that hangs is
+    /// ended by force, which its status tells.
+    pub fn stop_unheard(mut self, hangs_after: Duration) -> Ended {
+        self.ask_to_stop();
+        let mut child = self.child.take().unwrap();
+        let watch = Watch::over(child.id(), hangs_after);
+        child.wait().unwrap();
+        watch.lift();
+        ended(child, self.said.take())
     }
 
     /// Waits until it has ended by itself.

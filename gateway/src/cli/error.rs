@@ -11,7 +11,7 @@ use ledger::store::embedded::{BackupError, LOG_FILE, OpenError, ReplicaError, Re
 use ledger::store::eventstore::{Cluster, OpenError as ClusterError};
 use projections::error::ProjectionError;
 
-use super::client::failure::CallFailure;
+use super::client::failure::{self, CallFailure};
 use super::render::document::Document;
 use crate::bench::BenchError;
 use crate::demo::DemoError;
@@ -217,12 +217,9 @@ impl CliError {
         }
         match self {
             Self::Service(error) => service_hint(error),
-            Self::Unreachable { cause, .. } if cause.contains("certificate") => Some(
-                "the server's certificate must come from the authority in --tls-ca and name the \
-                 host; one that signed itself must not be an authority (for openssl req -x509: \
-                 -addext basicConstraints=critical,CA:FALSE)"
-                    .to_owned(),
-            ),
+            Self::Unreachable { cause, .. } if cause.contains("certificate") => {
+                Some(failure::certificate_hint(cause).to_owned())
+            }
             Self::Unreachable { .. } => Some(
                 "start one with `payledger serve`, or name another with --server or \
                  PAYLEDGER_SERVER"

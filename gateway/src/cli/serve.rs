@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::CliError;
 use super::serve_args::{Books, ServeArgs};
+use crate::logging;
 use crate::serve::{Service, ServiceError, ServiceSettings};
 use crate::server::{Drained, MESSAGE_WAIT_MAX, Settings, TlsFiles};
 
@@ -28,11 +29,7 @@ pub fn run(args: &ServeArgs, out: &mut impl Write) -> Result<(), CliError> {
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|error| CliError::Usage(format!("--log {}: {error}", args.log)))?;
     refuse_nowhere(args)?;
-    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // What cannot be logged is lost, and no call fails for it.
-    let logging = logging.with_ansi(false).log_internal_errors(false);
-    // Somebody may have set one up already, as a test does.
-    let _set_up = logging.try_init();
+    let _last_words = logging::start(filter).map_err(CliError::io("the thread of the log"))?;
     let runtime = runtime(args.threads).map_err(CliError::io("the runtime"))?;
     let mut signals = {
         let _in_runtime = runtime.enter();

@@ -6,7 +6,6 @@ mod pace;
 mod query;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ledger::envelope::{Position, RecordedEvent};
 use ledger::store::{EventStore, ReadError};
@@ -16,25 +15,22 @@ use proto::event_store::client::streams::read_resp::{
     SubscriptionConfirmation,
 };
 use proto::event_store::client::streams::{ReadReq, ReadResp};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
 use super::filter::Desk;
 use super::messages::{content, event, identifier, unread};
 use super::scale::Scale;
+use crate::outlet::{LastWord, Messages, Outlet, SILENCE_MAX, Unsent, outlet};
 use crate::server::Shutdown;
 use line::{Line, Source};
 use query::{Extent, Query};
 
 /// What a read answers.
-pub type Responses = ReceiverStream<Result<ReadResp, Status>>;
+pub type Responses = Messages<ReadResp>;
 
 /// How many events are read at once.
 const PAGE_EVENTS: u64 = 256;
-/// How long a reader may take nothing before its read is given up. Else readers that stopped would
-/// keep all places for ever.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// How many messages may wait for a slow reader.
 const MESSAGES_WAITING_MAX: usize = 64;
 /// How many reads that come to an end may be under way at once.
@@ -73,6 +69,15 @@ impl From<Status> for Stop {
     }
 }
 
+impl From<Unsent> for Stop {
+    fn from(unsent: Unsent) -> Self {
+        match unsent {
+            Unsent::Gone => Self::Gone,
+            Unsent::Stalled => Self::Because(given_up()),
+        }
+    }
+}
+
 impl Reads {
     /// Reads from `store`, whose positions are sent on `scale`, until `shutdown`.
     pub fn new(store: Arc<dyn EventStore>, scale: Scale, shutdown: Shutdown) -> Self {
@@ -86,11 +91,11 @@ impl Reads {
         // Taken before anything is done for it.
         let place = self.place(&request)?;
         let query = Query::read(request, self.scale, &self.desk).await?;
-        let (out, responses) = mpsc::channel(MESSAGES_WAITING_MAX + 1);
+        let (out, last_word, responses) = outlet(MESSAGES_WAITING_MAX);
         let line = Line::new(Arc::clone(&self.store), query.source.clone());
         let reading = Reading { line, query, scale: self.scale, desk: self.desk.clone(), out };
-        tokio::spawn(reading.run(self.shutdown.clone(), place));
-        Ok(ReceiverStream::new(responses))
+        tokio::spawn(reading.run(last_word, self.shutdown.clone(), place));
+        Ok(responses)
     }
 
     /// A subscription stays, and leaves the places of those who come and go to them.
@@ -116,23 +121,25 @@ struct Reading {
     query: Query,
     scale: Scale,
     desk: Desk,
-    out: mpsc::Sender<Result<ReadResp, Status>>,
+    out: Outlet<ReadResp>,
 }
 
 impl Reading {
     /// Reads until there is no more, the reader goes, or the server stops.
-    async fn run(self, shutdown: Shutdown, place: OwnedSemaphorePermit) {
-        let out = self.out.clone();
-        // Why a read ends must not wait for a reader who takes nothing.
-        let Ok(last_word) = out.clone().reserve_owned().await else { return };
+    async fn run(
+        self,
+        last_word: LastWord<ReadResp>,
+        shutdown: Shutdown,
+        place: OwnedSemaphorePermit,
+    ) {
         let done = tokio::select! {
             biased;
             () = shutdown.streams_end() => Err(Status::unavailable("the server stops").into()),
-            () = out.closed() => Err(Stop::Gone),
+            () = self.out.closed() => Err(Stop::Gone),
             done = self.all() => done,
         };
         if let Err(Stop::Because(status)) = done {
-            last_word.send(Err(status));
+            last_word.say(status);
         }
         drop(place);
     }
@@ -292,15 +299,12 @@ impl Reading {
     }
 
     async fn send(&self, response: ReadResp) -> Result<(), Stop> {
-        let sending = self.out.send(Ok(response));
-        let sent = match self.query.extent {
+        match self.query.extent {
             // Who follows may take all the time there is, in a place of another kind.
-            Extent::Subscription { .. } => sending.await,
-            Extent::Forwards { .. } | Extent::Backwards { .. } => {
-                tokio::time::timeout(SILENCE_MAX, sending).await.map_err(|_| given_up())?
-            }
-        };
-        sent.map_err(|_| Stop::Gone)
+            Extent::Subscription { .. } => self.out.send_patiently(response).await?,
+            Extent::Forwards { .. } | Extent::Backwards { .. } => self.out.send(response).await?,
+        }
+        Ok(())
     }
 }
 

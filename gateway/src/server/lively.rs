@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::transport::server::Connected;
 
-/// A connection that fails once nothing has come over it for a while.
+use super::ending::UnderWay;
+
+/// A connection that fails once nothing has come over it for a while, or once it is cut off.
 #[derive(Debug)]
 pub(super) struct Lively<C> {
     connection: C,
@@ -20,12 +23,32 @@ pub(super) struct Lively<C> {
     heard: Instant,
     /// Runs out when the silence may have become too long.
     look: Pin<Box<Sleep>>,
+    under_way: UnderWay,
+    cut_off: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl<C> Lively<C> {
-    pub(super) fn new(connection: C, silence_max: Duration) -> Self {
+    pub(super) fn new(connection: C, silence_max: Duration, under_way: UnderWay) -> Self {
         let look = Box::pin(sleep(silence_max));
-        Self { connection, silence_max, heard: Instant::now(), look }
+        let cut_off = Box::pin(under_way.cut_off());
+        Self { connection, silence_max, heard: Instant::now(), look, under_way, cut_off }
+    }
+
+    /// What a write came to, or that it waits in vain.
+    fn written(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_pending() {
+            return self.poll_cut_off(context);
+        }
+        self.under_way.note_written();
+        written
+    }
+
+    fn poll_cut_off<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        self.cut_off.as_mut().poll(context).map(|()| Err(io::ErrorKind::ConnectionAborted.into()))
     }
 
     /// Waits for the end of the silence that is too long.
@@ -51,6 +74,9 @@ impl<C: AsyncRead + Unpin> AsyncRead for Lively<C> {
             self.heard = Instant::now();
             return Poll::Ready(read);
         }
+        if let Poll::Ready(cut_off) = self.poll_cut_off(context) {
+            return Poll::Ready(cut_off);
+        }
         self.poll_silence(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -61,7 +87,8 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Lively<C> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write(context, bytes)
+        let written = Pin::new(&mut self.connection).poll_write(context, bytes);
+        self.written(context, written)
     }
 
     fn poll_write_vectored(
@@ -69,7 +96,8 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Lively<C> {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write_vectored(context, pieces)
+        let written = Pin::new(&mut self.connection).poll_write_vectored(context, pieces);
+        self.written(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -77,7 +105,8 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Lively<C> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_flush(context)
+        let flushed = Pin::new(&mut self.connection).poll_flush(context);
+        if flushed.is_pending() { self.poll_cut_off(context) } else { flushed }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -98,6 +127,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::*;
+    use crate::server::{Drained, Shutdown};
 
     const SILENCE: Duration = Duration::from_secs(60);
 
@@ -105,14 +135,17 @@ mod tests {
     async fn a_connection_over_which_nothing_comes_fails_after_a_while() {
         let (_client, server) = duplex(64);
         let begun = Instant::now();
-        let failure = Lively::new(server, SILENCE).read_u8().await.unwrap_err();
+        let failure = Lively::new(server, SILENCE, UnderWay::new(Shutdown::default()))
+            .read_u8()
+            .await
+            .unwrap_err();
         assert_eq!((failure.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, SILENCE));
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_that_says_something_now_and_then_goes_on() {
         let (mut client, server) = duplex(64);
-        let mut server = Lively::new(server, SILENCE);
+        let mut server = Lively::new(server, SILENCE, UnderWay::new(Shutdown::default()));
         let talking = tokio::spawn(async move {
             for byte in 0..10 {
                 sleep(Duration::from_secs(40)).await;
@@ -126,5 +159,17 @@ mod tests {
         let end = server.read_u8().await.unwrap_err();
         assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);
         talking.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_that_is_cut_off_fails_whatever_it_waits_for() {
+        let under_way = UnderWay::new(Shutdown::default());
+        let (_client, server) = duplex(1);
+        let mut server = Lively::new(server, SILENCE, under_way.clone());
+        let never = std::future::pending::<Result<(), io::Error>>();
+        assert_eq!(under_way.drain(never, Duration::ZERO).await.unwrap(), Drained::CutOff);
+        let aborted = io::ErrorKind::ConnectionAborted;
+        assert_eq!(server.read_u8().await.unwrap_err().kind(), aborted);
+        assert_eq!(server.write_all(b"more than fits").await.unwrap_err().kind(), aborted);
     }
 }

@@ -9,7 +9,7 @@ use proto::payledger::v1::title_service_client::TitleServiceClient;
 use proto::payledger::v1::title_service_server::{TitleService, TitleServiceServer};
 use proto::payledger::v1::{
     ExplainAmountRequest, ExplainAmountResponse, GetTitleRequest, GetTitleResponse,
-    ListTitlesRequest, ListTitlesResponse, RecordLienRequest, RecordLienResponse,
+    ListTitlesRequest, ListTitlesResponse, RecordLienRequest, RecordLienResponse, RecordedEvent,
     ReleaseLienRequest, ReleaseLienResponse, ReplayEventsRequest, ReplayEventsResponse,
     WatchEventsRequest, WatchEventsResponse,
 };
@@ -64,7 +64,9 @@ impl AuditService for Stub {
         &self,
         _: Request<ReplayEventsRequest>,
     ) -> Answer<Self::ReplayEventsStream> {
-        Ok(Response::new(Box::pin(tokio_stream::empty())))
+        let filled = RecordedEvent { data: vec![b'x'; 1 << 16], ..RecordedEvent::default() };
+        let message = ReplayEventsResponse { events: vec![filled], ..Default::default() };
+        Ok(Response::new(Box::pin(tokio_stream::iter(std::iter::repeat(Ok(message))))))
     }
 
     async fn watch_events(
@@ -261,6 +263,50 @@ async fn a_stop_ends_streams_with_their_last_position_and_then_the_server() {
     assert_eq!(status.get_error_details().error_info().unwrap().metadata["position"], "7");
     drop((events, client));
     assert_eq!(running.served.await.unwrap().unwrap(), Drained::Fully);
+}
+
+/// A server that would wait for calls for ever, and must not.
+async fn stops_fully(running: Running) {
+    running.shutdown.ask();
+    let stopped = tokio::time::timeout(Duration::from_secs(60), running.served).await;
+    assert_eq!(stopped.unwrap().unwrap().unwrap(), Drained::Fully);
+}
+
+fn patient() -> Settings {
+    Settings { drain_max: Duration::from_secs(3600), ..settings("127.0.0.1:0") }
+}
+
+#[tokio::test]
+async fn a_stop_ends_a_watch_of_health_which_first_says_that_the_server_is_not_ready() {
+    let running = running(patient()).await;
+    running.readiness.set(true).await;
+    let mut client = HealthClient::new(running.channel.clone());
+    let mut watch = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    stops_fully(running).await;
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    let status = watch.message().await.unwrap_err();
+    assert_eq!((status.code(), reason(&status)), (Code::Unavailable, "SHUTTING_DOWN".to_owned()));
+}
+
+#[tokio::test]
+async fn a_stop_ends_an_idle_stream_of_reflection() {
+    let running = running(patient()).await;
+    let mut client = ServerReflectionClient::new(running.channel.clone());
+    let mut answers =
+        client.server_reflection_info(tokio_stream::pending()).await.unwrap().into_inner();
+    stops_fully(running).await;
+    let status = answers.message().await.unwrap_err();
+    assert_eq!((status.code(), reason(&status)), (Code::Unavailable, "SHUTTING_DOWN".to_owned()));
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_reads_does_not_hold_up_a_stop() {
+    let running = running(patient()).await;
+    let mut client = AuditServiceClient::new(running.channel.clone());
+    let mut events = client.replay_events(ReplayEventsRequest::default()).await.unwrap();
+    events.get_mut().message().await.unwrap().unwrap();
+    stops_fully(running).await;
 }
 
 #[tokio::test]

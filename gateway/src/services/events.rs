@@ -2,18 +2,21 @@
 
 use ledger::engine::Engine;
 use ledger::envelope::{Position, RecordedEvent, StreamName, Version};
-use ledger::store::read_up_to_damage;
+use ledger::store::{ReadError, read_up_to_damage};
 use proto::payledger::v1::{self as wire, ErrorReason};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tonic::Status;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::convert::ids::{account_id, stream_name};
 use crate::convert::{Field, FieldError};
+use crate::outlet::{LastWord, Outlet, Unsent};
 use crate::server::Shutdown;
 use crate::status::Failure;
 
 /// How many events are read at once.
 const READ_EVENTS: usize = 1024;
+/// The same for one who has caught up. Many more may stay than may read what there is, and if they
+/// stop, each holds in memory what it was to get.
+const FOLLOWED_EVENTS: usize = 64;
 /// The most bytes of events in one message.
 const MESSAGE_EVENT_BYTES_MAX: usize = 1 << 20;
 /// How many messages may wait for a slow reader.
@@ -68,69 +71,87 @@ pub(super) struct Reading {
     /// Up to where events were sent, or left out by the filter.
     pub(super) after: Position,
     pub(super) until: Option<Position>,
-    pub(super) out: mpsc::Sender<Result<Message, Status>>,
+    pub(super) out: Outlet<Message>,
     pub(super) shutdown: Shutdown,
-    /// Counts the reading among those under way, until it ends.
-    pub(super) place: OwnedSemaphorePermit,
 }
 
-/// The reader has gone, or was told why there is no more.
-struct Ended;
+/// What a reading takes of the room for readers.
+pub(super) struct Places {
+    /// A place among those who read what there is, until it has caught up.
+    pub(super) reads: OwnedSemaphorePermit,
+    /// A place among those who stay for what comes, if it does.
+    pub(super) stays: Option<OwnedSemaphorePermit>,
+}
+
+/// Why there is no more.
+enum Stop {
+    /// The reader has gone.
+    Gone,
+    /// It is told why.
+    Because(Failure),
+}
+
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Self {
+        Self::Because(error.into())
+    }
+}
+
+impl From<Unsent> for Stop {
+    fn from(unsent: Unsent) -> Self {
+        match unsent {
+            Unsent::Gone => Self::Gone,
+            Unsent::Stalled => {
+                let message = "nothing of the stream was taken for a minute";
+                Self::Because(Failure::new(ErrorReason::ReaderStalled, message))
+            }
+        }
+    }
+}
 
 impl Reading {
     /// Sends what the log holds up to where it ends now, or to `until`, and then says that it has
-    /// caught up.
-    pub(super) async fn replay(self) {
-        self.read(false).await;
-    }
-
-    /// The same, and then what comes.
-    pub(super) async fn watch(self) {
-        self.read(true).await;
-    }
-
-    /// Reads until the reader goes or the server stops, should it still be catching up then.
-    async fn read(mut self, stays: bool) {
+    /// caught up; then, who stays, what comes, in its other place. Ends when there is no more, the
+    /// reader goes or takes nothing, or the server stops.
+    pub(super) async fn run(mut self, last_word: LastWord<Message>, places: Places) {
         let (shutdown, out) = (self.shutdown.clone(), self.out.clone());
+        let Places { reads, stays } = places;
         let reading = async {
             self.catch_up().await?;
-            if stays { self.follow().await } else { Ok(()) }
-        };
-        tokio::select! {
-            biased;
-            () = shutdown.streams_end() => {
-                let last = Failure::shutting_down(Some(self.after));
-                let _ = self.out.send(Err(last.into())).await;
+            if stays.is_none() {
+                return Ok(());
             }
+            self.out.emptied().await?;
+            drop(reads);
+            self.follow().await
+        };
+        let ended = tokio::select! {
+            biased;
+            () = shutdown.streams_end() => Err(Stop::Because(Failure::shutting_down(None))),
             // A quiet log would not show that the reader has gone.
-            () = out.closed() => {}
-            _ = reading => {}
+            () = out.closed() => Err(Stop::Gone),
+            ended = reading => ended,
+        };
+        if let Err(Stop::Because(failure)) = ended {
+            last_word.say(self.placed(failure).into());
         }
-        drop(self.place);
     }
 
-    async fn catch_up(&mut self) -> Result<(), Ended> {
-        let head = match self.engine.store().head().await {
-            Ok(head) => head,
-            Err(error) => return self.fail(Failure::from(error)).await,
-        };
+    async fn catch_up(&mut self) -> Result<(), Stop> {
+        let head = self.engine.store().head().await?;
         let until = self.until.map_or(head, |until| until.min(head));
         match self.wanted.stream.clone() {
             Some(stream) => self.stream_until(&stream, until).await?,
-            None => self.all_until(until).await?,
+            None => self.all_until(until, READ_EVENTS).await?,
         }
         self.send(Vec::new(), self.after.max(until), true).await
     }
 
     /// A single stream is read by itself: its history costs what it is long, not what the log is.
-    async fn stream_until(&mut self, stream: &StreamName, until: Position) -> Result<(), Ended> {
+    async fn stream_until(&mut self, stream: &StreamName, until: Position) -> Result<(), Stop> {
         let mut version = Version::EMPTY;
         loop {
-            let store = self.engine.store();
-            let events = match store.read_stream(stream, version, READ_EVENTS).await {
-                Ok(events) => events,
-                Err(error) => return self.fail(Failure::from(error)).await,
-            };
+            let events = self.engine.store().read_stream(stream, version, READ_EVENTS).await?;
             let Some(last) = events.last() else { return Ok(()) };
             version = last.version;
             let after = self.after;
@@ -141,31 +162,30 @@ impl Reading {
         }
     }
 
-    async fn all_until(&mut self, until: Position) -> Result<(), Ended> {
+    async fn all_until(&mut self, until: Position, at_once: usize) -> Result<(), Stop> {
         while self.after < until {
-            let left = usize::try_from(until.0.saturating_sub(self.after.0)).unwrap_or(READ_EVENTS);
+            let left = usize::try_from(until.0.saturating_sub(self.after.0)).unwrap_or(at_once);
             let store = self.engine.store().as_ref();
-            match read_up_to_damage(store, self.after, left.min(READ_EVENTS)).await {
-                Ok(events) => self.send_events(events).await?,
-                Err(error) => return self.fail(Failure::from(error)).await,
-            }
+            let events = read_up_to_damage(store, self.after, left.min(at_once)).await?;
+            self.send_events(events).await?;
         }
         Ok(())
     }
 
-    async fn follow(&mut self) -> Result<(), Ended> {
+    /// Waits for more only once all was taken: while nothing is sent, a reader who takes nothing
+    /// would not show.
+    async fn follow(&mut self) -> Result<(), Stop> {
         loop {
-            match self.engine.store().wait_past(self.after).await {
-                Ok(head) => self.all_until(head).await?,
-                Err(error) => return self.fail(Failure::from(error)).await,
-            }
+            let head = self.engine.store().wait_past(self.after).await?;
+            self.all_until(head, FOLLOWED_EVENTS).await?;
             self.send(Vec::new(), self.after, true).await?;
+            self.out.emptied().await?;
         }
     }
 
     /// Sends events in messages of bounded size; each says up to where it has looked. Only what a
     /// message was sent for counts as sent, should the reading be cut off meanwhile.
-    async fn send_events(&mut self, events: Vec<RecordedEvent>) -> Result<(), Ended> {
+    async fn send_events(&mut self, events: Vec<RecordedEvent>) -> Result<(), Stop> {
         let mut message = Vec::new();
         let mut bytes = 0_usize;
         let Some(last) = events.last().map(|event| event.position) else { return Ok(()) };
@@ -195,22 +215,19 @@ impl Reading {
         events: Vec<wire::RecordedEvent>,
         checkpoint: Position,
         caught_up: bool,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), Stop> {
         let message = Message { events, checkpoint, caught_up };
-        self.out.send(Ok(message)).await.map_err(|_| Ended)?;
+        self.out.send(message).await?;
         self.after = checkpoint;
         Ok(())
     }
 
-    /// Tells why there is no more, and where to go on; a damaged log says where the damage is.
-    async fn fail(&self, failure: Failure) -> Result<(), Ended> {
-        let failure = if failure.reason() == ErrorReason::LogDamaged {
-            failure
-        } else {
-            failure.fact("position", self.after)
-        };
-        let _ = self.out.send(Err(failure.into())).await;
-        Err(Ended)
+    /// Why there is no more, and where to go on; a damaged log says where the damage is.
+    fn placed(&self, failure: Failure) -> Failure {
+        if failure.reason() == ErrorReason::LogDamaged {
+            return failure;
+        }
+        failure.fact("position", self.after)
     }
 }
 
@@ -225,3 +242,6 @@ fn to_wire(event: RecordedEvent) -> wire::RecordedEvent {
         metadata: event.metadata,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,7 +108,7 @@ impl Pair {
                 let (id, cutoff_at) = (scheduled.payment, scheduled.cutoff_at);
                 let state = State::Scheduled;
                 let (fact, since, debited) = (usize::MAX, usize::MAX, None);
-                self.payments.push(Paid { id, state, cutoff_at, fact, since, debited });
+                self.payments.push(Paid { id, state, cutoff_at, fact, debited, since });
                 Happening::Scheduled
             }
             Event::PaymentCancelled(cancelled) => {
@@ -131,7 +131,7 @@ impl Pair {
                 let fact = self.pays(date, amount, clearing(received.channel));
                 let (id, cutoff_at) = (received.payment, DateTime::<Utc>::MAX_UTC);
                 let (state, since, debited) = (State::Good, fact, None);
-                self.payments.push(Paid { id, state, cutoff_at, fact, since, debited });
+                self.payments.push(Paid { id, state, cutoff_at, fact, debited, since });
                 Happening::Paid(date, amount)
             }
             Event::PaymentReturned(returned) => {

@@ -8,6 +8,7 @@
 
 mod daily;
 mod directories;
+mod limits;
 mod not_the_last;
 mod recovery;
 mod rounds;

@@ -284,15 +284,8 @@ async fn a_restore_is_told_what_it_loses_by_whoever_knows() {
     // Somebody who knows something else is not believed.
     let chain = format!("{}:{}", before.head, "0".repeat(64));
     let fresh = folder.path().join("wrong");
-    let (code, said) = failed(&[
-        "restore",
-        "--from",
-        words(&backup),
-        "--data-dir",
-        words(&fresh),
-        "--known-head",
-        &chain,
-    ]);
+    let from = ["--from", words(&backup), "--known-head", &chain];
+    let (code, said) = failed(&[&["restore", "--data-dir", words(&fresh)][..], &from].concat());
     assert_eq!(code, 3, "{said}");
     assert!(!fresh.join("events.db").exists());
 }

@@ -174,19 +174,25 @@ async fn a_watcher_that_is_ahead_of_the_log_is_told_so() {
 }
 
 #[tokio::test]
-async fn readers_beyond_the_limit_are_refused_until_one_leaves() {
+async fn watchers_leave_room_for_others_and_beyond_their_limit_are_refused_until_one_leaves() {
     let town = Town::at("2026-04-01T09:00:00-04:00").await;
+    let head = town.head().await.unwrap();
+    let other = town.another_client().await;
     let mut watchers = Vec::new();
-    for _ in 0..64 {
-        let mut messages = watch(&town, 0, None).await;
-        messages.message().await.unwrap().unwrap();
-        watchers.push(messages);
+    for client in [&town, &other] {
+        for _ in 0..512 {
+            let mut messages = watch(client, 0, None).await;
+            watched(&mut messages, head).await;
+            watchers.push(messages);
+        }
+        town.until(async |town| town.replay().await.is_ok()).await;
     }
-    let refused = refused(town.replay().await);
+    let ask = async |town: &Client| town.audit().watch_events(WatchEventsRequest::default()).await;
+    let refused = refused(ask(&town).await);
     assert_eq!((refused.reason.as_str(), refused.retry_info), ("OVERLOADED", true));
     // Nothing happens that would make the service look whether it is still there.
     watchers.pop();
-    town.until(async |town| town.replay().await.is_ok()).await;
+    town.until(async |town| ask(town).await.is_ok()).await;
 }
 
 /// Reads a watch until it has caught up at `head`.

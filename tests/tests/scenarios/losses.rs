@@ -37,8 +37,8 @@ async fn what_is_charged_off_is_owed_all_the_same_and_payments_recover_it() {
     );
     let again = town.charge_off(charge_off("loss", "a-1", "2026-08-31")).await.unwrap();
     assert_eq!((again.replayed, again.charge_off), (true, Some(loss)));
-    // 302.00 of interest is of earlier months; of what came from 30 July on, when the account was 120
-    // days past due, nothing was income that could be reversed.
+    // 302.00 of interest is of earlier months. The account was 120 days past due on 30 July: what
+    // came from then on was no income that could be reversed.
     let expected = ["1010 -10000.00", "1190 10302.00", "4010 -302.00"];
     assert_eq!(books(&town).await, expected);
     let account = town.account("a-1").await.unwrap();

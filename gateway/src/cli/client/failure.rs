@@ -192,6 +192,18 @@ impl fmt::Display for CallFailure {
     }
 }
 
+/// What helps where the server's certificate is refused.
+pub fn certificate_hint(cause: &str) -> &'static str {
+    let cause = cause.to_lowercase();
+    if ["expired", "notvalidyet", "not valid yet"].iter().any(|dates| cause.contains(dates)) {
+        return "the server's certificate is not valid at this time: give `payledger serve` one \
+                that is and start it again; if it is, this machine's clock is wrong";
+    }
+    "the server's certificate must come from the authority in --tls-ca and name the host; one that \
+     signed itself must not be an authority (for openssl req -x509: -addext \
+     basicConstraints=critical,CA:FALSE)"
+}
+
 /// The code as the contract writes it: `FAILED_PRECONDITION`.
 fn code_name(code: Code) -> String {
     let mut name = String::new();
@@ -299,5 +311,17 @@ mod tests {
             assert_eq!(failure.exit_code(), exit_code, "{status}");
             assert_eq!(failure.to_string(), code_name(status.code()));
         }
+    }
+
+    #[test]
+    fn a_certificate_out_of_its_time_is_not_taken_for_one_of_another_authority() {
+        let hint = |problem: rustls::CertificateError| {
+            let cause = rustls::Error::InvalidCertificate(problem).to_string();
+            CliError::Unreachable { server: "https://x".to_owned(), cause }.hint().unwrap()
+        };
+        for problem in [rustls::CertificateError::Expired, rustls::CertificateError::NotValidYet] {
+            assert!(hint(problem).contains("not valid at this time"));
+        }
+        assert!(hint(rustls::CertificateError::UnknownIssuer).contains("--tls-ca"));
     }
 }

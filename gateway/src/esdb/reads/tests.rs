@@ -1,5 +1,7 @@
 //! Readers that stop, on a clock that stands.
 
+use std::time::Duration;
+
 use ledger::envelope::{NewEvent, StreamName, Version};
 use ledger::ids::{EventId, RequestId};
 use ledger::store::memory::Memory;

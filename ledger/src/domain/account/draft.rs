@@ -38,8 +38,8 @@ impl<'a> Draft<'a> {
     }
 
     /// What follows from money that moved: late fees for what was not late after all go or become
-    /// less, interest income stops, or is booked again since the account was current, and it is paid
-    /// off or is not.
+    /// less, interest income stops, or is booked again since the account was current, and it is
+    /// paid off or is not.
     pub(super) fn conclude(mut self, subject: Option<PaymentId>) -> Vec<Event> {
         // One after the other: a waiver may change what later payments satisfied.
         while let Some((fee, right)) = wrongly_late(&self.account) {

@@ -8,8 +8,8 @@ use super::refusal::Refusal;
 use super::state::{OpenAccount, Title, TitleState};
 use super::{Context, Decision};
 
-/// Puts a lien on record; nothing to do if the same one is. One on the same vehicle corrects what is
-/// on record, and one on another does if it says which number was wrong. Once a payoff came back
+/// Puts a lien on record; nothing to do if the same one is. One on the same vehicle corrects what
+/// is on record, and one on another does if it says which number was wrong. Once a payoff came back
 /// after the release, the lien that is noted on the title again is recorded anew (domain rule 5.6).
 /// On an account that is paid off, the law of the title's state sets new dates.
 pub(super) fn record(

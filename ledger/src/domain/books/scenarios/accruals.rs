@@ -72,6 +72,8 @@ fn paid_off(number: u32) -> Vec<PastEvent> {
         effective_date: on,
         reference: None,
         third_party_fee: None,
+        guaranteed_funds: false,
+        paid_by_dealer: false,
         payoff_quote: None,
         split: Split { interest, principal, ..Split::default() },
         posting: Posting { lines: journal.finish(), ..Posting::default() },
