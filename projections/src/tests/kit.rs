@@ -1,5 +1,7 @@
 //! A small bank: commands go through the domain, and what comes of them into a store in memory.
 
+mod receipts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use ledger::ids::{AccountId, Actor, EventId, PaymentId, RequestId};
 use ledger::store::memory::Memory;
 use ledger::store::{Append, EventStore, Expected};
 use ledger::streams::of_account;
+use receipts::received;
 
 /// Numbers that look random and are the same on every run.
 pub(super) struct Dice(u64);
@@ -320,18 +323,12 @@ fn paying(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command {
         (6, _) if some_fee.is_some() => Command::WaiveFee { fee: some_fee.unwrap(), preview: None },
         (7, _) if due.is_some() => Command::ApplyPayment { payment: due.unwrap().id },
         (8, _) => Command::ReleaseLien,
-        _ => Command::ReceivePayment(ReceivePayment {
-            channel: Channel::ALL[usize::try_from(1 + dice.roll(7)).unwrap()],
-            amount,
-            received_date: lately(now, dice),
-            reference: None,
-            third_party_fee: "1.99".parse().ok(),
-            guaranteed_funds: false,
-            paid_by_dealer: false,
-            allow_duplicate: true,
-            payoff_quote,
-            preview: None,
-        }),
+        _ => {
+            let channel = Channel::ALL[usize::try_from(1 + dice.roll(7)).unwrap()];
+            let received = received(channel, amount, lately(now, dice), payoff_quote);
+            let third_party_fee = "1.99".parse().ok();
+            Command::ReceivePayment(ReceivePayment { third_party_fee, ..received })
+        }
     }
 }
 
@@ -384,18 +381,9 @@ fn servicing(open: &OpenAccount, now: DateTime<Utc>, dice: &mut Dice) -> Command
         }
         10 | 11 => match open.quotes.iter().next_back().filter(|_| open.paid_off.is_none()) {
             Some((quote, it)) if it.quoted.amount.amount().is_some() => {
-                Command::ReceivePayment(ReceivePayment {
-                    channel: Channel::Wire,
-                    amount: it.quoted.amount.amount().unwrap(),
-                    received_date: eastern_date(now),
-                    reference: None,
-                    third_party_fee: None,
-                    guaranteed_funds: false,
-                    paid_by_dealer: false,
-                    allow_duplicate: true,
-                    payoff_quote: Some(*quote),
-                    preview: None,
-                })
+                let amount = it.quoted.amount.amount().unwrap();
+                let today = eastern_date(now);
+                Command::ReceivePayment(received(Channel::Wire, amount, today, Some(*quote)))
             }
             _ => Command::AgeAccount,
         },
