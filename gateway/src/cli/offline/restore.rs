@@ -41,7 +41,7 @@ pub fn run(args: &RestoreArgs, form: Output, out: &mut impl Write) -> Result<(),
     let to = args.to_position.map(Position);
     let restored = embedded::restore(&args.from, directory, to, |restored| {
         // Two that go on from here would both give out the next positions.
-        let _still = lost_dir.map(embedded::stand_still).transpose()?;
+        let _still = lost_dir.map(embedded::stand_still).transpose().map_err(CliError::from)?;
         let kept = restored.report.head;
         let cut = kept.position < restored.backup.position;
         let recovered = Recovered {
