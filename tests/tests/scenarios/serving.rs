@@ -99,10 +99,16 @@ async fn a_write_whose_deadline_passes_is_there_once_after_its_retry() {
     assert!(missed > 0);
     let opened = town.replay().await.unwrap();
     assert_eq!(opened.iter().filter(|event| event.r#type == "AccountOpened").count(), 30);
-    let mut request = Request::new(GetProjectionStatusRequest { min_position: 0 });
-    request.set_timeout(Duration::from_micros(1));
-    let code = town.operations().get_projection_status(request).await.unwrap_err().code();
-    assert!(matches!(code, tonic::Code::DeadlineExceeded | tonic::Code::Cancelled), "{code}");
+    // What is ready when it is first looked at is answered, however late it is.
+    for _ in 0..1000 {
+        let mut request = Request::new(GetProjectionStatusRequest { min_position: 0 });
+        request.set_timeout(Duration::from_micros(1));
+        let Err(told) = town.operations().get_projection_status(request).await else { continue };
+        let code = told.code();
+        assert!(matches!(code, tonic::Code::DeadlineExceeded | tonic::Code::Cancelled), "{code}");
+        return;
+    }
+    unreachable!("a thousand questions were answered within a microsecond");
 }
 
 #[tokio::test]

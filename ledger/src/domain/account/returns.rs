@@ -147,11 +147,10 @@ fn charge_late_again(
     for number in instalments {
         let again = late_again((before, &draft.account), since, number);
         let Some((on, amount)) = again else { continue };
-        if let Some((id, lower)) = standing_fee(before, number) {
-            let lower = (id, lower);
-            let taken_back =
-                fees::take_back(&draft.account, lower, WaiveReason::Corrected, context);
-            draft.push(taken_back);
+        if let Some(lower) = standing_fee(before, number) {
+            let reason = WaiveReason::Corrected;
+            let waived = fees::take_back(&draft.account, lower, reason, context);
+            draft.push(waived);
         }
         let owed = Charge {
             fee: FeeId::of_instalment(context.account, context.request, number),

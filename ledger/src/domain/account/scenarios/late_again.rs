@@ -1,5 +1,4 @@
-//! Late fees that a payment undid, since it was dated before them, and that are back with its
-//! return.
+//! Late fees that a payment undid, as it was dated before them, and that are back with its return.
 
 use super::late_fees::{aged, charged, loan_with_late_fee};
 use super::*;
