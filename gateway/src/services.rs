@@ -126,9 +126,13 @@ impl Gateway {
         Ok(head)
     }
 
-    /// Checks that the log holds what the first page of a list was read from.
+    /// Checks that the log holds what the first page of a list was read from. It is not asked about
+    /// what the read models hold, as in [`wait_for`](Self::wait_for).
     async fn check_first_page<K>(&self, resume: Option<&page::Resume<K>>) -> Result<(), Status> {
-        let Some(first) = resume.map(|resume| resume.position) else { return Ok(()) };
+        let first = resume.map(|resume| resume.position);
+        let Some(first) = first.filter(|first| *first > self.reads.position()) else {
+            return Ok(());
+        };
         let head = self.engine.store().head().await.map_err(Failure::from)?;
         if first > head { Err(page::beyond_the_log().into()) } else { Ok(()) }
     }

@@ -29,7 +29,8 @@ pub struct LossArgs {
     /// The directory of the lost log, or what is left of it: its log and its read models tell how
     /// far it had come, and which payments are affected. A whole log that nobody serves shows that
     /// nothing is lost, if it ends where this one does; but not a standby's, nor one that another
-    /// was promoted in the place of, nor one that was brought back itself and not served since.
+    /// was promoted in the place of, nor one that was brought back itself and not served since. A
+    /// restore marks it, so that it is served no more.
     #[arg(long, value_name = "DIRECTORY")]
     pub lost_dir: Option<PathBuf>,
 }

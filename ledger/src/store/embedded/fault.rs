@@ -118,8 +118,11 @@ pub enum OpenError {
         /// The data directory.
         directory: PathBuf,
     },
-    /// A standby of the log was promoted, and goes on in its place.
-    #[error("{} is served no more: {by} was promoted in its place", directory.display())]
+    /// A standby or a backup of the log goes on in its place.
+    #[error(
+        "{} is served no more: {by} was promoted in its place, or restored",
+        directory.display()
+    )]
     Superseded {
         /// The data directory.
         directory: PathBuf,

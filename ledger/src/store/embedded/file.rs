@@ -196,14 +196,10 @@ pub(super) fn open_to_inspect(path: &Path) -> Result<(Connection, Access, Uuid),
         (path.parent(), path.file_name().and_then(OsStr::to_str))
     {
         notes::refuse_unfinished_copy(directory)?;
+        notes::refuse_unfinished_restore(directory)?;
     }
     if !path.try_exists().map_err(OpenError::io(path))? {
-        return Err(match path.parent() {
-            Some(directory) if directory.join(RESTORED_FILE).exists() => {
-                OpenError::Unfinished { directory: directory.to_owned() }
-            }
-            _ => OpenError::Missing { path: path.to_owned() },
-        });
+        return Err(OpenError::Missing { path: path.to_owned() });
     }
     if path.is_dir() {
         let cause = "it is a directory".to_owned();

@@ -194,6 +194,11 @@ pub(super) fn refuse_unready(directory: &Path) -> Result<(), OpenError> {
     if read(directory, STANDBY_FILE)?.is_some() {
         return Err(OpenError::Standby { directory: directory.to_owned() });
     }
+    refuse_unfinished_restore(directory)
+}
+
+/// Refuses what a restore that did not come to its end has left.
+pub(super) fn refuse_unfinished_restore(directory: &Path) -> Result<(), OpenError> {
     let is_half_restored =
         directory.join(RESTORED_FILE).exists() || read(directory, LOSS_FILE)?.is_some();
     if !directory.join(LOG_FILE).exists() && is_half_restored {
