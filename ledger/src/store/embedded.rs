@@ -11,6 +11,8 @@ mod checkpoint;
 mod chunks;
 mod fault;
 mod file;
+mod gathered;
+mod gatherer;
 mod group;
 mod head_file;
 mod index;
@@ -42,6 +44,7 @@ pub use block::BLOCK_EVENTS_MAX;
 pub use chain::{ChainHash, ChainHashError};
 pub use fault::OpenError;
 pub use file::{FORMAT, LOG_FILE, beside, immutable_uri, no_wal};
+pub use gathered::CopyState;
 pub use head_file::read as remembered_head;
 pub use lock::{StandStill, refuse_in_use, stand_still};
 pub use notes::{
@@ -55,7 +58,8 @@ pub use restore::{RestoreError, Restored, restore};
 pub use scrub::{Scrub, ScrubStep};
 pub use standby::{Extent, Promoted, SourceHead, Standby, extent, promote, sources, standby};
 pub use verify::{
-    IndexState, Report, verify, verify_file, verify_file_with, verify_with, verify_with_index,
+    Derived, IndexState, Report, verify, verify_file, verify_file_with, verify_with,
+    verify_with_derived,
 };
 pub use witness::{Witness, WitnessError};
 pub use writer::{COMMIT_EVENTS_FULL, QUEUE_BYTES_MAX, WriterFailure};
@@ -66,6 +70,7 @@ use chain::{Head, scan};
 use checkpoint::Checkpoints;
 use file::Access;
 pub(super) use file::make_directory;
+use gatherer::Gatherer;
 use index::Index;
 use keeper::{Keeper, Kept};
 pub(super) use lock::DirectoryLock;
@@ -73,7 +78,7 @@ use place::Place;
 use post::Post;
 use reader::Reader;
 use recovery::Recovered;
-use writer::{Answers, Job, Writer};
+use writer::{Answers, Job, Writer, room_for};
 
 /// How to open a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +128,8 @@ struct Writing {
     /// Takes the answers back.
     post: Arc<Post>,
     keeper: Keeper,
+    /// None where long streams are not gathered.
+    gatherer: Option<Gatherer>,
     _lock: DirectoryLock,
 }
 
@@ -169,8 +176,11 @@ impl Embedded {
         let Recovered { log_id, index, head, indexed } = recovered;
         checkpoint::at_opening(&connection, &path)?;
         let checkpoints = Checkpoints::start(&path)?;
-        let reader = Arc::new(Reader::new(path.clone(), Access::Shared, log_id, index));
+        let mut reader = Reader::new(path.clone(), Access::Shared, log_id, index);
         let (publish, head) = watch::channel(head);
+        let gatherer = Gatherer::start(directory, &reader, head.clone());
+        reader.gathered = gatherer.as_ref().map(Gatherer::gathered);
+        let reader = Arc::new(reader);
         let (directory, tail_events) = (directory.to_owned(), options.tail_events);
         let (place, reader_too) = (Place::of_file(&path), Arc::clone(&reader));
         let kept =
@@ -190,6 +200,7 @@ impl Embedded {
             thread: Some(thread),
             post,
             keeper,
+            gatherer,
             _lock: lock,
         };
         Ok(Self { reader, head, writing: Some(writing), failure, met: watch::Sender::default() })
@@ -326,21 +337,6 @@ impl Rejected {
     }
 }
 
-/// How much of [`QUEUE_BYTES_MAX`] a request takes. A request over all of it takes all of it, and
-/// so waits for an empty queue.
-fn room_for(appends: &[Append]) -> u32 {
-    // What an event takes beside its own bytes, about.
-    let overhead = 128;
-    let events = appends.iter().flat_map(Append::events);
-    let bytes = events.fold(overhead, |bytes: usize, event| {
-        bytes
-            .saturating_add(event.data.len())
-            .saturating_add(event.metadata.len())
-            .saturating_add(overhead)
-    });
-    u32::try_from(bytes).unwrap_or(u32::MAX).min(QUEUE_BYTES_MAX)
-}
-
 impl Drop for Embedded {
     fn drop(&mut self) {
         let Some(writing) = &mut self.writing else { return };
@@ -352,6 +348,9 @@ impl Drop for Embedded {
             tracing::error!("the log's writer panicked");
         }
         writing.keeper.stop();
+        if let Some(gatherer) = writing.gatherer.take() {
+            gatherer.stop();
+        }
     }
 }
 

@@ -129,6 +129,8 @@ pub(super) fn rules(numbers: &(impl Iterator<Item = u64> + Clone)) -> Vec<Rule> 
         ("write", "events.db"),
         ("sync", "events.db"),
         ("truncate", "events.db-wal"),
+        ("write", "streams.db-wal"),
+        ("sync", "streams.db"),
         ("write", "*read/"),
         ("sync", "*read/"),
         ("write", "*"),
@@ -144,6 +146,7 @@ pub(super) fn rules(numbers: &(impl Iterator<Item = u64> + Clone)) -> Vec<Rule> 
     }
     rules.push(Rule { op: "open", file: "*", number: 1, action: "erofs,on" });
     rules.push(Rule { op: "open", file: "events.db", number: 1, action: "erofs,on" });
+    rules.push(Rule { op: "open", file: "streams.db", number: 1, action: "erofs,on" });
     rules.push(Rule { op: "open", file: "*read/", number: 1, action: "erofs,on" });
     rules
 }

@@ -7,7 +7,7 @@ use chrono::DateTime;
 use ledger::envelope::Position;
 use ledger::store::EventStore;
 use ledger::store::embedded::{
-    Embedded, OpenError, Options, Replica, ReplicaError, verify, verify_with_index,
+    Embedded, OpenError, Options, Replica, ReplicaError, verify, verify_with_derived,
 };
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -23,7 +23,7 @@ fn head(directory: &Directory) -> String {
 fn refusals(directory: &Directory) -> [OpenError; 5] {
     let looked_at = Embedded::open_read_only(directory.path()).unwrap_err();
     let verified = verify(directory.path()).unwrap_err();
-    let with_index = verify_with_index(directory.path(), |_| Ok(())).unwrap_err();
+    let with_index = verify_with_derived(directory.path(), |_| Ok(())).unwrap_err();
     let standby = Directory::new();
     let followed = Replica::open(directory.path(), standby.path(), DateTime::UNIX_EPOCH);
     let ReplicaError::Source(followed) = followed.unwrap_err() else { panic!("not the source") };

@@ -4,7 +4,7 @@
 use std::fs;
 
 use ledger::envelope::{Position, RecordedEvent, Version};
-use ledger::store::embedded::{Embedded, IndexState, OpenError, Options, verify_with_index};
+use ledger::store::embedded::{Embedded, IndexState, OpenError, Options, verify_with_derived};
 use ledger::store::{EventStore, ReadError};
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -200,8 +200,8 @@ fn a_short_log_needs_no_index() {
 #[tokio::test]
 async fn a_check_of_the_log_looks_at_the_index_too() {
     let checked = |directory: &Directory| {
-        let (report, index) = verify_with_index(directory.path(), |_| Ok(())).unwrap();
-        (report.events, index)
+        let (report, derived) = verify_with_derived(directory.path(), |_| Ok(())).unwrap();
+        (report.events, derived.index)
     };
     let directory = indexed(30).await;
     assert_eq!(checked(&directory), (30, IndexState::Fits(Position(30))));

@@ -139,7 +139,7 @@ impl Directory {
 }
 
 /// CRC-32, bit by bit.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0_u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
             (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 }

@@ -18,6 +18,7 @@ mod reads;
 mod embedded_backup;
 mod embedded_damage;
 mod embedded_failure;
+mod embedded_gathered;
 mod embedded_head;
 mod embedded_index;
 mod embedded_model;

@@ -12,7 +12,9 @@ use ledger::domain::journal::{LedgerAccount, Line};
 use ledger::domain::money::Money;
 use ledger::engine::audit_books;
 use ledger::envelope::RecordedEvent;
-use ledger::store::embedded::{self, Embedded, IndexState, LOG_FILE, OpenError, Report, standby};
+use ledger::store::embedded::{
+    self, CopyState, Derived, Embedded, IndexState, LOG_FILE, OpenError, Report, standby,
+};
 use ledger::streams::Stream;
 
 use super::promote::standby_fields;
@@ -75,19 +77,19 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
         Ok(())
     };
     let scanned = match args.directory() {
-        Some(directory) => embedded::verify_with_index(directory, &mut see)
-            .map(|(report, index)| (report, Some(index))),
+        Some(directory) => embedded::verify_with_derived(directory, &mut see)
+            .map(|(report, derived)| (report, Some(derived))),
         None => embedded::verify_file_with(&args.log(), &mut see).map(|report| (report, None)),
     };
-    let (report, index) = match scanned {
-        Ok((report, index)) => (Some(report), index),
+    let (report, derived) = match scanned {
+        Ok((report, derived)) => (Some(report), derived),
         Err(OpenError::Damaged { position, cause }) => {
             checks.violated(position.0, cause);
             (None, None)
         }
         Err(error) => return Err(error.into()),
     };
-    let index = index.map(|index| index_field(&index, &mut checks));
+    let derived = derived.map(|derived| derived_fields(&derived, &mut checks));
     checks.left_out_of_seals();
     let unbalanced = checks.debits + checks.credits;
     if !unbalanced.is_zero() {
@@ -96,7 +98,7 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
     }
     let books = books(args, &mut checks);
     let models = read_models(args, &mut checks)?;
-    let mut document = checks.document(report.as_ref(), index, books, models);
+    let mut document = checks.document(report.as_ref(), derived, books, models);
     if let (Some(directory), Document::Object(fields)) = (args.directory(), &mut document)
         && let Some(standby) = standby(directory)?
     {
@@ -114,6 +116,29 @@ pub fn run(args: &VerifyArgs, form: Output, out: &mut impl Write) -> Result<(), 
             let message =
                 format!("{count} {violations}; the first at position {position}: {cause}");
             Err(CliError::Integrity(message))
+        }
+    }
+}
+
+/// What lies beside the log.
+fn derived_fields(derived: &Derived, checks: &mut Checks) -> Vec<(String, Document)> {
+    vec![
+        Document::field("index", index_field(&derived.index, checks)),
+        Document::field("gathered_streams", streams_field(&derived.streams, checks)),
+    ]
+}
+
+/// What `streams.db` is: of it, too, only what would be believed and is wrong is a violation.
+fn streams_field(streams: &CopyState, checks: &mut Checks) -> String {
+    match streams {
+        CopyState::Absent => "none".to_owned(),
+        CopyState::Fits(events) => format!("fits, {events} events"),
+        CopyState::LeftAside(problem) => format!("not used: {problem}"),
+        CopyState::Differs(position) => {
+            let cause = "streams.db holds something else than this event, and the log is whole: \
+                         stop the server, remove streams.db, and start again";
+            checks.violated(position.0, cause.to_owned());
+            format!("differs from the log at position {position}")
         }
     }
 }
@@ -314,13 +339,13 @@ impl Checks {
     fn document(
         &self,
         report: Option<&Report>,
-        index: Option<String>,
+        derived: Option<Vec<(String, Document)>>,
         books: Option<Document>,
         read_models: Option<Document>,
     ) -> Document {
         let mut fields = vec![Document::field("is_whole", self.count == 0)];
         fields.extend(report.map(report_fields).unwrap_or_default());
-        fields.extend(index.map(|index| Document::field("index", index)));
+        fields.extend(derived.unwrap_or_default());
         fields.push(Document::field("events_checked", self.position));
         fields.push(Document::field("seals_checked", self.seals.seals()));
         if self.count > 0 && (books.is_none() || read_models.is_none()) {

@@ -54,15 +54,16 @@ impl<'a> Dictionary<'a> {
 }
 
 impl<'a> BlockBuilder<'a> {
-    pub(super) fn push(&mut self, stream: &'a StreamName, version: Version, event: &'a NewEvent) {
-        let stream = self.streams.place(stream.as_str().as_bytes());
+    /// Adds an event. Its position is not kept.
+    pub(super) fn push(&mut self, event: EventView<'a>) {
+        let stream = self.streams.place(event.stream.as_bytes());
         let kind = self.kinds.place(event.kind.as_bytes());
-        let metadata = self.metadata.place(&event.metadata);
-        for number in [stream, version.0, kind, metadata] {
+        let metadata = self.metadata.place(event.metadata);
+        for number in [stream, event.version.0, kind, metadata] {
             put_varint(&mut self.events, number);
         }
         self.events.extend_from_slice(event.id.uuid().as_bytes());
-        put_bytes(&mut self.events, &event.data);
+        put_bytes(&mut self.events, event.data);
         self.count = self.count.saturating_add(1);
     }
 
@@ -99,8 +100,8 @@ impl<'a> BlockBuilder<'a> {
     }
 }
 
-/// One event in a decoded block, still in the block's bytes.
-#[derive(Debug, Clone, Copy)]
+/// One event in the bytes of others: of a decoded block, or of whoever has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EventView<'a> {
     pub(super) position: Position,
     pub(super) stream: &'a str,
@@ -111,7 +112,30 @@ pub(super) struct EventView<'a> {
     pub(super) metadata: &'a [u8],
 }
 
-impl EventView<'_> {
+impl<'a> EventView<'a> {
+    /// An event that was read.
+    pub(super) fn of(event: &'a RecordedEvent) -> Self {
+        let RecordedEvent { position, stream, version, id, kind, data, metadata } = event;
+        let (position, version, id) = (*position, *version, *id);
+        Self { position, stream: stream.as_str(), version, kind, id, data, metadata }
+    }
+
+    /// An event that is to be written at `position` as `version` of `stream`.
+    pub(super) fn new(
+        position: Position,
+        stream: &'a StreamName,
+        version: Version,
+        event: &'a NewEvent,
+    ) -> Self {
+        let NewEvent { id, kind, data, metadata } = event;
+        Self { position, stream: stream.as_str(), version, kind, id: *id, data, metadata }
+    }
+
+    /// The same event, known to be at `position`.
+    pub(super) const fn at(self, position: Position) -> Self {
+        Self { position, ..self }
+    }
+
     /// The event in memory of its own. Fails on a stream name that no writer could have written.
     pub(super) fn to_recorded(self) -> Result<RecordedEvent, BlockError> {
         Ok(RecordedEvent {
@@ -259,9 +283,9 @@ mod tests {
         let stream = StreamName::new("account-1").unwrap();
         let event = event(vec![1; 10], vec![2; 200]);
         let mut block = BlockBuilder::default();
-        block.push(&stream, Version(1), &event);
+        block.push(EventView::new(Position(1), &stream, Version(1), &event));
         let one = block.payload().len();
-        block.push(&stream, Version(2), &event);
+        block.push(EventView::new(Position(2), &stream, Version(2), &event));
         assert_eq!(block.payload().len(), one + 4 + 16 + 1 + 10);
     }
 
@@ -282,7 +306,7 @@ mod tests {
                 .collect();
             let mut block = BlockBuilder::default();
             for (stream, version, event) in &given {
-                block.push(stream, *version, event);
+                block.push(EventView::new(Position::START, stream, *version, event));
             }
             let payload = block.payload();
             let read = decode(Position(41), given.len(), &payload).unwrap();

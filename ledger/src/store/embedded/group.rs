@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::block::BlockBuilder;
+use super::block::{BlockBuilder, EventView};
 use super::chain::{ChainHash, Head, Row};
 use super::index::Index;
 use super::writer::{Answers, Job};
@@ -91,7 +91,8 @@ impl<'a> Group<'a> {
         let mut builder = BlockBuilder::default();
         let mut events = self.events.iter().peekable();
         while let Some(planned) = events.next() {
-            builder.push(planned.stream, planned.version, planned.event);
+            let Planned { stream, version, position, event } = *planned;
+            builder.push(EventView::new(position, stream, version, event));
             let next = events.peek();
             if next.is_some_and(|next| builder.has_room(next.stream, next.event)) {
                 continue;

@@ -11,6 +11,7 @@ use super::block::EventView;
 use super::chain::{Head, ROW_COLUMNS, Row, sql_position};
 use super::fault::Fault;
 use super::file::{Access, open_reader};
+use super::gathered::Gathered;
 use super::index::Index;
 use super::recovery::block_end;
 use super::witness::{Witness, WitnessError};
@@ -29,13 +30,15 @@ pub(super) struct Reader {
     pub(super) index: RwLock<Index>,
     pub(super) permits: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
+    /// The copy of long streams, if there is one.
+    pub(super) gathered: Option<Arc<Gathered>>,
 }
 
 impl Reader {
     pub(super) fn new(path: PathBuf, access: Access, log_id: Uuid, index: Index) -> Self {
         let (index, idle) = (RwLock::new(index), Mutex::default());
         let permits = Arc::new(Semaphore::new(READERS_MAX));
-        Self { path, access, log_id, index, permits, idle }
+        Self { path, access, log_id, index, permits, idle, gathered: None }
     }
 
     /// Runs `read` on an idle connection, or on a new one.
@@ -65,18 +68,14 @@ impl Reader {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The events of one stream: only the blocks that hold them are read.
+    /// The events of one stream: only the rows that hold them are read.
     pub(super) fn stream(
         &self,
         stream: &StreamName,
         after: Version,
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, ReadError> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let positions = index.positions(stream.as_str(), after, limit);
-        drop(index);
-        let wanted: Vec<_> = positions.into_iter().map(|position| (position, 0)).collect();
-        let pages = self.collect(&wanted, std::slice::from_ref(stream), after)?;
+        let pages = self.pages(std::slice::from_ref(stream), after, limit)?;
         Ok(pages.into_iter().next().unwrap_or_default())
     }
 
@@ -86,26 +85,86 @@ impl Reader {
         streams: &[StreamName],
         limit: usize,
     ) -> Result<Vec<Vec<RecordedEvent>>, ReadError> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let mut wanted = Vec::new();
-        for (place, stream) in streams.iter().enumerate() {
-            let positions = index.positions(stream.as_str(), Version::EMPTY, limit);
-            wanted.extend(positions.into_iter().map(|position| (position, place)));
-        }
-        drop(index);
-        wanted.sort_unstable();
-        self.collect(&wanted, streams, Version::EMPTY)
+        self.pages(streams, Version::EMPTY, limit)
     }
 
-    /// The events at the positions `wanted`, which are in order, each for the stream at its place.
+    /// The events of one stream as the log itself has them.
+    pub(super) fn logged(
+        &self,
+        stream: &StreamName,
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<RecordedEvent>, ReadError> {
+        let streams = std::slice::from_ref(stream);
+        let positions = self.positions(streams, after, limit);
+        let mut pages = vec![Vec::new()];
+        self.complete(&mut pages, &positions, streams, after)?;
+        Ok(pages.pop().unwrap_or_default())
+    }
+
+    /// The events of each stream above `after`, at most `limit`: of long ones from the copy as far
+    /// as they are there, and else from the log. Many that had to come from there are left for it.
+    fn pages(
+        &self,
+        streams: &[StreamName],
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<Vec<RecordedEvent>>, ReadError> {
+        let positions = self.positions(streams, after, limit);
+        let Some(gathered) = &self.gathered else {
+            let mut pages = vec![Vec::new(); streams.len()];
+            self.complete(&mut pages, &positions, streams, after)?;
+            return Ok(pages);
+        };
+        let found = gathered.read(streams, after, &positions);
+        let here = found.iter().map(|it| it.goes_on.then_some(it.events.len())).collect::<Vec<_>>();
+        let mut pages = found.into_iter().map(|it| it.events).collect::<Vec<_>>();
+        self.complete(&mut pages, &positions, streams, after)?;
+        for (page, here) in pages.iter().zip(here) {
+            if let Some(rest) = here.and_then(|here| page.get(here..)) {
+                gathered.leave(rest);
+            }
+        }
+        Ok(pages)
+    }
+
+    /// Where the events of each stream above `after` are, at most `limit`.
+    fn positions(
+        &self,
+        streams: &[StreamName],
+        after: Version,
+        limit: usize,
+    ) -> Vec<Vec<Position>> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        streams.iter().map(|stream| index.positions(stream.as_str(), after, limit)).collect()
+    }
+
+    /// Reads what is missing of each stream's events at `positions` from the log.
+    fn complete(
+        &self,
+        pages: &mut [Vec<RecordedEvent>],
+        positions: &[Vec<Position>],
+        streams: &[StreamName],
+        after: Version,
+    ) -> Result<(), Fault> {
+        let missing = pages.iter().zip(positions).enumerate().flat_map(|(place, (page, all))| {
+            all.iter().skip(page.len()).map(move |position| (*position, place))
+        });
+        let mut wanted: Vec<_> = missing.collect();
+        wanted.sort_unstable();
+        self.collect(&wanted, streams, after, pages)
+    }
+
+    /// The events at the positions `wanted`, which are in order, each for the stream at its place:
+    /// put behind those that its page has already.
     fn collect(
         &self,
         wanted: &[(Position, usize)],
         streams: &[StreamName],
         after: Version,
-    ) -> Result<Vec<Vec<RecordedEvent>>, ReadError> {
-        let mut pages = vec![Vec::new(); streams.len()];
-        let Some(&(first, _)) = wanted.first() else { return Ok(pages) };
+        pages: &mut [Vec<RecordedEvent>],
+    ) -> Result<(), Fault> {
+        let Some(&(first, _)) = wanted.first() else { return Ok(()) };
         self.with_connection(|connection| {
             // The locks are taken once for all blocks. It is rolled back: nothing was written.
             let begun = connection.unchecked_transaction();
@@ -115,13 +174,12 @@ impl Reader {
                 wanted = at_block(connection, first, |row| {
                     let in_block = wanted.partition_point(|(position, _)| *position <= row.last());
                     let (here, rest) = wanted.split_at(in_block);
-                    take_out(row, here, streams, after, &mut pages)?;
+                    take_out(row, here, streams, after, pages)?;
                     Ok(rest)
                 })?;
             }
             Ok(())
-        })?;
-        Ok(pages)
+        })
     }
 
     /// The events above `after`, up to `head`.

@@ -16,7 +16,7 @@ use super::notes::{self, HEAD_FILE, LOSS_FILE};
 use super::standby::{Extent, extent};
 use super::verify::{Report, check, verify_file};
 use super::witness::Witness;
-use crate::envelope::{NewEvent, Position, StreamName, Version};
+use crate::envelope::Position;
 use crate::store::BoxError;
 
 /// Why nothing was restored. The directory is left as it was, and one that was not there is not
@@ -300,18 +300,13 @@ fn copy_blocks(
 
 /// Puts the events of a block up to `to` into a block of their own.
 fn cut(row: &Row<'_>, before: Head, to: Position, target: &Connection) -> Result<Head, Fault> {
-    let unreadable = |cause: String| Fault::Damaged { position: before.position.next(), cause };
-    let mut kept: Vec<(StreamName, Version, NewEvent)> = Vec::new();
-    for event in row.events()?.into_iter().take_while(|event| event.position <= to) {
-        let event = event.to_recorded().map_err(|error| unreadable(error.to_string()))?;
-        let (id, kind, data, metadata) = (event.id, event.kind, event.data, event.metadata);
-        kept.push((event.stream, event.version, NewEvent { id, kind, data, metadata }));
-    }
+    let events = row.events()?;
     let mut builder = BlockBuilder::default();
-    for (stream, version, event) in &kept {
-        builder.push(stream, *version, event);
-    }
-    let (first, count) = (row.first, u32::try_from(kept.len()).unwrap_or(u32::MAX));
+    events
+        .into_iter()
+        .take_while(|event| event.position <= to)
+        .for_each(|event| builder.push(event));
+    let (first, count) = (row.first, u32::try_from(builder.count()).unwrap_or(u32::MAX));
     let payload = builder.payload();
     let chain = before.chain.after(first, count, &payload);
     Row::new(first, count, chain, &payload).insert(target).map_err(Fault::Sqlite)?;

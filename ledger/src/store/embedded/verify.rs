@@ -6,9 +6,11 @@ use super::block::EventView;
 use super::chain::scan;
 use super::fault::OpenError;
 use super::file::{end_text, noted_end, open_to_inspect};
+use super::gathered::{self, CopyState};
 use super::head_file;
 use super::index::{Index, Rows};
 use super::index_file::{self, Unusable};
+use super::reader::Reader;
 use super::recovery::block_end;
 use super::witness::Witness;
 use crate::causes::with_causes;
@@ -38,6 +40,15 @@ pub enum IndexState {
     Fits(Position),
     /// It would be believed, and leads elsewhere than to the event at this position.
     Differs(Position),
+}
+
+/// What lies beside a log and was derived from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derived {
+    /// `events.index`: where the events of each stream are.
+    pub index: IndexState,
+    /// `streams.db`: long streams, gathered.
+    pub streams: CopyState,
 }
 
 /// Checks the log in a data directory: the checksum and the chain of every block, positions and
@@ -72,13 +83,14 @@ pub fn verify_file_with(
     self::check(path, recorded(check))
 }
 
-/// Checks the log in a data directory as [`verify_with`] does, and the index beside it.
-pub fn verify_with_index(
+/// Checks the log in a data directory as [`verify_with`] does, and what was derived from it and
+/// lies beside it.
+pub fn verify_with_derived(
     directory: &Path,
     check: impl FnMut(RecordedEvent) -> Result<(), String>,
-) -> Result<(Report, IndexState), OpenError> {
+) -> Result<(Report, Derived), OpenError> {
     head_file::confirmed(directory, |path| {
-        let (connection, _, log_id) = open_to_inspect(path)?;
+        let (connection, access, log_id) = open_to_inspect(path)?;
         // Read before the log, which may go on, and may have another index by then.
         let stored = match index_file::read(directory, log_id) {
             Ok(stored) => Ok(stored),
@@ -86,8 +98,8 @@ pub fn verify_with_index(
             Err(problem) => Err(IndexState::LeftAside(with_causes(&problem))),
         };
         let up_to = stored.as_ref().ok().map(|(_, end)| end.position);
-        let (report, rows) = indexed(path, up_to, recorded(check))?;
-        let state = match (stored, rows) {
+        let Indexed { report, index: own, rows } = indexed(path, up_to, recorded(check))?;
+        let index = match (stored, rows) {
             (Err(state), _) => state,
             (Ok((index, end)), Some(rows)) => {
                 let found = block_end(&connection, log_id, end.position);
@@ -105,7 +117,9 @@ pub fn verify_with_index(
                 IndexState::LeftAside(format!("it goes to position {known}, and the log to {head}"))
             }
         };
-        Ok(((report, state), report.head))
+        let log = Reader::new(path.to_owned(), access, log_id, own);
+        let streams = gathered::check(directory, &log, report.head);
+        Ok(((report, Derived { index, streams }), report.head))
     })
 }
 
@@ -130,15 +144,23 @@ pub(super) fn check(
     path: &Path,
     check: impl FnMut(EventView<'_>) -> Result<(), String>,
 ) -> Result<Report, OpenError> {
-    Ok(indexed(path, None, check)?.0)
+    indexed(path, None, check).map(|indexed| indexed.report)
 }
 
-/// The same; gives what an index of the log holds up to a position as well, if it goes so far.
+/// A log that was found whole.
+struct Indexed {
+    report: Report,
+    index: Index,
+    /// What the index held at the position that was asked for, if the log goes so far.
+    rows: Option<Rows>,
+}
+
+/// The same, and what comes of it besides.
 fn indexed(
     path: &Path,
     up_to: Option<Position>,
     mut check: impl FnMut(EventView<'_>) -> Result<(), String>,
-) -> Result<(Report, Option<Rows>), OpenError> {
+) -> Result<Indexed, OpenError> {
     let (connection, _, log_id) = open_to_inspect(path)?;
     let (mut index, mut rows) = (Index::default(), None);
     let scanned = scan(&connection, log_id, |event| {
@@ -167,5 +189,5 @@ fn indexed(
     }
     let streams = index.streams();
     let report = Report { events: head.position.0, blocks, streams, head: head.witness(log_id) };
-    Ok((report, rows))
+    Ok(Indexed { report, index, rows })
 }

@@ -33,6 +33,21 @@ pub(super) struct Job {
     pub(super) room: OwnedSemaphorePermit,
 }
 
+/// How much of [`QUEUE_BYTES_MAX`] a request takes. A request over all of it takes all of it, and
+/// so waits for an empty queue.
+pub(super) fn room_for(appends: &[Append]) -> u32 {
+    // What an event takes beside its own bytes, about.
+    let overhead = 128;
+    let events = appends.iter().flat_map(Append::events);
+    let bytes = events.fold(overhead, |bytes: usize, event| {
+        bytes
+            .saturating_add(event.data.len())
+            .saturating_add(event.metadata.len())
+            .saturating_add(overhead)
+    });
+    u32::try_from(bytes).unwrap_or(u32::MAX).min(QUEUE_BYTES_MAX)
+}
+
 /// Why the writer takes nothing any more. Opening the log again recovers.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the log's writer stopped: {0}")]
