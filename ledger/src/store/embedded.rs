@@ -254,7 +254,8 @@ impl Embedded {
 
     /// Checks that the log still holds what `witness` was taken from. Blocks for one indexed read.
     pub fn confirm(&self, witness: &Witness) -> Result<(), WitnessError> {
-        self.reader.confirm(witness, *self.head.borrow())
+        let head = *self.head.borrow();
+        self.reader.confirm(witness, head)
     }
 
     /// Why the writer stopped, if it did. Nothing is taken after that; open the log again.

@@ -5,12 +5,12 @@ use std::fs;
 use std::time::Duration;
 
 use ledger::envelope::{Position, RecordedEvent, Version};
-use ledger::store::EventStore;
 use ledger::store::embedded::{CopyState, Embedded, verify_with_derived};
+use ledger::store::{Append, EventStore, ReadError};
 use proptest::prelude::*;
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::kit::{Directory, all, crc32, one, some, stream, whole};
+use super::kit::{Directory, after, all, crc32, event, one, some, stream, whole};
 
 /// Adds `count` events in turn to three streams that hold `from` each.
 async fn append(store: &Embedded, from: u64, count: u64) {
@@ -178,15 +178,14 @@ async fn a_copy_that_was_changed_is_taken_away() {
         "UPDATE pieces SET events = 19 WHERE stream = 'account-1'",
         "UPDATE pieces SET first_version = 2 WHERE stream = 'account-1'",
         "DROP TABLE pieces",
-        "UPDATE meta SET format = 2",
-        "UPDATE meta SET log_id = '1b4e28ba-2fa1-41d2-883f-0016d3cca427'",
-        "UPDATE meta SET chain = zeroblob(32)",
-        "UPDATE meta SET position = 1000",
-        "DELETE FROM meta",
+        "UPDATE pieces SET positions = zeroblob(length(positions))",
+        "UPDATE pieces SET log_chain = zeroblob(32)",
+        "UPDATE pieces SET log_position = 1000",
+        "PRAGMA user_version = 2",
     ];
     for change in changes {
         let directory = read_once(20).await;
-        copy(&directory).execute(change, []).unwrap();
+        copy(&directory).execute_batch(change).unwrap();
         assert_answers(&directory, 20).await;
         assert_answers(&directory, 21).await;
         assert!(matches!(state(&directory), CopyState::Fits(_)), "{change}");
@@ -241,13 +240,17 @@ async fn a_killed_service_finds_its_copy_again() {
 /// Changes an event in the copy, under a sum that is right.
 fn forge(directory: &Directory) {
     let copy = copy(directory);
-    let sql = "SELECT stream, first_version, events, payload FROM pieces LIMIT 1";
+    let sql = "SELECT stream, first_version, events, positions, log_position, log_chain, payload
+        FROM pieces LIMIT 1";
     let (mut summed, mut payload) = copy
         .query_row(sql, [], |row| {
-            let (stream, first): (String, i64) = (row.get(0)?, row.get(1)?);
-            let count: u32 = row.get(2)?;
-            let head = [&first.to_be_bytes()[..], &count.to_be_bytes()].concat();
-            Ok(([stream.into_bytes(), head].concat(), row.get::<_, Vec<u8>>(3)?))
+            let mut summed = row.get::<_, String>(0)?.into_bytes();
+            summed.extend(row.get::<_, i64>(1)?.to_be_bytes());
+            summed.extend(row.get::<_, u32>(2)?.to_be_bytes());
+            summed.extend(row.get::<_, Vec<u8>>(3)?);
+            summed.extend(row.get::<_, i64>(4)?.to_be_bytes());
+            summed.extend(row.get::<_, Vec<u8>>(5)?);
+            Ok((summed, row.get::<_, Vec<u8>>(6)?))
         })
         .unwrap();
     let last = payload.len() - 2;
@@ -268,17 +271,108 @@ async fn a_check_of_the_log_looks_at_the_copy_too() {
     assert_eq!(state(&directory), CopyState::Fits(60));
     forge(&directory);
     assert!(matches!(state(&directory), CopyState::Differs(_)));
-    // What a log holds in another order.
-    let other = Directory::new();
-    let store = other.open();
-    for version in 0..20 {
+    // What a log holds that went on in another way.
+    let [_, other] = branches().await;
+    assert!(matches!(state(&other), CopyState::LeftAside(_)));
+}
+
+/// Two logs of one id that are the same for twelve events a stream, and then go on in two ways. The
+/// second has the copy of the first beside it.
+async fn branches() -> [Directory; 2] {
+    let one_way = Directory::new();
+    let store = one_way.open();
+    append(&store, 0, 12).await;
+    let other_way = one_way.left_behind();
+    append(&store, 12, 8).await;
+    views(&store).await;
+    gathers(&one_way, 60).await;
+    drop(store);
+    let store = other_way.open();
+    for version in 12..20 {
         for number in [1, 0, 2] {
             store.append(one(&format!("account-{number}"), version)).await.unwrap();
         }
     }
     drop(store);
-    fs::copy(directory.file("streams.db"), other.file("streams.db")).unwrap();
-    assert!(matches!(state(&other), CopyState::LeftAside(_)));
+    fs::copy(one_way.file("streams.db"), other_way.file("streams.db")).unwrap();
+    [one_way, other_way]
+}
+
+#[tokio::test]
+async fn the_copy_of_a_log_that_went_on_in_another_way_is_left_aside() {
+    let [_, other] = branches().await;
+    assert_answers(&other, 20).await;
+}
+
+#[tokio::test]
+async fn each_row_is_of_the_log_that_it_names_or_is_not_believed() {
+    let [_, other] = branches().await;
+    // The last row is the one that an opening looks at: it is the log's own.
+    let foreign = copy(&other);
+    let own = read_again(&other).await;
+    foreign.execute("ATTACH ?1 AS own", [own.file("streams.db").to_str().unwrap()]).unwrap();
+    let sql = "DELETE FROM pieces WHERE stream = 'account-2';
+        INSERT INTO pieces SELECT * FROM own.pieces WHERE stream = 'account-2'";
+    foreign.execute_batch(sql).unwrap();
+    drop(foreign);
+    assert_answers(&other, 20).await;
+}
+
+/// What is left behind of a log, with a copy of its own.
+async fn read_again(directory: &Directory) -> Directory {
+    let again = directory.left_behind();
+    let store = again.open();
+    let events = views(&store).await[0].len();
+    gathers(&again, u64::try_from(events).unwrap()).await;
+    drop(store);
+    again
+}
+
+#[tokio::test]
+async fn what_is_put_in_the_place_of_the_copy_is_not_read() {
+    let [one_way, other_way] = branches().await;
+    let seen = Embedded::open_read_only(other_way.path()).unwrap();
+    fs::remove_file(other_way.file("streams.db")).unwrap();
+    let store = other_way.open();
+    fs::rename(one_way.file("streams.db"), other_way.file("streams.db")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(views(&store).await, views(&seen).await);
+    }
+    assert!(other_way.file("streams.db").exists(), "it is not ours");
+}
+
+#[tokio::test]
+async fn an_index_that_leads_elsewhere_is_not_believed_for_the_copys_sake() {
+    let directory = Directory::new();
+    let store = directory.open_with_tail(4);
+    append(&store, 0, 14).await;
+    views(&store).await;
+    gathers(&directory, 42).await;
+    drop(store);
+    // The fourth event of account-0 is at 10, and is said to follow one of account-1.
+    directory.forge_link(10, 2);
+    let store = directory.open_with_tail(4);
+    for _ in 0..2 {
+        let read = store.read_stream(&stream("account-0"), Version::EMPTY, 100).await;
+        assert!(matches!(read, Err(ReadError::Damaged { .. })), "{read:?}");
+    }
+    assert_eq!(whole(&*store, "account-2").await.len(), 14);
+}
+
+#[tokio::test]
+async fn large_events_are_not_gathered() {
+    let directory = Directory::new();
+    let store = directory.open();
+    for version in 0..10 {
+        let mut event = event("account-0", version);
+        event.data = vec![b' '; 20_000];
+        let append = Append::new(stream("account-0"), after(version), vec![event]).unwrap();
+        store.append(append).await.unwrap();
+        store.append(one("account-1", version)).await.unwrap();
+    }
+    assert_eq!(whole(&*store, "account-0").await.len(), 10);
+    assert_eq!(whole(&*store, "account-1").await.len(), 10);
+    gathers(&directory, 10).await;
 }
 
 proptest! {

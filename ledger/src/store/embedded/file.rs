@@ -34,7 +34,7 @@ pub(super) const COMPANIONS: [&str; 3] = ["-journal", "-shm", "-wal"];
 const OWNER_ONLY: u32 = 0o700;
 
 /// How long a connection waits for another one's lock.
-pub(super) const BUSY_WAIT: Duration = Duration::from_secs(5);
+const BUSY_WAIT: Duration = Duration::from_secs(5);
 
 const SCHEMA: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::watch;
 
 use super::chain::Head;
@@ -16,8 +16,12 @@ use super::gathered::{self, Gathered, Piece};
 use super::reader::Reader;
 use crate::causes::with_causes;
 
-/// How many pieces wait for it at most: a few megabytes.
+/// How many pieces wait for it at most, and as many more are being written: of 64 KiB at most each,
+/// and of some 3 mostly.
 const WAITING_MAX: usize = 256;
+
+/// How long the copy's write-ahead log gets before it is begun anew.
+const WAL_BYTES_MAX: u64 = 16 << 20;
 
 #[derive(Debug)]
 pub(super) struct Gatherer {
@@ -34,11 +38,12 @@ impl Gatherer {
         head: watch::Receiver<Head>,
     ) -> Option<Self> {
         let (sender, pieces) = sync_channel(WAITING_MAX);
-        let now = *head.borrow();
-        let started = gathered::open(directory, log, now, sender).and_then(|(gathered, copy)| {
-            let run = move || run(&copy, &pieces, &head);
+        let started = gathered::open(directory, log, sender).and_then(|(gathered, copy)| {
+            let gathered = Arc::new(gathered);
+            let shared = Arc::clone(&gathered);
+            let run = move || run(&copy, &pieces, &shared, &head);
             let thread = thread::Builder::new().name("log-gatherer".to_owned()).spawn(run)?;
-            Ok(Self { gathered: Arc::new(gathered), thread })
+            Ok(Self { gathered, thread })
         });
         started
             .inspect_err(|problem| {
@@ -62,12 +67,33 @@ impl Gatherer {
     }
 }
 
-fn run(copy: &Connection, pieces: &Receiver<Piece>, head: &watch::Receiver<Head>) {
+fn run(
+    copy: &Connection,
+    pieces: &Receiver<Piece>,
+    gathered: &Gathered,
+    head: &watch::Receiver<Head>,
+) {
     while let Ok(first) = pieces.recv() {
         let waiting: Vec<_> = [first].into_iter().chain(pieces.try_iter()).collect();
-        if let Err(error) = write(copy, &waiting, *head.borrow()) {
-            tracing::warn!(%error, "long streams are gathered no more: the copy cannot be written");
+        if gathered.is_closed() {
             return;
+        }
+        if !gathered.has_room() {
+            continue;
+        }
+        // Not held over the writing: the log's writer would wait.
+        let now = *head.borrow();
+        match write(copy, &waiting, now) {
+            Ok(()) => shorten(copy, gathered),
+            // The log needs the room.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                return gathered.give_up(&error);
+            }
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+            Err(error) => {
+                tracing::warn!(%error, "long streams are gathered no more until the next start");
+                return;
+            }
         }
     }
 }
@@ -78,7 +104,16 @@ fn write(copy: &Connection, pieces: &[Piece], head: Head) -> rusqlite::Result<()
     pieces
         .iter()
         .filter(|piece| piece.last <= head.position)
-        .try_for_each(|piece| piece.insert(&transaction))?;
-    gathered::note(&transaction, head)?;
+        .try_for_each(|piece| piece.insert(&transaction, head))?;
     transaction.commit()
+}
+
+/// Begins the copy's write-ahead log anew once it is long, which needs a moment without readers.
+fn shorten(copy: &Connection, gathered: &Gathered) {
+    if gathered.wal_bytes() > WAL_BYTES_MAX {
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        if let Err(error) = copy.query_row(sql, [], |_| Ok(())) {
+            tracing::debug!(%error, "the write-ahead log of the copy stays for now");
+        }
+    }
 }

@@ -116,13 +116,14 @@ impl Reader {
             self.complete(&mut pages, &positions, streams, after)?;
             return Ok(pages);
         };
-        let found = gathered.read(streams, after, &positions);
+        let found = gathered.read(self, streams, after, &positions);
         let here = found.iter().map(|it| it.goes_on.then_some(it.events.len())).collect::<Vec<_>>();
         let mut pages = found.into_iter().map(|it| it.events).collect::<Vec<_>>();
         self.complete(&mut pages, &positions, streams, after)?;
         for (page, here) in pages.iter().zip(here) {
-            if let Some(rest) = here.and_then(|here| page.get(here..)) {
-                gathered.leave(rest);
+            let rest = here.and_then(|here| page.get(here..));
+            if rest.is_some_and(|rest| !gathered.leave(rest)) {
+                break;
             }
         }
         Ok(pages)

@@ -118,7 +118,7 @@ pub fn verify_with_derived(
             }
         };
         let log = Reader::new(path.to_owned(), access, log_id, own);
-        let streams = gathered::check(directory, &log, report.head);
+        let streams = gathered::check(directory, &log);
         Ok(((report, Derived { index, streams }), report.head))
     })
 }
