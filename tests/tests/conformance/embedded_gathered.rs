@@ -360,6 +360,22 @@ async fn an_index_that_leads_elsewhere_is_not_believed_for_the_copys_sake() {
 }
 
 #[tokio::test]
+async fn a_copy_that_takes_nothing_more_is_read_all_the_same() {
+    let directory = read_once(20).await;
+    let no_more = "CREATE TRIGGER no_more BEFORE INSERT ON pieces
+        BEGIN SELECT raise(ABORT, 'no more'); END";
+    copy(&directory).execute_batch(no_more).unwrap();
+    let store = directory.open();
+    append(&store, 20, 8).await;
+    let before = whole(&*store, "account-1").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    spoil_log(&directory);
+    let page = store.read_stream(&stream("account-1"), Version::EMPTY, 20).await.unwrap();
+    assert_eq!(page, before[..20]);
+    assert_eq!(gathered(&directory), 60);
+}
+
+#[tokio::test]
 async fn large_events_are_not_gathered() {
     let directory = Directory::new();
     let store = directory.open();

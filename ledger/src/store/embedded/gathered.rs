@@ -267,6 +267,11 @@ impl Gathered {
         *lock(&self.idle) = None;
     }
 
+    /// Is it read? Not once it was closed, or was found to be wrong.
+    pub(super) fn is_read(&self) -> bool {
+        lock(&self.idle).is_some()
+    }
+
     /// Is nothing added any more?
     pub(super) fn is_closed(&self) -> bool {
         lock(&self.pieces).is_none()

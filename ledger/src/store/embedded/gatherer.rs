@@ -26,7 +26,9 @@ const WAL_BYTES_MAX: u64 = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Gatherer {
     gathered: Arc<Gathered>,
-    thread: JoinHandle<()>,
+    /// Gives the connection back, if the copy is still read: whoever may only read gets in only
+    /// while somebody who writes has it open.
+    thread: JoinHandle<Option<Connection>>,
 }
 
 impl Gatherer {
@@ -41,7 +43,10 @@ impl Gatherer {
         let started = gathered::open(directory, log, sender).and_then(|(gathered, copy)| {
             let gathered = Arc::new(gathered);
             let shared = Arc::clone(&gathered);
-            let run = move || run(&copy, &pieces, &shared, &head);
+            let run = move || {
+                run(&copy, &pieces, &shared, &head);
+                shared.is_read().then_some(copy)
+            };
             let thread = thread::Builder::new().name("log-gatherer".to_owned()).spawn(run)?;
             Ok(Self { gathered, thread })
         });
