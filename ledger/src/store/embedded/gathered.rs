@@ -28,11 +28,11 @@ use super::place::Place;
 use super::reader::{READERS_MAX, Reader};
 use crate::causes::with_causes;
 use crate::envelope::{Position, RecordedEvent, StreamName, Version};
-use crate::store::BoxError;
+use crate::store::{BoxError, ReadError};
 pub use check::CopyState;
 pub(super) use check::check;
 pub(super) use piece::Piece;
-use piece::{COLUMNS, SCHEMA, head_of, number};
+use piece::{COLUMNS, SCHEMA, head_of, sql_version};
 
 /// The copy's file in the data directory.
 const FILE: &str = "streams.db";
@@ -196,14 +196,15 @@ impl Gathered {
     ) -> Result<Found, BoxError> {
         // From a whole row before what is wanted on.
         let longest = u64::try_from(BLOCK_EVENTS_MAX).unwrap_or(u64::MAX);
-        let from = after.0.saturating_sub(longest);
-        let to = after.0.saturating_add(u64::try_from(positions.len()).unwrap_or(u64::MAX));
+        let wanted = u64::try_from(positions.len()).unwrap_or(u64::MAX);
+        let from = sql_version(Version(after.0.saturating_sub(longest)));
+        let to = sql_version(Version(after.0.saturating_add(wanted)));
         let sql = format!(
             "SELECT {COLUMNS} FROM pieces WHERE stream = ?1
              AND first_version > ?2 AND first_version <= ?3 ORDER BY first_version"
         );
         let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![stream.as_str(), number(from), number(to)])?;
+        let mut rows = statement.query(params![stream.as_str(), from, to])?;
         let mut found = Found { events: Vec::new(), goes_on: after == Version::EMPTY };
         let mut next = after.next();
         while let Some(row) = rows.next()? {
@@ -344,8 +345,12 @@ impl Gathered {
     }
 }
 
-/// Does it say nothing of what is stored?
+/// Does it say nothing of what is stored here? Nor does what the log cannot be asked, or is damaged
+/// in.
 fn passes(problem: &(dyn std::error::Error + 'static)) -> bool {
+    if problem.is::<ReadError>() {
+        return true;
+    }
     let code = problem.downcast_ref().and_then(rusqlite::Error::sqlite_error_code);
     matches!(
         code,
@@ -357,4 +362,24 @@ fn passes(problem: &(dyn std::error::Error + 'static)) -> bool {
                 | ErrorCode::OutOfMemory
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_copy_is_taken_away_for_what_is_in_it_alone() {
+        let sqlite = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        for passing in [rusqlite::ffi::SQLITE_CANTOPEN, rusqlite::ffi::SQLITE_BUSY] {
+            assert!(passes(&sqlite(passing)), "{passing}");
+        }
+        let (position, cause) = (Position(7), "another block".to_owned());
+        assert!(passes(&ReadError::Unavailable("no file handles".into())));
+        assert!(passes(&ReadError::Damaged { position, cause }));
+        for lasting in [rusqlite::ffi::SQLITE_CORRUPT, rusqlite::ffi::SQLITE_NOTADB] {
+            assert!(!passes(&sqlite(lasting)), "{lasting}");
+        }
+        assert!(!passes(BoxError::from("a wrong sum").as_ref()));
+    }
 }

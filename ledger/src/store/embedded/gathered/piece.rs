@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, params};
 
 use super::super::block::{self, BlockBuilder, EventView};
-use super::super::chain::{ChainHash, Head};
+use super::super::chain::{ChainHash, Head, sql_position};
 use crate::envelope::{Position, RecordedEvent, StreamName, Version};
 use crate::store::BoxError;
 
@@ -102,8 +102,8 @@ impl Piece {
         let Self { stream, first, count, positions, payload, .. } = self;
         let stream = stream.as_str();
         let crc32 = checksum(stream, (*first, *count), positions, head, payload);
-        let Head { position, chain } = head;
-        let (first, position, chain) = (number(first.0), number(position.0), &chain.0[..]);
+        let (first, position) = (sql_version(*first), sql_position(head.position));
+        let chain = &head.chain.0[..];
         let values = params![stream, first, count, positions, position, chain, crc32, payload];
         copy.prepare_cached(INSERT)?.execute(values).map(drop)
     }
@@ -128,7 +128,7 @@ fn checksum(
     crc.finalize()
 }
 
-/// A number as SQLite has it. None is so large.
-pub(super) fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+/// A version as SQLite has it. None is so large.
+pub(super) fn sql_version(version: Version) -> i64 {
+    i64::try_from(version.0).unwrap_or(i64::MAX)
 }
