@@ -55,6 +55,8 @@ async fn a_service_says_why_it_is_not_ready_and_when_it_is() {
     tokio::time::sleep(A_WHILE).await;
     client.set_clock(instant(MORNING)).await.unwrap();
     ready(&client).await;
+    // The line may be written after the health is told, and a kill would come first.
+    tokio::time::sleep(A_WHILE).await;
     let said = process.kill_and_hear().said;
     assert_eq!((count(&said, "is not ready"), count(&said, "is ready")), (1, 1), "{said}");
     for told in ["the clock shows 2026-03-03T13:00:00Z", "receipt is of 2026-03-03T14:00:00Z"] {
